@@ -1,0 +1,1 @@
+"""What exists on AWS: settings, stacks and their constructs."""

@@ -1,0 +1,1 @@
+"""What runs on a training host: data, model, evaluation, artifact."""
