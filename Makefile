@@ -39,8 +39,9 @@ setup: $(VENV)/.installed-test node_modules/.installed  ## install everything (t
 lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ again; UPGRADE=1 takes newer releases
 	@for group in test synth serve train rehearse; do \
 	  constraint=; [ $$group = test ] || constraint="--constraint locks/test.txt"; \
+	  file=locks/$$group.txt; [ $$group = serve ] && file=inference/requirements.txt; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	    $(if $(UPGRADE),--upgrade) --group $$group $$constraint --output-file locks/$$group.txt pyproject.toml || exit 1; \
+	    $(if $(UPGRADE),--upgrade) --group $$group $$constraint --output-file $$file pyproject.toml || exit 1; \
 	done
 
 # -- rehearse and check ----------------------------------------------------------------------------------------------

@@ -1,0 +1,146 @@
+"""Bytes of a photo in, the network's input out: the one pre-processing that serving, training and evaluation share.
+
+The recipe is torchvision's for ImageNet models: shorter side to `resize` (bilinear, antialiased), a centred square of
+`crop`, scaled to 0..1, then normalised by channel.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from inference.errors import RequestError
+
+Pixels = npt.NDArray[np.float32]
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+"""The decoders that Pillow may use. Every other one is attack surface without a user."""
+
+MAX_PIXELS = 50_000_000
+"""Width x height above which a photo is refused before a byte of it is decoded (a 48-megapixel phone fits)."""
+
+_MAX_ASPECT = 20.0
+"""Longer side over shorter side. A 1 x 65500 strip would be scaled to 256 x 16 million before the crop."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preprocessing:
+    """How a photo becomes the network's input. Travels in the artifact's manifest."""
+
+    resize: int = 256
+    """Pixels of the shorter side after scaling."""
+    crop: int = 224
+    """Pixels of each side of the centred square that the network sees."""
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Of red, green and blue, in 0..1 (ImageNet's)."""
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.crop <= self.resize:
+            raise ValueError(
+                f"preprocessing.crop ({self.crop}) must be between 1 and preprocessing.resize ({self.resize})."
+            )
+
+    @classmethod
+    def for_size(cls, crop: int) -> "Preprocessing":
+        """The usual margin around a centred square of `crop` pixels: 224 is cut from 256."""
+        return cls(resize=round(crop * 256 / 224), crop=crop)
+
+    def __call__(self, photo: bytes) -> Pixels:
+        """Decode, scale, crop, normalise.
+
+        Returns float32 of shape (3, crop, crop). Raises RequestError (400, 413, 415 or 422) for what is no photo.
+        """
+        return self.normalise(self.square(decode(photo, shorter_side=self.resize)))
+
+    def square(self, image: Image.Image) -> Image.Image:
+        """The centred crop x crop square of an RGB image, as torchvision's Resize and CenterCrop cut it."""
+        width, height = image.size
+        if width <= height:
+            size = (self.resize, int(self.resize * height / width))
+        else:
+            size = (int(self.resize * width / height), self.resize)
+        image = image.resize(size, Image.Resampling.BILINEAR)
+        left, top = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
+        return image.crop((left, top, left + self.crop, top + self.crop))
+
+    def normalise(self, image: Image.Image) -> Pixels:
+        """uint8 RGB image to float32 (3, height, width), zero mean and unit variance over ImageNet."""
+        mean = np.asarray(self.mean, dtype=np.float32) * 255
+        std = np.asarray(self.std, dtype=np.float32) * 255
+        pixels = (np.asarray(image, dtype=np.float32) - mean) / std
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def decode(photo: bytes, *, shorter_side: int) -> Image.Image:
+    """Bytes to an upright RGB image whose shorter side is at least `shorter_side` where the photo has that many pixels.
+
+    A large JPEG is scaled while it is decoded (libjpeg's DCT scaling), which makes it several times cheaper.
+    Raises RequestError: 400 for no bytes, 413 for too many pixels, 415 for another format, 422 for a broken photo.
+    """
+    if not photo:
+        raise RequestError(400, "empty", "The photo has no bytes; send a JPEG, PNG or WebP file.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of large images, odd EXIF, truncated metadata: all judged here
+        image = _guarded(lambda: Image.open(io.BytesIO(photo), formats=FORMATS), unreadable=_not_a_photo)
+        _check_size(*image.size)
+        return _guarded(lambda: _upright_rgb(image, shorter_side), unreadable=_broken)
+
+
+def _upright_rgb(image: Image.Image, shorter_side: int) -> Image.Image:
+    width, height = image.size
+    scale = shorter_side / min(width, height)
+    if image.format == "JPEG" and scale < 1:
+        image.draft("RGB", (int(width * scale), int(height * scale)))
+    image.load()
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "I;16" or image.mode.startswith("I"):  # 16-bit greyscale: Pillow's own conversion clips to white
+        image = Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise RequestError(
+            413,
+            "too_many_pixels",
+            f"The photo has {width} x {height} pixels; scale it to at most {MAX_PIXELS // 1_000_000} megapixels.",
+        )
+    if max(width, height) > _MAX_ASPECT * min(width, height):
+        raise RequestError(
+            422,
+            "too_narrow",
+            f"The photo is a strip of {width} x {height} pixels; its sides may differ by a factor of 20.",
+        )
+
+
+def _not_a_photo() -> RequestError:
+    return RequestError(415, "not_a_photo", "The bytes are not a JPEG, PNG or WebP photo; convert it to one of these.")
+
+
+def _broken() -> RequestError:
+    return RequestError(422, "broken_photo", "The photo is damaged or cut off and cannot be decoded; send it again.")
+
+
+def _guarded(read: Callable[[], Image.Image], *, unreadable: Callable[[], RequestError]) -> Image.Image:
+    """Run one of Pillow's readers; whatever it raises over bad bytes is the caller's 4xx.
+
+    Pillow's decoders raise far more than OSError (SyntaxError, ValueError, struct.error, ...), so the net is wide.
+    """
+    try:
+        return read()
+    except RequestError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise RequestError(
+            413, "too_many_pixels", "The photo has too many pixels to be decoded; scale it down."
+        ) from error
+    except Exception as error:
+        raise unreadable() from error
