@@ -1,0 +1,134 @@
+"""What can be set about a training run: one typed value per option, SageMaker's SM_* variables as defaults."""
+
+import argparse
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+Mode = Literal["frozen", "full"]
+
+# The options that decide the result, and so belong in the manifest and in a job's name. Paths do not.
+_PLACES = ("data", "model_dir", "output_dir", "checkpoint_dir", "workers")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    data: Path
+    """Folder with train/, valid/ and test/, each with one folder of photos per breed."""
+    model_dir: Path
+    """Where the artifact goes. Only global rank 0 writes: SageMaker merges this folder over all hosts."""
+    output_dir: Path | None = None
+    """Where `failure` is written when the run fails; SageMaker shows its first 1024 characters."""
+    checkpoint_dir: Path | None = None
+    """Where each epoch is saved, and from where a restarted run resumes. None: nothing is saved."""
+    mode: Mode = "frozen"
+    """frozen: features of the pretrained backbone once, then only the head learns. full: every weight learns."""
+    pretrained: str = "imagenet"
+    """A .safetensors or .pth file with torchvision resnet50 weights, `imagenet` (torchvision's download), or `none`."""
+    epochs: int = 40
+    batch_size: int = 64
+    """Photos per step over all processes together, so that the result does not depend on how many there are."""
+    learning_rate: float = 0.001
+    """Peak rate; one-cycle schedule in full mode, cosine in frozen mode."""
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    image_size: int = 224
+    """Pixels of each side of the network's input. Smaller is faster and sees less."""
+    seed: int = 0
+    workers: int | None = None
+    """Processes that load photos in full mode. None: what the machine can spare."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("epochs", 1, 10_000),
+            ("batch_size", 1, 65_536),
+            ("image_size", 32, 1024),
+            ("learning_rate", 1e-8, 100.0),
+            ("weight_decay", 0.0, 10.0),
+            ("label_smoothing", 0.0, 0.9),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option} is {value}; it must be between {low} and {high}.")
+        if self.mode == "frozen" and self.pretrained == "none":
+            raise ValueError(
+                "--mode frozen needs pretrained weights, but --pretrained is none; use --mode full or name a file."
+            )
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """What decides the result, for the manifest."""
+        values = {name: value for name, value in asdict(self).items() if name not in _PLACES}
+        values["pretrained"] = Path(self.pretrained).name
+        return values
+
+    @classmethod
+    def from_command_line(cls, arguments: list[str] | None = None) -> "Config":
+        """Parse sys.argv (or `arguments`). Ends the program with a sentence where a value is impossible."""
+        parser = _parser()
+        parsed = vars(parser.parse_args(arguments))
+        try:
+            return cls(**parsed)
+        except ValueError as error:
+            parser.error(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = {field.name: field.default for field in fields(Config)}
+    channel = os.environ.get("SM_CHANNEL_DATA") or os.environ.get("SM_CHANNEL_TRAINING")
+    model_dir = os.environ.get("SM_MODEL_DIR")
+    on_sagemaker = "SM_HOSTS" in os.environ
+    parser = argparse.ArgumentParser(
+        prog="python -m training.train",
+        description="Train ResNet50 on folders of photos and write an artifact that inference.Classifier has loaded.",
+        epilog="example: python -m training.train --data dogImages --model-dir build/model --pretrained FILE",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=channel,
+        required=channel is None,
+        help="train/, valid/ and test/ within",
+    )
+    parser.add_argument(
+        "--model-dir",
+        type=Path,
+        metavar="DIR",
+        default=model_dir,
+        required=model_dir is None,
+        help="the artifact goes here",
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, metavar="DIR", default=os.environ.get("SM_OUTPUT_DIR"), help="`failure` goes here"
+    )
+    parser.add_argument(
+        "--checkpoint-dir",
+        type=Path,
+        metavar="DIR",
+        default="/opt/ml/checkpoints" if on_sagemaker else None,
+        help="save each epoch here and resume from here (default on SageMaker: /opt/ml/checkpoints; elsewhere: off)",
+    )
+    parser.add_argument("--mode", choices=["frozen", "full"], default=default["mode"], help="default: %(default)s")
+    parser.add_argument(
+        "--pretrained",
+        metavar="FILE",
+        default=os.environ.get("SM_CHANNEL_PRETRAINED", default["pretrained"]),
+        help="weights: a file, a folder that holds one, `imagenet` to download, or `none` (default: %(default)s)",
+    )
+    parser.add_argument("--epochs", type=int, default=default["epochs"], help="default: %(default)s")
+    parser.add_argument(
+        "--batch-size", type=int, default=default["batch_size"], help="over all processes (%(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate", type=float, default=default["learning_rate"], help="peak (default: %(default)s)"
+    )
+    parser.add_argument("--weight-decay", type=float, default=default["weight_decay"], help="default: %(default)s")
+    parser.add_argument(
+        "--label-smoothing", type=float, default=default["label_smoothing"], help="default: %(default)s"
+    )
+    parser.add_argument("--image-size", type=int, default=default["image_size"], help="pixels (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=default["seed"], help="default: %(default)s")
+    parser.add_argument("--workers", type=int, help="processes that load photos in full mode (default: what is free)")
+    return parser

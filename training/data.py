@@ -1,0 +1,168 @@
+"""Photos on disk: which there are, which breed each one shows, and which cannot be used."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from inference.classifier import usable_cores
+from inference.errors import RequestError
+from inference.images import Preprocessing, decode
+
+SPLITS = ("train", "valid", "test")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_UDACITY_PREFIX = re.compile(r"^\d{3}\.(?=.)")
+
+Square = npt.NDArray[np.uint8]
+T = TypeVar("T")
+
+
+class DataError(Exception):
+    """A data folder that cannot be trained on. The message is one sentence with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    path: Path
+    label: int
+    """Index into DataSet.labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A photo that cannot be used, and why."""
+
+    name: str
+    """split/breed/file, as in the data folder."""
+    reason: str
+
+
+@dataclass(slots=True)
+class DataSet:
+    """A scanned data folder."""
+
+    folder: Path
+    labels: tuple[str, ...]
+    """Breed names in the order of their folders."""
+    splits: dict[str, list[Photo]]
+    version: str
+    """16 hex digits: a digest of every photo's name and size. Another listing is another version."""
+    skipped: dict[str, Skipped] = field(default_factory=dict)
+    """Found so far, by name. Photos are judged as they are decoded."""
+
+    def skip(self, photo: Photo, reason: str) -> None:
+        name = photo.path.relative_to(self.folder).as_posix()
+        self.skipped[name] = Skipped(name, reason)
+
+    def used(self, split: str) -> list[Photo]:
+        """The photos of a split that have not been skipped."""
+        return [p for p in self.splits[split] if p.path.relative_to(self.folder).as_posix() not in self.skipped]
+
+
+def scan(folder: Path) -> DataSet:
+    """Read a data folder in the ImageFolder or the Udacity `dogImages` layout; no photo is opened.
+
+    Raises DataError for a missing or empty folder or split, fewer than two breeds, or a breed that `train` lacks.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no data folder {folder}; name one that holds train/, valid/ and test/ (--data).")
+    missing = [split for split in SPLITS if not (folder / split).is_dir()]
+    if missing:
+        raise DataError(
+            f"The data folder {folder} has no {' and no '.join(missing)} folder; it needs train/, valid/ and test/, "
+            "each with one folder of photos per breed. Move about a tenth of each breed's photos to each one missing."
+        )
+    folders = sorted(p.name for p in (folder / "train").iterdir() if p.is_dir() and not p.name.startswith("."))
+    if len(folders) < 2:
+        found = f"only the breed {folders[0]}" if folders else "no breed"
+        raise DataError(
+            f"{folder}/train holds {found}; a classifier needs a folder of photos for each of two or more breeds."
+        )
+    index = {name: position for position, name in enumerate(folders)}
+    digest = hashlib.sha256()
+    splits = {split: list(_photos(folder, split, index, digest)) for split in SPLITS}
+    _check_counts(folder, folders, splits)
+    return DataSet(folder=folder, labels=_labels(folders), splits=splits, version=digest.hexdigest()[:16])
+
+
+def _photos(folder: Path, split: str, index: dict[str, int], digest: "hashlib._Hash") -> Iterable[Photo]:
+    for breed in sorted(p for p in (folder / split).iterdir() if p.is_dir() and not p.name.startswith(".")):
+        if breed.name not in index:
+            raise DataError(
+                f"{split}/ has the breed {breed.name}, of which train/ has no photos; add some there or remove it here."
+            )
+        for path in sorted(p for p in breed.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()):
+            digest.update(f"{split}/{breed.name}/{path.name}\t{path.stat().st_size}\n".encode())
+            yield Photo(path, index[breed.name])
+
+
+def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Photo]]) -> None:
+    for split, photos in splits.items():
+        if not photos:
+            raise DataError(
+                f"{folder}/{split} holds no photos ({', '.join(sorted(SUFFIXES))}); add some for every breed."
+            )
+    present = {photo.label for photo in splits["train"]}
+    empty = [name for position, name in enumerate(breeds) if position not in present]
+    if empty:
+        raise DataError(
+            f"{folder}/train/{empty[0]} holds no photos; add some or remove the folder. ({len(empty)} such.)"
+        )
+
+
+def _labels(folders: Sequence[str]) -> tuple[str, ...]:
+    """`001.Affenpinscher` is the Udacity layout's way to write Affenpinscher; other names are kept as they are."""
+    names = tuple(_UDACITY_PREFIX.sub("", name) for name in folders)
+    return names if len(set(names)) == len(names) else tuple(folders)
+
+
+def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | None:
+    """Decode one photo to RGB; one that cannot be used is recorded in `data.skipped` and is None."""
+    try:
+        return decode(photo.path.read_bytes(), shorter_side=shorter_side)
+    except RequestError as error:
+        data.skip(photo, error.message)
+    except OSError as error:
+        data.skip(photo, f"The file cannot be read ({error.strerror}).")
+    return None
+
+
+def read_squares(data: DataSet, photos: Sequence[Photo], preprocessing: Preprocessing) -> list[Square | None]:
+    """The serving view of each photo, before normalisation: uint8 (crop, crop, 3), None where it is unusable."""
+
+    def square(photo: Photo) -> Square | None:
+        image = read(data, photo, shorter_side=preprocessing.resize)
+        return None if image is None else np.asarray(preprocessing.square(image))
+
+    return _on_all_cores(square, photos)
+
+
+def read_whole(data: DataSet, photos: Sequence[Photo], *, shorter_side: int) -> list[Square | None]:
+    """Each whole photo, scaled down to `shorter_side` where it is larger: uint8 (height, width, 3), or None."""
+
+    def whole(photo: Photo) -> Square | None:
+        image = read(data, photo, shorter_side=shorter_side)
+        if image is None:
+            return None
+        scale = shorter_side / min(image.size)
+        if scale < 1:
+            size = (round(image.width * scale), round(image.height * scale))
+            image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        return np.asarray(image)
+
+    return _on_all_cores(whole, photos)
+
+
+def _on_all_cores(work: Callable[[Photo], T], photos: Sequence[Photo]) -> list[T]:
+    # Threads suffice: Pillow lets go of the interpreter lock while it decodes and scales.
+    cores = max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    with ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(work, photos))

@@ -1,0 +1,25 @@
+"""The lines that a training job prints: `key=value`, one write each, so that CloudWatch's metric regexes find them."""
+
+import sys
+
+# The names below are those of the stack's metric definitions; tests/contract holds the two together.
+EPOCH_METRICS = ("train_loss", "valid_loss", "valid_accuracy")
+FINAL_METRICS = ("test_loss", "test_accuracy")
+
+
+def line(**fields: object) -> str:
+    """`key=value` pairs in the order given; floats with four decimals, text with spaces in double quotes."""
+    return " ".join(f"{name}={_text(value)}" for name, value in fields.items())
+
+
+def emit(**fields: object) -> None:
+    """Print one line at once. SageMaker's toolkit re-prints what it reads by chunks: two writes, two log lines."""
+    sys.stdout.write(line(**fields) + "\n")
+    sys.stdout.flush()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = str(value).replace("\n", " ").replace('"', "'")
+    return f'"{text}"' if " " in text or not text else text
