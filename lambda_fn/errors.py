@@ -1,0 +1,125 @@
+"""What can go wrong, in one table: the status, the code for programs, the sentence for people, and whether it passes.
+
+A sentence holds nothing that the caller did not send or may not know: no path, no ARN, nothing from a log.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from typing import TypedDict
+
+
+class Response(TypedDict):
+    """What API Gateway, a function URL and a direct caller all get."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    status: int
+    code: str
+    message: str
+    retryable: bool = False
+    """Whether the same call may succeed in a moment: this function tries again while its time allows."""
+    retry_after_s: int | None = None
+    """Sent to the caller as Retry-After."""
+
+
+# The caller's. Most are raised with a sentence of their own.
+BAD_REQUEST = Fault(status=400, code="bad_request", message="The request could not be understood.")
+URL_NOT_FETCHED = Fault(
+    status=400,
+    code="url_not_fetched",
+    message='This version does not fetch URLs. Send the photo itself as base64 in "image", or name it in "s3".',
+)
+S3_FORBIDDEN = Fault(status=403, code="s3_forbidden", message="This function may not read that S3 object.")
+S3_DENIED = Fault(
+    status=403,
+    code="s3_denied",
+    message="S3 did not let this function read the object: it does not exist, or its bucket or key policy forbids it.",
+)
+S3_NOT_FOUND = Fault(status=404, code="s3_not_found", message="There is no such S3 object.")
+METHOD_NOT_ALLOWED = Fault(status=405, code="method_not_allowed", message="Send the photo with POST.")
+TOO_LARGE = Fault(
+    status=413,
+    code="too_large",
+    message="The photo is larger than the model takes. Scale it down: the model looks at a few hundred pixels a side.",
+)
+UNSUPPORTED_TYPE = Fault(status=415, code="unsupported_type", message="Send a JPEG, PNG or WebP photo.")
+UNREADABLE = Fault(
+    status=422, code="unreadable", message="The photo could not be decoded: it is damaged, cut short or out of shape."
+)
+REFUSED = Fault(status=400, code="refused", message="The model refused the request.")
+
+# Ours, and the endpoint's. Their sentences are fixed.
+INTERNAL = Fault(
+    status=500, code="internal", message="The service failed through a fault of its own; its log has the cause."
+)
+MODEL_FAILED = Fault(status=502, code="model_failed", message="The model failed on this photo.")
+ENDPOINT_FAILED = Fault(
+    status=502, code="endpoint_failed", message="The model's endpoint failed; try again.", retryable=True
+)
+BUSY = Fault(status=503, code="busy", message="The model is busy; try again shortly.", retryable=True, retry_after_s=2)
+UNREACHABLE = Fault(
+    status=503,
+    code="unreachable",
+    message="The model's endpoint could not be reached; try again shortly.",
+    retryable=True,
+    retry_after_s=5,
+)
+UNAVAILABLE = Fault(
+    status=503,
+    code="unavailable",
+    message="The model's endpoint is not in service now: it is being made, changed or removed.",
+    retry_after_s=30,
+)
+S3_UNAVAILABLE = Fault(
+    status=503,
+    code="s3_unavailable",
+    message="S3 could not be read; try again shortly.",
+    retryable=True,
+    retry_after_s=2,
+)
+S3_TIMED_OUT = Fault(status=504, code="s3_timed_out", message="S3 did not hand out the photo in time; try again.")
+TIMED_OUT = Fault(status=504, code="timed_out", message="The model did not answer in time; try again.")
+
+OF_MODEL_STATUS = {400: BAD_REQUEST, 413: TOO_LARGE, 415: UNSUPPORTED_TYPE, 422: UNREADABLE, 429: BUSY}
+"""What a refusal by the container means to the caller, who sees our sentence and never the container's."""
+
+
+def of_model_status(status: int) -> Fault:
+    """The fault for the status with which the container answered; 0 is SageMaker's word for no answer in time."""
+    if status == 0:
+        return TIMED_OUT
+    if 400 <= status < 500:
+        return OF_MODEL_STATUS.get(status) or replace(REFUSED, status=status)
+    return MODEL_FAILED
+
+
+class ServiceError(Exception):
+    """A request that ends with a fault; `message` replaces the sentence of the table."""
+
+    def __init__(self, fault: Fault, message: str | None = None) -> None:
+        super().__init__(message or fault.message)
+        self.fault = fault
+        self.message = message or fault.message
+
+    def response(self, request_id: str) -> Response:
+        headers = {"Content-Type": "application/json"}
+        if self.fault.retry_after_s is not None:
+            headers["Retry-After"] = str(self.fault.retry_after_s)
+        if self.fault is METHOD_NOT_ALLOWED:
+            headers["Allow"] = "POST"
+        error = {"code": self.fault.code, "message": self.message, "request_id": request_id}
+        return {"statusCode": self.fault.status, "headers": headers, "body": json.dumps({"error": error})}
+
+
+def ok(answer: dict[str, object], request_id: str) -> Response:
+    """The endpoint's answer as a proxy response."""
+    return {
+        "statusCode": 200,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps({**answer, "request_id": request_id}),
+    }

@@ -1,0 +1,39 @@
+"""What Lambda calls. It answers every event with a proxy response, and never raises."""
+
+import os
+
+from lambda_fn import calls, endpoint, photo_store
+from lambda_fn.deadline import Deadline, LambdaContext
+from lambda_fn.errors import INTERNAL, Response, ServiceError, ok
+from lambda_fn.events import Request, parse
+from lambda_fn.photo import Photo
+from lambda_fn.request_log import RequestLog
+from lambda_fn.settings import Settings
+
+# At start, so that a wrong setting fails the deployment, and provisioned concurrency pays for the clients.
+SETTINGS = Settings.from_env(os.environ)
+calls.warm_up(with_s3=bool(SETTINGS.readable_s3_prefixes))
+
+
+def handler(event: object, context: LambdaContext | None = None) -> Response:
+    """Event in, proxy response out."""
+    log = RequestLog.of(context)
+    try:
+        response = ok(classify(parse(event), Deadline.of(context), log), log.request_id)
+    except ServiceError as error:  # one table: errors.py
+        response = error.response(log.request_id)
+    except Exception:  # a bug, not the caller's fault
+        log.note_bug()
+        response = ServiceError(INTERNAL).response(log.request_id)
+    log.write(response)
+    return response
+
+
+def classify(request: Request, deadline: Deadline, log: RequestLog) -> dict[str, object]:
+    """The endpoint's answer for the photo that the request holds or names. Raises ServiceError."""
+    data = request.image
+    if request.s3 is not None:
+        data = photo_store.fetch(request.s3, settings=SETTINGS, deadline=deadline, log=log)
+    photo = Photo.of(data or b"")
+    log.note_photo("s3" if request.s3 else "event", photo)
+    return endpoint.ask(photo, endpoint_name=SETTINGS.endpoint_name, top_k=request.top_k, deadline=deadline, log=log)

@@ -1,0 +1,50 @@
+"""Reads a photo from S3, from the places that the settings allow."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambda_fn import calls, errors
+from lambda_fn.deadline import Deadline
+from lambda_fn.errors import Fault, ServiceError
+from lambda_fn.photo import check_size
+from lambda_fn.request_log import RequestLog
+from lambda_fn.settings import S3Object, Settings
+
+OF_STATUS = {
+    403: errors.S3_DENIED,
+    404: errors.S3_NOT_FOUND,
+    429: errors.S3_UNAVAILABLE,
+    500: errors.S3_UNAVAILABLE,
+    503: errors.S3_UNAVAILABLE,
+}
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+
+
+def fetch(photo: S3Object, *, settings: Settings, deadline: Deadline, log: RequestLog) -> bytes:
+    """The object's bytes. Raises ServiceError if it may not be read, does not exist, or is too large."""
+    if not settings.may_read(photo):
+        raise ServiceError(
+            errors.S3_FORBIDDEN,
+            f"This function may not read {photo}. The setting api.readable_s3_prefixes lists what it may read: add the "
+            'place there and deploy, or send the photo itself as base64 in "image".',
+        )
+
+    def call(read_timeout_s: float) -> bytes:
+        found = calls.s3(read_timeout_s).get_object(Bucket=photo.bucket, Key=photo.key)
+        check_size(found["ContentLength"])
+        return found["Body"].read()
+
+    return calls.within(deadline, log, call, fault_of)
+
+
+def fault_of(error: Exception) -> Fault:
+    """What an exception of botocore's means to the caller."""
+    if isinstance(error, calls.TIMEOUTS):
+        return errors.S3_TIMED_OUT
+    if isinstance(error, calls.CONNECTION_FAULTS):
+        return errors.S3_UNAVAILABLE
+    if not isinstance(error, ClientError):
+        return errors.INTERNAL
+    response: dict[str, Any] = dict(error.response)
+    return OF_STATUS.get(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), errors.INTERNAL)

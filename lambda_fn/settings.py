@@ -1,0 +1,49 @@
+"""What the function is told by its environment, read once when it starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    endpoint_name: str
+    """The one endpoint that this function may invoke."""
+    readable_s3_prefixes: tuple[S3Object, ...] = ()
+    """Where callers may name photos in S3. Empty: nowhere. A prefix is empty or ends with a slash."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Raises ValueError, naming the variable, where one is missing or malformed."""
+        name = env.get("ENDPOINT_NAME", "").strip()
+        if not name:
+            raise ValueError(
+                "The environment variable ENDPOINT_NAME is not set: it names the SageMaker endpoint to ask."
+            )
+        listed = env.get("READABLE_S3_PREFIXES", "").split(",")
+        prefixes = tuple(_prefix(item.strip()) for item in listed if item.strip())
+        return cls(endpoint_name=name, readable_s3_prefixes=prefixes)
+
+    def may_read(self, photo: S3Object) -> bool:
+        """Whether the object lies under one of the readable prefixes."""
+        return any(
+            photo.bucket == allowed.bucket and photo.key.startswith(allowed.key)
+            for allowed in self.readable_s3_prefixes
+        )
+
+
+def _prefix(text: str) -> S3Object:
+    """`s3://bucket/photos` means the folder: without the slash, `photos` would also let in `photos-private/`."""
+    bucket, _, key = text.removeprefix("s3://").partition("/")
+    if not text.startswith("s3://") or not bucket:
+        raise ValueError(f"READABLE_S3_PREFIXES holds {text!r}; each entry must look like s3://bucket/prefix/.")
+    return S3Object(bucket, key if not key or key.endswith("/") else f"{key}/")
