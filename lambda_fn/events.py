@@ -7,6 +7,7 @@ itself as a base64 body, with `?top_k=` in the query.
 
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,7 @@ def parse(event: object) -> Request:
     method = _method(event)
     if method is None and "body" not in event:
         return _of_fields(event)
-    if method not in {None, "POST", "PUT"}:
+    if method not in (None, "POST", "PUT"):
         raise ServiceError(METHOD_NOT_ALLOWED)
     return _of_http(event)
 
@@ -134,7 +135,7 @@ def _s3(value: object) -> S3Object:
 def _top_k(value: object) -> int | None:
     if value is None:
         return None
-    number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) <= 4 else value
+    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) else value
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_TOP_K:
         raise ServiceError(BAD_REQUEST, f'"top_k" must be a whole number from 1 to {MAX_TOP_K}.')
     return number

@@ -34,8 +34,11 @@ class Settings:
         return cls(endpoint_name=name, readable_s3_prefixes=prefixes)
 
     def may_read(self, photo: S3Object) -> bool:
-        """Whether the object lies under one of the readable prefixes."""
-        return any(
+        """Whether the object lies under one of the readable prefixes.
+
+        A key is literal in S3; `..` is refused all the same, for what may resolve it on the way there.
+        """
+        return ".." not in photo.key.split("/") and any(
             photo.bucket == allowed.bucket and photo.key.startswith(allowed.key)
             for allowed in self.readable_s3_prefixes
         )

@@ -1,0 +1,160 @@
+"""The handler under AWS's own runtime client, in front of a real HTTP container."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rehearsal.lambda_runtime import LambdaRuntime
+from rehearsal.sagemaker_runtime import SageMakerRuntime
+from tests.rehearsal.container import ANSWER, EVENTS, JPEG, REPOSITORY, Container, any_event, serving
+
+
+@pytest.fixture(scope="module")
+def parts() -> Iterator[tuple[LambdaRuntime, Container]]:
+    with (
+        serving() as container,
+        SageMakerRuntime({"dogs": container.url}) as service,
+        LambdaRuntime(
+            "lambda_fn.handler.handler",
+            task_root=REPOSITORY,
+            env={"ENDPOINT_NAME": "dogs", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url},
+        ) as function,
+    ):
+        yield function, container
+
+
+@pytest.fixture
+def function(parts: tuple[LambdaRuntime, Container]) -> LambdaRuntime:
+    return parts[0]
+
+
+@pytest.fixture
+def container(parts: tuple[LambdaRuntime, Container]) -> Container:
+    container = parts[1]
+    container.status, container.body = 200, json.dumps(ANSWER).encode()
+    container.asked.clear()
+    return container
+
+
+def stored(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def error_of(response: dict[str, Any]) -> dict[str, Any]:
+    error = json.loads(response["body"])["error"]
+    assert isinstance(error, dict)
+    assert set(error) == {"code", "message", "request_id"}
+    return error
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "direct_image",
+        "rest_api_image",
+        "rest_api_json",
+        "http_api_image",
+        "http_api_json",
+        "function_url_image",
+        "function_url_json",
+        "load_balancer_json",
+    ],
+)
+def test_each_kind_of_event_gets_the_breeds(function: LambdaRuntime, container: Container, name: str) -> None:
+    response = function.invoke(stored(name))
+
+    assert set(response) == {"statusCode", "headers", "body"}
+    assert response["statusCode"] == 200
+    assert response["headers"] == {"Content-Type": "application/json"}
+    body = json.loads(response["body"])
+    assert body.pop("request_id")
+    assert body == ANSWER
+
+
+def test_the_container_gets_the_photo_itself(function: LambdaRuntime, container: Container) -> None:
+    function.invoke({**any_event(), "top_k": 3})
+
+    headers, body = container.asked[0]
+    assert body == JPEG
+    assert headers["content-type"] == "image/jpeg"
+    assert headers["accept"] == "application/json"
+    assert headers["x-amzn-sagemaker-custom-attributes"] == "top_k=3"
+
+
+def test_without_top_k_the_container_is_left_to_choose(function: LambdaRuntime, container: Container) -> None:
+    function.invoke(any_event())
+
+    assert "x-amzn-sagemaker-custom-attributes" not in container.asked[0][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("direct_url", 400), ("rest_api_image_as_text", 400), ("function_url_get", 405)]
+)
+def test_what_cannot_be_served_never_reaches_the_endpoint(
+    function: LambdaRuntime, container: Container, name: str, status: int
+) -> None:
+    response = function.invoke(stored(name))
+
+    assert response["statusCode"] == status
+    assert error_of(response)["message"]
+    assert container.asked == []
+
+
+def test_s3_is_closed_until_the_settings_open_it(function: LambdaRuntime) -> None:
+    response = function.invoke(stored("direct_s3"))
+
+    assert response["statusCode"] == 403
+    assert "api.readable_s3_prefixes" in error_of(response)["message"]
+
+
+@pytest.mark.parametrize("event", [None, [], "photo", 7, {}])
+def test_an_event_that_is_no_request_gets_a_400(function: LambdaRuntime, event: object) -> None:
+    assert function.invoke(event)["statusCode"] == 400
+
+
+def test_a_photo_of_another_kind_gets_a_415(function: LambdaRuntime, container: Container) -> None:
+    response = function.invoke({"image": base64.b64encode(b"GIF89a...").decode()})
+
+    assert response["statusCode"] == 415
+    assert "GIF" in error_of(response)["message"]
+    assert container.asked == []
+
+
+def test_the_largest_photo_that_an_event_can_hold_is_served(function: LambdaRuntime, container: Container) -> None:
+    photo = JPEG.ljust(4_700_000, b"x")
+
+    assert function.invoke({"image": base64.b64encode(photo).decode()})["statusCode"] == 200
+    assert container.asked[0][1] == photo
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
+def test_a_refusal_by_the_model_keeps_its_status_and_loses_its_words(
+    function: LambdaRuntime, container: Container, status: int
+) -> None:
+    container.status, container.body = status, b"Traceback: /opt/ml/model/secret"
+
+    response = function.invoke(any_event())
+    assert response["statusCode"] == status
+    assert "secret" not in response["body"]
+    assert error_of(response)["message"].endswith(".")
+
+
+@pytest.mark.parametrize("body", [b"", b"not JSON", b"[]", b'{"predictions": 7}', b'{"predictions": [NaN]}'])
+def test_an_answer_without_predictions_is_a_502(function: LambdaRuntime, container: Container, body: bytes) -> None:
+    container.body = body
+
+    assert function.invoke(any_event())["statusCode"] == 502
+
+
+def test_each_request_is_one_json_line_without_the_photo(function: LambdaRuntime, container: Container) -> None:
+    before = len(function.log)
+    response = function.invoke(any_event())
+
+    (line,) = function.log[before:].splitlines()
+    entry = json.loads(line)
+    assert entry["request_id"] == json.loads(response["body"])["request_id"]
+    assert (entry["status"], entry["source"], entry["bytes"], entry["attempts"]) == (200, "event", len(JPEG), 1)
+    assert any_event()["image"] not in line

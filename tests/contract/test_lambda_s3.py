@@ -1,0 +1,97 @@
+"""Photos named in S3, against moto's S3."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from lambda_fn.photo import MAX_BYTES
+from rehearsal.lambda_runtime import LambdaRuntime
+from rehearsal.sagemaker_runtime import SageMakerRuntime
+from tests.rehearsal.container import ANSWER, JPEG, REPOSITORY, Container, serving
+
+
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://{host}:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_bucket(Bucket="photos")
+    for key, body in {
+        "open/dog.jpg": JPEG,
+        "open/ünïcode dög.jpg": JPEG,
+        "open/large.jpg": JPEG.ljust(MAX_BYTES + 1, b"x"),
+        "open/empty.jpg": b"",
+        "open/page.html": b"<html>",
+        "closed/dog.jpg": JPEG,
+    }.items():
+        client.put_object(Bucket="photos", Key=key, Body=body)
+    client.close()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def parts(s3_url: str) -> Iterator[tuple[LambdaRuntime, Container]]:
+    with (
+        serving() as container,
+        SageMakerRuntime({"dogs": container.url}) as service,
+        LambdaRuntime(
+            "lambda_fn.handler.handler",
+            task_root=REPOSITORY,
+            env={
+                "ENDPOINT_NAME": "dogs",
+                "READABLE_S3_PREFIXES": "s3://photos/open/,s3://missing/",
+                "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url,
+                "AWS_ENDPOINT_URL_S3": s3_url,
+            },
+        ) as function,
+    ):
+        yield function, container
+
+
+def ask(parts: tuple[LambdaRuntime, Container], bucket: str, key: str) -> tuple[int, dict[str, Any]]:
+    response = parts[0].invoke({"s3": {"bucket": bucket, "key": key}})
+    return response["statusCode"], json.loads(response["body"])
+
+
+@pytest.mark.parametrize("key", ["open/dog.jpg", "open/ünïcode dög.jpg"])
+def test_a_photo_in_an_open_place_is_classified(parts: tuple[LambdaRuntime, Container], key: str) -> None:
+    parts[1].asked.clear()
+    status, body = ask(parts, "photos", key)
+
+    assert status == 200
+    assert body["predictions"] == ANSWER["predictions"]
+    assert [(headers["content-type"], sent) for headers, sent in parts[1].asked] == [("image/jpeg", JPEG)]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "key", "expected", "told"),
+    [
+        ("photos", "closed/dog.jpg", 403, "api.readable_s3_prefixes"),
+        ("photos", "open/../closed/dog.jpg", 403, "api.readable_s3_prefixes"),
+        ("other", "open/dog.jpg", 403, "api.readable_s3_prefixes"),
+        ("photos", "open/none.jpg", 404, "no such"),
+        ("missing", "dog.jpg", 404, "no such"),
+        ("photos", "open/large.jpg", 413, "6,291,456"),
+        ("photos", "open/empty.jpg", 400, "empty"),
+        ("photos", "open/page.html", 415, "JPEG"),
+    ],
+)
+def test_anything_else_gets_a_sentence(
+    parts: tuple[LambdaRuntime, Container], bucket: str, key: str, expected: int, told: str
+) -> None:
+    status, body = ask(parts, bucket, key)
+
+    assert status == expected
+    assert told in body["error"]["message"]

@@ -1,0 +1,140 @@
+"""The stand-in for SageMaker Runtime, seen through the real boto3 client."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from rehearsal.loopback import LoopbackHandler, LoopbackServer
+from rehearsal.processes import free_port
+from rehearsal.sagemaker_runtime import MAX_BODY_BYTES, SageMakerRuntime, in_service
+from tests.rehearsal.container import ANSWER, JPEG, Container, serving
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+
+@pytest.fixture
+def container() -> Iterator[Container]:
+    with serving() as container:
+        yield container
+
+
+@pytest.fixture
+def client(container: Container) -> Iterator["SageMakerRuntimeClient"]:
+    with SageMakerRuntime({"dogs": container.url, "gone": f"http://127.0.0.1:{free_port()}"}) as service:
+        yield client_of(service)
+
+
+def client_of(service: SageMakerRuntime) -> "SageMakerRuntimeClient":
+    return boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=service.url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def error_of(client: "SageMakerRuntimeClient", name: str = "dogs", body: bytes = JPEG) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        client.invoke_endpoint(EndpointName=name, Body=body, ContentType="image/jpeg")
+    return dict(caught.value.response)
+
+
+def test_an_answer_comes_back_whole(client: "SageMakerRuntimeClient") -> None:
+    response = client.invoke_endpoint(EndpointName="dogs", Body=JPEG, ContentType="image/jpeg")
+
+    assert response["Body"].read() == json.dumps(ANSWER).encode()
+    assert response["ContentType"] == "application/json"
+    assert response["InvokedProductionVariant"] == "AllTraffic"
+
+
+def test_only_the_headers_of_the_contract_pass(client: "SageMakerRuntimeClient", container: Container) -> None:
+    response = client.invoke_endpoint(
+        EndpointName="dogs",
+        Body=JPEG,
+        ContentType="image/jpeg",
+        Accept="application/json",
+        CustomAttributes="top_k=3",
+    )
+
+    headers, body = container.asked[0]
+    assert body == JPEG
+    assert headers["content-type"] == "image/jpeg"
+    assert headers["accept"] == "application/json"
+    assert headers["x-amzn-sagemaker-custom-attributes"] == "top_k=3"
+    assert not {"authorization", "x-amz-date", "amz-sdk-invocation-id", "user-agent"} & set(headers)
+    assert "server-secret" not in response["ResponseMetadata"]["HTTPHeaders"]
+
+
+@pytest.mark.parametrize("status", [400, 415, 429, 500, 503])
+def test_a_refusal_by_the_container_is_a_model_error(
+    client: "SageMakerRuntimeClient", container: Container, status: int
+) -> None:
+    container.status, container.body = status, b"no"
+
+    error = error_of(client)
+    assert error["Error"]["Code"] == "ModelError"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert error["OriginalStatusCode"] == status
+    assert error["OriginalMessage"] == "no"
+    assert error["LogStreamArn"].startswith("arn:aws:logs:")
+
+
+def test_an_unknown_endpoint_is_a_validation_error(client: "SageMakerRuntimeClient") -> None:
+    error = error_of(client, "cats")
+
+    assert error["Error"]["Code"] == "ValidationError"
+    assert "cats" in error["Error"]["Message"]
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_a_container_that_is_gone_is_a_503(client: "SageMakerRuntimeClient") -> None:
+    assert error_of(client, "gone")["ResponseMetadata"]["HTTPStatusCode"] == 503
+
+
+def test_a_body_over_the_limit_is_refused_unread(client: "SageMakerRuntimeClient", container: Container) -> None:
+    assert client.invoke_endpoint(EndpointName="dogs", Body=b"x" * MAX_BODY_BYTES)["Body"].read()
+
+    assert error_of(client, body=b"x" * (MAX_BODY_BYTES + 1))["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert len(container.asked) == 1
+
+
+def test_a_container_that_takes_too_long_is_cut_off() -> None:
+    release = threading.Event()
+
+    class Hanging(LoopbackHandler):
+        def do_POST(self) -> None:  # noqa: N802
+            self.read_body()
+            release.wait(30)
+            self.close_connection = True
+
+    with (
+        LoopbackServer(Hanging) as hanging,
+        SageMakerRuntime({"dogs": hanging.url}, invocation_timeout_s=0.1) as service,
+    ):
+        error = error_of(client_of(service))
+        release.set()
+
+    assert error["Error"]["Code"] == "ModelError"
+    assert error["OriginalStatusCode"] == 0
+    assert "timed out" in error["OriginalMessage"]
+
+
+def test_in_service_means_that_ping_answers_200(container: Container) -> None:
+    assert in_service(container.url)
+    assert not in_service(f"http://127.0.0.1:{free_port()}")
+
+
+def test_a_port_in_use_is_named_in_a_sentence(container: Container) -> None:
+    port = int(container.url.rpartition(":")[2])
+
+    with pytest.raises(OSError, match=f"port {port} on 127.0.0.1 is in use by another process"):
+        SageMakerRuntime({}, port=port)

@@ -1,0 +1,71 @@
+"""How calls to AWS keep to a deadline."""
+
+import time
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from lambda_fn.calls import CONNECT_TIMEOUT_S, MAX_ATTEMPTS, READ_TIMEOUTS_S, read_timeout_s, within
+from lambda_fn.deadline import Deadline
+from lambda_fn.errors import TIMED_OUT, UNREACHABLE, Fault, ServiceError
+from lambda_fn.request_log import RequestLog
+
+
+class Context:
+    aws_request_id = "request-1"
+
+    def __init__(self, left_s: float) -> None:
+        self._left_s = left_s
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._left_s * 1000)
+
+
+def in_s(seconds: float) -> Deadline:
+    return Deadline(time.monotonic() + seconds)
+
+
+def refused(_: float) -> None:
+    raise EndpointConnectionError(endpoint_url="https://runtime.sagemaker.example")
+
+
+def passing(_: Exception) -> Fault:
+    return UNREACHABLE
+
+
+@pytest.mark.parametrize("limit_s", [2, 3, 10, 29, 30, 60, 900])
+def test_a_call_that_hangs_ends_before_lambda_ends_the_function(limit_s: float) -> None:
+    read_s = read_timeout_s(Deadline.of(Context(limit_s)))
+
+    assert read_s in READ_TIMEOUTS_S
+    assert read_s + min(CONNECT_TIMEOUT_S, read_s / 2) < limit_s
+
+
+def test_without_a_context_the_limit_is_that_of_the_gateway() -> None:
+    assert 24 < Deadline.of(None).left_s() < 29
+
+
+def test_without_time_left_nothing_is_called() -> None:
+    log = RequestLog()
+
+    with pytest.raises(ServiceError) as caught:
+        within(in_s(0.1), log, refused, passing)
+    assert log.attempts == 0
+    assert caught.value.fault is TIMED_OUT
+
+
+def test_a_fault_that_passes_is_tried_again_a_bounded_number_of_times() -> None:
+    log = RequestLog()
+
+    with pytest.raises(ServiceError):
+        within(in_s(60), log, refused, passing)
+    assert log.attempts == len(log.causes) == MAX_ATTEMPTS
+
+
+def test_when_the_time_is_up_the_last_fault_is_told() -> None:
+    log = RequestLog()
+
+    with pytest.raises(ServiceError) as caught:
+        within(in_s(0.8), log, refused, passing)
+    assert caught.value.fault is UNREACHABLE
+    assert 1 <= log.attempts < MAX_ATTEMPTS

@@ -1,0 +1,178 @@
+"""Every kind of event becomes the same request, and everything else a sentence."""
+
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_fn.errors import ServiceError
+from lambda_fn.events import parse
+from lambda_fn.photo import sniff
+from lambda_fn.settings import S3Object
+
+EVENTS = Path(__file__).parents[1] / "events"
+JPEG = b"\xff\xd8\xff\xe0 a photo"
+
+
+def event(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def encoded(data: bytes = JPEG) -> str:
+    return base64.b64encode(data).decode()
+
+
+def refusal(given_event: object) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        parse(given_event)
+    assert caught.value.message.endswith((".", "?"))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "direct_image",
+        "rest_api_image",
+        "rest_api_json",
+        "http_api_image",
+        "http_api_json",
+        "function_url_image",
+        "function_url_json",
+        "load_balancer_json",
+    ],
+)
+def test_each_kind_of_event_becomes_the_same_request(name: str) -> None:
+    request = parse(event(name))
+
+    assert request.image is not None
+    assert sniff(request.image) == "image/jpeg"
+    assert request == parse(event("direct_image"))
+    assert request.top_k == 3
+
+
+def test_an_s3_event_names_the_object() -> None:
+    assert parse(event("direct_s3")).s3 == S3Object("photos", "open/dog.jpg")
+
+
+def test_a_body_alone_is_read_as_http() -> None:
+    assert parse({"body": json.dumps({"image": encoded()})}).image == JPEG
+
+
+def test_the_query_gives_top_k_unless_the_body_does() -> None:
+    http = {"httpMethod": "POST", "queryStringParameters": {"top_k": "5"}}
+
+    assert parse({**http, "body": json.dumps({"image": encoded()})}).top_k == 5
+    assert parse({**http, "body": json.dumps({"image": encoded(), "top_k": 2})}).top_k == 2
+
+
+def test_a_url_is_refused_with_what_to_send_instead() -> None:
+    error = refusal(event("direct_url"))
+
+    assert error.fault.status == 400
+    assert "does not fetch URLs" in error.message
+    assert "base64" in error.message
+
+
+def test_a_url_in_the_place_of_the_image_is_recognised() -> None:
+    assert refusal({"image": "https://example.com/dog.jpg"}).fault.code == "url_not_fetched"
+
+
+def test_a_photo_that_the_gateway_damaged_is_named_as_such() -> None:
+    error = refusal(event("rest_api_image_as_text"))
+
+    assert error.fault.status == 400
+    assert "binary media type" in error.message
+
+
+def test_reading_is_no_way_to_send_a_photo() -> None:
+    error = refusal(event("function_url_get"))
+
+    assert error.fault.status == 405
+    assert error.response("id")["headers"]["Allow"] == "POST"
+
+
+def test_a_multipart_form_is_refused_as_such() -> None:
+    form = {
+        "httpMethod": "POST",
+        "headers": {"content-type": "multipart/form-data; boundary=x"},
+        "body": encoded(b"--x"),
+        "isBase64Encoded": True,
+    }
+    assert "multipart" in refusal(form).message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        base64.encodebytes(JPEG * 20).decode(),
+        f"data:image/jpeg;base64,{encoded(JPEG * 20)}",
+        base64.urlsafe_b64encode(JPEG * 20).decode(),
+    ],
+    ids=["line breaks", "data URL", "URL-safe alphabet"],
+)
+def test_base64_is_taken_as_common_tools_write_it(text: str) -> None:
+    assert parse({"image": text}).image == JPEG * 20
+
+
+@pytest.mark.parametrize(
+    "text", [encoded()[:-1], "not base64!", "ééé=", "/9j/=AAA", "data:image/jpeg,%FF%D8", "\ud800", "===="]
+)
+def test_anything_but_base64_is_refused(text: str) -> None:
+    error = refusal({"image": text})
+
+    assert error.fault.status == 400
+    assert "base64" in error.message
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (None, "null"),
+        ([], "a list"),
+        ("photo", "text"),
+        ({}, "no photo"),
+        ({"image": None}, "no photo"),
+        ({"image": 7}, "a number"),
+        ({"image": "", "s3": {"bucket": "b", "key": "k"}}, "image and s3"),
+        ({"s3": "s3://b/k"}, "bucket"),
+        ({"s3": {"bucket": "b"}}, "key"),
+        ({"s3": {"bucket": "b", "key": "\ud800"}}, "valid text"),
+        ({"s3": {"bucket": "b", "key": "k" * 1025}}, "longer"),
+        ({"body": None, "httpMethod": "POST"}, "empty"),
+        ({"body": 7}, "a number"),
+        ({"body": "{"}, "JSON"),
+        ({"body": "[" * 100_000}, "JSON"),
+        ({"body": "[1]"}, "a list"),
+        ({"body": "=", "isBase64Encoded": True}, "base64"),
+    ],
+)
+def test_what_cannot_be_understood_gets_a_400_that_says_why(bad: object, told: str) -> None:
+    error = refusal(bad)
+
+    assert error.fault.status == 400
+    assert told in error.message
+
+
+@pytest.mark.parametrize("top_k", [0, -1, 1001, True, 1.5, "three", "٣", [], "9" * 5000])
+def test_an_impossible_top_k_is_refused(top_k: object) -> None:
+    assert "top_k" in refusal({"image": encoded(), "top_k": top_k}).message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+FIELDS = ("image", "s3", "url", "top_k", "body", "isBase64Encoded", "httpMethod", "headers", "requestContext")
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), JSON) | JSON)
+def test_no_event_at_all_raises_anything_but_a_sentence(any_event: object) -> None:
+    with suppress(ServiceError):
+        parse(any_event)
