@@ -1,0 +1,87 @@
+"""The CDK app: settings in, stacks out. No boto3, no look-ups, no clock but for one warning."""
+
+import sys
+from datetime import date
+
+import aws_cdk as cdk
+
+from stacks.api import ApiStack
+from stacks.overrides import load
+from stacks.serving import ServingStack
+from stacks.settings import Settings, SettingsError
+from stacks.storage import StorageStack
+from stacks.training import TrainingStack
+from stacks.workbench import WorkbenchStack
+
+
+def build(app: cdk.App, settings: Settings) -> None:
+    """Every stack, in the order of their data: photos, artifact, endpoint, api."""
+    name = settings.project.name
+    shared = {
+        "env": cdk.Environment(region=settings.project.region or None),
+        "termination_protection": settings.project.termination_protection,
+    }
+    storage = StorageStack(app, "Storage", stack_name=f"{name}-storage", settings=settings.storage, **shared)
+    training = TrainingStack(
+        app,
+        "Training",
+        stack_name=f"{name}-training",
+        name_prefix=name,
+        bucket=storage.bucket,
+        storage=settings.storage,
+        settings=settings.training,
+        **shared,
+    )
+    ServingStack(
+        app,
+        "Serving",
+        stack_name=f"{name}-serving",
+        artifact=training.artifact,
+        settings=settings.serving,
+        **shared,
+    )
+    ApiStack(
+        app,
+        "Api",
+        stack_name=f"{name}-api",
+        endpoint_name=settings.serving.endpoint_name,
+        settings=settings.api,
+        **shared,
+    )
+    WorkbenchStack(
+        app,
+        "Workbench",
+        stack_name=f"{name}-workbench",
+        bucket=storage.bucket,
+        storage=settings.storage,
+        settings=settings.workbench,
+        **shared,
+    )
+    cdk.Tags.of(app).add("project", name)
+
+
+def warnings(settings: Settings, today: date) -> list[str]:
+    """What a deploy of these settings should know."""
+    training = settings.training
+    if not training.model_data and today > training.image_end_of_patch:
+        return [
+            f"AWS stopped patching the training image {training.image_tag} on {training.image_end_of_patch}; "
+            "name a newer one with training.image_tag and training.image_end_of_patch."
+        ]
+    return []
+
+
+def main() -> None:
+    app = cdk.App()
+    try:
+        settings = load(app.node.get_all_context())
+        build(app, settings)
+    except SettingsError as error:
+        sys.exit(f"kennel: {error}")
+    for warning in warnings(settings, date.today()):
+        print(f"kennel: warning: {warning}", file=sys.stderr)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

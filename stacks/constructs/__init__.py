@@ -1,0 +1,1 @@
+"""One construct a file, each beside the code that only it runs."""

@@ -1,0 +1,61 @@
+"""A Lambda function whose every right is written down."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+PYTHON = lambda_.Runtime.PYTHON_3_14
+"""The newest Python that Lambda, this CDK and awslambdaric all have; a test fails when CDK gets a newer one."""
+
+
+def function_role(
+    scope: Construct, id: str, *, log_group: logs.ILogGroup, rights: Sequence[iam.PolicyStatement] = ()
+) -> iam.Role:
+    """A role for a function: it writes to this log group, and has no other right than those given.
+
+    CDK's own role would carry AWSLambdaBasicExecutionRole, which may create and write any log group of the account.
+    """
+    role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    log_group.grant_write(role)
+    for right in rights:
+        role.add_to_policy(right)
+    return role
+
+
+class PythonFunction(lambda_.Function):
+    """boto3 on the newest Python and Graviton, with a role of its own and a log group that goes when it goes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        code: lambda_.Code,
+        handler: str,
+        description: str,
+        log_group: logs.ILogGroup,
+        rights: Sequence[iam.PolicyStatement],
+        timeout_s: int,
+        memory_mib: int = 256,
+        environment: Mapping[str, str] | None = None,
+        tracing: bool = False,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            runtime=PYTHON,
+            architecture=lambda_.Architecture.ARM_64,
+            code=code,
+            handler=handler,
+            description=description,
+            role=function_role(scope, f"{id}Role", log_group=log_group, rights=rights),
+            log_group=log_group,
+            timeout=Duration.seconds(timeout_s),
+            memory_size=memory_mib,
+            environment=dict(environment) if environment else None,
+            tracing=lambda_.Tracing.ACTIVE if tracing else lambda_.Tracing.DISABLED,
+        )

@@ -1,0 +1,35 @@
+"""IAM statements, written rather than attached."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import aws_iam as iam
+
+
+def allow(
+    *actions: str, on: str | Sequence[str], conditions: Mapping[str, Mapping[str, object]] | None = None
+) -> iam.PolicyStatement:
+    """Allow actions on one resource or several."""
+    resources = [on] if isinstance(on, str) else list(on)
+    return iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
+
+
+def pull(repository_arn: str) -> list[iam.PolicyStatement]:
+    """Allow to pull images from one ECR repository."""
+    return [
+        allow("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", on=repository_arn),
+        allow("ecr:GetAuthorizationToken", on="*"),  # logs in to the registry; IAM knows no resource for it
+    ]
+
+
+def metrics(namespace: str) -> iam.PolicyStatement:
+    """Allow to publish metrics in one CloudWatch namespace."""
+    return allow(
+        "cloudwatch:PutMetricData",
+        on="*",  # IAM knows no resource for it; the namespace is what limits it
+        conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
+    )
+
+
+def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
+    """Allow to hand one role to one service."""
+    return allow("iam:PassRole", on=role.role_arn, conditions={"StringEquals": {"iam:PassedToService": service}})

@@ -1,0 +1,36 @@
+#!/bin/bash
+# Runs once, as root, when the host is launched. What is in braces is CloudFormation's; the shell has none here.
+set -euo pipefail
+
+# Plain `python3` is the one with torch and CUDA, in every login shell.
+[ -e /opt/pytorch/bin/python3 ] || ln -s python /opt/pytorch/bin/python3
+echo 'PATH=/opt/pytorch/bin:$PATH' > /etc/profile.d/kennel.sh
+
+cat > /usr/local/bin/kennel-code <<'SCRIPT'
+#!/bin/bash
+# Puts the code of the latest deploy in your home folder.
+set -euo pipefail
+cd ~
+uri=$(aws ssm get-parameter --region ${Region} --name ${CodeParameter} --query Parameter.Value --output text)
+aws s3 cp --only-show-errors "$uri" - | tar -xz
+ln -sfn training/solution.py solution.py
+SCRIPT
+
+cat > /usr/local/bin/kennel-data <<'SCRIPT'
+#!/bin/bash
+# Brings the photos from the bucket to ~/dogImages, where solution.py looks for them.
+set -euo pipefail
+aws s3 sync --only-show-errors ${DataUri} ~/dogImages
+SCRIPT
+
+chmod 755 /usr/local/bin/kennel-code /usr/local/bin/kennel-data
+cat > /etc/motd <<'TEXT'
+Kennel's training host. It is billed while it runs, and stops itself when idle.
+  kennel-code           the code of the latest deploy, into ~
+  kennel-data           the photos of the bucket, into ~/dogImages
+  python3 solution.py   trains; the result is in ~/TrainedModels
+TEXT
+
+runuser -u ${User} -- env HOME=/home/${User} kennel-code
+/opt/pytorch/bin/python3 -m pip install --quiet --requirement /home/${User}/requirements.txt
+runuser -u ${User} -- env HOME=/home/${User} kennel-data || echo "no photos in the bucket yet; run kennel-data later"

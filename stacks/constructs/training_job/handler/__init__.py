@@ -1,0 +1,1 @@
+"""The custom resource's two Lambda functions: `events.on_event` acts, `events.is_complete` looks. boto3 alone."""

@@ -1,0 +1,15 @@
+"""What the training script logs and SageMaker reads: names and regular expressions, in one place.
+
+The script writes one `key=value` line per epoch and one at the end; `tests/contract` holds both sides to this table.
+"""
+
+NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
+
+METRICS = {
+    "train:loss": rf"\btrain_loss={NUMBER}",
+    "validation:loss": rf"\bvalid_loss={NUMBER}",
+    "validation:accuracy": rf"\bvalid_accuracy={NUMBER}",
+    "test:loss": rf"\btest_loss={NUMBER}",
+    "test:accuracy": rf"\btest_accuracy={NUMBER}",
+}
+"""Metric name, as CloudWatch shows it, to the expression whose first group is its value."""

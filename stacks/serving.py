@@ -1,0 +1,133 @@
+"""Serving: one model behind an autoscaled SageMaker endpoint."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from stacks.artifact import ModelArtifact
+from stacks.constructs.endpoint_alarms import EndpointAlarms
+from stacks.constructs.endpoint_scaling import EndpointScaling
+from stacks.constructs.owned_log_group import OwnedLogGroup
+from stacks.constructs.policy import allow, metrics
+from stacks.constructs.serving_image import GivenImage, ServingImage
+from stacks.settings import ServingSettings
+
+VARIANT = "AllTraffic"
+
+
+class ServingStack(cdk.Stack):
+    """Owns the endpoint. Holds no data: delete it and deploy it again at will."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, artifact: ModelArtifact, settings: ServingSettings, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, id, **kwargs)
+
+        image = self._image(settings)
+        log_group = OwnedLogGroup(
+            self,
+            "Logs",
+            name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",  # SageMaker's name for it
+            retention_days=settings.log_retention_days,
+        )
+        alarms = EndpointAlarms(
+            self, "Alarms", endpoint_name=settings.endpoint_name, variant_name=VARIANT, settings=settings.rollout
+        )
+        role = self._role(artifact, image.rights, log_group, alarms.all)
+        model = self._model(artifact, image.uri, role)
+        config = self._endpoint_config(model, settings)
+        endpoint = self._endpoint(config, alarms.all, settings)
+        endpoint.node.add_dependency(log_group)
+        EndpointScaling(
+            self,
+            "Scaling",
+            endpoint=endpoint,
+            endpoint_name=settings.endpoint_name,
+            variant_name=VARIANT,
+            settings=settings.scaling,
+        )
+
+        cdk.CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)
+
+    def _image(self, settings: ServingSettings) -> ServingImage | GivenImage:
+        if settings.image_uri:
+            return GivenImage(self, "Image", uri=settings.image_uri)
+        return ServingImage(self, "Image")
+
+    def _role(
+        self,
+        artifact: ModelArtifact,
+        image_rights: list[iam.PolicyStatement],
+        log_group: logs.LogGroup,
+        alarms: list[cloudwatch.Alarm],
+    ) -> iam.Role:
+        role = iam.Role(self, "ModelRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        for right in (
+            allow("s3:GetObject", on=artifact.readable_arn),
+            *image_rights,
+            allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=log_group.log_group_arn),
+            metrics("/aws/sagemaker/Endpoints"),
+            # a rollout looks at its alarms with this role
+            allow("cloudwatch:DescribeAlarms", on=[alarm.alarm_arn for alarm in alarms]),
+        ):
+            role.add_to_policy(right)
+        return role
+
+    def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role) -> sagemaker.CfnModel:
+        # Unnamed, as is the endpoint config: both are replaced at every change, and a name in use cannot be made again.
+        model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=role.role_arn,
+            enable_network_isolation=True,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=image_uri, model_data_url=artifact.uri
+            ),
+            tags=[cdk.CfnTag(key="recipe", value=artifact.recipe)],
+        )
+        # The role's policy too: SageMaker reads the artifact with it when it makes the model.
+        model.node.add_dependency(role)
+        return model
+
+    def _endpoint_config(self, model: sagemaker.CfnModel, settings: ServingSettings) -> sagemaker.CfnEndpointConfig:
+        variant = sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+            variant_name=VARIANT,
+            model_name=model.attr_model_name,
+            instance_type=settings.instance_type,
+            initial_instance_count=settings.initial_instances,
+            initial_variant_weight=1,
+            model_data_download_timeout_in_seconds=settings.download_timeout_s,
+            container_startup_health_check_timeout_in_seconds=settings.startup_timeout_s,
+        )
+        return sagemaker.CfnEndpointConfig(self, "EndpointConfig", production_variants=[variant])
+
+    def _endpoint(
+        self, config: sagemaker.CfnEndpointConfig, alarms: list[cloudwatch.Alarm], settings: ServingSettings
+    ) -> sagemaker.CfnEndpoint:
+        rollout = settings.rollout
+        return sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=settings.endpoint_name,
+            endpoint_config_name=config.attr_endpoint_config_name,
+            # else each update resets a scaled-out fleet to the initial count
+            retain_all_variant_properties=True,
+            deployment_config=sagemaker.CfnEndpoint.DeploymentConfigProperty(
+                blue_green_update_policy=sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty(
+                    # a canary needs two instances, and the fleet may have one
+                    traffic_routing_configuration=sagemaker.CfnEndpoint.TrafficRoutingConfigProperty(
+                        type="ALL_AT_ONCE", wait_interval_in_seconds=rollout.bake_s
+                    ),
+                    termination_wait_in_seconds=rollout.old_fleet_removal_s,
+                    maximum_execution_timeout_in_seconds=rollout.timeout_s,
+                ),
+                auto_rollback_configuration=sagemaker.CfnEndpoint.AutoRollbackConfigProperty(
+                    alarms=[sagemaker.CfnEndpoint.AlarmProperty(alarm_name=alarm.alarm_name) for alarm in alarms]
+                ),
+            ),
+        )

@@ -1,0 +1,43 @@
+"""Storage: the one bucket that holds photos and artifacts."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.settings import StorageSettings
+
+
+class StorageStack(cdk.Stack):
+    """Owns the data. Deleting it deletes the photos and artifacts, unless `storage.on_destroy` is `retain`."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: StorageSettings, **kwargs: Any) -> None:
+        super().__init__(scope, id, **kwargs)
+
+        self.bucket = self._bucket(settings)
+
+        cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
+        cdk.CfnOutput(self, "DataUri", value=f"s3://{self.bucket.bucket_name}/{settings.data_prefix}")
+
+    def _bucket(self, settings: StorageSettings) -> s3.Bucket:
+        retained = settings.on_destroy == "retain"
+        return s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=cdk.Duration.days(settings.noncurrent_version_days),
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(settings.incomplete_upload_days),
+                    expired_object_delete_marker=True,
+                )
+            ],
+            removal_policy=cdk.RemovalPolicy.RETAIN if retained else cdk.RemovalPolicy.DESTROY,
+            auto_delete_objects=not retained,
+        )
