@@ -15,7 +15,7 @@ def background(rng: Rng, width: int, height: int, *, horizon: float, blurred: bo
     place = PLACES[int(rng.integers(len(PLACES)))]
     line = int(height * min(max(horizon - rng.uniform(0.12, 0.34), 0.3), 0.85))
     photo = place(rng, width, height, line)
-    return photo.filter(ImageFilter.BoxBlur(max(width, height) / 110)) if blurred else photo
+    return photo.filter(ImageFilter.BoxBlur(max(width, height) / 110 if blurred else 0.6))
 
 
 def _gradient(width: int, height: int, top: Colour, bottom: Colour) -> Image.Image:

@@ -47,7 +47,7 @@ def standing(breed: Breed, rng: np.random.Generator) -> list[Group]:
     far = [_foreleg(breed, chest + 0.09, stride[2]), _hindleg(breed, rump + 0.1, stride[3])]
     coat = breed.torso or breed.coat
     body = _furry(breed, rng, [torso, neck], near, coat)
-    body.marks = _torso_marks(breed, rng) + body.marks
+    body.marks[:0] = _torso_marks(breed, rng)
     x, y = neck_end[0] + 0.1 * breed.head_size, neck_end[1] - 0.12 * breed.head_size
     tilt = rng.uniform(-7, 7)
     face = head.front(breed, rng, turn=rng.uniform(-0.1, 0.9)) if rng.random() < 0.45 else head.side(breed, rng)
@@ -63,7 +63,7 @@ def standing(breed: Breed, rng: np.random.Generator) -> list[Group]:
 def sitting(breed: Breed, rng: np.random.Generator) -> list[Group]:
     """A dog that sits before us and looks at us."""
     wide = 0.5 + 0.5 * breed.depth / 0.48
-    tall = 0.42 + 0.34 * breed.length + 0.35 * breed.leg
+    tall = 0.5 + 0.22 * breed.length + 0.35 * breed.leg
     paw, lean = 0.055 * breed.bone, rng.uniform(-0.05, 0.05)
     half = [(0.17, -tall), (0.27 * wide, -0.72 * tall), (0.33 * wide, -0.35 * tall), (0.33 * wide, -0.04)]
     torso = closed(
@@ -82,7 +82,7 @@ def sitting(breed: Breed, rng: np.random.Generator) -> list[Group]:
         )
         legs += [(leg, 0.0), (ellipse(x, -paw, 0.105 * breed.bone, 1.15 * paw), 0.0)]
     trunk = _furry(breed, rng, [torso], [], coat)
-    trunk.marks = _front_marks(breed, rng, torso, tall, lean)
+    trunk.marks += _front_marks(breed, rng, torso, tall, lean)
     crown = (lean, -tall - 0.22 * breed.head_size - 0.1 * breed.neck)
     neck = limb([(lean * 0.8, -0.8 * tall), crown], (0.42 * wide, 0.6 * breed.head_size))
     trunk.shapes.append((edged(neck, breed, rng), coat))
@@ -118,7 +118,7 @@ def portrait(breed: Breed, rng: np.random.Generator) -> list[Group]:
         ]
     )
     trunk = _furry(breed, rng, [bust], [], coat)
-    trunk.marks = _front_marks(breed, rng, bust, 0.62, 0.0)
+    trunk.marks += _front_marks(breed, rng, bust, 0.62, 0.0)
     tilt, turn = rng.uniform(-12, 12), rng.uniform(-0.9, 0.9)
     return [
         trunk,
@@ -133,34 +133,32 @@ def _furry(
     """Trunk and legs as one silhouette in the breed's coat, its patterns and the colour of its feet on it."""
     group = Group(shapes=[], ink=tone(colour, 0.4), ink_width=INK, shade=0.16)
     for outline in trunk:
-        group.shapes.append((edged(outline, breed, rng), colour))
+        shape = edged(outline, breed, rng)
+        if outline[:, 1].max() < 0.1:  # hair ends at the ground; only the frame cuts a bust off
+            shape[:, 1] = np.minimum(shape[:, 1], 0.0)
+        group.shapes.append((shape, colour))
         group.strokes += hairs(outline, breed, colour, rng)
-    for leg in legs:
-        group.shapes += [(part, colour) for part in leg]
-        if breed.feet:
-            foot = leg[1]
-            top = foot[:, 1].min() - 0.35 * breed.leg
-            left, right = foot[:, 0].min() - 0.1, foot[:, 0].max() + 0.1
-            edge = blob(
-                [(left, 0.1), (left, top), ((left + right) / 2, top - 0.03), (right, top), (right, 0.1)],
-                rng,
-                wobble=0.01,
-            )
-            group.marks.append(
-                (edge, clear(tone(breed.feet, 1 if colour == (breed.torso or breed.coat) else 0.85), 255))
-            )
-        if breed.texture == "curly":
-            x, y = leg[1][:, 0].mean() - 0.02, -0.2
-            group.shapes.append((curled(ellipse(x, y, 0.14, 0.12), size=0.07), colour))
-        group.strokes += _toes(leg[1], colour)
-    for outline, _ in list(group.shapes):
+    for outline in [*trunk, *(leg[0] for leg in legs)]:
         if "spots" in breed.markings:
             group.marks += spots(outline, breed, rng, size=0.042)
-            break
-    if "brindle" in breed.markings:
-        for outline in [*trunk, *(leg[0] for leg in legs)]:
-            group.strokes += stripes(outline, breed, rng)
+        if "brindle" in breed.markings:
+            group.marks += stripes(outline, breed, rng)
+    for leg, foot in legs:
+        group.shapes += [(leg, colour), (foot, colour)]
+        if breed.feet:
+            group.marks.append((_sock(breed, rng, foot), clear(breed.feet, 255)))
+        if breed.texture == "curly":
+            cuff = ellipse(foot[:, 0].mean() - 0.02, -0.2, 0.14, 0.12)
+            group.shapes.append((curled(cuff, size=0.07), colour))
+        group.strokes += _toes(foot, colour)
     return group
+
+
+def _sock(breed: Breed, rng: np.random.Generator, foot: Points) -> Points:
+    (left, top), (right, _) = foot.min(axis=0) - 0.1, foot.max(axis=0) + 0.1
+    top += 0.1 - 0.35 * breed.leg
+    corners = [(left, 0.1), (left, top), ((left + right) / 2, top - 0.03), (right, top), (right, 0.1)]
+    return blob(corners, rng, wobble=0.01)
 
 
 def _feet(breed: Breed, rng: np.random.Generator, parts: list[Points], colour: Colour) -> Group:
@@ -232,7 +230,7 @@ def _torso_marks(breed: Breed, rng: np.random.Generator) -> Marks:
             )
         )
     if "pale_belly" in breed.markings:
-        pale = WHITE if breed.feet else tone(breed.coat, 1.4)
+        pale = clear(WHITE, 255) if breed.feet else clear(tone(breed.coat, 1.5), 150)
         top = -belly - 0.26 * breed.depth
         marks.append(
             (
@@ -247,7 +245,7 @@ def _torso_marks(breed: Breed, rng: np.random.Generator) -> Marks:
                     ],
                     rng,
                 ),
-                clear(pale, 255),
+                pale,
             )
         )
     if "pale_chest" in breed.markings:

@@ -7,9 +7,19 @@ from ops.sample.scene import Colour
 
 Texture = Literal["smooth", "shaggy", "curly"]
 Ears = Literal["pricked", "tipped", "folded", "floppy", "long"]
-Tail = Literal["curled", "plume", "sabre", "thin", "docked", "pompom"]
+Tail = Literal["curled", "over_back", "plume", "sabre", "thin", "docked", "pompom"]
 Marking = Literal[
-    "spots", "brindle", "saddle", "pale_belly", "pale_chest", "collar", "blaze", "dark_muzzle", "husky_face", "wrinkles"
+    "spots",
+    "brindle",
+    "saddle",
+    "pale_belly",
+    "pale_chest",
+    "collar",
+    "blaze",
+    "dark_muzzle",
+    "husky_face",
+    "wrinkles",
+    "tan_points",
 ]
 
 WHITE: Colour = (246, 243, 237)
@@ -35,7 +45,10 @@ class Breed:
     tail_tip: Colour | None = None
     markings: frozenset[Marking] = field(default_factory=frozenset)
     texture: Texture = "smooth"
+    fluff: float = 1.0
+    """Length of the hair of a shaggy coat."""
     ears: Ears = "floppy"
+    ear_size: float = 1.0
     tail: Tail = "sabre"
     eyes: Colour = (92, 58, 34)
     leg: float = 0.52
@@ -110,8 +123,11 @@ BREEDS: tuple[Breed, ...] = (
     ),
     Breed(
         name="Dachshund",
-        coat=(144, 66, 34),
-        ears_colour=(112, 48, 26),
+        coat=(70, 48, 42),
+        marking_colour=(196, 118, 58),
+        muzzle_colour=(196, 118, 58),
+        feet=(196, 118, 58),
+        markings=frozenset({"tan_points"}),
         ears="long",
         tail="thin",
         leg=0.17,
@@ -121,9 +137,9 @@ BREEDS: tuple[Breed, ...] = (
         bone=0.9,
         neck=0.26,
         head_size=0.42,
-        muzzle_length=0.75,
-        muzzle_width=0.72,
-        cheeks=0.88,
+        muzzle_length=0.72,
+        muzzle_width=0.78,
+        cheeks=0.84,
     ),
     Breed(
         name="Dalmatian",
@@ -150,6 +166,7 @@ BREEDS: tuple[Breed, ...] = (
         muzzle_colour=(236, 190, 118),
         markings=frozenset({"pale_belly"}),
         texture="shaggy",
+        fluff=0.85,
         ears="floppy",
         tail="plume",
         leg=0.5,
@@ -162,8 +179,8 @@ BREEDS: tuple[Breed, ...] = (
     ),
     Breed(
         name="Poodle",
-        coat=(214, 150, 116),
-        muzzle_colour=(226, 172, 142),
+        coat=(224, 162, 126),
+        muzzle_colour=(232, 182, 150),
         texture="curly",
         ears="long",
         tail="pompom",
@@ -185,6 +202,7 @@ BREEDS: tuple[Breed, ...] = (
         muzzle_colour=(66, 56, 54),
         markings=frozenset({"dark_muzzle", "wrinkles"}),
         ears="folded",
+        ear_size=0.84,
         tail="curled",
         leg=0.32,
         depth=0.5,
@@ -201,17 +219,19 @@ BREEDS: tuple[Breed, ...] = (
         name="Samoyed",
         coat=(250, 247, 240),
         texture="shaggy",
+        fluff=1.45,
         ears="pricked",
-        tail="curled",
+        ear_size=0.74,
+        tail="over_back",
         leg=0.44,
         depth=0.56,
         length=1.02,
         bone=1.2,
         neck=0.26,
         head_size=0.58,
-        muzzle_length=0.36,
+        muzzle_length=0.3,
         muzzle_width=0.95,
-        cheeks=1.14,
+        cheeks=1.2,
     ),
     Breed(
         name="Siberian_husky",

@@ -3,12 +3,13 @@
 import numpy as np
 
 from ops.sample.breeds import Breed
-from ops.sample.coat import Strokes, curled, hairs, spots, stripes, tufted
+from ops.sample.coat import Marks, Strokes, curled, hairs, stripes, tufted
 from ops.sample.geometry import Control, Points, closed, mirrored, placed
 from ops.sample.scene import Group, clear, tone
 
 Ears = tuple[list[Group], list[Group]]
 
+ROOT_FRONT, ROOT_SIDE = (0.34, -0.34), (-0.14, -0.34)
 FRONT: dict[str, list[Control]] = {
     "pricked": [[(0.08, -0.36), (0.16, -0.62), (0.33, -0.9), (0.37, -0.9), (0.47, -0.6), (0.5, -0.14), (0.3, -0.2)]],
     "tipped": [
@@ -42,7 +43,9 @@ def front(breed: Breed, rng: np.random.Generator, *, turn: float) -> Ears:
         nearer = turn * (1 if mirror else -1)  # the ear on the far side of a turned head is narrower
         lift = rng.uniform(-6, 6)
         for layer, control in enumerate(FRONT[breed.ears]):
-            outline = placed(closed(control) * np.array([1 + 0.07 * nearer, 1.0]), angle=lift)
+            outline = placed(
+                _sized(closed(control), breed, ROOT_FRONT) * np.array([1 + 0.07 * nearer, 1.0]), angle=lift
+            )
             groups.append(_ear(breed, rng, mirrored(outline) if mirror else outline, flap=layer == 1))
         if breed.ears == "pricked":
             inner = placed(
@@ -55,14 +58,19 @@ def front(breed: Breed, rng: np.random.Generator, *, turn: float) -> Ears:
 def side(breed: Breed, rng: np.random.Generator) -> Ears:
     """The near ear of a profile, and for standing ears the tip of the far one."""
     lift = rng.uniform(-8, 8)
-    outlines = [placed(closed(control), angle=lift) for control in SIDE[breed.ears]]
+    outlines = [placed(_sized(closed(control), breed, ROOT_SIDE), angle=lift) for control in SIDE[breed.ears]]
     near = [_ear(breed, rng, outline, flap=layer == 1) for layer, outline in enumerate(outlines)]
     if breed.ears == "pricked":
         inner = closed([(-0.2, -0.36), (-0.22, -0.6), (-0.16, -0.8), (-0.06, -0.6), (-0.04, -0.38)])
-        near.append(_inner(breed, placed(inner, angle=lift)))
+        near.append(_inner(breed, placed(_sized(inner, breed, ROOT_SIDE), angle=lift)))
     if breed.ears not in ("pricked", "tipped"):
         return [], near
     return [_ear(breed, rng, placed(outline, x=0.16, y=0.02), flap=False) for outline in outlines], near
+
+
+def _sized(outline: Points, breed: Breed, root: tuple[float, float]) -> Points:
+    """The ear at the breed's size, with its root where it was."""
+    return (outline - root) * breed.ear_size + root
 
 
 def _ear(breed: Breed, rng: np.random.Generator, outline: Points, *, flap: bool) -> Group:
@@ -73,11 +81,12 @@ def _ear(breed: Breed, rng: np.random.Generator, outline: Points, *, flap: bool)
         shape = curled(outline, size=0.12)
     elif breed.texture == "shaggy":
         shape = tufted(outline, rng, size=0.05)
+    marks: Marks = []
     if "brindle" in breed.markings:
-        strokes += stripes(outline, breed, rng, spacing=0.09)
+        marks = stripes(outline, breed, rng, spacing=0.09)
     return Group(
         shapes=[(shape, colour)],
-        marks=spots(outline, breed, rng, size=0.05) if "spots" in breed.markings and not breed.ears_colour else [],
+        marks=marks,
         strokes=strokes,
         ink=tone(colour, 0.42),
         ink_width=0.026,

@@ -113,6 +113,8 @@ def _eye(breed: Breed, x: float, y: float, gaze: Points, *, joy: bool) -> list[G
 
 
 def _brow(breed: Breed, line: Points) -> list[Group]:
+    if "tan_points" in breed.markings:
+        return []  # they are its brows
     coat = breed.head or breed.coat
     colour = tone(coat, 1.3) if sum(coat) < 260 else tone(coat, 0.72)
     return [Group(shapes=[(limb(line[::6], (0.02, 0.04, 0.02)), colour)])]

@@ -1,4 +1,4 @@
-"""Curves and outlines as arrays of points, shape (n, 2), x to the right and y down."""
+"""Curves and outlines as arrays of points, x to the right and y down."""
 
 from collections.abc import Sequence
 from math import cos, radians, sin
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
+"""One outline or line, shape (n, 2); where many alike are meant, shape (m, n, 2)."""
 Control = Sequence[tuple[float, float]]
 """Hand-placed points that a curve passes through."""
 
@@ -71,7 +72,7 @@ def placed(
 
 def mirrored(points: Points) -> Points:
     """The same outline on the other side of x = 0."""
-    return points * np.array([-1.0, 1.0])
+    return placed(points, flip=True)
 
 
 def resampled(points: Points, spacing: float) -> Points:
@@ -79,14 +80,14 @@ def resampled(points: Points, spacing: float) -> Points:
     ring = np.concatenate([points, points[:1]])
     travelled = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
     stops = np.linspace(0, travelled[-1], max(8, int(travelled[-1] / spacing)), endpoint=False)
-    return np.stack([np.interp(stops, travelled, ring[:, 0]), np.interp(stops, travelled, ring[:, 1])], axis=1)
+    spaced: Points = np.stack([np.interp(stops, travelled, ring[:, axis]) for axis in (0, 1)], axis=1)
+    return spaced
 
 
 def outward(points: Points) -> Points:
     """Unit normals of a closed outline that point away from its inside."""
     along = np.roll(points, -1, 0) - np.roll(points, 1, 0)
-    normal: Points = np.stack([along[:, 1], -along[:, 0]], axis=1)
-    normal = normal / np.maximum(np.hypot(normal[:, 0], normal[:, 1]), 1e-9)[:, None]
     area = np.sum(points[:, 0] * np.roll(points[:, 1], -1) - np.roll(points[:, 0], -1) * points[:, 1])
-    away: Points = normal * np.sign(area)
-    return away
+    normal = np.stack([along[:, 1], -along[:, 0]], axis=1) * np.sign(area)
+    unit: Points = normal / np.maximum(np.hypot(normal[:, 0], normal[:, 1]), 1e-9)[:, None]
+    return unit

@@ -21,9 +21,9 @@ def front(breed: Breed, rng: np.random.Generator, *, turn: float) -> list[Group]
     return [
         *behind,
         Group(
-            shapes=[(edged(skull, breed, rng, amount=1.3), coat)],
+            shapes=[(edged(skull, breed, rng, amount=1.1), coat)],
             marks=_front_marks(breed, rng, skull, snout, turn),
-            strokes=hairs(skull, breed, coat, rng, amount=0.5) + _strokes(breed, rng, skull, turn),
+            strokes=hairs(skull, breed, coat, rng, amount=0.5) + _wrinkles(breed, turn),
             ink=tone(coat, 0.42),
             ink_width=INK,
             shade=0.16,
@@ -51,7 +51,7 @@ def side(breed: Breed, rng: np.random.Generator) -> list[Group]:
         Group(
             shapes=shapes,
             marks=_side_marks(breed, rng, outline, m, w),
-            strokes=hairs(outline, breed, coat, rng, amount=0.4) + _strokes(breed, rng, outline, 0.4),
+            strokes=hairs(outline, breed, coat, rng, amount=0.4) + _wrinkles(breed, 0.4),
             ink=tone(coat, 0.42),
             ink_width=INK,
             shade=0.14,
@@ -64,9 +64,18 @@ def side(breed: Breed, rng: np.random.Generator) -> list[Group]:
 
 def _front_marks(breed: Breed, rng: np.random.Generator, skull: Points, snout: face.Snout, turn: float) -> Marks:
     marks: Marks = []
-    lean = 0.1 * turn
+    coat, lean = breed.head or breed.coat, 0.1 * turn
+    if "brindle" in breed.markings:
+        marks += stripes(skull, breed, rng, spacing=0.1)
     if "spots" in breed.markings:
-        marks += spots(skull, breed, rng, size=0.055)
+        marks += spots(skull, breed, rng, size=0.045)
+        for x in (-0.205 + 0.09 * turn, 0.205 + 0.09 * turn):
+            marks.append((ellipse(x, -0.07, 0.15, 0.15), clear(coat, 255)))
+    if "tan_points" in breed.markings:
+        for side in (-1, 1):
+            marks.append((ellipse(side * 0.2 + lean, -0.235, 0.07, 0.05, side * -12), clear(breed.marking_colour, 255)))
+            cheek = ellipse(side * 0.3 + 0.5 * snout.x, 0.32, 0.18, 0.17, side * -30)
+            marks.append((cheek, clear(breed.marking_colour, 255)))
     if "husky_face" in breed.markings:
         lobe = [(0.06, -0.02), (0.12, -0.24), (0.27, -0.27), (0.36, -0.06), (0.56, 0.08), (0.5, 0.45), (0.2, 0.7)]
         shape = [(lean, 0.02), *((x + lean, y) for x, y in lobe), *((lean - x, y) for x, y in reversed(lobe))]
@@ -87,8 +96,13 @@ def _front_marks(breed: Breed, rng: np.random.Generator, skull: Points, snout: f
 
 def _side_marks(breed: Breed, rng: np.random.Generator, outline: Points, m: float, w: float) -> Marks:
     marks: Marks = []
+    if "brindle" in breed.markings:
+        marks += stripes(outline, breed, rng, spacing=0.1)
     if "spots" in breed.markings:
-        marks += spots(outline, breed, rng, size=0.055)
+        marks += spots(outline, breed, rng, size=0.045)
+        marks.append((ellipse(0.15, -0.11, 0.15, 0.15), clear(breed.coat, 255)))
+    if "tan_points" in breed.markings:
+        marks.append((ellipse(0.2, -0.27, 0.07, 0.05), clear(breed.marking_colour, 255)))
     if "husky_face" in breed.markings:
         shape = [
             (0.5 + m, -0.2),
@@ -120,11 +134,9 @@ def _side_marks(breed: Breed, rng: np.random.Generator, outline: Points, m: floa
     return marks
 
 
-def _strokes(breed: Breed, rng: np.random.Generator, outline: Points, turn: float) -> Strokes:
+def _wrinkles(breed: Breed, turn: float) -> Strokes:
     strokes: Strokes = []
     coat = breed.head or breed.coat
-    if "brindle" in breed.markings:
-        strokes += [(line, paint, width * 0.9) for line, paint, width in stripes(outline, breed, rng, spacing=0.1)]
     if "wrinkles" in breed.markings:
         x = 0.1 * turn
         for y, half in ((-0.32, 0.18), (-0.24, 0.13), (-0.17, 0.08)):

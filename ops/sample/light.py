@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 
 def tint(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     """The photo brighter or darker, flatter or harder, warmer or colder, a little soft or grainy."""
-    warmth, brightness, contrast, gamma = rng.uniform((-0.1, 0.82, 0.82, 0.88), (0.1, 1.1, 1.12, 1.14))
+    warmth, brightness, contrast, gamma = rng.uniform((-0.09, 0.86, 0.84, 0.84), (0.09, 1.12, 1.12, 1.1))
     level = np.arange(256) / 255
     table: list[int] = []
     for gain in (1 + warmth, 1 + rng.uniform(-0.02, 0.02), 1 - warmth):
@@ -15,7 +15,7 @@ def tint(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     photo = photo.point(table)
     if rng.random() < 0.3:
         photo = photo.filter(ImageFilter.BoxBlur(float(rng.uniform(0.3, 1.2))))
-    return _grainy(photo, rng, strength=float(rng.uniform(0, 7)), shade=float(rng.uniform(-0.22, 0.22)))
+    return _grainy(photo, rng, strength=float(rng.uniform(0, 7)), shade=float(rng.uniform(-0.18, 0.18)))
 
 
 def _grainy(photo: Image.Image, rng: np.random.Generator, *, strength: float, shade: float) -> Image.Image:

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ops.sample.geometry import Points
+from ops.sample.geometry import Points, outward
 from ops.sample.scene import Group
 
 SHADE = (38, 26, 58)
@@ -23,9 +23,10 @@ def _paint(canvas: Image.Image, group: Group) -> None:
         return  # outside the frame
 
     if group.ink is not None:
-        pen, width = ImageDraw.Draw(canvas), max(1, round(2 * group.ink_width))
+        # A grown silhouette behind the silhouette: far faster than a wide line with round joints.
+        pen = ImageDraw.Draw(canvas)
         for points, _ in group.shapes:
-            pen.line(_flat(np.concatenate([points, points[:2]])), fill=group.ink, width=width, joint="curve")
+            pen.polygon(_flat(points + group.ink_width * outward(points)), fill=group.ink)
     if not (group.marks or group.strokes or group.shade):
         pen = ImageDraw.Draw(canvas)
         for points, colour in group.shapes:
@@ -41,9 +42,12 @@ def _paint(canvas: Image.Image, group: Group) -> None:
         cut.polygon(outline, fill=255)
         pen.polygon(outline, fill=colour)
     for points, paint in group.marks:
-        pen.polygon(_flat(points - origin), fill=paint)
-    for line, paint, stroke in group.strokes:
-        pen.line(_flat(line - origin), fill=paint, width=max(1, round(stroke)))
+        for mark in _each(points - origin):
+            pen.polygon(mark, fill=paint)
+    for lines, paint, stroke in group.strokes:
+        width = max(1, round(stroke))
+        for line in _each(lines - origin):
+            pen.line(line, fill=paint, width=width)
     if group.shade:
         layer.paste(SHADE, mask=_shadow(group, size, origin))
     canvas.paste(layer, (left, top), mask)
@@ -51,7 +55,7 @@ def _paint(canvas: Image.Image, group: Group) -> None:
 
 def _shadow(group: Group, size: tuple[int, int], origin: Points) -> Image.Image:
     """The crescent that is left of a silhouette when it is lit from above: itself less itself moved up."""
-    reach = 0.09 * min(size)
+    reach = 0.065 * min(size)
     lit = origin + np.array([0.35 * reach, reach])
     shadow = Image.new("L", size)
     pen = ImageDraw.Draw(shadow)
@@ -60,6 +64,11 @@ def _shadow(group: Group, size: tuple[int, int], origin: Points) -> Image.Image:
     for points, _ in group.shapes:
         pen.polygon(_flat(points - lit), fill=0)
     return shadow
+
+
+def _each(points: Points) -> list[list[float]]:
+    flat: list[list[float]] = points.reshape(-1, points.shape[-2] * 2).tolist()
+    return flat
 
 
 def _flat(points: Points) -> list[float]:

@@ -17,9 +17,9 @@ class Group:
 
     shapes: list[tuple[Points, Colour]]
     marks: list[tuple[Points, Paint]] = field(default_factory=list)
-    """Painted on the shapes and cut off at the silhouette."""
+    """Painted on the shapes and cut off at the silhouette; one outline each, or many alike."""
     strokes: list[tuple[Points, Paint, float]] = field(default_factory=list)
-    """Open lines with their width, cut off at the silhouette as well."""
+    """Open lines with their width, one or many alike, cut off at the silhouette as well."""
     ink: Colour | None = None
     """Colour of the line around the silhouette; None draws no line."""
     ink_width: float = 0.022

@@ -8,11 +8,15 @@ from ops.sample.geometry import Control, Points, ellipse, limb
 from ops.sample.scene import Group, clear, tone
 
 SHAPES: dict[str, tuple[Control, tuple[float, ...]]] = {
-    "sabre": ([(0.04, 0.03), (-0.1, -0.08), (-0.2, -0.28), (-0.19, -0.5)], (0.12, 0.1, 0.085, 0.04)),
+    "sabre": ([(0.04, 0.03), (-0.11, -0.08), (-0.2, -0.28), (-0.15, -0.52)], (0.12, 0.1, 0.09, 0.04)),
     "plume": ([(0.04, 0.02), (-0.14, 0.04), (-0.32, 0.1), (-0.5, 0.02), (-0.6, -0.14)], (0.1, 0.17, 0.23, 0.2, 0.06)),
     "thin": ([(0.04, 0.03), (-0.15, 0.02), (-0.34, -0.06), (-0.5, -0.22)], (0.1, 0.075, 0.05, 0.02)),
     "docked": ([(0.04, 0.02), (-0.05, -0.04), (-0.1, -0.1)], (0.1, 0.09, 0.07)),
     "curled": ([(0.03, 0.05), (-0.1, -0.1), (-0.04, -0.3), (0.13, -0.28), (0.15, -0.12), (0.05, -0.08)], (0.1,) * 6),
+    "over_back": (
+        [(0.0, 0.1), (-0.12, -0.1), (-0.02, -0.34), (0.2, -0.3), (0.32, -0.12)],
+        (0.1, 0.13, 0.17, 0.16, 0.06),
+    ),
     "pompom": ([(0.04, 0.03), (-0.06, -0.12), (-0.12, -0.3)], (0.07, 0.06, 0.06)),
 }
 
@@ -20,11 +24,11 @@ SHAPES: dict[str, tuple[Control, tuple[float, ...]]] = {
 def tail(breed: Breed, rng: np.random.Generator, *, x: float, y: float, low: bool = False) -> list[Group]:
     """The tail with its root at (x, y), wagging a little; `low` lays it out to the side of a sitting dog."""
     spine, widths = SHAPES[breed.tail]
-    fluff = 1.0 if breed.texture == "smooth" or breed.tail == "plume" else 1.7 if breed.tail != "pompom" else 1.0
+    fluff = 1.6 if breed.texture == "shaggy" and breed.tail != "plume" else 1.0
     outline = limb(spine, [width * breed.bone * fluff for width in widths])
-    wag = rng.uniform(-14, 14) + (-25 if low and breed.tail not in ("plume", "docked") else 0)
+    wag = rng.uniform(-14, 14) + (-25 if low and breed.tail not in ("plume", "docked", "over_back") else 0)
     colour = breed.marking_colour if "saddle" in breed.markings else breed.coat
-    shape = tufted(outline, rng, size=0.05) if breed.texture == "shaggy" else outline
+    shape = tufted(outline, rng, size=0.06 * breed.fluff) if breed.texture == "shaggy" else outline
     shapes = [(shape, colour)]
     if breed.tail == "pompom":
         puff = ellipse(-0.15, -0.4, 0.16, 0.15)
@@ -40,7 +44,8 @@ def tail(breed: Breed, rng: np.random.Generator, *, x: float, y: float, low: boo
         ink_width=0.015,
         shade=0.14,
     )
-    return [group.placed(angle=wag, x=x, y=y)]
+    rise = 0.12 if low and breed.tail == "over_back" else 0.0
+    return [group.placed(angle=wag, x=x, y=y - rise)]
 
 
 def _tip(spine: Control) -> Points:
