@@ -20,8 +20,8 @@ OF_ERROR_CODE = {
 }
 """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors"""
 
-OF_STATUS = {413: errors.TOO_LARGE, 429: errors.BUSY, 500: errors.ENDPOINT_FAILED, 503: errors.BUSY}
-"""For what SageMaker answers before its own error codes come into play, such as throttling."""
+OF_STATUS = {413: errors.TOO_LARGE, 429: errors.BUSY, 503: errors.BUSY}
+"""For answers that come from in front of SageMaker's own error codes, such as a load balancer's."""
 
 
 def ask(
@@ -61,7 +61,8 @@ def fault_of(error: Exception) -> Fault:
     if "Throttl" in code or "TooManyRequests" in code or "RequestLimitExceeded" in code:
         return errors.BUSY
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return OF_ERROR_CODE.get(code) or OF_STATUS.get(status) or errors.INTERNAL
+    other = errors.ENDPOINT_FAILED if status >= 500 else errors.INTERNAL
+    return OF_ERROR_CODE.get(code) or OF_STATUS.get(status) or other
 
 
 def _answer(body: bytes) -> dict[str, object]:

@@ -1,0 +1,91 @@
+"""A sagemaker-runtime that misbehaves on request, one scripted fault for each call."""
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rehearsal.loopback import LoopbackHandler, LoopbackServer
+from tests.rehearsal.container import ANSWER
+
+SECRET = "Traceback /opt/ml/model/secret.py arn:aws:sagemaker:us-east-1:123456789012:endpoint/x"
+Fault = Callable[[LoopbackHandler], None]
+
+
+def answers(handler: LoopbackHandler) -> None:
+    handler.answer(200, json.dumps(ANSWER).encode(), {"Content-Type": "application/json"})
+
+
+def error(status: int, kind: str | None, **members: Any) -> Fault:
+    """An error in SageMaker's form: the status, its type in a header, and a message."""
+
+    def fault(handler: LoopbackHandler) -> None:
+        headers = {"Content-Type": "application/json", **({"x-amzn-ErrorType": kind} if kind else {})}
+        handler.answer(status, json.dumps({"Message": SECRET, **members}).encode(), headers)
+
+    return fault
+
+
+def model_error(status: int) -> Fault:
+    return error(424, "ModelError", OriginalStatusCode=status, OriginalMessage=SECRET, LogStreamArn=SECRET)
+
+
+def web_page(handler: LoopbackHandler) -> None:
+    """What a proxy or a load balancer says."""
+    handler.answer(502, b"<html><h1>502 Bad Gateway</h1>", {"Content-Type": "text/html"})
+
+
+def resets(handler: LoopbackHandler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+
+
+def cuts_short(handler: LoopbackHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"predictions": [')
+    handler.close_connection = True
+
+
+class FaultServer:
+    """Plays `script` call by call, and its last entry for ever after; `calls` counts them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.script: list[Fault] = [answers]
+        self.calls = 0
+        self.release = threading.Event()
+
+    def play(self, *script: Fault) -> None:
+        self.script, self.calls = list(script), 0
+
+    def hangs(self, handler: LoopbackHandler) -> None:
+        self.release.wait(60)
+        handler.close_connection = True
+
+    def hangs_in_the_body(self, handler: LoopbackHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"{")
+        self.hangs(handler)
+
+
+@contextmanager
+def misbehaving() -> Iterator[FaultServer]:
+    class Handler(LoopbackHandler):
+        def do_POST(self) -> None:  # noqa: N802
+            self.read_body()
+            fault = faults.script[min(faults.calls, len(faults.script) - 1)]
+            faults.calls += 1
+            fault(self)
+
+    with LoopbackServer(Handler) as server:
+        faults = FaultServer(server.url)
+        yield faults
+        faults.release.set()

@@ -1,0 +1,180 @@
+"""Whatever the endpoint does, the caller gets the mapped status in time, and nothing leaks."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lambda_fn.calls import MAX_ATTEMPTS
+from rehearsal.lambda_runtime import LambdaRuntime
+from rehearsal.processes import free_port
+from tests.faults.fault_server import (
+    Fault,
+    FaultServer,
+    answers,
+    cuts_short,
+    error,
+    misbehaving,
+    model_error,
+    resets,
+    web_page,
+)
+from tests.rehearsal.container import REPOSITORY, any_event
+
+LEAKS = ("secret", "Traceback", "arn:", "/opt/", "127.0.0.1", "botocore", "amazonaws", "Message:")
+
+THROTTLED = error(400, "ThrottlingException")
+BUSY = error(503, "ServiceUnavailable")
+NOT_READY = error(429, "ModelNotReadyException")
+
+
+def function_of(url: str) -> LambdaRuntime:
+    return LambdaRuntime(
+        "lambda_fn.handler.handler",
+        task_root=REPOSITORY,
+        env={"ENDPOINT_NAME": "dogs", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url},
+        timeout_s=3,
+    )
+
+
+@pytest.fixture(scope="module")
+def parts() -> Iterator[tuple[LambdaRuntime, FaultServer]]:
+    with misbehaving() as faults, function_of(faults.url) as function:
+        yield function, faults
+
+
+@pytest.fixture
+def function(parts: tuple[LambdaRuntime, FaultServer]) -> LambdaRuntime:
+    return parts[0]
+
+
+@pytest.fixture
+def faults(parts: tuple[LambdaRuntime, FaultServer]) -> FaultServer:
+    return parts[1]
+
+
+def outcome(function: LambdaRuntime) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Status, headers and error of a call that must fail, after a look for leaks."""
+    response = function.invoke(any_event())
+    assert not [leak for leak in LEAKS if leak in response["body"]]
+    failure = json.loads(response["body"])["error"]
+    assert set(failure) == {"code", "message", "request_id"}
+    return response["statusCode"], response["headers"], failure
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (model_error(0), 504, "timed_out"),
+        (model_error(400), 400, "bad_request"),
+        (model_error(406), 406, "refused"),
+        (model_error(413), 413, "too_large"),
+        (model_error(415), 415, "unsupported_type"),
+        (model_error(422), 422, "unreadable"),
+        (model_error(500), 502, "model_failed"),
+        (model_error(503), 502, "model_failed"),
+        (error(400, "ValidationError"), 503, "unavailable"),
+        (error(413, None), 413, "too_large"),
+        (error(403, "AccessDeniedException"), 500, "internal"),
+        (error(403, "ExpiredTokenException"), 500, "internal"),
+        (error(400, "SomethingNewException"), 500, "internal"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, int | str) else "",
+)
+def test_a_fault_that_does_not_pass_is_told_at_once(
+    function: LambdaRuntime, faults: FaultServer, fault: Fault, status: int, code: str
+) -> None:
+    faults.play(fault)
+
+    answered, headers, failure = outcome(function)
+    assert (answered, failure["code"]) == (status, code)
+    assert faults.calls == 1
+    assert ("Retry-After" in headers) == (status == 503)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        THROTTLED,
+        BUSY,
+        NOT_READY,
+        error(429, None),
+        model_error(429),
+        error(500, "InternalFailure"),
+        error(530, "InternalDependencyException"),
+        resets,
+        cuts_short,
+    ],
+    ids=["throttled", "busy", "not ready", "429", "model busy", "internal", "dependency", "reset", "cut short"],
+)
+def test_a_fault_that_passes_is_outlived(function: LambdaRuntime, faults: FaultServer, fault: Fault) -> None:
+    faults.play(fault, fault, answers)
+
+    assert function.invoke(any_event())["statusCode"] == 200
+    assert faults.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (THROTTLED, 503, "busy"),
+        (error(500, "InternalFailure"), 502, "endpoint_failed"),
+        (resets, 503, "unreachable"),
+        (web_page, 502, "endpoint_failed"),
+    ],
+    ids=["throttled", "internal", "reset", "web page"],
+)
+def test_a_fault_that_stays_is_told_after_a_bounded_number_of_calls(
+    function: LambdaRuntime, faults: FaultServer, fault: Fault, status: int, code: str
+) -> None:
+    faults.play(fault)
+
+    answered, headers, failure = outcome(function)
+    assert (answered, failure["code"]) == (status, code)
+    assert 1 <= faults.calls <= MAX_ATTEMPTS
+    assert ("Retry-After" in headers) == (status == 503)
+
+
+@pytest.mark.parametrize("where", ["before the answer", "in its body"])
+def test_a_hang_is_waited_out_once_and_answered_in_time(
+    function: LambdaRuntime, faults: FaultServer, where: str
+) -> None:
+    faults.play(faults.hangs if where == "before the answer" else faults.hangs_in_the_body)
+
+    status, _, failure = outcome(function)  # FunctionError if Lambda's own limit had struck first
+    assert (status, failure["code"]) == (504, "timed_out")
+    assert faults.calls == 1
+
+
+def test_a_hang_after_throttling_still_ends_in_time(function: LambdaRuntime, faults: FaultServer) -> None:
+    faults.play(THROTTLED, THROTTLED, faults.hangs)
+
+    assert outcome(function)[0] == 504
+    assert faults.calls == 3
+
+
+def test_an_endpoint_that_nothing_listens_on_is_a_503() -> None:
+    with function_of(f"http://127.0.0.1:{free_port()}") as function:
+        status, headers, failure = outcome(function)
+
+    assert (status, failure["code"]) == (503, "unreachable")
+    assert "Retry-After" in headers
+
+
+def test_the_log_tells_the_operator_what_the_caller_may_not_know(function: LambdaRuntime, faults: FaultServer) -> None:
+    faults.play(model_error(500))
+    before = len(function.log)
+
+    _, _, failure = outcome(function)
+    entry = json.loads(function.log[before:])
+    assert entry["request_id"] == failure["request_id"]
+    assert "ModelError" in entry["causes"][0]
+    assert "secret.py" in entry["causes"][0]
+
+
+def test_faults_in_a_third_of_the_calls_are_hidden_from_callers(function: LambdaRuntime, faults: FaultServer) -> None:
+    faults.play(*[THROTTLED, answers, answers] * 30)
+
+    statuses = [function.invoke(any_event())["statusCode"] for _ in range(30)]
+    assert statuses == [200] * 30

@@ -1,0 +1,50 @@
+"""Whether processes are still there, above all after their owner was interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+PATIENCE_S = 20
+
+
+def is_running(pid: int) -> bool:
+    """False for a zombie too: it runs nothing and waits to be collected."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def gone_in_time(pids: Iterable[int]) -> bool:
+    """Whether all end within PATIENCE_S; returns as soon as they have."""
+    end = time.monotonic() + PATIENCE_S
+    left = set(pids)
+    while left and time.monotonic() < end:
+        left = {pid for pid in left if is_running(pid)}
+        time.sleep(0.01)
+    return not left
+
+
+def orphans_of(program: str, *arguments: str, how: signal.Signals) -> list[int]:
+    """Run a program that prints the ids of its children on its first line, end it with a signal, and return the ids."""
+    # A shell's background job inherits an ignored SIGINT, and Python then has no KeyboardInterrupt.
+    listening = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + program
+    with subprocess.Popen(
+        [sys.executable, "-c", listening, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as owner:
+        try:
+            assert owner.stdout is not None
+            pids = [int(pid) for pid in owner.stdout.readline().split()]
+            assert pids
+            assert all(map(is_running, pids))
+            owner.send_signal(how)
+            assert owner.wait(PATIENCE_S) != 0
+            return pids
+        finally:
+            owner.kill()

@@ -1,0 +1,197 @@
+"""The stand-in for Lambda: its limits, its errors, and its fresh start after each."""
+
+import json
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.lambda_runtime import FunctionError, LambdaRuntime
+from tests.rehearsal.still_running import gone_in_time, orphans_of
+
+FUNCTION = """
+import os, signal
+
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    if "raise" in event:
+        raise ValueError(event["raise"])
+    if "hang" in event:
+        signal.pause()
+    if "exit" in event:
+        os._exit(event["exit"])
+    if "answer_bytes" in event:
+        return {"answer": "x" * event["answer_bytes"]}
+    if "env" in event:
+        return dict(os.environ)
+    return {
+        "pid": os.getpid(), "calls": calls, "left_ms": context.get_remaining_time_in_millis(),
+        "id": context.aws_request_id, "echo": event,
+    }
+
+def answers_a_list(event, context):
+    return [event]
+"""
+
+OWNER = """
+import sys
+from pathlib import Path
+from rehearsal.lambda_runtime import LambdaRuntime
+
+with LambdaRuntime("function.handler", task_root=Path(sys.argv[1])) as function:
+    print(function.invoke({})["pid"], flush=True)
+    function.invoke({"hang": True})
+"""
+
+
+@pytest.fixture(scope="module")
+def task_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("task")
+    (root / "function.py").write_text(FUNCTION)
+    (root / "broken.py").write_text("import a_module_that_is_not_there")
+    (root / "exits.py").write_text("import os\nprint('out of luck', flush=True)\nos._exit(9)")
+    (root / "hangs.py").write_text("import signal\nsignal.pause()")
+    return root
+
+
+@pytest.fixture(scope="module")
+def function(task_root: Path) -> Iterator[LambdaRuntime]:
+    with LambdaRuntime("function.handler", task_root=task_root, timeout_s=1, env={"OF_ITS_OWN": "yes"}) as function:
+        yield function
+
+
+def failure(function: LambdaRuntime, event: object) -> FunctionError:
+    with pytest.raises(FunctionError) as caught:
+        function.invoke(event)
+    return caught.value
+
+
+def test_a_process_serves_one_call_after_another(function: LambdaRuntime) -> None:
+    first, second = function.invoke({"photo": "ü"}), function.invoke({})
+
+    assert first["echo"] == {"photo": "ü"}
+    assert (second["pid"], second["calls"]) == (first["pid"], first["calls"] + 1)
+    assert first["id"] != second["id"]
+    assert 0 < first["left_ms"] <= 1000
+
+
+def test_only_its_own_environment_reaches_the_function(
+    function: LambdaRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = function.invoke({"env": True})
+
+    assert seen["OF_ITS_OWN"] == "yes"
+    assert seen["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+    assert not {"HOME", "HTTP_PROXY", "HTTPS_PROXY", "AWS_PROFILE", "VIRTUAL_ENV"} & set(seen)
+    assert seen["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency"
+
+
+def test_an_exception_is_told_and_the_process_lives_on(function: LambdaRuntime) -> None:
+    before = function.invoke({})["pid"]
+
+    error = failure(function, {"raise": "no such breed"})
+    assert error.kind == "ValueError"
+    assert "no such breed" in str(error)
+    assert function.invoke({})["pid"] == before
+
+
+def test_after_a_time_out_the_next_call_gets_a_fresh_process(function: LambdaRuntime) -> None:
+    before = function.invoke({})["pid"]
+
+    error = failure(function, {"hang": True})
+    assert error.kind == "Sandbox.Timedout"
+    assert "1 s" in str(error)
+    assert gone_in_time([before])
+    assert function.invoke({})["calls"] == 1
+
+
+def test_a_process_that_ends_is_told_and_replaced(function: LambdaRuntime) -> None:
+    error = failure(function, {"exit": 7})
+
+    assert error.kind == "Runtime.ExitError"
+    assert "exit code 7" in str(error)
+    assert function.invoke({})["calls"] == 1
+
+
+def test_an_event_over_the_limit_is_refused(function: LambdaRuntime) -> None:
+    assert function.invoke({"x": "y" * 6_200_000})["echo"]
+    error = failure(function, {"x": "y" * 6_291_456})
+
+    assert error.kind == "RequestEntityTooLargeException"
+    assert "6,291,456" in str(error)
+
+
+def test_an_answer_over_the_limit_is_refused(function: LambdaRuntime) -> None:
+    assert len(function.invoke({"answer_bytes": 6_200_000})["answer"]) == 6_200_000
+    error = failure(function, {"answer_bytes": 6_300_000})
+
+    assert error.kind == "Function.ResponseSizeTooLarge"
+    assert "6,291,556" in str(error)
+    assert function.invoke({})["calls"] == 1
+
+
+def test_an_answer_that_is_no_object_is_told(task_root: Path) -> None:
+    with LambdaRuntime("function.answers_a_list", task_root=task_root) as function:
+        assert "list" in str(failure(function, {}))
+
+
+def test_the_function_can_be_invoked_over_http(function: LambdaRuntime) -> None:
+    def post(event: object) -> tuple[str | None, dict[str, object]]:
+        request = urllib.request.Request(function.url, data=json.dumps(event).encode())  # noqa: S310
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as response:
+            return response.headers["X-Amz-Function-Error"], json.load(response)
+
+    told, answer = post({"photo": 1})
+    assert told is None
+    assert answer["echo"] == {"photo": 1}
+
+    told, answer = post({"raise": "no such breed"})
+    assert told == "Unhandled"
+    assert answer["errorType"] == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind", "told"),
+    [
+        ("broken.handler", "Runtime.ImportModuleError", "a_module_that_is_not_there"),
+        ("function.nothing", "Runtime.HandlerNotFound", "nothing"),
+        ("exits.handler", "Runtime.ExitError", "out of luck"),
+        ("hangs.handler", "Sandbox.Timedout", "did not start within"),
+    ],
+)
+def test_a_function_that_cannot_start_says_why(task_root: Path, handler: str, kind: str, told: str) -> None:
+    limit_s = 0.2 if handler.startswith("hangs") else 60
+    with (
+        pytest.raises(FunctionError) as caught,
+        LambdaRuntime(handler, task_root=task_root, init_timeout_s=limit_s),
+    ):
+        pytest.fail("it started")
+
+    assert caught.value.kind == kind
+    assert told in str(caught.value)
+
+
+def test_the_real_handler_does_not_start_without_its_endpoint() -> None:
+    with (
+        pytest.raises(FunctionError, match="ENDPOINT_NAME is not set"),
+        LambdaRuntime("lambda_fn.handler.handler", task_root=Path(__file__).parents[2]),
+    ):
+        pytest.fail("it started")
+
+
+def test_a_port_in_use_is_told(function: LambdaRuntime, task_root: Path) -> None:
+    port = int(function.url.split("/")[2].rpartition(":")[2])
+
+    with pytest.raises(OSError, match=f"port {port} .* is in use"):
+        LambdaRuntime("function.handler", task_root=task_root, port=port)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_owner_leaves_no_function_behind(task_root: Path, how: signal.Signals) -> None:
+    assert gone_in_time(orphans_of(OWNER, str(task_root), how=how))

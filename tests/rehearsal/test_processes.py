@@ -1,0 +1,136 @@
+"""Children are watched, their ends are told in sentences, and none outlives its group, however that ends."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from rehearsal.processes import ProcessFailedError, ProcessGroup, free_port
+from tests.rehearsal.still_running import gone_in_time, is_running, orphans_of
+
+LIVES = "import signal; signal.pause()"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+PARENT = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', sys.argv[1]]); print(p.pid); p.wait()"
+
+OWNER = """
+import sys
+from pathlib import Path
+from rehearsal.processes import ProcessGroup
+
+with ProcessGroup(Path(sys.argv[1])) as group:
+    child = group.start("child", [sys.executable, "-c", sys.argv[2], sys.argv[3]])
+    group.wait_until(lambda: child.log.read_text().endswith("\\n"), what="the grandchild", timeout_s=30)
+    print(child.pid, child.log.read_text().strip(), flush=True)
+    group.wait(timeout_s=60)
+"""
+
+
+def python(program: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", program, *arguments]
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> ProcessGroup:
+    return ProcessGroup(tmp_path / "logs")
+
+
+def test_children_that_succeed_are_waited_for(group: ProcessGroup) -> None:
+    with group:
+        children = [group.start(name, python("print('done')")) for name in ("one", "two")]
+        group.wait(timeout_s=30)
+
+        assert [child.exit_code() for child in children] == [0, 0]
+        assert children[0].log.read_text() == "done\n"
+
+
+def test_a_child_that_dies_at_start_is_told_with_its_last_words(group: ProcessGroup) -> None:
+    with group:
+        group.start("server", python("raise SystemExit('no model in this folder')"))
+        with pytest.raises(ProcessFailedError) as caught:
+            group.wait_until(lambda: False, what="the server to answer", timeout_s=30)
+
+    message = str(caught.value)
+    assert "server ended with exit code 1 while we waited for the server to answer" in message
+    assert "no model in this folder" in message
+    assert "server.log" in message
+
+
+def test_a_command_that_does_not_exist_is_named(group: ProcessGroup) -> None:
+    with group, pytest.raises(ProcessFailedError, match=r"server could not be started with `/no/such/program`"):
+        group.start("server", ["/no/such/program"])
+
+
+def test_a_child_that_is_never_ready_is_told(group: ProcessGroup) -> None:
+    with group:
+        group.start("server", python(LIVES))
+        with pytest.raises(ProcessFailedError, match=r"Waited 0\.1 s for the server to answer, in vain"):
+            group.wait_until(lambda: False, what="the server to answer", timeout_s=0.1)
+
+
+def test_the_first_failure_ends_the_others(group: ProcessGroup) -> None:
+    with group:
+        other = group.start("innocent", python(LIVES))
+        group.start("guilty", python("raise SystemExit(3)"))
+        with pytest.raises(ProcessFailedError, match="guilty ended with exit code 3"):
+            group.wait(timeout_s=30)
+
+        assert not is_running(other.pid)
+        assert not other.failed_by_itself
+
+
+def test_a_child_that_is_too_slow_is_ended(group: ProcessGroup) -> None:
+    with group:
+        child = group.start("slow", python(LIVES))
+        with pytest.raises(ProcessFailedError, match=r"slow did not end within 0\.1 s"):
+            group.wait(timeout_s=0.1)
+
+        assert not is_running(child.pid)
+
+
+def test_a_kill_by_the_system_is_named(group: ProcessGroup) -> None:
+    with group:
+        child = group.start("hungry", python(LIVES))
+        child.signal(signal.SIGKILL)
+        with pytest.raises(ProcessFailedError, match=r"signal SIGKILL \(often the sign of too little memory\)"):
+            group.wait(timeout_s=30)
+
+
+def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    with ProcessGroup(tmp_path, grace_s=0.1) as group:
+        child = group.start("deaf", python(STUBBORN))
+        group.wait_until(lambda: "deaf" in child.log.read_text(), what="its handler", timeout_s=30)
+
+    assert not is_running(child.pid)
+    assert child.exit_code() == -signal.SIGKILL
+
+
+def test_log_lines_are_forwarded_whole_and_in_order(group: ProcessGroup) -> None:
+    lines: list[str] = []
+    with group:
+        group.start("talker", python("for i in range(3000): print('line', i)"), on_line=lines.append)
+        group.wait(timeout_s=30)
+
+    assert lines == [f"line {number}" for number in range(3000)]
+
+
+def test_an_exception_in_the_block_leaves_no_child(group: ProcessGroup) -> None:
+    pids = []
+    with pytest.raises(ZeroDivisionError), group:  # noqa: PT012
+        pids = [group.start(name, python(LIVES)).pid for name in ("one", "two")]
+        raise ZeroDivisionError
+
+    assert len(pids) == 2
+    assert not any(map(is_running, pids))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_child_or_grandchild_outlives_an_interrupted_owner(tmp_path: Path, how: signal.Signals) -> None:
+    pids = orphans_of(OWNER, str(tmp_path), PARENT, LIVES, how=how)
+
+    assert len(pids) == 2
+    assert gone_in_time(pids)
+
+
+def test_a_free_port_is_free() -> None:
+    assert 1024 <= free_port() < 65536
