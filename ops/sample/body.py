@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ops.sample import head
-from ops.sample.breeds import WHITE, Breed
-from ops.sample.coat import Marks, Strokes, blob, curled, edged, hairs, spots, stripes
+from ops.sample import head, markings
+from ops.sample.breeds import Breed
+from ops.sample.coat import Strokes, blob, curled, edged, hairs, spots, stripes
 from ops.sample.geometry import Points, closed, ellipse, limb
 from ops.sample.scene import Colour, Group, clear, tone
 from ops.sample.tails import tail
@@ -47,7 +47,7 @@ def standing(breed: Breed, rng: np.random.Generator) -> list[Group]:
     far = [_foreleg(breed, chest + 0.09, stride[2]), _hindleg(breed, rump + 0.1, stride[3])]
     coat = breed.torso or breed.coat
     body = _furry(breed, rng, [torso, neck], near, coat)
-    body.marks[:0] = _torso_marks(breed, rng)
+    body.marks[:0] = markings.side(breed, rng)
     x, y = neck_end[0] + 0.1 * breed.head_size, neck_end[1] - 0.12 * breed.head_size
     tilt = rng.uniform(-7, 7)
     face = head.front(breed, rng, turn=rng.uniform(-0.1, 0.9)) if rng.random() < 0.45 else head.side(breed, rng)
@@ -82,7 +82,7 @@ def sitting(breed: Breed, rng: np.random.Generator) -> list[Group]:
         )
         legs += [(leg, 0.0), (ellipse(x, -paw, 0.105 * breed.bone, 1.15 * paw), 0.0)]
     trunk = _furry(breed, rng, [torso], [], coat)
-    trunk.marks += _front_marks(breed, rng, torso, tall, lean)
+    trunk.marks += markings.front(breed, rng, torso, tall=tall, lean=lean)
     crown = (lean, -tall - 0.22 * breed.head_size - 0.1 * breed.neck)
     neck = limb([(lean * 0.8, -0.8 * tall), crown], (0.42 * wide, 0.6 * breed.head_size))
     trunk.shapes.append((edged(neck, breed, rng), coat))
@@ -118,7 +118,7 @@ def portrait(breed: Breed, rng: np.random.Generator) -> list[Group]:
         ]
     )
     trunk = _furry(breed, rng, [bust], [], coat)
-    trunk.marks += _front_marks(breed, rng, bust, 0.62, 0.0)
+    trunk.marks += markings.front(breed, rng, bust, tall=0.62, lean=0.0)
     tilt, turn = rng.uniform(-12, 12), rng.uniform(-0.9, 0.9)
     return [
         trunk,
@@ -197,115 +197,6 @@ def _toes(foot: Points, colour: Colour) -> Strokes:
             (np.array([(x, bottom), (x + 0.008, (top + 2 * bottom) / 3)]), clear(tone(colour, 0.4), 200), 0.014)
         )
     return lines
-
-
-def _torso_marks(breed: Breed, rng: np.random.Generator) -> Marks:
-    length, belly, back = breed.length, breed.leg, breed.leg + breed.depth
-    marks: Marks = []
-    if "saddle" in breed.markings:
-        tan = [
-            (-0.62 * length, -back - 0.1),
-            (-0.56 * length, -belly + 0.02),
-            (-0.3 * length, -belly - 0.02),
-            (-0.18 * length, -back + 0.3),
-        ]
-        marks.append((blob([*tan, (0.2, -back - 0.2)], rng), clear(breed.coat, 255)))
-        neck = [
-            (0.3 * length, -back - 0.6),
-            (0.33 * length, -back + 0.18),
-            (0.48 * length, -back + 0.12),
-            (0.9 * length, -back - 0.2),
-        ]
-        marks.append((blob(neck, rng), clear(breed.coat, 255)))
-        black = [
-            (-0.44 * length, -back - 0.1),
-            (-0.4 * length, -back + 0.16),
-            (-0.12 * length, -back + 0.27),
-            (0.2 * length, -back + 0.25),
-        ]
-        marks.append(
-            (
-                blob([*black, (0.36 * length, -back + 0.06), (0.34 * length, -back - 0.2)], rng),
-                clear(breed.marking_colour, 255),
-            )
-        )
-    if "pale_belly" in breed.markings:
-        pale = clear(WHITE, 255) if breed.feet else clear(tone(breed.coat, 1.5), 150)
-        top = -belly - 0.26 * breed.depth
-        marks.append(
-            (
-                blob(
-                    [
-                        (-0.56 * length, top + 0.1),
-                        (-0.2 * length, top - 0.02),
-                        (0.1 * length, top + 0.03),
-                        (0.6 * length, top - 0.14),
-                        (0.6 * length, 0.1),
-                        (-0.5 * length, 0.1),
-                    ],
-                    rng,
-                ),
-                pale,
-            )
-        )
-    if "pale_chest" in breed.markings:
-        marks.append(
-            (
-                blob(
-                    [
-                        (0.4 * length, -back + 0.1),
-                        (0.43 * length, -belly - 0.05),
-                        (0.36 * length, -belly + 0.1),
-                        (0.7 * length, -belly),
-                        (0.7 * length, -back),
-                    ],
-                    rng,
-                ),
-                clear(WHITE, 255),
-            )
-        )
-    if "collar" in breed.markings:
-        marks.append(
-            (
-                blob(
-                    [
-                        (0.26 * length, -back - 0.25),
-                        (0.27 * length, -back + 0.12),
-                        (0.38 * length, -belly + 0.04),
-                        (0.62 * length, -belly),
-                        (0.64 * length, -back + 0.0),
-                        (0.5 * length, -back - 0.3),
-                    ],
-                    rng,
-                ),
-                clear(WHITE, 255),
-            )
-        )
-    return marks
-
-
-def _front_marks(breed: Breed, rng: np.random.Generator, torso: Points, tall: float, lean: float) -> Marks:
-    marks: Marks = []
-    (left, _), (right, _) = torso.min(axis=0), torso.max(axis=0)
-    if "saddle" in breed.markings:
-        for x in (left, right):
-            marks.append((ellipse(x, -0.62 * tall, 0.17, 0.4 * tall), clear(breed.coat, 255)))
-            marks.append((ellipse(x, -0.45 * tall, 0.1, 0.3 * tall), clear(breed.marking_colour, 255)))
-    if breed.markings & {"pale_chest", "collar", "pale_belly"} and not breed.torso:
-        pale = tone(breed.coat, 1.4) if breed.markings == {"pale_belly"} else WHITE
-        half = 0.2 if "collar" in breed.markings else 0.15
-        bib = [
-            (-0.22, -1.3 * tall),
-            (0.22, -1.3 * tall),
-            (half, -0.8 * tall),
-            (half * 0.9, -0.4 * tall),
-            (0, -0.22 * tall),
-        ]
-        shape = [(x + lean, y) for x, y in [*bib, (-half * 0.9, -0.4 * tall), (-half, -0.8 * tall)]]
-        marks.append((blob(shape, rng), clear(pale, 255)))
-    if "spots" in breed.markings:
-        marks += spots(torso, breed, rng, size=0.042)
-    return marks
 
 
 def _collar(rng: np.random.Generator, end: tuple[float, float], breed: Breed, *, level: bool = False) -> list[Group]:

@@ -14,13 +14,13 @@ from io import BytesIO
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
 
 from ops.sample.breeds import BREEDS, Breed
 from ops.sample.drawing import draw
+from ops.whole_file import PART_PATTERN, write_whole
 
 SPLITS = ("train", "valid", "test")
 DEFAULT_COUNTS: Mapping[str, int] = {"train": 40, "valid": 8, "test": 8}
@@ -103,7 +103,7 @@ def write_sample(
         progress(done, len(photos))
     for directory in sorted({(folder / photo.path).parent for photo in missing}):
         directory.mkdir(parents=True, exist_ok=True)
-        for half_written in directory.glob(".*.part"):  # of a call that was killed
+        for half_written in directory.glob(PART_PATTERN):  # of a call that was killed
             half_written.unlink()
     with closing(_drawn(folder, missing)) as finished:
         for _ in finished:
@@ -157,7 +157,7 @@ def _claim(folder: Path, marker: dict[str, Any]) -> None:
     if earlier:
         for path in list(_paths_of(earlier)):
             (folder / path).unlink(missing_ok=True)
-    _write_atomically(folder / MARKER, (json.dumps(marker, indent=1) + "\n").encode())
+    write_whole(folder / MARKER, (json.dumps(marker, indent=1) + "\n").encode())
 
 
 def _read_marker(folder: Path) -> dict[str, Any] | None:
@@ -220,16 +220,4 @@ def _ignore_interrupts() -> None:
 
 
 def _write_photo(folder: Path, photo: _Photo) -> None:
-    _write_atomically(folder / photo.path, encoded(photo.seed, photo.split, photo.breed, photo.index))
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
-        try:
-            part.write(content)
-            part.flush()
-            Path(part.name).chmod(0o644)
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
+    write_whole(folder / photo.path, encoded(photo.seed, photo.split, photo.breed, photo.index))
