@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import repeat
@@ -26,7 +26,7 @@ SPLITS = ("train", "valid", "test")
 DEFAULT_COUNTS: Mapping[str, int] = {"train": 40, "valid": 8, "test": 8}
 """Photos per breed."""
 MARKER = "sample.json"
-DRAWING_VERSION = 1
+DRAWING_VERSION = 2
 """Raised whenever the same seed would give other pixels, so that a sample of an older drawing is drawn anew."""
 _WORTH_A_POOL = 64
 """Photos below which starting processes costs more time than they save."""
@@ -190,9 +190,11 @@ def _drawn(folder: Path, photos: list[_Photo]) -> Generator[None]:
     done = 0
     if len(photos) >= _WORTH_A_POOL and _processors() > 1 and _main_can_be_imported():
         # A fork of a process that runs threads (torch, rich) can hang; a fresh interpreter cannot.
-        pool = ProcessPoolExecutor(_processors(), get_context("spawn"), initializer=_ignore_interrupts)
+        pool = ProcessPoolExecutor(_processors(), get_context("spawn"))
         try:
-            for _ in pool.map(_write_photo, repeat(folder), photos, chunksize=8):
+            with _interrupts_blocked():
+                written = pool.map(_write_photo, repeat(folder), photos, chunksize=4)
+            for _ in written:
                 done += 1
                 yield
         except BrokenProcessPool:
@@ -214,9 +216,17 @@ def _main_can_be_imported() -> bool:
     return main.__spec__ is not None or Path(getattr(main, "__file__", "")).is_file()
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; the parent stops its workers between two photos."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_blocked() -> Generator[None]:
+    """Ctrl-C, which reaches every process of a terminal, waits here and never reaches a process started meanwhile.
+
+    So the workers finish the photo in hand, and the parent alone decides when to stop.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _write_photo(folder: Path, photo: _Photo) -> None:

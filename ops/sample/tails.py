@@ -5,7 +5,7 @@ import numpy as np
 from ops.sample.breeds import Breed
 from ops.sample.coat import curled, hairs, spots, tufted
 from ops.sample.geometry import Control, Points, ellipse, limb
-from ops.sample.scene import Group, clear, tone
+from ops.sample.scene import Group, bounds, clear, tone
 
 SHAPES: dict[str, tuple[Control, tuple[float, ...]]] = {
     "sabre": ([(0.04, 0.03), (-0.11, -0.08), (-0.2, -0.28), (-0.15, -0.52)], (0.12, 0.1, 0.09, 0.04)),
@@ -44,8 +44,9 @@ def tail(breed: Breed, rng: np.random.Generator, *, x: float, y: float, low: boo
         ink_width=0.015,
         shade=0.14,
     )
-    rise = 0.12 if low and breed.tail == "over_back" else 0.0
-    return [group.placed(angle=wag, x=x, y=y - rise)]
+    wagged = group.placed(angle=wag, x=x, y=y)
+    below_ground = max(0.0, bounds([wagged])[3])
+    return [wagged.placed(y=-below_ground)]
 
 
 def _tip(spine: Control) -> Points:
