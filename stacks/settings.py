@@ -188,8 +188,13 @@ class ScalingSettings:
     """Wait between two removals."""
 
     def __post_init__(self) -> None:
-        _within("serving.scaling.min_instances", self.min_instances, 1, 100)
-        _within("serving.scaling.max_instances", self.max_instances, self.min_instances, 100)
+        _within("serving.scaling.max_instances", self.max_instances, 1, 100)
+        _require(
+            1 <= self.min_instances <= self.max_instances,
+            "serving.scaling.min_instances",
+            self.min_instances,
+            f"between 1 and serving.scaling.max_instances ({self.max_instances})",
+        )
         _within("serving.scaling.target_invocations_per_min", self.target_invocations_per_min, 1, 100_000)
         _within("serving.scaling.scale_out_cooldown_s", self.scale_out_cooldown_s, 0, 3600)
         _within("serving.scaling.scale_in_cooldown_s", self.scale_in_cooldown_s, 0, 3600)
@@ -255,11 +260,12 @@ class ServingSettings:
             self.instance_type,
             "of another family: the burstable ones cannot be scaled automatically",
         )
-        _within(
+        low, high = self.scaling.min_instances, self.scaling.max_instances
+        _require(
+            low <= self.initial_instances <= high,
             "serving.initial_instances",
             self.initial_instances,
-            self.scaling.min_instances,
-            self.scaling.max_instances,
+            f"between serving.scaling.min_instances ({low}) and serving.scaling.max_instances ({high})",
         )
         _matches(
             "serving.image_uri",

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.constructs.auto_delete import TidyAutoDelete
 from stacks.settings import StorageSettings
 
 
@@ -16,6 +17,8 @@ class StorageStack(cdk.Stack):
         super().__init__(scope, id, **kwargs)
 
         self.bucket = self._bucket(settings)
+        if settings.on_destroy == "delete":
+            TidyAutoDelete(self, "AutoDelete")
 
         cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         cdk.CfnOutput(self, "DataUri", value=f"s3://{self.bucket.bucket_name}/{settings.data_prefix}")

@@ -23,8 +23,9 @@ class WorkbenchNetwork(Construct):
             # CDK would empty the default group by a Lambda function; nothing here is ever in that group
             restrict_default_security_group=False,
         )
-        self.subnet_id = vpc.public_subnets[0].subnet_id
-        self.ready = vpc.internet_connectivity_established
+        subnet = vpc.public_subnets[0]
+        self.subnet_id = subnet.subnet_id
+        self.ready = subnet.internet_connectivity_established
         self.security_group = ec2.SecurityGroup(
             self, "Outbound", vpc=vpc, description="Kennel workbench: out, never in", allow_all_outbound=True
         )

@@ -1,0 +1,82 @@
+"""Synthesises each variant of the app once: jsii takes seconds."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# The environment's own node: CDK complains about the end of life of many a system's.
+os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
+
+import aws_cdk as cdk  # noqa: E402
+from aws_cdk.assertions import Template  # noqa: E402
+
+from app import build  # noqa: E402
+from stacks.overrides import load  # noqa: E402
+
+FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+
+Synthesise = Callable[..., "Assembly"]
+
+
+class Assembly:
+    """What `cdk synth` writes: a template for each stack."""
+
+    def __init__(self, folder: Path, app: cdk.App) -> None:
+        self.folder = folder
+        self.app = app
+        self.names = [path.name.removesuffix(".template.json") for path in sorted(folder.glob("*.template.json"))]
+
+    def raw(self, stack: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / f"{stack}.template.json").read_text())
+        return found
+
+    @cache  # noqa: B019  # lives as long as the session does
+    def template(self, stack: str) -> Template:
+        return Template.from_json(self.raw(stack))
+
+    def resources(self, type: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Stack, logical id and resource, for each resource of a type; `*` for every type."""
+        for stack in self.names:
+            for logical_id, resource in self.raw(stack).get("Resources", {}).items():
+                if type in ("*", resource["Type"]):
+                    yield stack, logical_id, resource
+
+    def only(self, type: str) -> dict[str, Any]:
+        """The properties of the one resource of a type."""
+        (found,) = [resource for _, _, resource in self.resources(type)]
+        properties: dict[str, Any] = found["Properties"]
+        return properties
+
+
+@pytest.fixture(scope="session")
+def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
+    """The app as `-c` overrides make it: `synthesise(("api.memory_mib", 256))`."""
+
+    @cache
+    def run(*overrides: tuple[str, object]) -> Assembly:
+        folder = tmp_path_factory.mktemp("cdk.out")
+        context = {**FLAGS, **dict(overrides)}
+        app = cdk.App(context=context, outdir=str(folder))
+        build(app, load(context))
+        app.synth()
+        return Assembly(folder, app)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def development(synthesise: Synthesise) -> Assembly:
+    """Every default."""
+    return synthesise()
+
+
+@pytest.fixture(scope="session")
+def production(synthesise: Synthesise) -> Assembly:
+    return synthesise(("preset", "production"))

@@ -1,0 +1,439 @@
+"""The training job's custom resource, played through CloudFormation's events on moto's S3 and a fake SageMaker."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from stacks.constructs.training_job.handler.events import is_complete, on_event
+from stacks.constructs.training_job.handler.jobs import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, Jobs, TrainingError
+from tests.infra.fake_sagemaker import FakeSageMaker
+
+Json = dict[str, Any]
+BUCKET = "kennel-photos"
+PHOTOS = {name: f"data/{name}/pug/{name}.jpg" for name in ("train", "valid", "test")}
+INVENTED_ID = "kennel-training-TrainingJob69DF3C3B-1QXK2N5AABCDE"
+
+
+def properties(**changes: Any) -> Json:
+    """What the stack gives the resource, as CloudFormation passes it on: all text."""
+    return {
+        "ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:framework",
+        "NamePrefix": "kennel",
+        "Image": "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch:2.14-cu133-amzn2023-sagemaker",
+        "InstanceType": "ml.g4dn.xlarge",
+        "InstanceCount": "2",
+        "HyperParameters": {"sagemaker_submit_directory": "s3://assets/abc.tar.gz", "epochs": "40"},
+        "Pretrained": "",
+        "Bucket": BUCKET,
+        "DataPrefix": "data/",
+        "ArtifactPrefix": "training/",
+        "RoleArn": "arn:aws:iam::123456789012:role/job",
+        "VolumeGiB": "100",
+        "MaxRuntimeSeconds": "2700",
+        "Metrics": {"test:accuracy": r"test_accuracy=([0-9.]+)"},
+        "DataVersion": "",
+        **changes,
+    }
+
+
+@dataclass
+class Deployment:
+    """CloudFormation with one training job in its stack: calls the handler as the Provider framework does."""
+
+    sagemaker: FakeSageMaker
+    s3: Any
+    slept: list[float] = field(default_factory=list)
+    physical_id: str = ""
+
+    @property
+    def jobs(self) -> Jobs:
+        return Jobs(sagemaker=self.sagemaker, s3=self.s3, region="eu-west-1", sleep=self.slept.append)
+
+    def begin(self, request: str, **event: Any) -> Json:
+        event = {"RequestType": request, "ResourceProperties": properties(), **event}
+        if self.physical_id:
+            event.setdefault("PhysicalResourceId", self.physical_id)
+        answer = on_event(event, None, self.jobs)
+        return {**event, **answer}
+
+    def create(self, **changes: Any) -> Json:
+        event = self.begin("Create", ResourceProperties=properties(**changes))
+        self.physical_id = event["PhysicalResourceId"]
+        return event
+
+    def look(self, event: Json) -> Json:
+        return is_complete(event, None, self.jobs)
+
+    def upload(self, *keys: str, body: bytes = b"photo") -> None:
+        for key in keys:
+            self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def lose_bucket(self) -> None:
+        with contextlib.suppress(self.s3.exceptions.NoSuchBucket):
+            for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+                self.s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+            self.s3.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("s3", region_name="us-east-1")
+
+
+@pytest.fixture
+def deployment(s3: Any) -> Iterator[Deployment]:
+    s3.create_bucket(Bucket=BUCKET)
+    deployment = Deployment(FakeSageMaker(s3), s3)
+    deployment.upload(*PHOTOS.values())
+    yield deployment
+    deployment.lose_bucket()
+
+
+# -- create
+
+
+def test_a_create_starts_one_job_and_names_it(deployment: Deployment) -> None:
+    event = deployment.create()
+    assert deployment.sagemaker.running == [event["PhysicalResourceId"]]
+    assert event["PhysicalResourceId"].startswith("kennel-")
+
+
+def test_the_job_trains_on_two_hosts_that_see_all_photos(deployment: Deployment) -> None:
+    deployment.create()
+    (request,) = deployment.sagemaker.created
+    assert request["ResourceConfig"] == {
+        "InstanceType": "ml.g4dn.xlarge",
+        "InstanceCount": 2,
+        "VolumeSizeInGB": 100,
+    }
+    (channel,) = request["InputDataConfig"]
+    assert channel["ChannelName"] == "data"
+    assert channel["DataSource"]["S3DataSource"] == {
+        "S3DataType": "S3Prefix",
+        "S3Uri": f"s3://{BUCKET}/data/",
+        "S3DataDistributionType": "FullyReplicated",
+    }
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
+
+
+def test_checkpoints_go_to_a_folder_of_the_jobs_own(deployment: Deployment) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    (request,) = deployment.sagemaker.created
+    assert request["CheckpointConfig"] == {
+        "S3Uri": f"s3://{BUCKET}/training/checkpoints/{name}",
+        "LocalPath": "/opt/ml/checkpoints",
+    }
+
+
+def test_pretrained_weights_are_a_channel_of_their_own(deployment: Deployment) -> None:
+    deployment.create(Pretrained="s3://weights/resnet50.pth")
+    (request,) = deployment.sagemaker.created
+    assert [channel["ChannelName"] for channel in request["InputDataConfig"]] == ["data", "pretrained"]
+    assert request["InputDataConfig"][1]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://weights/resnet50.pth"
+
+
+@pytest.mark.parametrize("missing", ["train", "valid", "test"])
+def test_missing_photos_fail_before_an_instance_starts_with_the_command_that_uploads(
+    deployment: Deployment, missing: str
+) -> None:
+    deployment.s3.delete_object(Bucket=BUCKET, Key=PHOTOS[missing])
+    with pytest.raises(TrainingError) as refusal:
+        deployment.create()
+    assert f"s3://{BUCKET}/data/{missing}/" in str(refusal.value)
+    assert f"kennel data upload DIR s3://{BUCKET}/data" in str(refusal.value)
+    assert deployment.sagemaker.created == []
+
+
+def test_a_create_that_is_retried_does_not_start_a_second_job(deployment: Deployment) -> None:
+    first = deployment.create()
+    assert deployment.create()["PhysicalResourceId"] == first["PhysicalResourceId"]
+    assert len(deployment.sagemaker.created) == 1
+
+
+def test_a_create_whose_answer_was_lost_adopts_its_job(deployment: Deployment) -> None:
+    # boto3 tries again when an answer does not arrive; the first try had got through
+    deployment.sagemaker.fail_next("CreateTrainingJob", "ResourceInUse", "Training job names must be unique")
+    assert deployment.create()["PhysicalResourceId"].startswith("kennel-")
+
+
+def test_a_finished_job_is_reused_and_not_paid_for_again(deployment: Deployment) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(name)
+    event = deployment.create()
+    assert event["PhysicalResourceId"] == name
+    assert deployment.look(event)["IsComplete"]
+    assert len(deployment.sagemaker.created) == 1
+
+
+def test_a_finished_job_whose_artifact_was_deleted_is_trained_again(deployment: Deployment) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(name)
+    deployment.s3.delete_object(Bucket=BUCKET, Key=f"training/artifacts/{name}/output/model.tar.gz")
+    assert deployment.create()["PhysicalResourceId"] == f"{name}-2"
+
+
+@pytest.mark.parametrize("end", ["fail", "stop"])
+def test_a_deploy_after_a_dead_job_starts_another_under_a_free_name(deployment: Deployment, end: str) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    if end == "fail":
+        deployment.sagemaker.fail(name, "out of memory")
+    else:
+        deployment.sagemaker.stop_training_job(TrainingJobName=name)
+    assert deployment.create()["PhysicalResourceId"] == f"{name}-2"
+    assert deployment.create()["PhysicalResourceId"] == f"{name}-2"
+    assert len(deployment.sagemaker.created) == 2
+
+
+def test_a_recipe_that_always_fails_is_given_up(deployment: Deployment) -> None:
+    for _ in range(20):
+        deployment.sagemaker.fail(deployment.create()["PhysicalResourceId"], "no")
+    with pytest.raises(TrainingError, match="already failed"):
+        deployment.create()
+    assert len(deployment.sagemaker.created) == 20
+
+
+@pytest.mark.parametrize("words", NOT_YET_PROPAGATED)
+def test_a_role_that_is_not_known_everywhere_yet_is_waited_for(deployment: Deployment, words: str) -> None:
+    for _ in range(2):
+        deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", f"{words} for role x")
+    deployment.create()
+    assert deployment.slept == list(PROPAGATION_WAITS_S[:2])
+    assert len(deployment.sagemaker.running) == 1
+
+
+def test_a_role_that_never_becomes_known_ends_the_deploy_with_sagemakers_words(deployment: Deployment) -> None:
+    for _ in range(len(PROPAGATION_WAITS_S) + 1):
+        deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", "Could not assume role x")
+    with pytest.raises(TrainingError, match="Could not assume role x"):
+        deployment.create()
+
+
+def test_a_missing_quota_is_named_and_not_retried(deployment: Deployment) -> None:
+    deployment.sagemaker.fail_next("CreateTrainingJob", "ResourceLimitExceeded", "The account-level limit is 0")
+    with pytest.raises(TrainingError, match=r"'ml\.g4dn\.xlarge for training job usage' to be 2 or more"):
+        deployment.create()
+    assert deployment.slept == []
+
+
+def test_any_other_refusal_is_passed_on_at_once(deployment: Deployment) -> None:
+    deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", "Invalid image")
+    with pytest.raises(TrainingError, match="Invalid image"):
+        deployment.create()
+    assert deployment.slept == []
+
+
+# -- what the name depends on
+
+
+def name_for(deployment: Deployment, **changes: Any) -> str:
+    return str(deployment.create(**changes)["PhysicalResourceId"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Image": "another-image"},
+        {"InstanceType": "ml.g5.xlarge"},
+        {"InstanceCount": "1"},
+        {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/def.tar.gz", "epochs": "40"}},
+        {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/abc.tar.gz", "epochs": "41"}},
+        {"Pretrained": "s3://weights/resnet50.pth"},
+    ],
+    ids=["image", "instance type", "instance count", "code", "option", "weights"],
+)
+def test_what_changes_the_result_is_a_new_job(deployment: Deployment, change: Json) -> None:
+    assert name_for(deployment) != name_for(deployment, **change)
+
+
+@pytest.mark.parametrize("change", ["another photo", "another size", "another content", "one less"])
+def test_other_photos_are_a_new_job(deployment: Deployment, change: str) -> None:
+    before = name_for(deployment)
+    if change == "one less":
+        deployment.upload("data/train/pug/another.jpg")
+        before = name_for(deployment)
+        deployment.s3.delete_object(Bucket=BUCKET, Key="data/train/pug/another.jpg")
+    elif change == "another photo":
+        deployment.upload("data/train/pug/another.jpg")
+    else:
+        deployment.upload(PHOTOS["train"], body=b"larger photo" if change == "another size" else b"PHOTO")
+    assert name_for(deployment) != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"RoleArn": "another"}, {"VolumeGiB": "50"}, {"MaxRuntimeSeconds": "60"}, {"Metrics": {}}, {"DataVersion": "x"}],
+    ids=["role", "volume", "time limit", "metrics", "data version"],
+)
+def test_what_leaves_the_result_alone_is_the_same_job(deployment: Deployment, change: Json) -> None:
+    assert name_for(deployment) == name_for(deployment, **change)
+
+
+def test_names_fit_sagemakers_limit(deployment: Deployment) -> None:
+    assert len(name_for(deployment, NamePrefix="k" * 20)) + len("-20") <= 63
+
+
+# -- the wait
+
+
+def test_a_deploy_waits_while_the_job_runs(deployment: Deployment) -> None:
+    event = deployment.create()
+    assert deployment.look(event) == {"IsComplete": False}
+
+
+def test_a_finished_job_hands_over_its_artifact_and_accuracy(deployment: Deployment) -> None:
+    event = deployment.create()
+    name = event["PhysicalResourceId"]
+    deployment.sagemaker.finish(name, **{"test:accuracy": 0.93})
+    assert deployment.look(event) == {
+        "IsComplete": True,
+        "Data": {
+            "JobName": name,
+            "ModelData": f"s3://{BUCKET}/training/artifacts/{name}/output/model.tar.gz",
+            "TestAccuracy": "0.9300",
+        },
+    }
+
+
+def test_a_finished_job_without_the_metric_still_answers(deployment: Deployment) -> None:
+    event = deployment.create()
+    deployment.sagemaker.finish(event["PhysicalResourceId"])
+    assert deployment.look(event)["Data"]["TestAccuracy"] == "not measured"
+
+
+def test_a_failed_job_ends_the_deploy_with_its_reason_and_its_log(deployment: Deployment) -> None:
+    event = deployment.create()
+    deployment.sagemaker.fail(event["PhysicalResourceId"], "CUDA out of memory on algo-2")
+    with pytest.raises(TrainingError) as failure:
+        deployment.look(event)
+    assert "CUDA out of memory on algo-2" in str(failure.value)
+    assert f"TrainingJobs$3FlogStreamNameFilter$3D{event['PhysicalResourceId']}" in str(failure.value)
+
+
+def test_a_job_stopped_by_hand_ends_the_deploy(deployment: Deployment) -> None:
+    event = deployment.create()
+    deployment.sagemaker.stop_training_job(TrainingJobName=event["PhysicalResourceId"])
+    assert deployment.look(event) == {"IsComplete": False}
+    deployment.sagemaker.settle()
+    with pytest.raises(TrainingError, match="is Stopped"):
+        deployment.look(event)
+
+
+def test_a_job_that_reached_its_time_limit_says_which_setting(deployment: Deployment) -> None:
+    event = deployment.create()
+    deployment.sagemaker.expire(event["PhysicalResourceId"])
+    with pytest.raises(TrainingError, match=r"training\.max_runtime_min"):
+        deployment.look(event)
+
+
+def test_a_job_that_was_deleted_meanwhile_ends_the_deploy(deployment: Deployment) -> None:
+    event = deployment.create()
+    deployment.sagemaker.jobs.clear()
+    with pytest.raises(TrainingError, match="is gone"):
+        deployment.look(event)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("ThrottlingException", 400), ("InternalFailure", 500), ("ServiceUnavailable", 503)]
+)
+def test_one_look_that_fails_does_not_end_the_deploy(deployment: Deployment, code: str, status: int) -> None:
+    event = deployment.create()
+    deployment.sagemaker.fail_next("DescribeTrainingJob", code, "try again", status)
+    assert deployment.look(event) == {"IsComplete": False}
+
+
+def test_a_look_that_is_forbidden_does(deployment: Deployment) -> None:
+    event = deployment.create()
+    deployment.sagemaker.fail_next("DescribeTrainingJob", "AccessDeniedException", "not yours", 403)
+    with pytest.raises(Exception, match="not yours"):
+        deployment.look(event)
+
+
+# -- update
+
+
+def test_an_update_of_the_recipe_is_a_new_job_and_the_old_one_is_deleted_after(deployment: Deployment) -> None:
+    old = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(old)
+    recipe = {"epochs": "41", "sagemaker_submit_directory": "s3://assets/abc.tar.gz"}
+    event = deployment.begin("Update", ResourceProperties=properties(HyperParameters=recipe))
+    assert event["PhysicalResourceId"] != old
+    assert deployment.sagemaker.running == [event["PhysicalResourceId"]]
+    cleanup = deployment.begin("Delete", PhysicalResourceId=old)
+    assert deployment.look(cleanup) == {"IsComplete": True}
+    assert deployment.sagemaker.running == [event["PhysicalResourceId"]]
+
+
+def test_an_update_that_changes_no_result_keeps_the_job(deployment: Deployment) -> None:
+    old = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(old)
+    event = deployment.begin("Update", ResourceProperties=properties(MaxRuntimeSeconds="60"))
+    assert event["PhysicalResourceId"] == old
+    assert deployment.look(event)["IsComplete"]
+
+
+def test_a_rollback_returns_to_the_old_artifact_and_stops_the_new_job(deployment: Deployment) -> None:
+    old = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(old)
+    new = deployment.begin("Update", ResourceProperties=properties(InstanceCount="1"))["PhysicalResourceId"]
+    back = deployment.begin("Update", PhysicalResourceId=new)
+    assert back["PhysicalResourceId"] == old
+    assert deployment.look(back)["IsComplete"]
+    gone = deployment.begin("Delete", PhysicalResourceId=new)
+    deployment.sagemaker.settle()
+    assert deployment.look(gone) == {"IsComplete": True}
+    assert deployment.sagemaker.running == []
+    assert len(deployment.sagemaker.created) == 2
+
+
+# -- delete
+
+
+def test_a_delete_stops_a_running_job_and_waits_until_nothing_is_billed(deployment: Deployment) -> None:
+    deployment.create()
+    event = deployment.begin("Delete")
+    assert deployment.look(event) == {"IsComplete": False}
+    deployment.sagemaker.settle()
+    assert deployment.look(event) == {"IsComplete": True}
+    assert deployment.sagemaker.running == []
+
+
+def test_a_delete_leaves_a_finished_job_and_its_artifact(deployment: Deployment) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(name)
+    assert deployment.look(deployment.begin("Delete")) == {"IsComplete": True}
+    key = f"training/artifacts/{name}/output/model.tar.gz"
+    assert deployment.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] == 5
+
+
+def test_a_delete_of_a_job_that_ends_that_very_moment_succeeds(deployment: Deployment) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.fail_next("StopTrainingJob", "ValidationException", "the job is Completed")
+    deployment.begin("Delete")
+    deployment.sagemaker.finish(name)
+    assert deployment.look(deployment.begin("Delete")) == {"IsComplete": True}
+
+
+def test_a_delete_under_an_id_that_cloudformation_invented_finds_the_running_job(deployment: Deployment) -> None:
+    deployment.create()
+    event = deployment.begin("Delete", PhysicalResourceId=INVENTED_ID)
+    assert event["PhysicalResourceId"] == INVENTED_ID
+    deployment.sagemaker.settle()
+    assert deployment.look(event) == {"IsComplete": True}
+    assert deployment.sagemaker.running == []
+
+
+@pytest.mark.parametrize("why", ["no job was started", "the photos are gone", "the bucket is gone"])
+def test_a_delete_of_what_never_was_succeeds(deployment: Deployment, why: str) -> None:
+    if why == "the photos are gone":
+        for key in PHOTOS.values():
+            deployment.s3.delete_object(Bucket=BUCKET, Key=key)
+    if why == "the bucket is gone":
+        deployment.lose_bucket()
+    event = deployment.begin("Delete", PhysicalResourceId=INVENTED_ID)
+    assert deployment.look(event) == {"IsComplete": True}

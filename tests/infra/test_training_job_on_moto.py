@@ -1,0 +1,44 @@
+"""The handler against moto's SageMaker, as far as moto goes: it finishes each job at once, and stops none."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from stacks.constructs.training_job.handler.events import is_complete, on_event
+from stacks.constructs.training_job.handler.jobs import Jobs
+from tests.infra.test_training_job_handler import BUCKET, INVENTED_ID, PHOTOS, properties
+
+
+@pytest.fixture
+def jobs() -> Iterator[Jobs]:
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket=BUCKET)
+        for key in PHOTOS.values():
+            s3.put_object(Bucket=BUCKET, Key=key, Body=b"photo")
+        yield Jobs(sagemaker=boto3.client("sagemaker", region_name="us-east-1"), s3=s3, region="us-east-1")
+
+
+def play(jobs: Jobs, request: str, **event: Any) -> dict[str, Any]:
+    event = {"RequestType": request, "ResourceProperties": properties(), **event}
+    return {**event, **on_event(event, None, jobs)}
+
+
+def test_the_request_is_one_that_botocore_accepts_and_the_artifact_is_handed_over(jobs: Jobs) -> None:
+    event = play(jobs, "Create")
+    answer = is_complete(event, None, jobs)
+    assert answer["IsComplete"]
+    assert answer["Data"]["ModelData"].startswith(f"s3://{BUCKET}/training/artifacts")
+
+
+def test_a_delete_of_an_unknown_job_succeeds(jobs: Jobs) -> None:
+    event = play(jobs, "Delete", PhysicalResourceId=INVENTED_ID)
+    assert is_complete(event, None, jobs) == {"IsComplete": True}
+
+
+def test_a_delete_of_a_finished_job_succeeds(jobs: Jobs) -> None:
+    name = play(jobs, "Create")["PhysicalResourceId"]
+    assert is_complete(play(jobs, "Delete", PhysicalResourceId=name), None, jobs) == {"IsComplete": True}
