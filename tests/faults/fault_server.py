@@ -1,4 +1,4 @@
-"""A sagemaker-runtime that misbehaves on request, one scripted fault for each call."""
+"""A sagemaker-runtime, or an S3, that misbehaves on request, one scripted fault for each call."""
 
 import json
 import socket
@@ -79,6 +79,9 @@ class FaultServer:
 @contextmanager
 def misbehaving() -> Iterator[FaultServer]:
     class Handler(LoopbackHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            self.do_POST()
+
         def do_POST(self) -> None:  # noqa: N802
             self.read_body()
             fault = faults.script[min(faults.calls, len(faults.script) - 1)]

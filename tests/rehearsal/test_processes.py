@@ -79,6 +79,15 @@ def test_the_first_failure_ends_the_others(group: ProcessGroup) -> None:
         assert not other.failed_by_itself
 
 
+def test_what_a_child_leaves_behind_ends_with_it(group: ProcessGroup) -> None:
+    leaves = PARENT.replace("p.wait()", "")
+    with group:
+        child = group.start("careless", python(leaves, LIVES))
+        group.wait(timeout_s=30)
+
+        assert gone_in_time([int(child.log.read_text())])
+
+
 def test_a_child_that_is_too_slow_is_ended(group: ProcessGroup) -> None:
     with group:
         child = group.start("slow", python(LIVES))

@@ -66,6 +66,6 @@ def test_when_the_time_is_up_the_last_fault_is_told() -> None:
     log = RequestLog()
 
     with pytest.raises(ServiceError) as caught:
-        within(in_s(0.8), log, refused, passing)
+        within(in_s(1.4), log, refused, passing)
     assert caught.value.fault is UNREACHABLE
     assert 1 <= log.attempts < MAX_ATTEMPTS

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_fn.errors import ServiceError
@@ -172,6 +172,7 @@ JSON = st.recursive(
 FIELDS = ("image", "s3", "url", "top_k", "body", "isBase64Encoded", "httpMethod", "headers", "requestContext")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), JSON) | JSON)
 def test_no_event_at_all_raises_anything_but_a_sentence(any_event: object) -> None:
     with suppress(ServiceError):

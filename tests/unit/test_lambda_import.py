@@ -23,7 +23,8 @@ def test_the_handler_imports_boto3_and_the_standard_library_only() -> None:
         "PYTHONPATH": str(REPOSITORY),
         "ENDPOINT_NAME": "dogs",
         "READABLE_S3_PREFIXES": "s3://photos/",
-        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     ran = subprocess.run(

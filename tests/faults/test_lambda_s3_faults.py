@@ -1,0 +1,89 @@
+"""Whatever S3 does, the caller gets the mapped status in time."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from lambda_fn.photo import MAX_BYTES
+from rehearsal.lambda_runtime import LambdaRuntime
+from rehearsal.loopback import LoopbackHandler
+from rehearsal.sagemaker_runtime import SageMakerRuntime
+from tests.faults.fault_server import Fault, FaultServer, cuts_short, error, misbehaving, resets
+from tests.rehearsal.container import JPEG, REPOSITORY, serving
+
+
+def hands_out_a_photo(handler: LoopbackHandler) -> None:
+    handler.answer(200, JPEG)
+
+
+def announces_too_much(handler: LoopbackHandler) -> None:
+    """The first bytes of a large object: whoever waits for the rest waits in vain."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(MAX_BYTES * 1000))
+    handler.end_headers()
+    handler.wfile.write(JPEG)
+
+
+@pytest.fixture(scope="module")
+def parts() -> Iterator[tuple[LambdaRuntime, FaultServer]]:
+    with (
+        serving() as container,
+        SageMakerRuntime({"dogs": container.url}) as service,
+        misbehaving() as faults,
+        LambdaRuntime(
+            "lambda_fn.handler.handler",
+            task_root=REPOSITORY,
+            env={
+                "ENDPOINT_NAME": "dogs",
+                "READABLE_S3_PREFIXES": "s3://photos/",
+                "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url,
+                "AWS_ENDPOINT_URL_S3": faults.url,
+            },
+            timeout_s=4,
+        ) as function,
+    ):
+        yield function, faults
+
+
+def ask(function: LambdaRuntime) -> tuple[int, str]:
+    response = function.invoke({"s3": {"bucket": "photos", "key": "dog.jpg"}})
+    assert "secret" not in response["body"]
+    return response["statusCode"], json.loads(response["body"]).get("error", {}).get("code")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (error(403, "AccessDenied"), 403, "s3_denied"),
+        (error(404, "NoSuchKey"), 404, "s3_not_found"),
+        (error(400, "SomethingNew"), 500, "internal"),
+        (announces_too_much, 413, "too_large"),
+    ],
+    ids=["denied", "missing", "unknown", "too large"],
+)
+def test_a_fault_that_does_not_pass_is_told_at_once(
+    parts: tuple[LambdaRuntime, FaultServer], fault: Fault, status: int, code: str
+) -> None:
+    function, faults = parts
+    faults.play(fault)
+
+    assert ask(function) == (status, code)
+    assert faults.calls == 1
+
+
+@pytest.mark.parametrize("fault", [error(503, "SlowDown"), resets, cuts_short], ids=["slow down", "reset", "cut short"])
+def test_a_fault_that_passes_is_outlived(parts: tuple[LambdaRuntime, FaultServer], fault: Fault) -> None:
+    function, faults = parts
+    faults.play(fault, hands_out_a_photo)
+
+    assert ask(function)[0] == 200
+    assert faults.calls == 2
+
+
+def test_a_hang_is_answered_in_time(parts: tuple[LambdaRuntime, FaultServer]) -> None:
+    function, faults = parts
+    faults.play(faults.hangs)
+
+    assert ask(function) == (504, "s3_timed_out")
+    assert faults.calls == 1
