@@ -35,7 +35,7 @@ class Classifier:
         self.labels = loaded.labels
         self.manifest = loaded.manifest
         self.preprocessing = loaded.manifest.preprocessing
-        self._session = _session(loaded.model, threads)
+        self._session = session(loaded.model, threads)
         self._input = self._session.get_inputs()[0].name
         classes = self._session.get_outputs()[0].shape[-1]
         if classes != len(self.labels):
@@ -72,7 +72,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _session(model: bytes, threads: int | None) -> ort.InferenceSession:
+def session(model: bytes, threads: int | None = None) -> ort.InferenceSession:
+    """An ONNX model ready to run on the CPU, with `threads` (default: every usable core) to a prediction.
+
+    Raises ArtifactError where onnxruntime refuses the model.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = usable_cores() if threads is None else threads
     options.log_severity_level = 3  # errors only: warnings about graph optimisation are not the operator's business

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 Mode = Literal["frozen", "full"]
+Precision = Literal["auto", "fp32"]
 
 # The options that decide the result, and so belong in the manifest and in a job's name. Paths do not.
-_PLACES = ("data", "model_dir", "output_dir", "checkpoint_dir", "workers")
+_PLACES = ("data", "model_dir", "output_dir", "checkpoint_dir", "checkpoint_every", "workers")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,19 +23,24 @@ class Config:
     """Where `failure` is written when the run fails; SageMaker shows its first 1024 characters."""
     checkpoint_dir: Path | None = None
     """Where each epoch is saved, and from where a restarted run resumes. None: nothing is saved."""
+    checkpoint_every: int = 1
+    """Epochs from one checkpoint to the next; the last epoch is always saved."""
     mode: Mode = "frozen"
     """frozen: features of the pretrained backbone once, then only the head learns. full: every weight learns."""
     pretrained: str = "imagenet"
     """A .safetensors or .pth file with torchvision resnet50 weights, `imagenet` (torchvision's download), or `none`."""
-    epochs: int = 40
+    epochs: int = 20
     batch_size: int = 64
     """Photos per step over all processes together, so that the result does not depend on how many there are."""
     learning_rate: float = 0.001
-    """Peak rate; one-cycle schedule in full mode, cosine in frozen mode."""
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.1
+    """Peak of AdamW's rate: a linear rise, then half a cosine."""
+    weight_decay: float = 1.0
+    """AdamW's, which the rate multiplies. Biases and norm layers have none."""
+    label_smoothing: float = 0.0
     image_size: int = 224
     """Pixels of each side of the network's input. Smaller is faster and sees less."""
+    precision: Precision = "auto"
+    """auto: the artifact is int8 where its answers on `valid` stay the same, else fp32. fp32: always fp32."""
     seed: int = 0
     workers: int | None = None
     """Processes that load photos in full mode. None: what the machine can spare."""
@@ -42,6 +48,7 @@ class Config:
     def __post_init__(self) -> None:
         for name, low, high in (
             ("epochs", 1, 10_000),
+            ("checkpoint_every", 1, 10_000),
             ("batch_size", 1, 65_536),
             ("image_size", 32, 1024),
             ("learning_rate", 1e-8, 100.0),
@@ -78,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     default = {field.name: field.default for field in fields(Config)}
     channel = os.environ.get("SM_CHANNEL_DATA") or os.environ.get("SM_CHANNEL_TRAINING")
     model_dir = os.environ.get("SM_MODEL_DIR")
-    on_sagemaker = "SM_HOSTS" in os.environ
+    # SAGEMAKER_BASE_DIR stands for /opt/ml where AWS's toolkits, or the rehearsal, run outside a container.
+    base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
+    checkpoints = f"{base}/checkpoints" if "SM_HOSTS" in os.environ else None
     parser = argparse.ArgumentParser(
         prog="python -m training.train",
         description="Train ResNet50 on folders of photos and write an artifact that inference.Classifier has loaded.",
@@ -107,8 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         "--checkpoint-dir",
         type=Path,
         metavar="DIR",
-        default="/opt/ml/checkpoints" if on_sagemaker else None,
+        default=checkpoints,
         help="save each epoch here and resume from here (default on SageMaker: /opt/ml/checkpoints; elsewhere: off)",
+    )
+    parser.add_argument(
+        "--checkpoint-every", type=int, default=default["checkpoint_every"], help="epochs (%(default)s)"
     )
     parser.add_argument("--mode", choices=["frozen", "full"], default=default["mode"], help="default: %(default)s")
     parser.add_argument(
@@ -129,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         "--label-smoothing", type=float, default=default["label_smoothing"], help="default: %(default)s"
     )
     parser.add_argument("--image-size", type=int, default=default["image_size"], help="pixels (default: %(default)s)")
+    parser.add_argument("--precision", choices=["auto", "fp32"], default=default["precision"], help="of the artifact")
     parser.add_argument("--seed", type=int, default=default["seed"], help="default: %(default)s")
     parser.add_argument("--workers", type=int, help="processes that load photos in full mode (default: what is free)")
     return parser

@@ -140,7 +140,7 @@ def read_squares(data: DataSet, photos: Sequence[Photo], preprocessing: Preproce
 
     def square(photo: Photo) -> Square | None:
         image = read(data, photo, shorter_side=preprocessing.resize)
-        return None if image is None else np.asarray(preprocessing.square(image))
+        return None if image is None else np.array(preprocessing.square(image))
 
     return _on_all_cores(square, photos)
 
@@ -156,7 +156,7 @@ def read_whole(data: DataSet, photos: Sequence[Photo], *, shorter_side: int) -> 
         if scale < 1:
             size = (round(image.width * scale), round(image.height * scale))
             image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        return np.asarray(image)
+        return np.array(image)
 
     return _on_all_cores(whole, photos)
 

@@ -117,5 +117,5 @@ def _check_size(size: int) -> None:
     if hosts and size != expected:
         raise WorldError(
             f"SM_HOSTS names {len(hosts)} hosts, which makes {expected} processes, but the world size is {size}: "
-            "the hosts would train apart from each other. Set the hyperparameter sagemaker_torch_distributed_enabled to true."
+            "the hosts would train apart. Set the hyperparameter sagemaker_torch_distributed_enabled to true."
         )

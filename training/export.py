@@ -5,6 +5,7 @@ import json
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from inference import artifact
 from inference.artifact import Manifest
 from inference.classifier import Classifier
 from inference.errors import RequestError
-from inference.images import Preprocessing
-from training.data import Photo
+from inference.images import Pixels, Preprocessing
+from training.config import Precision
+from training.data import DataSet, Photo
+from training.quantise import CALIBRATION_PHOTOS, INPUT, Verdict, judge, quantise
 
 WEIGHTS = "model.safetensors"
 """The float32 weights, for further training. Serving does not read them."""
@@ -31,25 +34,32 @@ def export(
     model: ResNet,
     folder: Path,
     *,
-    labels: Sequence[str],
+    data: DataSet,
     preprocessing: Preprocessing,
+    precision: Precision,
     training: Mapping[str, Any],
 ) -> Manifest:
-    """Write model.onnx, labels.json, model.safetensors and, last, the manifest that vouches for them, into `folder`."""
+    """Write model.onnx, labels.json, model.safetensors and, last, the manifest that vouches for them, into `folder`.
+
+    model.onnx is int8 where `precision` is "auto" and the gate of quantise.py passes on the photos of `valid`.
+    """
+    network, quantisation = _onnx(model, preprocessing.crop), None
+    if precision == "auto":
+        network, quantisation = _int8_where_it_holds(network, data, preprocessing)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / artifact.MANIFEST).unlink(missing_ok=True)  # never a new model under an old manifest
     files = {
-        artifact.MODEL: _onnx(model, preprocessing.crop),
-        artifact.LABELS: json.dumps(list(labels), ensure_ascii=False, indent=1).encode() + b"\n",
+        artifact.MODEL: network,
+        artifact.LABELS: json.dumps(list(data.labels), ensure_ascii=False, indent=1).encode() + b"\n",
         WEIGHTS: save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}),
     }
     for name, content in files.items():
         _replace(folder / name, content)
     manifest = Manifest(
-        precision="fp32",
+        precision="int8" if quantisation and quantisation.keep_int8 else "fp32",
         preprocessing=preprocessing,
         files={name: artifact.sha256(content) for name, content in files.items()},
-        training=training,
+        training={**training, "quantisation": asdict(quantisation) if quantisation else None},
     )
     manifest.write(folder)
     return manifest
@@ -76,6 +86,17 @@ def prove(folder: Path, photos: Sequence[Photo]) -> float:
     return right / counted
 
 
+def _int8_where_it_holds(fp32: bytes, data: DataSet, preprocessing: Preprocessing) -> tuple[bytes, Verdict]:
+    def seen(photos: Sequence[Photo]) -> list[Pixels]:
+        return [preprocessing(photo.path.read_bytes()) for photo in photos]
+
+    train, valid = data.used("train"), data.used("valid")
+    spread = train[:: max(1, len(train) // CALIBRATION_PHOTOS)][:CALIBRATION_PHOTOS]  # over all breeds
+    int8 = quantise(fp32, seen(spread))
+    verdict = judge(fp32, int8, seen(valid), [photo.label for photo in valid])
+    return int8 if verdict.keep_int8 else fp32, verdict
+
+
 def source_hash() -> str:
     """16 hex digits of the code that trains and serves: this package's and inference's Python files."""
     digest = hashlib.sha256()
@@ -96,7 +117,7 @@ def _onnx(model: ResNet, size: int) -> bytes:
             (torch.zeros(2, 3, size, size),),  # two: torch.export would fix a batch dimension of one
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-            input_names=["photos"],
+            input_names=[INPUT],
             output_names=["logits"],
             verbose=False,
         )

@@ -76,12 +76,15 @@ class FeatureMaterial:
         for split in SPLITS:
             photos = data.splits[split]
             own = world.share(photos)
+            views = 2 if split == "train" else 1
             with torch.inference_mode(), autocast:
-                rows = _extract(data, own, backbone, preprocessing, world, split)
+                rows = _extract(data, own, backbone, preprocessing, world, split, views)
             gathered = world.gather_rows(rows.to(world.device), len(photos))
-            usable = gathered[:, FEATURES] > 0
-            self._features[split] = gathered[usable, :FEATURES].clone()
-            self._targets[split] = torch.tensor([photo.label for photo in photos])[usable]
+            usable = gathered[:, -1] > 0
+            # (photos, views, FEATURES): a photo and its mirror image are two examples of the same breed.
+            self._features[split] = gathered[usable, :-1].reshape(-1, FEATURES).clone()
+            labels = torch.tensor([photo.label for photo in photos])[usable]
+            self._targets[split] = labels.repeat_interleave(views)
 
     def steps(self) -> int:
         return len(_global_batches(len(self._targets["train"]), self._batch_size, self._world.size))
@@ -99,10 +102,18 @@ class FeatureMaterial:
 
 
 def _extract(
-    data: DataSet, photos: list[Photo], backbone: nn.Module, preprocessing: Preprocessing, world: World, split: str
+    data: DataSet,
+    photos: list[Photo],
+    backbone: nn.Module,
+    preprocessing: Preprocessing,
+    world: World,
+    split: str,
+    views: int,
 ) -> torch.Tensor:
-    """(photos, FEATURES + 1) float32; the last column is 1 for a usable photo and 0 for a skipped one."""
-    rows = torch.zeros(len(photos), FEATURES + 1)
+    """(photos, views * FEATURES + 1) float32: of each photo the features of the serving view and, where `views` is 2,
+    of its mirror image. The last column is 1 for a usable photo and 0 for a skipped one.
+    """
+    rows = torch.zeros(len(photos), views * FEATURES + 1)
     chunks = [range(i, min(i + _EXTRACTION_BATCH, len(photos))) for i in range(0, len(photos), _EXTRACTION_BATCH)]
     reported = time.monotonic()
     with ThreadPoolExecutor(1) as ahead:  # the next chunk is decoded while this one is on the device
@@ -119,8 +130,9 @@ def _extract(
             kept = [i for i, square in zip(chunk, found, strict=True) if square is not None]
             if kept:
                 pixels = torch.from_numpy(np.stack([square for square in found if square is not None]))
-                rows[kept, :FEATURES] = backbone(_normalised(pixels.to(world.device), preprocessing)).float().cpu()
-                rows[kept, FEATURES] = 1
+                inputs = _normalised(pixels.to(world.device), preprocessing)
+                features = [backbone(view).float().cpu() for view in (inputs, inputs.flip(3))[:views]]
+                rows[kept] = torch.cat([*features, torch.ones(len(kept), 1)], dim=1)
             if world.is_first and (position + 1 == len(chunks) or time.monotonic() - reported > _PROGRESS_EVERY_S):
                 reported = time.monotonic()
                 emit(stage="features", split=split, done=chunk.stop, total=len(photos))

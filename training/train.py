@@ -159,7 +159,8 @@ def train(config: Config, world: World) -> dict[str, float]:
         if valid_loss <= best["valid_loss"]:
             best = {"epoch": epoch + 1, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
             best_weights = copy.deepcopy(network.state_dict())
-        if config.checkpoint_dir and world.is_first:
+        due = (epoch + 1) % config.checkpoint_every == 0 or epoch + 1 == config.epochs
+        if config.checkpoint_dir and world.is_first and due:
             checkpoint.write(
                 config.checkpoint_dir,
                 epoch,
@@ -183,8 +184,9 @@ def train(config: Config, world: World) -> dict[str, float]:
         manifest = export(
             model,
             config.model_dir,
-            labels=data.labels,
+            data=data,
             preprocessing=preprocessing,
+            precision=config.precision,
             training={
                 "source": source_hash(),
                 "data": data.version,
@@ -199,7 +201,13 @@ def train(config: Config, world: World) -> dict[str, float]:
         served_accuracy = prove(config.model_dir, data.used("test"))
         if abs(served_accuracy - test_accuracy) > 0.02 + 1 / len(data.splits["test"]):
             raise ExportError(f"The artifact scores {served_accuracy:.3f} on test, the network {test_accuracy:.3f}.")
-        emit(**metrics, served_test_accuracy=served_accuracy, model=manifest.id, elapsed_s=time.monotonic() - started)
+        emit(
+            **metrics,
+            served_test_accuracy=served_accuracy,
+            precision=manifest.precision,
+            model=manifest.id,
+            elapsed_s=time.monotonic() - started,
+        )
     return metrics
 
 
