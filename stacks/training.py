@@ -5,6 +5,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.artifact import ModelArtifact
@@ -35,8 +36,16 @@ class TrainingStack(cdk.Stack):
         super().__init__(scope, id, **kwargs)
         if settings.model_data:
             self.artifact = _given(settings.model_data)
-            return
+        else:
+            self.artifact = self._trained(name_prefix, bucket, storage, settings)
 
+        # The record of what is served; with `model_data` it is all that the stack holds.
+        ssm.StringParameter(self, "Record", string_value=self.artifact.uri, description="Artifact that Kennel serves")
+        cdk.CfnOutput(self, "ModelData", value=self.artifact.uri)
+
+    def _trained(
+        self, name_prefix: str, bucket: s3.IBucket, storage: StorageSettings, settings: TrainingSettings
+    ) -> ModelArtifact:
         source = SourceArchive(self, "Source")
         image = TrainingImage(self, "Image", tag=settings.image_tag)
         role = JobRole(
@@ -59,15 +68,13 @@ class TrainingStack(cdk.Stack):
             storage=storage,
             settings=settings,
         )
-        self.artifact = ModelArtifact(
+        cdk.CfnOutput(self, "JobName", value=job.job_name)
+        cdk.CfnOutput(self, "TestAccuracy", value=job.test_accuracy)
+        return ModelArtifact(
             uri=job.model_data,
             readable_arn=bucket.arn_for_objects(f"{storage.artifact_prefix}artifacts/*"),
             recipe=_digest(source.asset_hash, repr(settings)),
         )
-
-        cdk.CfnOutput(self, "JobName", value=job.job_name)
-        cdk.CfnOutput(self, "ModelData", value=job.model_data)
-        cdk.CfnOutput(self, "TestAccuracy", value=job.test_accuracy)
 
 
 def _given(uri: str) -> ModelArtifact:

@@ -28,6 +28,8 @@ Synthesise = Callable[..., "Assembly"]
 class Assembly:
     """What `cdk synth` writes: a template for each stack."""
 
+    root = ROOT
+
     def __init__(self, folder: Path, app: cdk.App) -> None:
         self.folder = folder
         self.app = app

@@ -13,9 +13,8 @@ Json = dict[str, Any]
 
 
 def refuse(operation: str, code: str, message: str, status: int = 400) -> NoReturn:
-    raise ClientError(
-        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
-    )
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    raise ClientError(response, operation)
 
 
 class FakeSageMaker:

@@ -1,6 +1,7 @@
 """Settings: each default of the design, what an override may say, and how a wrong one is refused."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -181,7 +182,7 @@ def test_production_changes_none_of_the_users_figures() -> None:
     assert production.api.provisioned_concurrency == development.api.provisioned_concurrency
 
 
-def refusal_of(context: dict[str, object]) -> str | None:
+def refusal_of(context: Mapping[str, object]) -> str | None:
     """The sentence that refuses a context, or None where it is accepted."""
     try:
         load(context)

@@ -1,0 +1,83 @@
+"""The Lambda function in front of the endpoint."""
+
+import re
+
+import aws_cdk.aws_lambda as lambda_
+import pytest
+
+from tests.infra.conftest import Assembly, Synthesise
+
+
+def function(assembly: Assembly) -> dict[str, object]:
+    (found,) = [
+        resource["Properties"] for stack, _, resource in assembly.resources("AWS::Lambda::Function") if stack == "Api"
+    ]
+    return found  # type: ignore[no-any-return]
+
+
+def test_the_alias_live_has_three_started_executions(development: Assembly) -> None:
+    alias = development.only("AWS::Lambda::Alias")
+    assert alias["Name"] == "live"
+    assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 3}
+
+
+def test_zero_turns_provisioned_concurrency_off(synthesise: Synthesise) -> None:
+    alias = synthesise(("api.provisioned_concurrency", 0)).only("AWS::Lambda::Alias")
+    assert "ProvisionedConcurrencyConfig" not in alias
+
+
+def test_the_alias_points_at_a_version(development: Assembly) -> None:
+    ((_, version, _),) = development.resources("AWS::Lambda::Version")
+    assert development.only("AWS::Lambda::Alias")["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
+
+
+def test_the_function_asks_the_endpoint_that_is_served(development: Assembly) -> None:
+    assert function(development)["Environment"] == {
+        "Variables": {
+            "ENDPOINT_NAME": development.only("AWS::SageMaker::Endpoint")["EndpointName"],
+            "READABLE_S3_PREFIXES": "",
+        }
+    }
+
+
+def test_the_runtime_is_the_newest_python_of_this_cdk(development: Assembly) -> None:
+    names = [name for name in dir(lambda_.Runtime) if re.fullmatch(r"PYTHON_3_\d+", name)]
+    newest = max(names, key=lambda name: int(name.rpartition("_")[2]))
+    assert function(development)["Runtime"] == newest.lower().replace("python_3_", "python3.")
+
+
+def test_the_package_is_the_lambda_fn_folder_and_nothing_else(development: Assembly) -> None:
+    assert function(development)["Handler"] == "lambda_fn.handler.handler"
+    (asset,) = [path for path in development.folder.glob("asset.*") if (path / "lambda_fn").is_dir()]
+    assert [path.name for path in asset.iterdir()] == ["lambda_fn"]
+    assert not list(asset.rglob("__pycache__"))
+    assert (asset / "lambda_fn" / "handler.py").exists()
+
+
+def test_calls_are_traced(development: Assembly) -> None:
+    assert function(development)["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_a_readable_prefix_is_granted_and_no_other(synthesise: Synthesise) -> None:
+    assembly = synthesise(("api.readable_s3_prefixes", "s3://photos/public/,s3://more-photos/"))
+    assert function(assembly)["Environment"] == {
+        "Variables": {
+            "ENDPOINT_NAME": "pytorch-dog-classifier-multi-instance",
+            "READABLE_S3_PREFIXES": "s3://photos/public/,s3://more-photos/",
+        }
+    }
+    (policy,) = [resource for stack, _, resource in assembly.resources("AWS::IAM::Policy") if stack == "Api"]
+    (statement,) = [
+        statement
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "s3:GetObject"
+    ]
+    ends = [resource["Fn::Join"][1][-1] for resource in statement["Resource"]]
+    assert sorted(ends) == [":s3:::more-photos/*", ":s3:::photos/public/*"]
+
+
+@pytest.mark.parametrize("preset", ["development", "production"])
+def test_logs_are_kept_for_a_limited_time(request: pytest.FixtureRequest, preset: str) -> None:
+    assembly: Assembly = request.getfixturevalue(preset)
+    (group,) = [resource for stack, _, resource in assembly.resources("AWS::Logs::LogGroup") if stack == "Api"]
+    assert group["Properties"]["RetentionInDays"] == {"development": 30, "production": 90}[preset]

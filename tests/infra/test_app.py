@@ -1,0 +1,146 @@
+"""`cdk synth` as a whole: repeatable, offline, without an account, and plain when it refuses."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from app import warnings
+from stacks.overrides import load
+from tests.infra.conftest import FLAGS, ROOT, Assembly, Synthesise
+
+
+def app(*command: str, out: Path, **overrides: object) -> subprocess.CompletedProcess[str]:
+    """Runs app.py as the CDK command line does, with no trace of an account in its environment."""
+    return subprocess.run(
+        [*command, sys.executable, str(ROOT / "app.py")],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(out),
+            "JSII_NODE": os.environ["JSII_NODE"],
+            "CDK_OUTDIR": str(out / "cdk.out"),
+            "CDK_CONTEXT_JSON": json.dumps({**FLAGS, **overrides}),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def without_network() -> list[str]:
+    """A command prefix that cuts the network off, where this machine allows it."""
+    prefix = ["unshare", "--user", "--map-root-user", "--net"]
+    allowed = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    return prefix if allowed and allowed.returncode == 0 else []
+
+
+def test_a_second_synth_offline_and_without_an_account_is_the_same_to_the_byte(
+    development: Assembly, tmp_path: Path
+) -> None:
+    done = app(*without_network(), out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = tmp_path / "cdk.out"
+    templates = [f"{stack}.{kind}.json" for stack in development.names for kind in ("template", "assets")]
+    for name in templates:
+        assert (again / name).read_bytes() == (development.folder / name).read_bytes(), name
+    assert {path.name for path in again.glob("asset.*")} == {path.name for path in development.folder.glob("asset.*")}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("training.max_runtime_min", "90", "training.max_runtime_min is 90, but must be between 1 and 45"),
+        ("serving.scaling.max_instance", "5", "no setting 'serving.scaling.max_instance'. Did you mean"),
+    ],
+)
+def test_a_refused_override_ends_synth_with_one_sentence(tmp_path: Path, name: str, value: str, sentence: str) -> None:
+    done = app(out=tmp_path, **{name: value})
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "cdk.out" / "Storage.template.json").exists()
+
+
+def test_the_templates_know_no_account_and_no_region(development: Assembly) -> None:
+    manifest = json.loads((development.folder / "manifest.json").read_text())
+    environments = {
+        artifact["environment"]
+        for artifact in manifest["artifacts"].values()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+    assert environments == {"aws://unknown-account/unknown-region"}
+    assert "missing" not in manifest
+
+
+def test_a_region_can_be_given(synthesise: Synthesise) -> None:
+    manifest = json.loads((synthesise(("project.region", "eu-west-1")).folder / "manifest.json").read_text())
+    assert manifest["artifacts"]["Serving"]["environment"] == "aws://unknown-account/eu-west-1"
+
+
+def test_the_stacks_deploy_in_the_order_of_the_data(development: Assembly) -> None:
+    manifest = json.loads((development.folder / "manifest.json").read_text())["artifacts"]
+    depends = {
+        name: {other for other in manifest[name]["dependencies"] if not other.endswith(".assets")}
+        for name in development.names
+    }
+    assert depends == {
+        "Storage": set(),
+        "Training": {"Storage"},
+        "Serving": {"Storage", "Training"},
+        "Api": set(),
+        "Workbench": {"Storage"},
+    }
+
+
+def test_a_second_deployment_shares_no_stack_name(synthesise: Synthesise) -> None:
+    other = synthesise(("project.name", "shelter"), ("serving.endpoint_name", "shelter-dogs"))
+    manifest = json.loads((other.folder / "manifest.json").read_text())["artifacts"]
+    assert {manifest[name]["properties"]["stackName"] for name in other.names} == {
+        "shelter-storage",
+        "shelter-training",
+        "shelter-serving",
+        "shelter-api",
+        "shelter-workbench",
+    }
+    assert other.only("Custom::TrainingJob")["NamePrefix"] == "shelter"
+
+
+def test_everything_that_can_be_tagged_is_tagged_with_the_project(development: Assembly) -> None:
+    for _, logical_id, resource in development.resources("*"):
+        tags = resource.get("Properties", {}).get("Tags")
+        if tags:
+            assert "project" in json.dumps(tags), logical_id
+
+
+def test_production_cannot_be_destroyed_by_accident(production: Assembly) -> None:
+    manifest = json.loads((production.folder / "manifest.json").read_text())["artifacts"]
+    assert all(manifest[name]["properties"]["terminationProtection"] for name in production.names)
+
+
+@pytest.mark.parametrize("preset", ["development", "production"])
+def test_cfn_lint_has_nothing_to_say(request: pytest.FixtureRequest, preset: str) -> None:
+    assembly: Assembly = request.getfixturevalue(preset)
+    templates = [str(assembly.folder / f"{stack}.template.json") for stack in assembly.names]
+    lint = Path(sys.executable).parent / "cfn-lint"
+    done = subprocess.run([str(lint), *templates], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_an_image_past_its_end_of_patch_is_warned_of() -> None:
+    settings = load({})
+    last = settings.training.image_end_of_patch
+    assert warnings(settings, last) == []
+    (warning,) = warnings(settings, last + timedelta(days=1))
+    assert settings.training.image_tag in warning
+    assert str(last) in warning
+
+
+def test_nothing_is_warned_of_where_nothing_is_trained() -> None:
+    settings = load({"training.model_data": "s3://models/model.tar.gz"})
+    assert warnings(settings, date(2099, 1, 1)) == []

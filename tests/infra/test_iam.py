@@ -1,0 +1,166 @@
+"""No role is wider than its work, over every template of both presets."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.infra.conftest import Assembly
+
+NO_RESOURCE = {
+    # IAM knows no resource for these actions: https://docs.aws.amazon.com/service-authorization/latest/reference/
+    "cloudwatch:PutMetricData",  # limited by its namespace, see below
+    "ecr:GetAuthorizationToken",
+    "ecr-public:GetAuthorizationToken",
+    "sts:GetServiceBearerToken",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+
+
+class Right(NamedTuple):
+    stack: str
+    holder: str
+    actions: list[str]
+    resources: list[Any]
+    conditions: dict[str, Any]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def rights(assembly: Assembly) -> Iterator[Right]:
+    """Each allowing statement of each policy that a role of ours carries."""
+    for stack, logical_id, resource in assembly.resources("*"):
+        properties = resource.get("Properties", {})
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", []) if isinstance(policy, dict)]
+        if resource["Type"] == "AWS::IAM::Policy":
+            documents.append(properties["PolicyDocument"])
+        for document in documents:
+            for statement in (
+                document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+            ):
+                if statement["Effect"] == "Allow":
+                    yield Right(
+                        stack,
+                        logical_id,
+                        listed(statement["Action"]),
+                        listed(statement["Resource"]),
+                        statement.get("Condition", {}),
+                    )
+
+
+@pytest.fixture(params=["development", "production"])
+def assembly(request: pytest.FixtureRequest) -> Assembly:
+    found: Assembly = request.getfixturevalue(request.param)
+    return found
+
+
+def test_the_reader_of_policies_reads_policies(assembly: Assembly) -> None:
+    assert len(list(rights(assembly))) > 30
+
+
+def test_no_role_carries_a_managed_policy(assembly: Assembly) -> None:
+    for _, logical_id, role in assembly.resources("AWS::IAM::Role"):
+        assert not role["Properties"].get("ManagedPolicyArns"), logical_id
+
+
+def test_no_policy_is_anything_like_full_access(assembly: Assembly) -> None:
+    for stack in assembly.names:
+        assert "FullAccess" not in json.dumps(assembly.raw(stack))
+
+
+def test_no_action_is_a_wildcard(assembly: Assembly) -> None:
+    for right in rights(assembly):
+        assert not [action for action in right.actions if "*" in action], right
+
+
+def test_every_resource_is_named_where_iam_can_name_one(assembly: Assembly) -> None:
+    for right in rights(assembly):
+        if "*" in right.resources:
+            assert set(right.actions) <= NO_RESOURCE, right
+
+
+def test_metrics_are_limited_to_their_namespace(assembly: Assembly) -> None:
+    for right in rights(assembly):
+        if "cloudwatch:PutMetricData" in right.actions:
+            assert right.conditions["StringEquals"]["cloudwatch:namespace"].startswith("/aws/sagemaker/"), right
+
+
+def test_the_only_role_that_is_passed_is_the_jobs_and_only_to_sagemaker(assembly: Assembly) -> None:
+    (passing,) = [right for right in rights(assembly) if "iam:PassRole" in right.actions]
+    assert passing.actions == ["iam:PassRole"]
+    assert passing.resources == [{"Fn::GetAtt": ["JobRole014917C6", "Arn"]}]
+    assert passing.conditions == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+
+
+def test_no_role_may_change_iam(assembly: Assembly) -> None:
+    for right in rights(assembly):
+        assert not [action for action in right.actions if action.startswith("iam:") and action != "iam:PassRole"], right
+
+
+def test_every_role_is_assumed_by_one_service(assembly: Assembly) -> None:
+    for _, logical_id, role in assembly.resources("AWS::IAM::Role"):
+        for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+            assert list(statement["Principal"]) == ["Service"], logical_id
+            assert isinstance(statement["Principal"]["Service"], str), logical_id
+
+
+def test_the_lambda_may_invoke_this_one_endpoint_write_its_log_and_trace(assembly: Assembly) -> None:
+    held = [right for right in rights(assembly) if right.stack == "Api"]
+    assert sorted(action for right in held for action in right.actions) == [
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sagemaker:InvokeEndpoint",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    ]
+    (invoke,) = [right for right in held if right.actions == ["sagemaker:InvokeEndpoint"]]
+    (arn,) = [resource["Fn::Join"][1] for resource in invoke.resources]
+    assert "".join(part if isinstance(part, str) else part["Ref"] for part in arn) == (
+        "arn:AWS::Partition:sagemaker:AWS::Region:AWS::AccountId:endpoint/pytorch-dog-classifier-multi-instance"
+    )
+    (logs,) = [right for right in held if "logs:PutLogEvents" in right.actions]
+    assert logs.resources == [{"Fn::GetAtt": ["Logs6819BB44", "Arn"]}]
+
+
+def test_the_endpoint_may_read_artifacts_and_nothing_else_of_the_bucket(assembly: Assembly) -> None:
+    reading = [
+        right
+        for right in rights(assembly)
+        if right.stack == "Serving"
+        and right.holder.startswith("ModelRole")
+        and any(action.startswith("s3:") for action in right.actions)
+    ]
+    assert [right.actions for right in reading] == [["s3:GetObject"]]
+    assert "/training/artifacts/*" in json.dumps(reading[0].resources)
+
+
+def test_only_the_job_writes_to_the_bucket(assembly: Assembly) -> None:
+    writers = {right.holder for right in rights(assembly) if "s3:PutObject" in right.actions}
+    assert writers == {"JobRoleDefaultPolicy5DE0D8F9"}
+
+
+def test_the_job_cannot_write_where_the_photos_are(assembly: Assembly) -> None:
+    for right in rights(assembly):
+        if "s3:PutObject" in right.actions:
+            assert "/data/" not in json.dumps(right.resources)
+
+
+def test_each_function_writes_to_a_log_group_of_the_stack(assembly: Assembly) -> None:
+    """A group that the service makes itself stays in the account, and is kept for ever."""
+    for _, logical_id, function in assembly.resources("AWS::Lambda::Function"):
+        assert "LogGroup" in function["Properties"].get("LoggingConfig", {}), logical_id
+
+
+def test_each_log_group_has_a_limit_and_goes_with_its_stack(assembly: Assembly) -> None:
+    for _, logical_id, group in assembly.resources("AWS::Logs::LogGroup"):
+        assert group["DeletionPolicy"] == "Delete", logical_id
+        assert group["Properties"]["RetentionInDays"] <= 90, logical_id

@@ -1,0 +1,142 @@
+"""The endpoint, its updates and its scaling."""
+
+import pytest
+
+from tests.infra.conftest import Assembly, Synthesise
+
+ENDPOINT = "pytorch-dog-classifier-multi-instance"
+
+
+def test_the_endpoint_has_the_designs_name_type_and_count(development: Assembly) -> None:
+    assert development.only("AWS::SageMaker::Endpoint")["EndpointName"] == ENDPOINT
+    (variant,) = development.only("AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+    assert (variant["InstanceType"], variant["InitialInstanceCount"]) == ("ml.m5.large", 1)
+
+
+def test_autoscaling_is_1_to_3(development: Assembly) -> None:
+    target = development.only("AWS::ApplicationAutoScaling::ScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 3)
+    assert target["ResourceId"] == f"endpoint/{ENDPOINT}/variant/AllTraffic"
+    assert target["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
+
+
+def test_autoscaling_aims_at_25_invocations_with_30_second_cooldowns(development: Assembly) -> None:
+    policy = development.only("AWS::ApplicationAutoScaling::ScalingPolicy")
+    assert policy["PolicyType"] == "TargetTrackingScaling"
+    assert policy["TargetTrackingScalingPolicyConfiguration"] == {
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+        "TargetValue": 25,
+        "ScaleInCooldown": 30,
+        "ScaleOutCooldown": 30,
+    }
+
+
+def test_autoscaling_uses_the_service_linked_role(development: Assembly) -> None:
+    role = development.only("AWS::ApplicationAutoScaling::ScalableTarget")["RoleARN"]
+    assert role["Fn::Join"][1][-1].endswith("AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint")
+    assert not [logical_id for _, logical_id, _ in development.resources("AWS::IAM::Role") if "Scaling" in logical_id]
+
+
+def test_the_scalable_target_comes_after_the_endpoint_and_goes_before_it(development: Assembly) -> None:
+    ((_, endpoint, _),) = development.resources("AWS::SageMaker::Endpoint")
+    ((_, _, target),) = development.resources("AWS::ApplicationAutoScaling::ScalableTarget")
+    assert target["DependsOn"] == [endpoint]
+
+
+def test_model_and_endpoint_config_are_unnamed_so_that_they_can_be_replaced(development: Assembly) -> None:
+    assert "ModelName" not in development.only("AWS::SageMaker::Model")
+    assert "EndpointConfigName" not in development.only("AWS::SageMaker::EndpointConfig")
+
+
+def test_the_container_has_no_network(development: Assembly) -> None:
+    assert development.only("AWS::SageMaker::Model")["EnableNetworkIsolation"] is True
+
+
+def test_the_artifact_is_the_training_jobs(development: Assembly) -> None:
+    reference = development.only("AWS::SageMaker::Model")["PrimaryContainer"]["ModelDataUrl"]["Fn::GetStackOutput"]
+    output = development.raw("Training")["Outputs"][reference["OutputName"]]
+    assert reference["StackName"] == "kennel-training"
+    assert output["Value"] == {"Fn::GetAtt": ["TrainingJob69DF3C3B", "ModelData"]}
+
+
+def test_no_value_that_changes_is_exported(development: Assembly) -> None:
+    """CloudFormation refuses to change an export that another stack imports: a retrain could never be deployed."""
+    for stack in development.names:
+        for output in development.raw(stack).get("Outputs", {}).values():
+            assert "Export" not in output
+
+
+def recipe(assembly: Assembly) -> str:
+    tags = {tag["Key"]: tag["Value"] for tag in assembly.only("AWS::SageMaker::Model")["Tags"]}
+    return str(tags["recipe"])
+
+
+@pytest.mark.parametrize("override", [("training.epochs", 41), ("training.data_version", "b")])
+def test_a_new_artifact_changes_the_model_so_that_the_endpoint_is_updated(
+    development: Assembly, synthesise: Synthesise, override: tuple[str, object]
+) -> None:
+    assert recipe(synthesise(override)) != recipe(development)
+
+
+def test_what_changes_no_artifact_leaves_the_model_alone(development: Assembly, synthesise: Synthesise) -> None:
+    before, after = development.only("AWS::SageMaker::Model"), synthesise(("api.memory_mib", 256))
+    assert after.only("AWS::SageMaker::Model") == before
+
+
+def test_an_update_keeps_the_fleet_at_its_scaled_size(development: Assembly) -> None:
+    assert development.only("AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
+
+
+def test_an_update_is_blue_green_and_bakes_before_the_old_fleet_goes(development: Assembly) -> None:
+    policy = development.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+    assert policy == {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
+        "TerminationWaitInSeconds": 60,
+        "MaximumExecutionTimeoutInSeconds": 3600,
+    }
+
+
+def test_alarms_of_this_endpoint_roll_an_update_back(development: Assembly) -> None:
+    alarms = {
+        logical_id: alarm["Properties"] for _, logical_id, alarm in development.resources("AWS::CloudWatch::Alarm")
+    }
+    named = development.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+    rollback = [alarms[alarm["AlarmName"]["Ref"]] for alarm in named]
+    assert {alarm["MetricName"] for alarm in rollback} == {"Invocation5XXErrors", "ModelLatency"}
+    for alarm in rollback:
+        assert {"Name": "EndpointName", "Value": ENDPOINT} in alarm["Dimensions"]
+        assert {"Name": "VariantName", "Value": "AllTraffic"} in alarm["Dimensions"]
+        # no calls, no errors: an update at night must not be rolled back for want of data
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_the_latency_limit_is_in_the_metrics_unit(development: Assembly) -> None:
+    (alarm,) = [
+        alarm["Properties"]
+        for _, _, alarm in development.resources("AWS::CloudWatch::Alarm")
+        if alarm["Properties"]["MetricName"] == "ModelLatency"
+    ]
+    assert alarm["Threshold"] == 2_000_000  # microseconds
+
+
+def test_a_container_has_five_minutes_to_become_healthy(development: Assembly) -> None:
+    (variant,) = development.only("AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+    assert variant["ContainerStartupHealthCheckTimeoutInSeconds"] == 300
+    assert variant["ModelDataDownloadTimeoutInSeconds"] == 300
+
+
+def test_the_image_is_built_in_the_account_from_the_inference_folder(development: Assembly) -> None:
+    build = development.only("Custom::CDKContainerImageBuild")
+    assert "--platform linux/amd64" in build["buildCommand"]
+    (asset,) = development.folder.glob("asset.*/Dockerfile")
+    assert sorted(path.name for path in asset.parent.glob("*")) == sorted(
+        path.name for path in (development.root / "inference").glob("*") if path.name != "__pycache__"
+    )
+
+
+def test_a_given_image_is_used_and_nothing_is_built(synthesise: Synthesise) -> None:
+    uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/dogs@sha256:" + "a" * 64
+    assembly = synthesise(("serving.image_uri", uri))
+    assert assembly.only("AWS::SageMaker::Model")["PrimaryContainer"]["Image"] == uri
+    assert list(assembly.resources("AWS::CodeBuild::Project")) == []
+    assert ":ecr:eu-west-1:123456789012:repository/team/dogs" in str(assembly.raw("Serving"))

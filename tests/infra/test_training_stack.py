@@ -1,0 +1,95 @@
+"""What the training stack asks SageMaker for."""
+
+import re
+
+import pytest
+
+from stacks.constructs.training_job.image import REGISTRIES
+from stacks.constructs.training_job.metrics import METRICS
+from stacks.settings import SettingsError
+from tests.infra.conftest import Assembly, Synthesise
+
+
+def test_the_job_is_two_g4dn_xlarge_hosts_with_the_designs_limits(development: Assembly) -> None:
+    job = development.only("Custom::TrainingJob")
+    assert (job["InstanceType"], job["InstanceCount"]) == ("ml.g4dn.xlarge", "2")
+    assert (job["VolumeGiB"], job["MaxRuntimeSeconds"]) == ("100", "2700")
+    assert (job["DataPrefix"], job["ArtifactPrefix"]) == ("data/", "training/")
+
+
+def test_the_hosts_really_train_together(development: Assembly) -> None:
+    assert development.only("Custom::TrainingJob")["HyperParameters"]["sagemaker_torch_distributed_enabled"] == "true"
+
+
+def test_the_script_and_its_options_are_passed_as_text(development: Assembly) -> None:
+    options = dict(development.only("Custom::TrainingJob")["HyperParameters"])
+    assert options.pop("sagemaker_region") == {"Ref": "AWS::Region"}
+    source = options.pop("sagemaker_submit_directory")["Fn::Sub"]
+    assert re.fullmatch(r"s3://cdk-hnb659fds-assets-\$\{AWS::AccountId\}-\$\{AWS::Region\}/[0-9a-f]{64}\.gz", source)
+    assert options == {
+        "sagemaker_program": "training/train.py",
+        "sagemaker_torch_distributed_enabled": "true",
+        "sagemaker_container_log_level": "20",
+        "mode": "frozen",
+        "epochs": "40",
+        "batch-size": "64",
+        "learning-rate": "0.001",
+        "seed": "0",
+        "image-size": "224",
+    }
+
+
+def test_every_option_of_the_job_is_one_that_the_script_knows(development: Assembly) -> None:
+    options = development.only("Custom::TrainingJob")["HyperParameters"]
+    script = (development.root / "training" / "config.py").read_text()
+    for name in options:
+        assert name.startswith("sagemaker_") or f'"--{name}"' in script
+
+
+def test_the_image_is_aws_own_in_each_region(development: Assembly) -> None:
+    mapping = development.raw("Training")["Mappings"]
+    (table,) = mapping.values()
+    assert {region: entry["Account"] for region, entry in table.items()} == REGISTRIES
+    parts = development.only("Custom::TrainingJob")["Image"]["Fn::Join"][1]
+    assert parts[-1] == "/pytorch:2.14-cu133-amzn2023-sagemaker"
+
+
+def test_a_region_without_the_image_is_refused_at_synth(synthesise: Synthesise) -> None:
+    with pytest.raises(SettingsError, match=r"project\.region is 'cn-north-1'.*eu-west-1"):
+        synthesise(("project.region", "cn-north-1"))
+
+
+def test_the_deploy_waits_55_minutes_and_looks_every_30_seconds(development: Assembly) -> None:
+    text = str(development.only("AWS::StepFunctions::StateMachine")["DefinitionString"])
+    assert '"IntervalSeconds":30,"MaxAttempts":110,"BackoffRate":1' in text
+
+
+@pytest.mark.parametrize(
+    ("line", "metric", "value"),
+    [
+        ("epoch=3 train_loss=0.1234 valid_loss=0.2345 valid_accuracy=0.9100", "train:loss", "0.1234"),
+        ("epoch=3 train_loss=0.1234 valid_loss=0.2345 valid_accuracy=0.9100", "validation:loss", "0.2345"),
+        ("epoch=3 train_loss=0.1234 valid_loss=0.2345 valid_accuracy=0.9100", "validation:accuracy", "0.9100"),
+        ("test_accuracy=0.9300 test_loss=0.31", "test:accuracy", "0.9300"),
+        ("test_accuracy=0.9300 test_loss=3.1e-05", "test:loss", "3.1e-05"),
+    ],
+)
+def test_each_metric_is_found_in_the_scripts_lines(line: str, metric: str, value: str) -> None:
+    assert re.findall(METRICS[metric], line) == [value]
+
+
+def test_metrics_are_no_part_of_another_ones_name() -> None:
+    assert not re.findall(METRICS["test:loss"], "latest_loss=0.5")
+
+
+def test_given_model_data_trains_nothing_and_serves_that(synthesise: Synthesise) -> None:
+    assembly = synthesise(("training.model_data", "s3://models/dogs/model.tar.gz"))
+    assert {resource["Type"] for resource in assembly.raw("Training")["Resources"].values()} == {"AWS::SSM::Parameter"}
+    assert assembly.only("AWS::SageMaker::Model")["PrimaryContainer"]["ModelDataUrl"] == "s3://models/dogs/model.tar.gz"
+
+
+def test_pretrained_weights_are_readable_by_the_job(synthesise: Synthesise) -> None:
+    assembly = synthesise(("training.pretrained_uri", "s3://weights/resnet50.pth"))
+    assert assembly.only("Custom::TrainingJob")["Pretrained"] == "s3://weights/resnet50.pth"
+    policy = str(assembly.raw("Training")["Resources"]["JobRoleDefaultPolicy5DE0D8F9"])
+    assert ":s3:::weights/resnet50.pth" in policy

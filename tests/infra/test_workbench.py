@@ -1,0 +1,120 @@
+"""The GPU host, the notebook and their network."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.infra.conftest import Assembly, Synthesise
+
+
+def test_the_host_is_a_g4dn_xlarge_of_the_deep_learning_ami(development: Assembly) -> None:
+    assert development.only("AWS::EC2::Instance")["InstanceType"] == "g4dn.xlarge"
+    image = development.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["ImageId"]
+    assert image.startswith("resolve:ssm:/aws/service/deeplearning/ami/x86_64/")
+
+
+def test_no_deploy_moves_the_hosts_image_by_itself(development: Assembly) -> None:
+    """A template parameter or a dynamic reference would be resolved again by each deploy, and replace the host."""
+    template = development.raw("Workbench")
+    assert list(template["Parameters"]) == ["BootstrapVersion"]
+    assert "{{resolve:" not in str(template)
+    assert "ImageId" not in development.only("AWS::EC2::Instance")
+
+
+def test_an_image_can_be_pinned_by_its_id(synthesise: Synthesise) -> None:
+    assembly = synthesise(("workbench.host_image", "ami-0123456789abcdef0"))
+    template = assembly.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    assert template["ImageId"] == "ami-0123456789abcdef0"
+
+
+def test_new_code_does_not_touch_the_host(development: Assembly) -> None:
+    """The code's address changes with each deploy; user data that held it would stop and start the host each time."""
+    assert ".gz" not in str(development.only("AWS::EC2::Instance"))
+    (code,) = [
+        parameter for stack, _, parameter in development.resources("AWS::SSM::Parameter") if stack == "Workbench"
+    ]
+    assert code["Properties"]["Value"]["Fn::Sub"].endswith(".gz")
+
+
+def test_nothing_comes_in(development: Assembly) -> None:
+    assert "SecurityGroupIngress" not in development.only("AWS::EC2::SecurityGroup")
+    assert list(development.resources("AWS::EC2::SecurityGroupIngress")) == []
+    assert "KeyName" not in development.only("AWS::EC2::Instance")
+
+
+def test_the_network_has_no_nat_gateway(development: Assembly) -> None:
+    assert list(development.resources("AWS::EC2::NatGateway")) == []
+
+
+def test_the_metadata_service_wants_a_token(development: Assembly) -> None:
+    assert development.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["MetadataOptions"] == {
+        "HttpEndpoint": "enabled",
+        "HttpPutResponseHopLimit": 1,
+        "HttpTokens": "required",
+    }
+
+
+def test_the_hosts_volume_is_encrypted_and_goes_with_it(development: Assembly) -> None:
+    (device,) = development.only("AWS::EC2::Instance")["BlockDeviceMappings"]
+    assert device["Ebs"] == {"DeleteOnTermination": True, "Encrypted": True, "VolumeSize": 125, "VolumeType": "gp3"}
+
+
+def test_the_host_stops_itself_after_an_hour_of_idling(development: Assembly) -> None:
+    (alarm,) = [
+        alarm["Properties"]
+        for _, _, alarm in development.resources("AWS::CloudWatch::Alarm")
+        if alarm["Properties"]["MetricName"] == "CPUUtilization"
+    ]
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Threshold"]) == (300, 12, 5)
+    assert alarm["AlarmActions"][0]["Fn::Join"][1][-1] == ":ec2:stop"
+
+
+def test_a_session_is_a_login_shell_as_the_codes_owner(development: Assembly) -> None:
+    inputs = development.only("AWS::SSM::Document")["Content"]["inputs"]
+    assert (inputs["runAsEnabled"], inputs["runAsDefaultUser"]) == (True, "ubuntu")
+    assert "bash -l" in inputs["shellProfile"]["linux"]
+
+
+def test_the_notebook_is_a_g4dn_xlarge_without_root(development: Assembly) -> None:
+    notebook = development.only("AWS::SageMaker::NotebookInstance")
+    assert (notebook["InstanceType"], notebook["RootAccess"]) == ("ml.g4dn.xlarge", "Disabled")
+    assert notebook["InstanceMetadataServiceConfiguration"] == {"MinimumInstanceMetadataServiceVersion": "2"}
+
+
+def test_host_and_notebook_can_each_be_left_out(synthesise: Synthesise) -> None:
+    assembly = synthesise(("workbench.host", "false"), ("workbench.notebook", "false"))
+    assert list(assembly.resources("AWS::EC2::Instance")) == []
+    assert list(assembly.resources("AWS::SageMaker::NotebookInstance")) == []
+
+
+def user_data(assembly: Assembly, **values: str) -> str:
+    """The host's script as CloudFormation would hand it over."""
+    script, names = assembly.only("AWS::EC2::Instance")["UserData"]["Fn::Base64"]["Fn::Sub"]
+    for name in names:
+        script = script.replace(f"${{{name}}}", values[name])
+    return str(script)
+
+
+def test_the_hosts_script_is_one_that_bash_accepts(development: Assembly) -> None:
+    values = {"Region": "eu-west-1", "CodeParameter": "code", "DataUri": "s3://bucket/data/", "User": "ubuntu"}
+    script = user_data(development, **values)
+    assert "${" not in script
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def test_kennel_code_puts_the_deployed_code_in_the_home_folder(development: Assembly, tmp_path: Path) -> None:
+    """Runs the script's own command, with an `aws` that serves the archive of this very synthesis."""
+    values = {"Region": "eu-west-1", "CodeParameter": "code", "DataUri": "s3://bucket/data/", "User": "ubuntu"}
+    command = user_data(development, **values).split("kennel-code <<'SCRIPT'\n")[1].split("SCRIPT\n")[0]
+    (archive,) = development.folder.glob("asset.*.tar.gz")
+    stand_in = tmp_path / "bin" / "aws"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/bash\ncase "$1" in ssm) echo s3://assets/code;; s3) cat "{archive}";; esac\n')
+    stand_in.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    subprocess.run(["bash", "-c", command], env={"HOME": str(home), "PATH": path}, check=True)
+    assert (home / "training" / "train.py").exists()
+    assert (home / "inference" / "classifier.py").exists()
+    assert (home / "solution.py").is_symlink()
