@@ -79,6 +79,8 @@ class World:
             return content
         length = torch.tensor([len(content)], dtype=torch.int64, device=self.device)
         dist.broadcast(length, src=source)
+        if not length.item():
+            return b""
         buffer = torch.zeros(int(length.item()), dtype=torch.uint8, device=self.device)
         if self.rank == source:
             buffer.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
