@@ -1,0 +1,142 @@
+"""The `kennel` command."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+data_app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample.")
+app.add_typer(data_app, name="data")
+
+Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
+
+
+@app.callback()
+def kennel() -> None:
+    """From a folder of dog photos to a breed, on AWS or on this machine."""
+
+
+@app.command()
+def rehearse(
+    folder: Annotated[Path, typer.Option(help="Everything is written here.")] = Path("build/rehearsal"),
+    data: Annotated[Path | None, typer.Option(help="Your photos: train/, valid/, test/ with a folder a breed.")] = None,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Weights to start from: a file, `imagenet` to download, or `none`."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, if not the usual number.")] = None,
+    seed: Seed = 0,
+    photos: Annotated[int, typer.Option(min=1, help="Held-out photos to send, at most.")] = 80,
+) -> None:
+    """Draw photos, train on two hosts, serve, and ask through the Lambda: no account, no Docker.
+
+    Example: [bold]kennel rehearse --data dogImages --pretrained resnet50.safetensors[/bold]
+    """
+    from ops.rehearse import Plan
+    from ops.rehearse import rehearse as run
+    from ops.steps import terminal
+
+    if pretrained not in (None, "imagenet", "none") and pretrained is not None:
+        pretrained = str(Path(pretrained).resolve())
+    plan = Plan(folder=folder, data=data, pretrained=pretrained, epochs=epochs, seed=seed, most_photos=photos)
+    run(plan, terminal())
+
+
+@app.command()
+def predict(
+    photos: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP files.", metavar="PHOTO...")],
+    model_dir: Annotated[Path, typer.Option(help="The artifact that training wrote.")] = Path(
+        "build/rehearsal/job/model"
+    ),
+    top_k: Annotated[int, typer.Option(min=1, help="Breeds to name for each photo.")] = 3,
+) -> None:
+    """Name the breeds in photos, with an artifact on this machine.
+
+    Example: [bold]kennel predict rex.jpg --model-dir TrainedModels[/bold]
+    """
+    from inference.classifier import Classifier
+    from inference.errors import RequestError
+
+    classifier = Classifier(model_dir)
+    failed = False
+    for photo in photos:
+        try:
+            predictions = classifier.predict(photo.read_bytes(), top_k=top_k)
+        except (RequestError, OSError) as error:
+            failed = True
+            typer.echo(f"{photo}: {error}", err=True)
+            continue
+        typer.echo(f"{photo}: " + ", ".join(f"{p.breed} {p.probability:.1%}" for p in predictions))
+    if failed:
+        raise typer.Exit(1)
+
+
+@data_app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or an earlier sample.")],
+    train: Annotated[int, typer.Option(min=0, help="Photos a breed for training.")] = 40,
+    valid: Annotated[int, typer.Option(min=0, help="Photos a breed for validation.")] = 8,
+    test: Annotated[int, typer.Option(min=0, help="Photos a breed for the test.")] = 8,
+    seed: Seed = 0,
+) -> None:
+    """Draw a small data set of cartoon dogs, DIR/{train,valid,test}/<breed>/*.jpg.
+
+    Example: [bold]kennel data sample photos --train 100 --seed 7[/bold]
+    """
+    from ops.sample.dataset import write_sample
+    from ops.steps import Steps, terminal
+
+    console = terminal()
+    with Steps(console, total=1).step("Draw cartoon dogs") as report:
+        counts = {"train": train, "valid": valid, "test": test}
+        summary = write_sample(folder, counts=counts, seed=seed, progress=lambda done, all_: report(done, all_, ""))
+    console.print(
+        f"{summary.photos} photos of {len(summary.breeds)} breeds are in {folder}: {', '.join(summary.breeds)}"
+    )
+
+
+def main() -> None:
+    """Entry point: errors that a person can act on are printed as their sentence, without a traceback."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("\nInterrupted. Nothing is running; the same command goes on where this one stopped.", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if not _is_sentence(error):
+            raise
+        print(f"kennel: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _is_sentence(error: Exception) -> bool:
+    """Whether the message was written for the operator."""
+    from inference.artifact import ArtifactError
+    from ops.rehearse import RehearsalError
+    from ops.sample.dataset import SampleFolderError
+    from rehearsal.lambda_runtime import FunctionError
+    from rehearsal.processes import ProcessFailedError
+    from rehearsal.training_job import TrainingJobFailedError
+    from training.data import DataError
+
+    expected = (
+        ArtifactError,
+        DataError,
+        FunctionError,
+        ProcessFailedError,
+        RehearsalError,
+        SampleFolderError,
+        TrainingJobFailedError,
+    )
+    return isinstance(error, expected)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """SIGTERM and a closed terminal unwind the stack, so that every `with` block ends its processes."""
+    sys.exit(128 + number)

@@ -1,0 +1,233 @@
+"""The whole path on one machine: photos, two training hosts, an endpoint, a Lambda, answers."""
+
+import base64
+import json
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ops.contact_sheet import Answer, contact_sheet
+from ops.sample.dataset import write_sample
+from ops.steps import Report, Steps
+from ops.training_lines import TrainingLines
+from rehearsal.lambda_runtime import LambdaRuntime
+from rehearsal.processes import ProcessGroup, free_port
+from rehearsal.sagemaker_runtime import SageMakerRuntime, in_service
+from rehearsal.training_job import run_training_job
+from training.data import DataSet, Photo, scan
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ENDPOINT = "pytorch-dog-classifier-multi-instance"
+EXPECTED_ACCURACY = 0.9
+"""Of the drawn photos. Less means that something on the path is broken."""
+HOSTS = 2
+TOP_K = 3
+
+FROM_SCRATCH = {
+    "mode": "full",
+    "pretrained": "none",
+    "image-size": 64,
+    "epochs": 15,
+    "batch-size": 32,
+    "learning-rate": 0.002,
+    "weight-decay": 0.05,
+    "label-smoothing": 0.05,
+    "checkpoint-every": 5,
+}
+"""For drawn photos. Nothing can be downloaded, so every weight is trained from nothing, on pictures small enough for
+two cores."""
+
+
+class RehearsalError(Exception):
+    """A rehearsal that went through and showed that something is wrong. The message is for the operator."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What to rehearse."""
+
+    folder: Path
+    """Everything that is written goes here."""
+    data: Path | None = None
+    """The operator's own photos; None draws a sample."""
+    pretrained: str | None = None
+    """Weights to start from; None means none for drawn photos and torchvision's download for others."""
+    epochs: int | None = None
+    seed: int = 0
+    most_photos: int = 80
+    """Held-out photos to send, at most, chosen evenly over the breeds."""
+
+    def hyperparameters(self) -> dict[str, object]:
+        """What the training job gets."""
+        chosen: dict[str, object] = {"seed": self.seed}
+        if self.pretrained:
+            chosen |= {"pretrained": self.pretrained}
+        elif self.data is None:
+            chosen |= FROM_SCRATCH
+        return chosen | ({"epochs": self.epochs} if self.epochs else {})
+
+
+def rehearse(plan: Plan, console: Console) -> list[Answer]:
+    """Run the plan and return the answers.
+
+    Raises DataError, SampleFolderError, TrainingJobFailedError, ProcessFailedError, FunctionError or RehearsalError,
+    each with a message for the operator. Whatever happens, no process is left behind.
+    """
+    steps = Steps(console, total=5)
+    with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
+        data = _photos(plan, report)
+    with steps.step(f"Train ResNet50 on {HOSTS} hosts, as processes of this machine") as report:
+        model_dir, lines = _train(plan, data, report)
+    _say_what_was_learnt(lines, console)
+
+    port = free_port()
+    container = f"http://127.0.0.1:{port}"
+    with ProcessGroup(plan.folder / "logs") as group:
+        with steps.step("Serve the artifact: the container's own server, asked until /ping is 200"):
+            command = [sys.executable, "-m", "inference.server", "--model-dir", str(model_dir), "--port", str(port)]
+            group.start("endpoint", command, cwd=REPOSITORY)
+            group.wait_until(lambda: in_service(container), what="the server to answer /ping with 200", timeout_s=60)
+        with SageMakerRuntime({ENDPOINT: container}) as sagemaker:
+            with steps.step("Start the Lambda function under AWS's own runtime client"):
+                environment = {"ENDPOINT_NAME": ENDPOINT, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker.url}
+                function = LambdaRuntime(
+                    "lambda_fn.handler.handler",
+                    task_root=REPOSITORY,
+                    env=environment,
+                    log_dir=plan.folder / "logs",
+                )
+                function.__enter__()
+            try:
+                with steps.step("Send held-out photos through Lambda, SageMaker Runtime and the server") as report:
+                    answers = _ask(function, data, _spread(data.used("test"), plan.most_photos), report)
+            finally:
+                function.__exit__(None, None, None)
+
+    sheet = plan.folder / "answers.png"
+    contact_sheet(answers, sheet, title="Kennel rehearsal: held-out photos and their breeds")
+    _print_answers(answers, console)
+    _print_summary(answers, sheet, model_dir, console)
+    accuracy = _accuracy(answers)
+    if plan.data is None and accuracy < EXPECTED_ACCURACY:
+        raise RehearsalError(
+            f"Only {accuracy:.2f} of the drawn photos were named rightly, where {EXPECTED_ACCURACY} is usual; "
+            f"the logs in {plan.folder} say more."
+        )
+    return answers
+
+
+def _photos(plan: Plan, report: Report) -> DataSet:
+    folder = plan.data or plan.folder / "photos"
+    if plan.data is None:
+        summary = write_sample(folder, seed=plan.seed, progress=lambda done, total: report(done, total, ""))
+        report(1, 1, f"{summary.photos} photos of {len(summary.breeds)} breeds are in {folder}")
+    data = scan(folder)
+    if plan.data is not None:
+        report(1, 1, f"{sum(map(len, data.splits.values()))} photos of {len(data.labels)} breeds are in {folder}")
+    return data
+
+
+def _train(plan: Plan, data: DataSet, report: Report) -> tuple[Path, TrainingLines]:
+    lines = TrainingLines(report)
+    job_dir = plan.folder / "job"
+    job = run_training_job(
+        [sys.executable, str(REPOSITORY / "training" / "train.py")],
+        job_dir=job_dir,
+        hosts=HOSTS,
+        channels={"data": data.folder},
+        hyperparameters=plan.hyperparameters(),
+        on_line=lines,
+    )
+    for host in job.hosts:  # an interrupted job resumes from them; one that is done would have nothing left to do
+        shutil.rmtree(host.checkpoints, ignore_errors=True)
+    for name, reason in lines.skipped.items():
+        split, breed, file = name.split("/", 2)
+        data.skip(next(p for p in data.splits[split] if p.path == data.folder / split / breed / file), reason)
+    return job.model_dir, lines
+
+
+def _ask(function: LambdaRuntime, data: DataSet, photos: Sequence[Photo], report: Report) -> list[Answer]:
+    """One event for each photo, as a caller would send it. A refusal is an answer without predictions."""
+    answers = []
+    for done, photo in enumerate(photos, start=1):
+        event = {"image": base64.b64encode(photo.path.read_bytes()).decode(), "top_k": TOP_K}
+        started = time.perf_counter()
+        response = function.invoke(event)
+        milliseconds = (time.perf_counter() - started) * 1000
+        body = json.loads(response["body"])
+        if response["statusCode"] >= 500:
+            raise RehearsalError(f"The function answered {response['statusCode']}: {body['error']['message']}")
+        predictions = [(p["breed"], p["probability"]) for p in body.get("predictions", [])]
+        answers.append(
+            Answer(
+                photo=photo.path,
+                true_label=data.labels[photo.label],
+                predictions=predictions,
+                milliseconds=milliseconds,
+            )
+        )
+        report(done, len(photos), "")
+    return answers
+
+
+def _spread(photos: Sequence[Photo], most: int) -> list[Photo]:
+    """At most `most` photos, taken from all breeds alike: they are sorted by breed."""
+    step = max(1.0, len(photos) / most)
+    return [photos[int(position * step)] for position in range(min(most, len(photos)))]
+
+
+def _say_what_was_learnt(lines: TrainingLines, console: Console) -> None:
+    final = lines.final
+    trained, served = float(final["test_accuracy"]), float(final["served_test_accuracy"])
+    console.print(
+        f"     epoch {final['epoch']} kept; test accuracy {trained:.3f} in training, "
+        f"{served:.3f} through the artifact ({final['precision']}, model {final['model']})"
+    )
+    for name, reason in lines.skipped.items():
+        console.print(f"     [yellow]skipped[/yellow] {name}: {reason}")
+
+
+def _print_answers(answers: Iterable[Answer], console: Console) -> None:
+    table = Table(title="What the Lambda answered", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    table.add_column("photo", overflow="fold")
+    table.add_column("true breed")
+    for place in ("first", "second", "third")[:TOP_K]:
+        table.add_column(place)
+    table.add_column("ms", justify="right")
+    for answer in answers:
+        guesses = [Text(f"{probability:4.0%} {breed}") for breed, probability in answer.predictions]
+        if guesses:
+            guesses[0].stylize("green" if answer.is_right else "red")
+        else:
+            guesses = [Text("refused", style="red")]
+        guesses += [Text("")] * (TOP_K - len(guesses))
+        name = answer.photo.name if isinstance(answer.photo, Path) else ""
+        table.add_row(name, answer.true_label, *guesses, f"{answer.milliseconds:.0f}")
+    console.print()
+    console.print(table)
+
+
+def _print_summary(answers: Sequence[Answer], sheet: Path, model_dir: Path, console: Console) -> None:
+    right = sum(answer.is_right for answer in answers)
+    median = statistics.median(answer.milliseconds for answer in answers)
+    console.print(
+        f"\n[bold]Accuracy {_accuracy(answers):.3f}[/bold]: {right} of {len(answers)} held-out photos; "
+        f"median {median:.0f} ms from event to answer."
+    )
+    console.print(f"Pictures of the answers:  {sheet}")
+    console.print(f"The model artifact:       {model_dir}")
+    console.print("Your own photos:          make rehearse ARGS='--data dogImages --pretrained resnet50.safetensors'")
+    console.print("Review what AWS will get: make synth")
+
+
+def _accuracy(answers: Sequence[Answer]) -> float:
+    return sum(answer.is_right for answer in answers) / len(answers)

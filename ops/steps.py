@@ -1,0 +1,67 @@
+"""What an operator sees of long work: one line for each step, and a bar while it runs."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+WIDTH_WITHOUT_TERMINAL = 132
+"""Columns where the output goes to a file or a CI log, which have no width of their own."""
+
+Report = Callable[[int, int, str], None]
+"""(done, total, note): moves the bar."""
+
+
+def terminal() -> Console:
+    """The console to talk to the operator on."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+
+
+class Steps:
+    """Numbered steps. On a terminal each has a bar; elsewhere each has a line when it starts and one when it ends."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._total = total
+        self._number = 0
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[Report]:
+        """Announce a step, yield the function that moves its bar, and say how long it took.
+
+        A step that raises leaves its line without a tick; the caller's error says why.
+        """
+        self._number += 1
+        label = f"[bold]{self._number}/{self._total}[/bold]  {what}"
+        started = time.monotonic()
+        if not self._console.is_terminal:
+            self._console.print(f"{label} ...")
+        progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        last_note = ""
+        with progress:
+            bar = progress.add_task(label, total=None, note="")
+
+            def report(done: int, total: int, note: str = "") -> None:
+                nonlocal last_note
+                if note and note != last_note and not self._console.is_terminal:
+                    self._console.print(f"     {note}")
+                last_note = note or last_note
+                progress.update(bar, completed=done, total=total, note=last_note)
+
+            yield report
+        seconds = time.monotonic() - started
+        ending = f"  [dim]{last_note}" if last_note and self._console.is_terminal else ""
+        self._console.print(f"[green]ok[/green] {label}  [dim]{seconds:.0f} s{ending}")
