@@ -27,8 +27,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         "Training",
         stack_name=f"{name}-training",
         name_prefix=name,
-        bucket=storage.bucket,
-        storage=settings.storage,
+        storage=storage.access,
         settings=settings.training,
         **shared,
     )
@@ -52,8 +51,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         app,
         "Workbench",
         stack_name=f"{name}-workbench",
-        bucket=storage.bucket,
-        storage=settings.storage,
+        storage=storage.access,
         settings=settings.workbench,
         **shared,
     )

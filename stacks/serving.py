@@ -10,6 +10,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.artifact import ModelArtifact
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.endpoint_alarms import EndpointAlarms
 from stacks.constructs.endpoint_scaling import EndpointScaling
 from stacks.constructs.owned_log_group import OwnedLogGroup
@@ -66,9 +67,13 @@ class ServingStack(cdk.Stack):
         log_group: logs.LogGroup,
         alarms: list[cloudwatch.Alarm],
     ) -> iam.Role:
-        role = iam.Role(self, "ModelRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        role = iam.Role(
+            self,
+            "ModelRole",
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            managed_policies=[artifact.reader],
+        )
         for right in (
-            allow("s3:GetObject", on=artifact.readable_arn),
             *image_rights,
             allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=log_group.log_group_arn),
             metrics("/aws/sagemaker/Endpoints"),
@@ -76,6 +81,11 @@ class ServingStack(cdk.Stack):
             allow("cloudwatch:DescribeAlarms", on=[alarm.alarm_arn for alarm in alarms]),
         ):
             role.add_to_policy(right)
+        acknowledge(
+            role,
+            "A registry log-in and a metric, which is limited to its namespace, know no resource.",
+            "IAM5[Resource::*]",
+        )
         return role
 
     def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role) -> sagemaker.CfnModel:

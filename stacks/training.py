@@ -4,16 +4,17 @@ import hashlib
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_ssm as ssm
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.artifact import ModelArtifact
+from stacks.constructs.bucket_access import BucketAccess
+from stacks.constructs.policy import allow
 from stacks.constructs.source_archive import SourceArchive
 from stacks.constructs.training_job.construct import TrainingJob
 from stacks.constructs.training_job.image import TrainingImage
 from stacks.constructs.training_job.role import JobRole
-from stacks.settings import StorageSettings, TrainingSettings
+from stacks.settings import TrainingSettings
 
 
 class TrainingStack(cdk.Stack):
@@ -28,34 +29,26 @@ class TrainingStack(cdk.Stack):
         id: str,
         *,
         name_prefix: str,
-        bucket: s3.IBucket,
-        storage: StorageSettings,
+        storage: BucketAccess,
         settings: TrainingSettings,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
-        if settings.model_data:
-            self.artifact = _given(settings.model_data)
-        else:
-            self.artifact = self._trained(name_prefix, bucket, storage, settings)
+        self.artifact = (
+            self._given(settings.model_data) if settings.model_data else self._trained(name_prefix, storage, settings)
+        )
 
-        # The record of what is served; with `model_data` it is all that the stack holds.
-        ssm.StringParameter(self, "Record", string_value=self.artifact.uri, description="Artifact that Kennel serves")
-        cdk.CfnOutput(self, "ModelData", value=self.artifact.uri)
+    def _given(self, uri: str) -> ModelArtifact:
+        """An artifact that was made elsewhere."""
+        arn = f"arn:{cdk.Aws.PARTITION}:s3:::{uri.removeprefix('s3://')}"
+        reader = iam.ManagedPolicy(self, "ReadModel", statements=[allow("s3:GetObject", on=arn)])
+        return ModelArtifact(uri=uri, reader=reader, recipe=_digest(uri))
 
-    def _trained(
-        self, name_prefix: str, bucket: s3.IBucket, storage: StorageSettings, settings: TrainingSettings
-    ) -> ModelArtifact:
+    def _trained(self, name_prefix: str, storage: BucketAccess, settings: TrainingSettings) -> ModelArtifact:
         source = SourceArchive(self, "Source")
         image = TrainingImage(self, "Image", tag=settings.image_tag)
         role = JobRole(
-            self,
-            "JobRole",
-            bucket=bucket,
-            source=source,
-            image=image,
-            storage=storage,
-            pretrained_uri=settings.pretrained_uri,
+            self, "JobRole", storage=storage, source=source, image=image, pretrained_uri=settings.pretrained_uri
         )
         job = TrainingJob(
             self,
@@ -63,23 +56,20 @@ class TrainingStack(cdk.Stack):
             name_prefix=name_prefix,
             image_uri=image.uri,
             hyperparameters=hyperparameters(source, settings),
-            bucket=bucket,
             role=role,
             storage=storage,
             settings=settings,
         )
+        cdk.CfnOutput(self, "ModelData", value=job.model_data)
         cdk.CfnOutput(self, "JobName", value=job.job_name)
         cdk.CfnOutput(self, "TestAccuracy", value=job.test_accuracy)
         return ModelArtifact(
-            uri=job.model_data,
-            readable_arn=bucket.arn_for_objects(f"{storage.artifact_prefix}artifacts/*"),
+            # Weak, whatever the default is: CloudFormation refuses to change a value that is exported and imported,
+            # and each training changes this one.
+            uri=cdk.Stack.consume_reference(job.model_data, cdk.ReferenceStrength.WEAK),
+            reader=storage.read_artifacts,
             recipe=_digest(source.asset_hash, repr(settings)),
         )
-
-
-def _given(uri: str) -> ModelArtifact:
-    readable_arn = f"arn:{cdk.Aws.PARTITION}:s3:::{uri.removeprefix('s3://')}"
-    return ModelArtifact(uri=uri, readable_arn=readable_arn, recipe=_digest(uri))
 
 
 def _digest(*parts: str) -> str:

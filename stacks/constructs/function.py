@@ -44,6 +44,7 @@ class PythonFunction(lambda_.Function):
         environment: Mapping[str, str] | None = None,
         tracing: bool = False,
     ) -> None:
+        self.execution_role = function_role(scope, f"{id}Role", log_group=log_group, rights=rights)
         super().__init__(
             scope,
             id,
@@ -52,7 +53,7 @@ class PythonFunction(lambda_.Function):
             code=code,
             handler=handler,
             description=description,
-            role=function_role(scope, f"{id}Role", log_group=log_group, rights=rights),
+            role=self.execution_role,
             log_group=log_group,
             timeout=Duration.seconds(timeout_s),
             memory_size=memory_mib,

@@ -6,10 +6,12 @@ from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge, wildcard
 from stacks.constructs.policy import allow
 from stacks.constructs.workbench_network import WorkbenchNetwork
 from stacks.settings import WorkbenchSettings
 
+LOGS = "/aws/sagemaker/NotebookInstances"
 ON_CREATE = """#!/bin/bash
 # Runs once, as root, when the notebook instance is made: the code of this deploy, in the notebook's home.
 set -euo pipefail
@@ -29,16 +31,20 @@ class Notebook(Construct):
         *,
         network: WorkbenchNetwork,
         code: ssm.StringParameter,
-        rights: list[iam.PolicyStatement],
         settings: WorkbenchSettings,
     ) -> None:
         super().__init__(scope, id)
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:/aws/sagemaker/NotebookInstances"
-        role.add_to_policy(allow("logs:CreateLogGroup", "logs:DescribeLogStreams", on=f"{group}:*"))
-        role.add_to_policy(allow("logs:CreateLogStream", "logs:PutLogEvents", on=f"{group}:log-stream:*"))
-        for right in rights:
-            role.add_to_policy(right)
+        role = self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{LOGS}"
+        role.add_to_policy(
+            allow(
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:PutLogEvents",
+                on=f"{group}:*",
+            )
+        )
 
         script = Fn.sub(ON_CREATE, {"Region": Aws.REGION, "CodeParameter": code.parameter_name})
         lifecycle = sagemaker.CfnNotebookInstanceLifecycleConfig(
@@ -66,5 +72,17 @@ class Notebook(Construct):
             instance_metadata_service_configuration=sagemaker.CfnNotebookInstance.InstanceMetadataServiceConfigurationProperty(
                 minimum_instance_metadata_service_version="2"
             ),
+        )
+        acknowledge(
+            self.instance,
+            "A key of one's own costs a dollar a month and protects no more than SageMaker's; the only other way out "
+            "of the subnet is a NAT gateway at 32 dollars a month.",
+            "SM2",
+            "SM3",
+        )
+        acknowledge(
+            role,
+            "SageMaker names the log streams of its notebooks itself.",
+            wildcard(f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{LOGS}:*"),
         )
         self.instance.node.add_dependency(role)

@@ -13,6 +13,7 @@ from aws_cdk import aws_s3_assets as assets
 from cdklabs.deploy_time_build import ContainerImageBuild
 from constructs import Construct, IConstruct
 
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.owned_log_group import OwnedLogGroup
 from stacks.constructs.policy import allow, pull
 
@@ -86,6 +87,8 @@ class ServingImage(Construct):
                 ),
             ]
         )
+        acknowledge(role, "A log-in to a registry knows no resource.", "IAM5[Resource::*]")
+        acknowledge(project, "The build has no artifact to encrypt; its image is encrypted by ECR.", "CB4")
 
     def _narrow_trigger(self) -> None:
         """The library's function that starts the build: its own log group and no other, gone with the stack."""
@@ -94,6 +97,7 @@ class ServingImage(Construct):
         role = cast(iam.Role, trigger.node.find_child("ServiceRole"))
         cast(iam.CfnRole, role.node.default_child).managed_policy_arns = None
         log_group.grant_write(role)
+        acknowledge(trigger, "The library chooses the runtime of its own function.", "L1")
         function = cast(CfnResource, trigger.node.default_child)
         function.add_property_override("LoggingConfig", {"LogGroup": log_group.log_group_name})
 

@@ -4,6 +4,8 @@ from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge
+
 
 class WorkbenchNetwork(Construct):
     """One public subnet and a free way to S3. No NAT gateway (about 32 dollars a month), and no inbound rule."""
@@ -22,6 +24,9 @@ class WorkbenchNetwork(Construct):
             gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
             # CDK would empty the default group by a Lambda function; nothing here is ever in that group
             restrict_default_security_group=False,
+        )
+        acknowledge(
+            vpc, "Two machines that nothing can reach, for hours at a time; a flow log would tell nothing.", "VPC7"
         )
         subnet = vpc.public_subnets[0]
         self.subnet_id = subnet.subnet_id

@@ -84,7 +84,9 @@ def test_metrics_are_no_part_of_another_ones_name() -> None:
 
 def test_given_model_data_trains_nothing_and_serves_that(synthesise: Synthesise) -> None:
     assembly = synthesise(("training.model_data", "s3://models/dogs/model.tar.gz"))
-    assert {resource["Type"] for resource in assembly.raw("Training")["Resources"].values()} == {"AWS::SSM::Parameter"}
+    assert {resource["Type"] for resource in assembly.raw("Training")["Resources"].values()} == {
+        "AWS::IAM::ManagedPolicy"
+    }
     assert assembly.only("AWS::SageMaker::Model")["PrimaryContainer"]["ModelDataUrl"] == "s3://models/dogs/model.tar.gz"
 
 

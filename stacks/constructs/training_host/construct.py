@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.policy import allow
 from stacks.constructs.workbench_network import WorkbenchNetwork
 from stacks.settings import WorkbenchSettings
@@ -29,19 +30,19 @@ class TrainingHost(Construct):
         network: WorkbenchNetwork,
         code: ssm.StringParameter,
         data_uri: str,
-        rights: list[iam.PolicyStatement],
         settings: WorkbenchSettings,
     ) -> None:
         super().__init__(scope, id)
-        role = self._role(rights)
-        self.instance = self._instance(network, code, data_uri, role, settings)
-        self.instance.node.add_dependency(role, network.ready)
+        self.role = self._role()
+        self.instance = self._instance(network, code, data_uri, self.role, settings)
+        self.instance.node.add_dependency(self.role, network.ready)
+        acknowledge(self.instance, "A workbench: it goes with its stack, and results belong in the bucket.", "EC29")
         self.session = self._session()
         if settings.idle_stop_min:
             self._idle_stop(settings.idle_stop_min)
 
-    def _role(self, rights: list[iam.PolicyStatement]) -> iam.Role:
-        """Session Manager's own calls, and what it is given. The managed policy would also read every parameter."""
+    def _role(self) -> iam.Role:
+        """Session Manager's own calls. The managed policy for them would also read every parameter of the account."""
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         role.add_to_policy(
             allow(
@@ -53,8 +54,7 @@ class TrainingHost(Construct):
                 on="*",  # the agent's calls; IAM knows no resource for the channels
             )
         )
-        for right in rights:
-            role.add_to_policy(right)
+        acknowledge(role, "The agent's calls know no resource.", "IAM5[Resource::*]")
         return role
 
     def _instance(

@@ -2,13 +2,13 @@
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge, wildcard
+from stacks.constructs.bucket_access import BucketAccess
 from stacks.constructs.policy import allow, metrics
 from stacks.constructs.training_job.image import TrainingImage
-from stacks.settings import StorageSettings
 
 LOGS = "/aws/sagemaker/TrainingJobs"
 
@@ -21,36 +21,45 @@ class JobRole(iam.Role):
         scope: Construct,
         id: str,
         *,
-        bucket: s3.IBucket,
+        storage: BucketAccess,
         source: assets.Asset,
         image: TrainingImage,
-        storage: StorageSettings,
         pretrained_uri: str,
     ) -> None:
-        super().__init__(scope, id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        data, artifacts = (
-            bucket.arn_for_objects(f"{prefix}*") for prefix in (storage.data_prefix, storage.artifact_prefix)
+        super().__init__(
+            scope,
+            id,
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            managed_policies=[storage.read_photos, storage.write_artifacts],
         )
         log_group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{LOGS}"
-        readable = [data, source.bucket.arn_for_objects(source.s3_object_key)]
-        listable = [f"{storage.data_prefix}*", f"{storage.artifact_prefix}*"]
-        if pretrained_uri:
-            where = pretrained_uri.removeprefix("s3://")
-            readable.append(f"arn:{Aws.PARTITION}:s3:::{where}")
-            self.add_to_policy(
-                allow(
-                    "s3:ListBucket",
-                    on=f"arn:{Aws.PARTITION}:s3:::{where.partition('/')[0]}",
-                    conditions={"StringEquals": {"s3:prefix": where.partition("/")[2]}},
-                )
-            )
         for right in (
-            allow("s3:GetObject", on=readable),
-            allow("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", on=artifacts),
-            allow("s3:ListBucket", on=bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": listable}}),
+            allow("s3:GetObject", on=source.bucket.arn_for_objects(source.s3_object_key)),
             *image.rights,
-            allow("logs:CreateLogGroup", "logs:DescribeLogStreams", on=f"{log_group}:*"),
-            allow("logs:CreateLogStream", "logs:PutLogEvents", on=f"{log_group}:log-stream:*"),
+            allow(
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:PutLogEvents",
+                on=f"{log_group}:*",
+            ),
             metrics(LOGS),
+            *(_weights(pretrained_uri) if pretrained_uri else []),
         ):
             self.add_to_policy(right)
+        acknowledge(
+            self,
+            "SageMaker names the log streams of its jobs itself. A registry log-in and a metric, which is limited to "
+            "its namespace, know no resource.",
+            wildcard(f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{LOGS}:*"),
+            wildcard("*"),
+        )
+
+
+def _weights(uri: str) -> list[iam.PolicyStatement]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
+    return [
+        allow("s3:GetObject", on=f"{arn}/{key}"),
+        allow("s3:ListBucket", on=arn, conditions={"StringEquals": {"s3:prefix": key}}),
+    ]
