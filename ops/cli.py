@@ -40,7 +40,7 @@ def rehearse(
     from ops.rehearse import rehearse as run
     from ops.steps import terminal
 
-    if pretrained not in (None, "imagenet", "none") and pretrained is not None:
+    if pretrained is not None and pretrained not in ("imagenet", "none"):
         pretrained = str(Path(pretrained).resolve())
     plan = Plan(folder=folder, data=data, pretrained=pretrained, epochs=epochs, seed=seed, most_photos=photos)
     run(plan, terminal())

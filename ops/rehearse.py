@@ -32,9 +32,8 @@ EXPECTED_ACCURACY = 0.9
 HOSTS = 2
 TOP_K = 3
 
-FROM_SCRATCH = {
+FROM_SCRATCH: dict[str, object] = {
     "mode": "full",
-    "pretrained": "none",
     "image-size": 64,
     "epochs": 15,
     "batch-size": 32,
@@ -43,8 +42,8 @@ FROM_SCRATCH = {
     "label-smoothing": 0.05,
     "checkpoint-every": 5,
 }
-"""For drawn photos. Nothing can be downloaded, so every weight is trained from nothing, on pictures small enough for
-two cores."""
+"""Without pretrained weights, as for drawn photos where nothing may be downloaded: every weight starts from nothing, on
+pictures small enough for two cores."""
 
 
 class RehearsalError(Exception):
@@ -68,12 +67,10 @@ class Plan:
 
     def hyperparameters(self) -> dict[str, object]:
         """What the training job gets."""
-        chosen: dict[str, object] = {"seed": self.seed}
-        if self.pretrained:
-            chosen |= {"pretrained": self.pretrained}
-        elif self.data is None:
-            chosen |= FROM_SCRATCH
-        return chosen | ({"epochs": self.epochs} if self.epochs else {})
+        pretrained = self.pretrained or ("none" if self.data is None else "imagenet")
+        recipe = FROM_SCRATCH if pretrained == "none" else {}
+        epochs = {"epochs": self.epochs} if self.epochs else {}
+        return {**recipe, **epochs, "pretrained": pretrained, "seed": self.seed}
 
 
 def rehearse(plan: Plan, console: Console) -> list[Answer]:

@@ -14,8 +14,9 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -103,6 +104,29 @@ class Child:
         return f"signal {signal.Signals(-code).name}{hint}"
 
 
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Ctrl-C and a request to end wait until the block is done.
+
+    Python's own handlers are swapped, not the signal mask: a child would inherit the mask.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals interrupt the main thread only
+        return
+    came: list[int] = []
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    held = {number: handler for number, handler in usual.items() if callable(handler)}
+    for number in held:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 class ProcessGroup:
     """Children that live and die together.
 
@@ -143,23 +167,24 @@ class ProcessGroup:
         """
         log = self._log_dir / f"{name}.log"
         environment = {**(os.environ if env is None else env), "PYTHONUNBUFFERED": "1"}
-        with log.open("wb") as output:
-            try:
-                process = subprocess.Popen(
-                    list(command),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=environment,
-                    cwd=cwd,
-                    start_new_session=True,  # Ctrl-C in the terminal reaches only us; we then end the children in order
-                )
-            except OSError as error:
-                raise ProcessFailedError(f"{name} could not be started with `{command[0]}`: {error}.") from error
-        self._leash.hold(process.pid)
-        child = Child(name, process, log, on_line)
-        self._children.append(child)
-        return child
+        with _signals_held_back():  # between the start and the note of it, nothing may get in
+            with log.open("wb") as output:
+                try:
+                    process = subprocess.Popen(
+                        list(command),
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        env=environment,
+                        cwd=cwd,
+                        start_new_session=True,  # Ctrl-C in the terminal reaches us alone; we end them in order
+                    )
+                except OSError as error:
+                    raise ProcessFailedError(f"{name} could not be started with `{command[0]}`: {error}.") from error
+            self._leash.hold(process.pid)
+            child = Child(name, process, log, on_line)
+            self._children.append(child)
+            return child
 
     def wait_until(self, ready: Callable[[], bool], *, what: str, timeout_s: float) -> None:
         """Poll `ready` until it is true. `what` finishes the sentence "... waited for <what>".

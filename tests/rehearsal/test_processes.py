@@ -1,8 +1,10 @@
 """Children are watched, their ends are told in sentences, and none outlives its group, however that ends."""
 
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +141,36 @@ def test_no_child_or_grandchild_outlives_an_interrupted_owner(tmp_path: Path, ho
 
     assert len(pids) == 2
     assert gone_in_time(pids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_midst_of_a_start_leaves_no_child(
+    number: signal.Signals, group: ProcessGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    class InterruptedPopen(subprocess.Popen[bytes]):
+        """Ctrl-C comes when the child runs and before anyone has noted it."""
+
+        def __init__(self, command: list[str], **options: Any) -> None:
+            super().__init__(command, **options)
+            started.append(self.pid)
+            signal.raise_signal(number)
+
+    def owner() -> None:
+        with group:
+            monkeypatch.setattr(subprocess, "Popen", InterruptedPopen)
+            group.start("child", python(LIVES))
+
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            owner()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert len(started) == 1
+    assert not is_running(started[0])
 
 
 def test_a_free_port_is_free() -> None:

@@ -1,0 +1,186 @@
+"""The `kennel` command as an operator runs it: a real process, real photos, real answers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops.sample.breeds import BREEDS
+from ops.sample.dataset import write_sample
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
+
+
+def kennel(*arguments: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*KENNEL, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos") / "sample"
+    write_sample(folder, counts={"train": 6, "valid": 2, "test": 2}, breeds=BREEDS[:3])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rehearsed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """One short rehearsal over the whole path: its folder and what it printed."""
+    (photos / "train" / BREEDS[0].name / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a photo")
+    folder = tmp_path_factory.mktemp("rehearsal")
+    run = kennel("rehearse", "--folder", str(folder), "--data", str(photos), "--pretrained", "none", "--epochs", "1")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder, run.stdout
+
+
+def test_every_held_out_photo_is_answered_with_three_breeds(rehearsed: tuple[Path, str], photos: Path) -> None:
+    _, printed = rehearsed
+
+    for photo in (photos / "test").rglob("*.jpg"):
+        (row,) = [line for line in printed.splitlines() if photo.name in line]
+        assert row.count("%") == 3
+    assert "Accuracy " in printed
+
+
+def test_the_answers_are_also_a_picture(rehearsed: tuple[Path, str]) -> None:
+    folder, printed = rehearsed
+
+    assert (folder / "answers.png").read_bytes().startswith(b"\x89PNG")
+    assert str(folder / "answers.png") in printed.replace("\n", "")
+
+
+def test_each_of_the_five_steps_has_a_line(rehearsed: tuple[Path, str]) -> None:
+    _, printed = rehearsed
+
+    for number in range(1, 6):
+        assert f"ok {number}/5" in printed
+
+
+def test_a_broken_photo_is_named_and_left_out(rehearsed: tuple[Path, str]) -> None:
+    _, printed = rehearsed
+
+    assert f"skipped train/{BREEDS[0].name}/broken.jpg" in printed.replace("\n", " ")
+
+
+def test_predict_names_the_breeds_with_the_rehearsed_artifact(rehearsed: tuple[Path, str], photos: Path) -> None:
+    folder, _ = rehearsed
+    photo = next((photos / "test").rglob("*.jpg"))
+
+    run = kennel("predict", str(photo), "--model-dir", str(folder / "job" / "model"), "--top-k", "2")
+
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(f"{photo}: ")
+    assert run.stdout.count("%") == 2
+
+
+def test_predict_goes_on_after_a_file_that_is_no_photo(
+    rehearsed: tuple[Path, str], photos: Path, tmp_path: Path
+) -> None:
+    folder, _ = rehearsed
+    bad, good = tmp_path / "notes.txt", next((photos / "test").rglob("*.jpg"))
+    bad.write_text("not a dog")
+
+    run = kennel("predict", str(bad), str(good), "--model-dir", str(folder / "job" / "model"))
+
+    assert run.returncode == 1
+    assert "not a JPEG, PNG or WebP" in run.stderr
+    assert str(good) in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["predict", "a.jpg", "--model-dir", "/nowhere"], "There is no model folder /nowhere"),
+        (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "There is no data folder /nowhere"),
+        (["data", "sample", "{foreign}"], "is not empty"),
+    ],
+)
+def test_a_mistake_gets_a_sentence_and_no_traceback(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine")
+
+    run = kennel(*[word.format(tmp=tmp_path / "out", foreign=foreign) for word in arguments])
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("kennel: ")
+    assert sentence in run.stderr
+    assert "Traceback" not in run.stderr
+    assert (foreign / "thesis.txt").read_text() == "mine"
+
+
+def test_a_photo_folder_without_test_is_refused_before_any_training(photos: Path, tmp_path: Path) -> None:
+    halves = tmp_path / "halves"
+    halves.mkdir()
+    for split in ("train", "valid"):
+        (halves / split).symlink_to(photos / split)
+
+    run = kennel("rehearse", "--data", str(halves), "--folder", str(tmp_path / "out"))
+
+    assert run.returncode == 1
+    assert "has no test folder" in run.stderr
+    assert not (tmp_path / "out" / "job").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["rehearse"], ["predict"], ["data", "sample"]])
+def test_help_shows_how_to_call_it(words: list[str]) -> None:
+    run = kennel(*words, "--help")
+
+    assert run.returncode == 0
+    assert "Usage" in run.stdout
+    assert not words or "Example" in run.stdout
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_rehearsal_leaves_no_process_behind(
+    number: signal.Signals, code: int, photos: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "rehearsal"
+    command = [*KENNEL, "rehearse", "--folder", str(folder), "--data", str(photos), "--pretrained", "none"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        wait_for(lambda: (folder / "job" / "logs" / "algo-2.log").is_file() and len(mentioning(folder)) >= 3, run)
+
+        run.send_signal(number)
+        printed, _ = run.communicate(timeout=60)
+
+    assert run.returncode == code, printed
+    assert "Traceback" not in printed
+    assert mentioning(folder) == []
+
+
+def wait_for(condition: Callable[[], bool], run: "subprocess.Popen[str]") -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert run.poll() is None, "the rehearsal ended before it was interrupted"
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def mentioning(folder: Path) -> list[int]:
+    """Processes whose command line or environment names the folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            except OSError:
+                continue
+            if str(folder).encode() in told and int(process.name) != os.getpid():
+                found.append(int(process.name))
+    return found
+
+
+@pytest.mark.slow
+def test_the_drawn_photos_are_named_with_at_least_nine_in_ten_right(tmp_path: Path) -> None:
+    run = kennel("rehearse", "--folder", str(tmp_path), timeout_s=900)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    accuracy = float(run.stdout.split("Accuracy ")[1].split(":")[0])
+    assert accuracy >= 0.9

@@ -1,0 +1,49 @@
+"""The bar moves by what a training job really prints."""
+
+from ops.training_lines import TrainingLines, fields_of
+from training import metrics
+
+
+def test_a_line_of_the_job_is_read_back_field_by_field() -> None:
+    line = metrics.line(epoch=3, valid_accuracy=0.91, reason="cut off, try again")
+
+    assert fields_of(line) == {"epoch": "3", "valid_accuracy": "0.9100", "reason": "cut off, try again"}
+
+
+def test_an_epoch_moves_the_bar_and_is_told_in_words() -> None:
+    moves: list[tuple[int, int, str]] = []
+    lines = TrainingLines(lambda *move: moves.append(move))
+
+    lines(metrics.line(epoch=3, of=15, train_loss=1.0, valid_loss=0.5, valid_accuracy=0.9625, elapsed_s=12.0))
+
+    assert moves == [(3, 15, "epoch 3 of 15: 96% of the validation photos right")]
+
+
+def test_features_move_the_bar_by_photos() -> None:
+    moves: list[tuple[int, int, str]] = []
+    lines = TrainingLines(lambda *move: moves.append(move))
+
+    lines(metrics.line(stage="features", split="train", done=64, total=400))
+
+    assert moves == [(64, 400, "features of the train photos")]
+
+
+def test_the_last_line_and_the_skipped_photos_are_kept() -> None:
+    lines = TrainingLines(lambda *_: None)
+
+    lines(metrics.line(skipped="train/Pug/a b.jpg", reason="The photo has no bytes."))
+    lines(metrics.line(epoch=9, test_accuracy=0.95, served_test_accuracy=0.94, precision="int8", model="abc"))
+
+    assert lines.skipped == {"train/Pug/a b.jpg": "The photo has no bytes."}
+    assert lines.final["served_test_accuracy"] == "0.9400"
+
+
+def test_lines_of_other_programs_are_passed_over() -> None:
+    moves: list[object] = []
+    lines = TrainingLines(lambda *move: moves.append(move))
+
+    for line in ("", "UserWarning: the epoch is late", "loss=1 of=2", "stage=start mode=full"):
+        lines(line)
+
+    assert not moves
+    assert not lines.final
