@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,26 +89,21 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
 
     port = free_port()
     container = f"http://127.0.0.1:{port}"
-    with ProcessGroup(plan.folder / "logs") as group:
+    logs = plan.folder / "logs"
+    with ExitStack() as running:
         with steps.step("Serve the artifact: the container's own server, asked until /ping is 200"):
+            group = running.enter_context(ProcessGroup(logs))
             command = [sys.executable, "-m", "inference.server", "--model-dir", str(model_dir), "--port", str(port)]
             group.start("endpoint", command, cwd=REPOSITORY)
             group.wait_until(lambda: in_service(container), what="the server to answer /ping with 200", timeout_s=60)
-        with SageMakerRuntime({ENDPOINT: container}) as sagemaker:
-            with steps.step("Start the Lambda function under AWS's own runtime client"):
-                environment = {"ENDPOINT_NAME": ENDPOINT, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker.url}
-                function = LambdaRuntime(
-                    "lambda_fn.handler.handler",
-                    task_root=REPOSITORY,
-                    env=environment,
-                    log_dir=plan.folder / "logs",
-                )
-                function.__enter__()
-            try:
-                with steps.step("Send held-out photos through Lambda, SageMaker Runtime and the server") as report:
-                    answers = _ask(function, data, _spread(data.used("test"), plan.most_photos), report)
-            finally:
-                function.__exit__(None, None, None)
+        with steps.step("Start the Lambda function under AWS's own runtime client"):
+            sagemaker = running.enter_context(SageMakerRuntime({ENDPOINT: container}))
+            environment = {"ENDPOINT_NAME": ENDPOINT, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker.url}
+            function = running.enter_context(
+                LambdaRuntime("lambda_fn.handler.handler", task_root=REPOSITORY, env=environment, log_dir=logs)
+            )
+        with steps.step("Send held-out photos through Lambda, SageMaker Runtime and the server") as report:
+            answers = _ask(function, data, _spread(data.used("test"), plan.most_photos), report)
 
     sheet = plan.folder / "answers.png"
     contact_sheet(answers, sheet, title="Kennel rehearsal: held-out photos and their breeds")
