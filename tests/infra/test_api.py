@@ -1,6 +1,9 @@
 """The Lambda function in front of the endpoint."""
 
+import os
 import re
+import subprocess
+import sys
 
 import aws_cdk.aws_lambda as lambda_
 import pytest
@@ -46,12 +49,15 @@ def test_the_runtime_is_the_newest_python_of_this_cdk(development: Assembly) -> 
     assert function(development)["Runtime"] == newest.lower().replace("python_3_", "python3.")
 
 
-def test_the_package_is_the_lambda_fn_folder_and_nothing_else(development: Assembly) -> None:
+def test_the_package_is_the_lambda_fn_folder_and_lambda_can_load_it(development: Assembly) -> None:
     assert function(development)["Handler"] == "lambda_fn.handler.handler"
     (asset,) = [path for path in development.folder.glob("asset.*") if (path / "lambda_fn").is_dir()]
     assert [path.name for path in asset.iterdir()] == ["lambda_fn"]
     assert not list(asset.rglob("__pycache__"))
-    assert (asset / "lambda_fn" / "handler.py").exists()
+    load = "from lambda_fn.handler import handler"
+    command = f"import sys; sys.path.insert(0, '{asset}'); {load}"
+    environment = {**os.environ, "ENDPOINT_NAME": "dogs", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+    subprocess.run([sys.executable, "-I", "-c", command], env=environment, check=True)
 
 
 def test_calls_are_traced(development: Assembly) -> None:

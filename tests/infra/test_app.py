@@ -22,7 +22,10 @@ def app(*command: str, out: Path, **overrides: object) -> subprocess.CompletedPr
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
-            "HOME": str(out),
+            "HOME": os.environ.get("HOME", str(out)),  # holds jsii's cache
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
             "JSII_NODE": os.environ["JSII_NODE"],
             "CDK_OUTDIR": str(out / "cdk.out"),
             "CDK_CONTEXT_JSON": json.dumps({**FLAGS, **overrides}),
@@ -52,17 +55,10 @@ def test_a_second_synth_offline_and_without_an_account_is_the_same_to_the_byte(
     assert {path.name for path in again.glob("asset.*")} == {path.name for path in development.folder.glob("asset.*")}
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "sentence"),
-    [
-        ("training.max_runtime_min", "90", "training.max_runtime_min is 90, but must be between 1 and 45"),
-        ("serving.scaling.max_instance", "5", "no setting 'serving.scaling.max_instance'. Did you mean"),
-    ],
-)
-def test_a_refused_override_ends_synth_with_one_sentence(tmp_path: Path, name: str, value: str, sentence: str) -> None:
-    done = app(out=tmp_path, **{name: value})
+def test_a_refused_override_ends_synth_with_one_sentence(tmp_path: Path) -> None:
+    done = app(out=tmp_path, **{"training.max_runtime_min": "90"})
     assert done.returncode == 1
-    assert sentence in done.stderr
+    assert done.stderr.startswith("kennel: training.max_runtime_min is 90, but must be between 1 and 45")
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "cdk.out" / "Storage.template.json").exists()
 

@@ -1,6 +1,8 @@
 """What the training stack asks SageMaker for."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -95,3 +97,17 @@ def test_pretrained_weights_are_readable_by_the_job(synthesise: Synthesise) -> N
     assert assembly.only("Custom::TrainingJob")["Pretrained"] == "s3://weights/resnet50.pth"
     policy = str(assembly.raw("Training")["Resources"]["JobRoleDefaultPolicy5DE0D8F9"])
     assert ":s3:::weights/resnet50.pth" in policy
+
+
+def test_the_package_of_the_handler_is_one_that_lambda_can_load(development: Assembly) -> None:
+    """Lambda puts the package on Python's path, and nothing of this repository beside it."""
+    (asset,) = [path for path in development.folder.glob("asset.*") if (path / "handler").is_dir()]
+    assert [path.name for path in asset.iterdir()] == ["handler"]
+    named = {
+        function["Properties"]["Handler"]
+        for stack, logical_id, function in development.resources("AWS::Lambda::Function")
+        if stack == "Training" and "framework" not in logical_id
+    }
+    assert named == {"handler.events.on_event", "handler.events.is_complete"}
+    load = "import handler.events as e; e.on_event; e.is_complete"
+    subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, '{asset}'); {load}"], check=True)
