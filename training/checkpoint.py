@@ -1,4 +1,10 @@
-"""Checkpoints: written whole or not at all, newest sound one first, tensors only."""
+"""Checkpoints: written whole or not at all, newest sound one first, tensors only.
+
+    FOLDER/<run>/epoch-000007-<SHA-256 of the content>.safetensors
+
+`run` names all that decides the weights of a training run, so that two runs may share a folder and neither is taken
+for the other.
+"""
 
 import json
 import os
@@ -8,41 +14,55 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from inference.artifact import sha256
 from training.distributed import World
 
-_NAME = re.compile(r"^epoch-(\d{6})\.safetensors$")
+_NAME = re.compile(r"^epoch-(\d{6})-([0-9a-f]{16})\.safetensors$")
 _META = "meta"
 KEPT = 2
 """The newest, and the one before it in case the newest cannot be read."""
 
 
-def write(folder: Path, epoch: int, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
-    """Save one epoch: to a temporary name, synced, renamed; a kill at any moment leaves the one before whole."""
-    folder.mkdir(parents=True, exist_ok=True)
+class CheckpointError(Exception):
+    """A checkpoint that cannot be written. The message is one sentence with the remedy."""
+
+
+def write(folder: Path, run: str, epoch: int, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
+    """Save one epoch: to a temporary name, synced, renamed; a kill at any moment leaves the one before whole.
+
+    Raises CheckpointError where the folder cannot be written; earlier checkpoints are then as they were.
+    """
     note = torch.frombuffer(bytearray(json.dumps(dict(meta)).encode()), dtype=torch.uint8)
     content = save({**{name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, _META: note})
-    final = folder / f"epoch-{epoch:06d}.safetensors"
-    temporary = final.with_suffix(".partial")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(final)
-    for old in _saved(folder)[KEPT:]:
-        old.unlink(missing_ok=True)
+    final = folder / run / f"epoch-{epoch:06d}-{sha256(content)[:16]}.safetensors"
+    temporary = final.with_name("partial")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(final)
+        for old in _saved(final.parent)[KEPT:]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"The checkpoint of epoch {epoch + 1} cannot be written into {folder} ({error.strerror}); make room there, "
+            "or name another --checkpoint-dir."
+        ) from error
 
 
-def newest(folder: Path, world: World) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-    """The newest checkpoint that can be read, the same in every process; None where there is none.
+def newest(folder: Path, run: str, world: World) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    """The run's newest checkpoint that is whole, the same in every process; None where there is none.
 
     Rank 0 reads it and passes it on: only its host is sure to hold the file.
     """
     content = b""
     if world.is_first:
-        content = next((c for c in map(_sound, _saved(folder)) if c), b"")
+        content = next((found for found in map(_whole, _saved(folder / run)) if found), b"")
     content = world.broadcast(content)
     if not content:
         return None
@@ -51,18 +71,25 @@ def newest(folder: Path, world: World) -> tuple[dict[str, torch.Tensor], dict[st
     return tensors, meta
 
 
-def _sound(path: Path) -> bytes | None:
+def others(folder: Path, run: str) -> list[str]:
+    """Other runs that have checkpoints in the folder."""
+    return (
+        sorted(path.name for path in folder.iterdir() if path.name != run and _saved(path)) if folder.is_dir() else []
+    )
+
+
+def _whole(path: Path) -> bytes | None:
+    name = _NAME.match(path.name)
     try:
         content = path.read_bytes()
-        load(content)
-    except (OSError, SafetensorError, ValueError):
+    except OSError:
         return None
-    return content
+    return content if name and sha256(content)[:16] == name[2] else None
 
 
 def _saved(folder: Path) -> list[Path]:
-    """Newest first."""
-    found = [p for p in folder.iterdir() if _NAME.match(p.name)] if folder.is_dir() else []
+    """Newest first; two of the same epoch only where the machine differs, and then either will do."""
+    found = [path for path in folder.iterdir() if _NAME.match(path.name)] if folder.is_dir() else []
     return sorted(found, reverse=True)
 
 
@@ -78,9 +105,13 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
     """The inverse of `flatten_optimizer`."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimizer."):
             _, index, name = key.split(".", 2)
+            parameter = parameters[int(index)]
+            if tensor.shape == parameter.shape:  # in the parameter's memory order: another one sums in another order
+                tensor = torch.empty_like(parameter).copy_(tensor)
             state.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -2,9 +2,12 @@
 
 import argparse
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
+
+from training import failure
 
 Mode = Literal["frozen", "full"]
 Precision = Literal["auto", "fp32"]
@@ -43,7 +46,7 @@ class Config:
     """auto: the artifact is int8 where its answers on `valid` stay the same, else fp32. fp32: always fp32."""
     seed: int = 0
     workers: int | None = None
-    """Processes that load photos in full mode. None: what the machine can spare."""
+    """Threads that cut photos to size while the network trains, in full mode. None: as many as there are cores."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -54,9 +57,11 @@ class Config:
             ("learning_rate", 1e-8, 100.0),
             ("weight_decay", 0.0, 10.0),
             ("label_smoothing", 0.0, 0.9),
+            ("seed", 0, 2**32 - 1),
+            ("workers", 1, 256),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:  # a NaN is not within either
                 option = name.replace("_", "-")
                 raise ValueError(f"--{option} is {value}; it must be between {low} and {high}.")
         if self.mode == "frozen" and self.pretrained == "none":
@@ -71,9 +76,14 @@ class Config:
         return values
 
     @classmethod
-    def from_command_line(cls, arguments: list[str] | None = None) -> "Config":
-        """Parse sys.argv (or `arguments`). Ends the program with a sentence where a value is impossible."""
-        parser = _parser()
+    def from_command_line(
+        cls, arguments: Sequence[str] | None = None, *, defaults: Mapping[str, Path] | None = None
+    ) -> "Config":
+        """Parse sys.argv (or `arguments`). Ends the program with a sentence where a value is impossible.
+
+        `defaults` take the place of SageMaker's variables, for the folders.
+        """
+        parser = _parser(defaults or {})
         parsed = vars(parser.parse_args(arguments))
         try:
             return cls(**parsed)
@@ -81,17 +91,25 @@ class Config:
             parser.error(str(error))
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an option where SageMaker looks for it, too."""
+
+    def error(self, message: str) -> NoReturn:
+        failure.record(Path(os.environ["SM_OUTPUT_DIR"]) if "SM_OUTPUT_DIR" in os.environ else None, message)
+        super().error(message)
+
+
+def _parser(folders: Mapping[str, Path]) -> argparse.ArgumentParser:
     default = {field.name: field.default for field in fields(Config)}
-    channel = os.environ.get("SM_CHANNEL_DATA") or os.environ.get("SM_CHANNEL_TRAINING")
-    model_dir = os.environ.get("SM_MODEL_DIR")
+    channel = folders.get("data") or os.environ.get("SM_CHANNEL_DATA") or os.environ.get("SM_CHANNEL_TRAINING")
+    model_dir = folders.get("model_dir") or os.environ.get("SM_MODEL_DIR")
     # SAGEMAKER_BASE_DIR stands for /opt/ml where AWS's toolkits, or the rehearsal, run outside a container.
     base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
-    checkpoints = f"{base}/checkpoints" if "SM_HOSTS" in os.environ else None
-    parser = argparse.ArgumentParser(
-        prog="python -m training.train",
+    checkpoints = folders.get("checkpoint_dir") or (f"{base}/checkpoints" if "SM_HOSTS" in os.environ else None)
+    parser = _Parser(
         description="Train ResNet50 on folders of photos and write an artifact that inference.Classifier has loaded.",
         epilog="example: python -m training.train --data dogImages --model-dir build/model --pretrained FILE",
+        allow_abbrev=False,  # a hyperparameter with a slip in its name must not pass for another
     )
     parser.add_argument(
         "--data",
@@ -143,5 +161,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image-size", type=int, default=default["image_size"], help="pixels (default: %(default)s)")
     parser.add_argument("--precision", choices=["auto", "fp32"], default=default["precision"], help="of the artifact")
     parser.add_argument("--seed", type=int, default=default["seed"], help="default: %(default)s")
-    parser.add_argument("--workers", type=int, help="processes that load photos in full mode (default: what is free)")
+    parser.add_argument("--workers", type=int, help="threads that cut photos in full mode (default: one for each core)")
     return parser

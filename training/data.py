@@ -36,15 +36,6 @@ class Photo:
     """Index into DataSet.labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A photo that cannot be used, and why."""
-
-    name: str
-    """split/breed/file, as in the data folder."""
-    reason: str
-
-
 @dataclass(slots=True)
 class DataSet:
     """A scanned data folder."""
@@ -55,16 +46,28 @@ class DataSet:
     splits: dict[str, list[Photo]]
     version: str
     """16 hex digits: a digest of every photo's name and size. Another listing is another version."""
-    skipped: dict[str, Skipped] = field(default_factory=dict)
-    """Found so far, by name. Photos are judged as they are decoded."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Photos that cannot be used, found so far: name to reason. Photos are judged as they are decoded."""
 
-    def skip(self, photo: Photo, reason: str) -> None:
-        name = photo.path.relative_to(self.folder).as_posix()
-        self.skipped[name] = Skipped(name, reason)
+    def name(self, photo: Photo) -> str:
+        """split/breed/file, as in the data folder."""
+        return photo.path.relative_to(self.folder).as_posix()
 
     def used(self, split: str) -> list[Photo]:
         """The photos of a split that have not been skipped."""
-        return [p for p in self.splits[split] if p.path.relative_to(self.folder).as_posix() not in self.skipped]
+        return [photo for photo in self.splits[split] if self.name(photo) not in self.skipped]
+
+    def check_usable(self) -> None:
+        """Raise DataError where so many photos had to be skipped that a split, or a breed to learn, has none left."""
+        for split in self.splits:
+            if not self.used(split):
+                raise DataError(f"Not one photo in {split}/ can be decoded; see the photos skipped above.")
+        left = {photo.label for photo in self.used("train")}
+        for label, breed in enumerate(self.labels):
+            if label not in left:
+                raise DataError(
+                    f"Not one photo of {breed} in train/ can be decoded; replace them or remove the breed's folders."
+                )
 
 
 def scan(folder: Path) -> DataSet:
@@ -72,6 +75,13 @@ def scan(folder: Path) -> DataSet:
 
     Raises DataError for a missing or empty folder or split, fewer than two breeds, or a breed that `train` lacks.
     """
+    try:
+        return _scan(folder)
+    except OSError as error:
+        raise DataError(f"The data folder {folder} cannot be read: {error}.") from error
+
+
+def _scan(folder: Path) -> DataSet:
     if not folder.is_dir():
         raise DataError(f"There is no data folder {folder}; name one that holds train/, valid/ and test/ (--data).")
     missing = [split for split in SPLITS if not (folder / split).is_dir()]
@@ -80,7 +90,7 @@ def scan(folder: Path) -> DataSet:
             f"The data folder {folder} has no {' and no '.join(missing)} folder; it needs train/, valid/ and test/, "
             "each with one folder of photos per breed. Move about a tenth of each breed's photos to each one missing."
         )
-    folders = sorted(p.name for p in (folder / "train").iterdir() if p.is_dir() and not p.name.startswith("."))
+    folders = [path.name for path in _breeds(folder / "train")]
     if len(folders) < 2:
         found = f"only the breed {folders[0]}" if folders else "no breed"
         raise DataError(
@@ -93,15 +103,22 @@ def scan(folder: Path) -> DataSet:
     return DataSet(folder=folder, labels=_labels(folders), splits=splits, version=digest.hexdigest()[:16])
 
 
+def _breeds(split: Path) -> list[Path]:
+    return sorted(path for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def _photos(folder: Path, split: str, index: dict[str, int], digest: "hashlib._Hash") -> Iterable[Photo]:
-    for breed in sorted(p for p in (folder / split).iterdir() if p.is_dir() and not p.name.startswith(".")):
+    for breed in _breeds(folder / split):
         if breed.name not in index:
             raise DataError(
                 f"{split}/ has the breed {breed.name}, of which train/ has no photos; add some there or remove it here."
             )
-        for path in sorted(p for p in breed.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()):
-            digest.update(f"{split}/{breed.name}/{path.name}\t{path.stat().st_size}\n".encode())
-            yield Photo(path, index[breed.name])
+        for path in sorted(breed.iterdir()):
+            # Hidden: macOS's zip leaves a "._photo.jpg", which is no photo, beside each one.
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+                line = f"{split}/{breed.name}/{path.name}\t{path.stat().st_size}\n"
+                digest.update(line.encode(errors="surrogateescape"))
+                yield Photo(path, index[breed.name])
 
 
 def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Photo]]) -> None:
@@ -120,6 +137,9 @@ def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Ph
 
 def _labels(folders: Sequence[str]) -> tuple[str, ...]:
     """`001.Affenpinscher` is the Udacity layout's way to write Affenpinscher; other names are kept as they are."""
+    for name in folders:
+        if not name.isprintable():  # so are bytes that are not UTF-8
+            raise DataError(f"The breed folder {name!r} has a name that cannot be printed; rename it in every split.")
     names = tuple(_UDACITY_PREFIX.sub("", name) for name in folders)
     return names if len(set(names)) == len(names) else tuple(folders)
 
@@ -129,9 +149,9 @@ def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | Non
     try:
         return decode(photo.path.read_bytes(), shorter_side=shorter_side)
     except RequestError as error:
-        data.skip(photo, error.message)
+        data.skipped[data.name(photo)] = error.message
     except OSError as error:
-        data.skip(photo, f"The file cannot be read ({error.strerror}).")
+        data.skipped[data.name(photo)] = f"The file cannot be read ({error.strerror})."
     return None
 
 

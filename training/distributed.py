@@ -3,15 +3,23 @@
 import datetime
 import json
 import os
-from collections.abc import Mapping
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from inference.classifier import usable_cores
 
 TIMEOUT = datetime.timedelta(seconds=120)
 """A lost host must end the job, not bill for the 10 or 30 minutes of the back ends' own defaults."""
+
+T = TypeVar("T")
 
 
 class WorldError(Exception):
@@ -39,32 +47,42 @@ class World:
         dist.all_reduce(tensor)
         return [float(value) for value in tensor.tolist()]
 
-    def gather_rows(self, rows: torch.Tensor, count: int) -> torch.Tensor:
-        """Put together what was dealt out by `share`: row i of the result is row i // size of process i % size.
+    def share(self, items: Sequence[T], *, block: int = 1) -> list[T]:
+        """This process's share of `items`: they are dealt out in turn, `block` neighbours at a time."""
+        return [item for i, item in enumerate(items) if i // block % self.size == self.rank]
 
-        rows: (own rows, ...) on any device; the result is (count, ...) on the CPU, the same in every process.
+    def gather_rows(self, rows: torch.Tensor, count: int, *, block: int = 1) -> torch.Tensor:
+        """The inverse of `share`: row i of the result belongs to item i of `count`, in every process.
+
+        rows: (own rows, ...) on `device`; the result is (count, ...) on `device`.
         """
         if self.size == 1:
-            return rows.cpu()
-        most = -(-count // self.size)
-        padded = torch.zeros((most, *rows.shape[1:]), dtype=rows.dtype, device=self.device)
+            return rows
+        rounds = -(-count // (self.size * block))  # of dealing out; in the last one some get less, or nothing
+        padded = torch.zeros((rounds * block, *rows.shape[1:]), dtype=rows.dtype, device=self.device)
         padded[: len(rows)] = rows
         parts = [torch.empty_like(padded) for _ in range(self.size)]
         dist.all_gather(parts, padded)
-        return torch.stack(parts, dim=1).flatten(0, 1)[:count].cpu()
-
-    def share(self, items: list[Any]) -> list[Any]:
-        """This process's share of `items`: every size-th, from its rank on."""
-        return items[self.rank :: self.size]
+        in_rounds = [part.reshape(rounds, block, *rows.shape[1:]) for part in parts]
+        return torch.stack(in_rounds, dim=1).flatten(0, 2)[:count]
 
     def union(self, notes: Mapping[str, str]) -> dict[str, str]:
-        """The notes of all processes together, the same in every one."""
+        """The notes of all processes together, the same and in the same order in every one."""
         merged: dict[str, str] = {}
         for rank in range(self.size):
             merged.update(json.loads(self.broadcast(json.dumps(dict(notes)).encode(), source=rank)))
-        return merged
+        return dict(sorted(merged.items()))
 
-    def average(self, tensors: list[torch.Tensor]) -> None:
+    def check_agreement(self, what: str, value: str) -> None:
+        """Raise WorldError in every process where they do not all hold the same value."""
+        seen = self.union({str(self.rank): value})
+        if len(set(seen.values())) > 1:
+            raise WorldError(
+                f"The processes do not see the same {what}, so they would learn different things; give every host the "
+                "same files (SageMaker: S3DataDistributionType FullyReplicated)."
+            )
+
+    def average(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace each tensor, in place, by its mean over all processes."""
         if self.size == 1 or not tensors:
             return
@@ -88,22 +106,43 @@ class World:
         return buffer.cpu().numpy().tobytes()
 
 
+def replicated(network: nn.Module, world: World) -> nn.Module:
+    """The network, such that a backward pass leaves the mean of all processes' gradients in every one.
+
+    Buffers are not broadcast: each process's norm layers follow its own photos until they are averaged.
+    """
+    if world.size == 1:
+        return network
+    with warnings.catch_warnings():
+        # torch 2.14 has a new name for the option; the old one is what every release that AWS's images carry knows
+        warnings.filterwarnings("ignore", message=".*broadcast_buffers", category=FutureWarning)
+        return DistributedDataParallel(network, broadcast_buffers=False)
+
+
 def join() -> World:
     """Join the processes that torchrun or the SageMaker toolkit started; alone, this is a world of one.
 
-    Raises WorldError where the number of processes is not what SM_HOSTS and the GPUs call for.
+    Raises WorldError where the number of processes is not what SM_HOSTS and the GPUs call for, or they cannot meet.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    rank = int(os.environ.get("RANK", "0"))
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    size, rank, local_rank = (
+        _setting(name, alone) for name, alone in (("WORLD_SIZE", 1), ("RANK", 0), ("LOCAL_RANK", 0))
+    )
     _check_size(size)
     if torch.cuda.is_available():
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     else:
         device = torch.device("cpu")
+        _share_the_cores()
     if size > 1:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+        try:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+        except (dist.DistError, RuntimeError, ValueError) as error:
+            address = f"{os.environ.get('MASTER_ADDR', '?')}:{os.environ.get('MASTER_PORT', '?')}"
+            raise WorldError(
+                f"Process {rank} of {size} cannot meet the others at {address} within {TIMEOUT.seconds} s "
+                f"({_first_line(error)}); in a VPC, the security group must let its members reach each other."
+            ) from error
     return World(rank, size, device)
 
 
@@ -111,6 +150,44 @@ def leave() -> None:
     """End the process group, if there is one."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def exit_now(status: int) -> NoReturn:
+    """End this process with its output written, and without the interpreter's own clearing up.
+
+    gloo aborts about one interpreter exit in sixteen (torch 2.13), and the other host then waits 300 s for it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def is_lost_peer(error: Exception) -> bool:
+    """Whether a collective failed because another process is gone: this one is innocent, the other has the reason."""
+    if isinstance(error, (dist.DistBackendError, dist.DistNetworkError)):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in ("gloo", "Gloo", "NCCL"))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _setting(name: str, alone: int) -> int:
+    value = os.environ.get(name, str(alone))
+    if not value.isdecimal():
+        raise WorldError(f"{name} is {value!r}, not a number; torchrun sets it, so start the script with torchrun.")
+    return int(value)
+
+
+def _share_the_cores() -> None:
+    """Give each process of this host its part of the cores.
+
+    torchrun gives each of several processes one thread where OMP_NUM_THREADS is not set, however many cores there are.
+    """
+    processes = _setting("LOCAL_WORLD_SIZE", 1)
+    if processes > 1 and os.environ.get("OMP_NUM_THREADS", "1") == "1":
+        torch.set_num_threads(max(1, usable_cores() // processes))
 
 
 def _check_size(size: int) -> None:

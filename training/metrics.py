@@ -21,5 +21,6 @@ def emit(**fields: object) -> None:
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    text = str(value).replace("\n", " ").replace('"', "'")
+    text = " ".join(str(value).split()).replace('"', "'")
+    text = text.encode(errors="replace").decode()  # a file's name may hold bytes that are not UTF-8
     return f'"{text}"' if " " in text or not text else text

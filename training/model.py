@@ -1,9 +1,11 @@
 """ResNet50: built, filled with pretrained weights, and split into a backbone and a head."""
 
+import hashlib
+import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torchvision.models import ResNet, ResNet50_Weights, resnet50
 
@@ -23,26 +25,46 @@ def build(classes: int, pretrained: str) -> ResNet:
     """
     model = resnet50(weights=None, num_classes=classes, zero_init_residual=pretrained == "none")
     if pretrained != "none":
-        state = _download() if pretrained == "imagenet" else _read(_only_file(Path(pretrained)))
-        _fill(model, state, pretrained)
+        found = _download() if pretrained == "imagenet" else _read(_only_file(Path(pretrained)))
+        _fill(model, found, pretrained)
     return model
 
 
-def _fill(model: ResNet, state: dict[str, torch.Tensor], source: str) -> None:
-    state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+def fingerprint(model: ResNet) -> str:
+    """16 hex digits of the backbone's weights: equal where two runs start from the same ones."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        if not name.startswith("fc."):
+            digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _fill(model: ResNet, found: object, source: str) -> None:
+    if isinstance(found, Mapping):  # some training scripts save the state dict among other things
+        found = next((found[key] for key in ("state_dict", "model") if isinstance(found.get(key), Mapping)), found)
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise _unfit(source, "it is no state dict")
+    state = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}  # their classes, not ours
     wanted = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("fc.")}
+    if deeper := sorted(state.keys() - wanted.keys()):
+        raise _unfit(source, f"{deeper[0]} is not part of it")
     for name, tensor in wanted.items():
-        found = state.get(name)
-        if found is None and name.endswith("num_batches_tracked"):
+        given = state.get(name)
+        if given is None and name.endswith("num_batches_tracked"):
             continue
-        if found is None or found.shape != tensor.shape:
-            detail = "is missing" if found is None else f"has the shape {tuple(found.shape)}, not {tuple(tensor.shape)}"
-            raise WeightsError(
-                f"The weights in {source} are not torchvision's resnet50: {name} {detail}. Give another file."
-            )
-        state[name] = found.to(tensor.dtype)
+        if not isinstance(given, torch.Tensor):
+            raise _unfit(source, f"{name} is missing")
+        if given.shape != tensor.shape:
+            raise _unfit(source, f"{name} has the shape {tuple(given.shape)}, not {tuple(tensor.shape)}")
+        if not given.isfinite().all():
+            raise _unfit(source, f"{name} holds values that are not finite")
+        state[name] = given.to(tensor.dtype)
     model.load_state_dict({name: state[name] for name in wanted if name in state}, strict=False)
+
+
+def _unfit(source: str, reason: str) -> WeightsError:
+    return WeightsError(f"The weights in {source} are not torchvision's resnet50: {reason}. Give another file.")
 
 
 def _only_file(path: Path) -> Path:
@@ -57,7 +79,7 @@ def _only_file(path: Path) -> Path:
     return files[0]
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def _read(path: Path) -> object:
     if not path.is_file():
         raise WeightsError(
             f"There is no file of pretrained weights {path}; give a file, `imagenet` or `none` (--pretrained)."
@@ -66,26 +88,25 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         # torchvision publishes .pth only. weights_only admits tensors and nothing that can run.
-        state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, OSError, ValueError, EOFError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} holds more than tensors and is not opened, since it could run code; give a state dict, or a "
+            ".safetensors file."
+        ) from error
+    except Exception as error:  # either reader raises a dozen types over bad bytes
         raise WeightsError(
             f"{path} is not a readable file of weights ({type(error).__name__}); get it again."
         ) from error
-    except Exception as error:  # pickle.UnpicklingError: more than tensors is in the file
-        raise WeightsError(
-            f"{path} holds more than tensors and is not opened; give a state dict or a .safetensors."
-        ) from error
-    return state
 
 
-def _download() -> dict[str, torch.Tensor]:
+def _download() -> object:
     # V1, not V2: the long recipe of V2 scores higher on ImageNet, but its features transfer worse to a linear head.
     weights = ResNet50_Weights.IMAGENET1K_V1
     try:
-        state: dict[str, torch.Tensor] = weights.get_state_dict(progress=False, check_hash=True)
-    except OSError as error:
+        return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except Exception as error:  # no network, no room, a wrong checksum
         raise WeightsError(
-            f"torchvision's weights cannot be downloaded from {weights.url} ({error}); fetch the file elsewhere "
+            f"torchvision's weights cannot be had from {weights.url} ({error}); fetch the file elsewhere "
             "and pass it with --pretrained FILE."
         ) from error
-    return state

@@ -2,12 +2,12 @@
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -38,10 +38,9 @@ class Verdict:
     reason: str
 
 
-def quantise(model: bytes, calibration: Sequence[Pixels]) -> bytes:
+def quantise(model: bytes, calibration: Iterable[Pixels]) -> bytes:
     """The ONNX model with int8 QDQ nodes, per-channel weights, ranges from `calibration` ((3, size, size) each)."""
-    logging.getLogger().setLevel(logging.ERROR)  # onnxruntime's quantiser warns on the root logger
-    with tempfile.TemporaryDirectory() as scratch:
+    with _quiet(), tempfile.TemporaryDirectory() as scratch:
         source, fused, target = (Path(scratch) / name for name in ("fp32.onnx", "fused.onnx", "int8.onnx"))
         source.write_bytes(model)
         quant_pre_process(source, fused, skip_symbolic_shape=True)  # folds the norm layers into the convolutions
@@ -57,9 +56,11 @@ def quantise(model: bytes, calibration: Sequence[Pixels]) -> bytes:
         return target.read_bytes()
 
 
-def judge(fp32: bytes, int8: bytes, photos: Sequence[Pixels], labels: Sequence[int]) -> Verdict:
-    """Compare the two models on photos that neither was made from."""
-    first, second = _answers(fp32, photos), _answers(int8, photos)
+def judge(fp32: bytes, int8: bytes, photos: Iterable[Pixels], labels: Sequence[int]) -> Verdict:
+    """Compare the two models on photos that neither was made from. Each photo is asked for once, and not kept."""
+    models = [session(fp32), session(int8)]
+    answers = [[loaded.run(None, {INPUT: photo[np.newaxis]})[0].argmax() for loaded in models] for photo in photos]
+    first, second = np.asarray(answers).T
     truth = np.asarray(labels)
     accuracy, int8_accuracy = float((first == truth).mean()), float((second == truth).mean())
     agreement = float((first == second).mean())
@@ -79,14 +80,21 @@ def judge(fp32: bytes, int8: bytes, photos: Sequence[Pixels], labels: Sequence[i
     )
 
 
-def _answers(model: bytes, photos: Sequence[Pixels]) -> npt.NDArray[np.intp]:
-    loaded = session(model)
-    return np.asarray([loaded.run(None, {INPUT: photo[np.newaxis]})[0].argmax() for photo in photos])
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """onnxruntime's quantiser warns on the root logger of what is done on purpose here."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
-    def __init__(self, photos: Sequence[Pixels]) -> None:
-        self._batches: Iterator[dict[str, Pixels]] = iter([{INPUT: photo[np.newaxis]} for photo in photos])
+    def __init__(self, photos: Iterable[Pixels]) -> None:
+        self._batches: Iterator[dict[str, Pixels]] = ({INPUT: photo[np.newaxis]} for photo in photos)
 
     def get_next(self) -> dict[str, Pixels] | None:
         return next(self._batches, None)
