@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-data_app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample.")
+data_app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, upload yours.")
 app.add_typer(data_app, name="data")
 
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
@@ -99,6 +99,24 @@ def sample(
     )
 
 
+@data_app.command(name="upload")
+def upload_photos(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
+    target: Annotated[str, typer.Argument(metavar="S3_URI", help="The Storage stack's output DataUri.")],
+) -> None:
+    """Copy photos to the bucket; what is there already is not sent again.
+
+    Example: [bold]kennel data upload dogImages s3://my-bucket/data[/bold]
+    """
+    from ops.steps import Steps, terminal
+    from ops.upload import upload
+
+    console = terminal()
+    with Steps(console, total=1).step(f"Upload {folder} to {target}") as report:
+        summary = upload(folder, target, progress=lambda done, total: report(done, total, ""))
+    console.print(f"{summary.uploaded} photos sent, {summary.already_there} were there already.")
+
+
 def main() -> None:
     """Entry point: errors that a person can act on are printed as their sentence, without a traceback."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -120,6 +138,7 @@ def _is_sentence(error: Exception) -> bool:
     from inference.artifact import ArtifactError
     from ops.rehearse import RehearsalError
     from ops.sample.dataset import SampleFolderError
+    from ops.upload import UploadError
     from rehearsal.lambda_runtime import FunctionError
     from rehearsal.processes import ProcessFailedError
     from rehearsal.training_job import TrainingJobFailedError
@@ -133,6 +152,7 @@ def _is_sentence(error: Exception) -> bool:
         RehearsalError,
         SampleFolderError,
         TrainingJobFailedError,
+        UploadError,
     )
     return isinstance(error, expected)
 

@@ -142,9 +142,7 @@ def _train(plan: Plan, data: DataSet, report: Report) -> tuple[Path, TrainingLin
     )
     for host in job.hosts:  # an interrupted job resumes from them; one that is done would have nothing left to do
         shutil.rmtree(host.checkpoints, ignore_errors=True)
-    for name, reason in lines.skipped.items():
-        split, breed, file = name.split("/", 2)
-        data.skip(next(p for p in data.splits[split] if p.path == data.folder / split / breed / file), reason)
+    data.skipped.update(lines.skipped)
     return job.model_dir, lines
 
 
