@@ -25,14 +25,15 @@ class Manifest:
     """Of the weights in model.onnx: "fp32" or "int8"."""
     preprocessing: Preprocessing
     files: Mapping[str, str]
-    """SHA-256 in hex of each file, by name. Holds exactly the files that serving reads."""
+    """SHA-256 in hex of each file of the artifact, by name. Serving reads model.onnx and labels.json, and no other."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """What made it: source hash, data version, hyperparameters, metrics. Serving shows it and reads none of it."""
 
     @property
     def id(self) -> str:
         """16 hex digits that name this model: equal exactly where all that decides an answer is equal."""
-        decisive = json.dumps([dict(self.files), asdict(self.preprocessing)], sort_keys=True)
+        files = {name: self.files.get(name) for name in (MODEL, LABELS)}
+        decisive = json.dumps([files, asdict(self.preprocessing)], sort_keys=True)
         return hashlib.sha256(decisive.encode()).hexdigest()[:16]
 
     def write(self, folder: Path) -> None:
@@ -70,7 +71,7 @@ def load(folder: Path) -> Artifact:
 def _manifest(folder: Path) -> Manifest:
     try:
         document = json.loads(_read(folder, MANIFEST))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(
             f"{MANIFEST} in {folder} is not JSON ({error}); train again or copy the artifact again."
         ) from error
@@ -90,9 +91,9 @@ def _manifest(folder: Path) -> Manifest:
                 std=_triple(recipe["std"]),
             ),
             files={str(name): str(digest) for name, digest in document["files"].items()},
-            training=document.get("training", {}),
+            training=dict(document.get("training", {})),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ArtifactError(f"{MANIFEST} in {folder} lacks or garbles a field ({error!r}); train again.") from error
 
 
@@ -103,10 +104,10 @@ def _triple(values: Any) -> tuple[float, float, float]:
 
 def _checked(folder: Path, name: str, files: Mapping[str, str]) -> bytes:
     content = _read(folder, name)
-    expected, found = files.get(name), sha256(content)
+    expected, found = files.get(name, "nothing of it"), sha256(content)
     if found != expected:
         raise ArtifactError(
-            f"{name} in {folder} has the SHA-256 {found[:12]}..., but the manifest says {str(expected)[:12]}...; "
+            f"{name} in {folder} has the SHA-256 {found[:12]}, but the manifest says {expected[:13]}; "
             "the file was changed or cut off, so copy the artifact again."
         )
     return content
@@ -118,14 +119,19 @@ def _read(folder: Path, name: str) -> bytes:
         raise ArtifactError(
             f"{folder} holds no regular file {name}; it is not a model artifact, or it was not copied whole."
         )
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{name} in {folder} cannot be read ({error.strerror}); mend its permissions.") from error
 
 
 def _labels(content: bytes) -> tuple[str, ...]:
     try:
         labels = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{LABELS} is not JSON ({error}); train again.") from error
-    if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or len(set(labels)) < 2:
         raise ArtifactError(f"{LABELS} must be a list of at least two breed names; train again.")
+    if len(set(labels)) < len(labels):
+        raise ArtifactError(f"{LABELS} names a breed twice; train again.")
     return tuple(labels)

@@ -1,0 +1,116 @@
+"""Photos and artifacts for tests: real ones, made in milliseconds, whose right answer is known."""
+
+import colorsys
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from inference import artifact
+from inference.artifact import Manifest
+from inference.images import Preprocessing
+
+LABELS = ("Beagle", "Boxer", "Collie")
+
+Colour = tuple[int, int, int]
+
+
+def colour_of(index: int, classes: int = len(LABELS)) -> Colour:
+    """The colour of class `index` to the network of `write_artifact`: hues at equal distances, red first."""
+    red, green, blue = colorsys.hsv_to_rgb(index / classes, 1, 1)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def any_photo(
+    colour: Colour = (200, 40, 40),
+    *,
+    size: tuple[int, int] = (60, 40),
+    format: str = "JPEG",
+    detail_seed: int | None = None,
+    **save: Any,
+) -> bytes:
+    """A photo of one colour, or with `detail_seed` one full of soft detail. `save` goes to Pillow's encoder."""
+    image = Image.new("RGB", size, colour)
+    if detail_seed is not None:
+        image = detailed(size, detail_seed)
+    return encoded(image, format, **save)
+
+
+def detailed(size: tuple[int, int], seed: int = 0) -> Image.Image:
+    """An RGB image with detail at every scale, different for each seed and in each corner."""
+    noise = np.random.default_rng(seed)
+    layers = []
+    for cells in (3, 17, 90):
+        grid = Image.fromarray(noise.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
+        layers.append(np.asarray(grid.resize(size, Image.Resampling.BICUBIC), dtype=np.float32))
+    return Image.fromarray(np.mean(layers, axis=0).astype(np.uint8))
+
+
+def encoded(image: Image.Image, format: str, **save: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **save)
+    return buffer.getvalue()
+
+
+def network(classes: int, *, size: int = 32, bias: Sequence[float] | None = None) -> bytes:
+    """An ONNX classifier that knows breeds by the photo's mean colour: average pool, then Gemm."""
+    recipe = Preprocessing.for_size(size)
+    hues = np.array([colour_of(index, classes) for index in range(classes)], dtype=np.float32) / 255
+    hues -= hues.mean(axis=1, keepdims=True)
+    hues *= 20 / np.linalg.norm(hues, axis=1, keepdims=True)
+    offset = hues @ np.array(recipe.mean, dtype=np.float32) if bias is None else np.array(bias, dtype=np.float32)
+    return onnx_model(
+        [
+            helper.make_node("GlobalAveragePool", ["photos"], ["pooled"]),
+            helper.make_node("Flatten", ["pooled"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
+        ],
+        {"weight": hues * np.array(recipe.std, dtype=np.float32), "bias": offset},
+        output_shape=["batch", classes],
+        size=size,
+    )
+
+
+def onnx_model(
+    nodes: Sequence[Any],
+    constants: dict[str, npt.NDArray[Any]],
+    *,
+    output_shape: Sequence[int | str],
+    size: int = 32,
+    outputs: Sequence[str] = ("logits",),
+) -> bytes:
+    """ONNX bytes of a graph from `photos` (batch, 3, size, size) to `outputs`."""
+    graph = helper.make_graph(
+        list(nodes),
+        "classifier",
+        [helper.make_tensor_value_info("photos", TensorProto.FLOAT, ["batch", 3, size, size])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, list(output_shape)) for name in outputs],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def write_artifact(folder: Path, labels: Sequence[str] = LABELS, size: int = 32, *, model: bytes | None = None) -> Path:
+    """Write an artifact whose network is `model`, or else tells `labels` by `colour_of`; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        artifact.MODEL: network(len(labels), size=size) if model is None else model,
+        artifact.LABELS: json.dumps(list(labels)).encode(),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    Manifest(
+        precision="fp32",
+        preprocessing=Preprocessing.for_size(size),
+        files={name: artifact.sha256(content) for name, content in files.items()},
+        training={"source": "tests"},
+    ).write(folder)
+    return folder
