@@ -1,0 +1,55 @@
+"""The real server, as a process on a loopback port."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from rehearsal.processes import Child, ProcessGroup
+from rehearsal.sagemaker_runtime import in_service
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that listens. `port` is its own choice, so tests never race for one."""
+
+    group: ProcessGroup
+    child: Child
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def invoke(self, photo: bytes, content_type: str = "image/jpeg", **headers: str) -> httpx.Response:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.post(f"{self.url}/invocations", content=photo, headers={"content-type": content_type, **names})
+
+    def wait_until_ready(self) -> None:
+        self.group.wait_until(lambda: in_service(self.url), what="/ping to answer 200", timeout_s=60)
+
+    def log(self) -> str:
+        return self.child.log.read_text()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The lines of the log with this event."""
+        return [line for line in map(json.loads, self.log().splitlines()) if line["event"] == name]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "inference.server", *arguments]
+
+
+@contextmanager
+def listening(model: Path, logs: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server from the moment that it listens, which is before its model is loaded."""
+    with ProcessGroup(logs) as group:
+        child = group.start("server", command("--model-dir", str(model), *(arguments or ("--port", "0"))), env=env)
+        group.wait_until(lambda: "\n" in child.log.read_text(), what="the server to listen", timeout_s=60)
+        first = json.loads(child.log.read_text().splitlines()[0])
+        yield Server(group, child, first["port"])

@@ -1,0 +1,319 @@
+"""What a caller sees of the serving container, over real sockets: SageMaker's contract, and no more."""
+
+import http.client
+import json
+import os
+import pickle
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from onnx import helper
+
+from inference.service import MAX_BODY_BYTES
+from tests.builders import LABELS, any_photo, colour_of, onnx_model, write_artifact
+from tests.contract.server_process import Server, listening
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("serving")
+    with listening(write_artifact(folder / "model"), folder / "logs") as server:
+        server.wait_until_ready()
+        yield server
+        assert server.child.exit_code() is None
+        assert "Traceback" not in server.log()
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    """Status and code of a refusal, which says something and gives nothing away."""
+    assert response.headers["content-type"] == "application/json"
+    assert set(response.json()) == {"error"}
+    error = response.json()["error"]
+    assert set(error) == {"code", "message"}
+    assert error["message"].endswith(".")
+    assert not [word for word in ("Traceback", "/tmp", ".py", "inference", "object at") if word in error["message"]]
+    return response.status_code, error["code"]
+
+
+def raw(server: Server, request: bytes) -> bytes:
+    """All that the server answers to these bytes, up to the end of the connection."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+HEAD = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nConnection: close\r\nContent-Type: image/jpeg\r\n"
+
+
+# -- answers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("index", range(len(LABELS)))
+def test_a_photo_is_answered_with_its_breed(server: Server, format: str, index: int) -> None:
+    response = server.invoke(any_photo(colour_of(index), format=format), f"image/{format.lower()}")
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert "server" not in response.headers
+    body = response.json()
+    assert set(body) == {"predictions", "model"}
+    assert [set(prediction) for prediction in body["predictions"]] == [{"breed", "probability"}] * len(LABELS)
+    assert body["predictions"][0]["breed"] == LABELS[index]
+    assert body["predictions"][0]["probability"] > 0.9
+
+
+def test_every_answer_names_the_model(server: Server) -> None:
+    (ready,) = server.events("ready")
+    assert server.invoke(any_photo()).json()["model"] == ready["model"]
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "IMAGE/PNG", "image/webp; q=1", "application/x-image"])
+def test_the_bytes_decide_and_not_the_name_of_the_image_type(server: Server, content_type: str) -> None:
+    assert server.invoke(any_photo(format="PNG"), content_type).status_code == 200
+
+
+@pytest.mark.parametrize("attributes", ["top_k=2", "top_k = 2", "trace=7,top_k=2", "top_k=02"])
+def test_the_caller_may_ask_for_a_number_of_breeds(server: Server, attributes: str) -> None:
+    response = server.invoke(any_photo(), X_Amzn_SageMaker_Custom_Attributes=attributes)
+    assert len(response.json()["predictions"]) == 2
+
+
+@pytest.mark.parametrize("attributes", ["", "c000b4f9-df62-4c85-a0bf-7c525f9104a4", "top_kk=1"])
+def test_attributes_of_others_are_no_business_of_ours(server: Server, attributes: str) -> None:
+    assert server.invoke(any_photo(), X_Amzn_SageMaker_Custom_Attributes=attributes).status_code == 200
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1001", "1.5", "all", "", "\u00b2", "9" * 5000, "1e3", "0x10", "1_0"])
+def test_a_number_that_makes_no_sense_is_refused(server: Server, value: str) -> None:
+    headers = [
+        (b"content-type", b"image/jpeg"),
+        (b"x-amzn-sagemaker-custom-attributes", f"top_k={value}".encode("latin-1")),
+    ]
+    response = httpx.post(f"{server.url}/invocations", content=any_photo(), headers=headers)
+    assert error_of(response) == (400, "bad_top_k")
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "*/*", "application/*;q=0.1", "image/png, */*;q=0.1", "APPLICATION/JSON"]
+)
+def test_who_takes_json_gets_it(server: Server, accept: str) -> None:
+    assert server.invoke(any_photo(), accept=accept).status_code == 200
+
+
+@pytest.mark.parametrize("accept", ["image/*", "text/html", "application/xml,", "image/png, text/plain"])
+def test_who_takes_no_json_is_told(server: Server, accept: str) -> None:
+    assert error_of(server.invoke(any_photo(), accept=accept)) == (406, "not_acceptable")
+
+
+def test_without_an_accept_header_the_answer_is_json(server: Server) -> None:
+    photo = any_photo()
+    answer = raw(server, HEAD + b"Content-Length: %d\r\n\r\n" % len(photo) + photo)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_second_accept_header_counts_too(server: Server) -> None:
+    photo = any_photo()
+    headers = b"Accept: image/*\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n" % len(photo)
+    assert raw(server, HEAD + headers + photo).startswith(b"HTTP/1.1 200 ")
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "image/gif", "", "image/jpegx"])
+def test_other_content_types_are_refused(server: Server, content_type: str) -> None:
+    assert error_of(server.invoke(any_photo(), content_type)) == (415, "unsupported_type")
+
+
+def test_a_pickle_is_refused_and_runs_nothing(server: Server, tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+
+    for content_type in ("application/x-npy", "application/python-pickle", "image/jpeg"):
+        assert server.invoke(pickle.dumps(Trap()), content_type).status_code == 415
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("photo", "refusal"),
+    [
+        (b"", (400, "empty")),
+        (b"a dog", (415, "not_a_photo")),
+        (b"<svg/>", (415, "not_a_photo")),
+        (any_photo(format="GIF"), (415, "not_a_photo")),
+        (any_photo(size=(300, 200), detail_seed=1)[:3000], (422, "broken_photo")),
+        (any_photo(size=(300, 200), format="PNG", detail_seed=1)[:3000], (422, "broken_photo")),
+        (any_photo(size=(900, 9), format="PNG"), (422, "too_narrow")),
+        (any_photo(size=(5001, 5000), format="PNG"), (413, "too_many_pixels")),
+    ],
+    ids=["nothing", "text", "svg", "gif", "cut JPEG", "cut PNG", "strip", "bomb"],
+)
+def test_bytes_that_are_no_sound_photo_are_refused(server: Server, photo: bytes, refusal: tuple[int, str]) -> None:
+    assert error_of(server.invoke(photo)) == refusal
+
+
+def test_a_body_at_the_limit_is_read_and_one_byte_more_is_not(server: Server) -> None:
+    photo = any_photo()
+    assert server.invoke(photo.ljust(MAX_BODY_BYTES, b"\0")).status_code == 200
+    assert error_of(server.invoke(photo.ljust(MAX_BODY_BYTES + 1, b"\0"))) == (413, "too_large")
+
+
+def test_a_body_without_a_length_has_the_same_limit(server: Server) -> None:
+    def chunks(size: int) -> Iterator[bytes]:
+        photo = any_photo().ljust(size, b"\0")
+        return (photo[at : at + 100_000] for at in range(0, size, 100_000))
+
+    for size, status in ((MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)):
+        response = httpx.post(f"{server.url}/invocations", content=chunks(size), headers={"content-type": "image/jpeg"})
+        assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("size", "content_type", "status"), [(8 * MAX_BODY_BYTES, "image/jpeg", 413), (MAX_BODY_BYTES, "text/plain", 415)]
+)
+def test_a_client_that_sends_all_before_it_reads_sees_the_refusal(
+    server: Server, size: int, content_type: str, status: int
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("POST", "/invocations", bytes(size), {"Content-Type": content_type, "Connection": "close"})
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/invocations", 405),
+        ("PUT", "/invocations", 405),
+        ("POST", "/ping", 405),
+        ("GET", "/", 404),
+        ("GET", "/ping/", 404),
+        ("POST", "/invocations/", 404),
+        ("GET", "/../../etc/passwd", 404),
+        ("POST", "/models/other/invoke", 404),
+    ],
+)
+def test_there_are_two_routes_and_no_third(server: Server, method: str, path: str, status: int) -> None:
+    response = httpx.request(method, server.url + path)
+    assert error_of(response) == (status, "no_such_route")
+
+
+def test_head_asks_as_get_does(server: Server) -> None:
+    response = httpx.head(f"{server.url}/ping")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"POST /invocations HTTP/9\r\n\r\n",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        HEAD + b"X: " + b"x" * 200_000 + b"\r\n\r\n",
+        b"GET /ping HTTP/1.1\r\nHost: dogs\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n",
+    ],
+    ids=["TLS", "version", "negative length", "two lengths", "bad chunk", "long header", "websocket"],
+)
+def test_what_is_no_http_hurts_nobody(server: Server, request_bytes: bytes) -> None:
+    try:
+        answer = raw(server, request_bytes)
+    except ConnectionError:
+        answer = b""
+    assert b"Traceback" not in answer
+    assert server.invoke(any_photo()).status_code == 200
+
+
+# -- connections -----------------------------------------------------------------------------------------------------
+
+
+def test_one_connection_serves_request_after_request(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.connect()
+    opened = connection.sock
+    for photo, status in ((any_photo(), 200), (b"", 400), (b"text", 415), (any_photo()[:99], 422), (any_photo(), 200)):
+        connection.request("POST", "/invocations", photo, {"Content-Type": "image/jpeg"})
+        response = connection.getresponse()
+        json.loads(response.read())
+        assert response.status == status
+        assert connection.sock is opened
+    connection.close()
+
+
+def test_eight_clients_at_once_each_get_their_own_answer(server: Server) -> None:
+    photos = [any_photo(colour_of(index)) for index in range(3)]
+
+    def right_answers(client: int) -> int:
+        right = 0
+        with httpx.Client(base_url=server.url, headers={"content-type": "image/jpeg"}) as connection:
+            for number in range(25):
+                index = (client + number) % 4
+                answer = connection.post("/invocations", content=photos[index] if index < 3 else b"no photo")
+                if index == 3:
+                    right += answer.status_code == 415
+                else:
+                    right += answer.json()["predictions"][0]["breed"] == LABELS[index]
+        return right
+
+    with ThreadPoolExecutor(8) as clients:
+        assert list(clients.map(right_answers, range(8))) == [25] * 8
+
+
+def test_a_caller_who_hangs_up_is_noted_in_one_line_and_hurts_nobody(server: Server) -> None:
+    before = len(server.events("abandoned"))
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + any_photo())
+
+    server.group.wait_until(lambda: len(server.events("abandoned")) > before, what="the line", timeout_s=30)
+    assert server.invoke(any_photo()).status_code == 200
+
+
+def test_callers_who_do_not_finish_do_not_keep_others_waiting(server: Server) -> None:
+    unfinished = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
+    try:
+        for number, connection in enumerate(unfinished):
+            connection.sendall([b"", HEAD, HEAD + b"Content-Length: 9999\r\n\r\n\xff\xd8"][number % 3])
+        assert server.invoke(any_photo()).status_code == 200
+    finally:
+        for connection in unfinished:
+            connection.close()
+
+
+def test_each_invocation_is_one_line_of_json(server: Server) -> None:
+    server.invoke(any_photo())
+    server.invoke(b"text")
+
+    answered, refused = server.events("answered")[-1], server.events("refused")[-1]
+    assert set(answered) == {"event", "status", "bytes", "ms"}
+    assert (refused["status"], refused["code"]) == (415, "not_a_photo")
+
+
+# -- a model with a fault --------------------------------------------------------------------------------------------
+
+
+def test_a_photo_that_the_model_fails_on_is_our_fault_and_takes_nothing_down(tmp_path: Path) -> None:
+    pool = helper.make_node("GlobalAveragePool", ["photos"], ["pooled"])
+    flat = helper.make_node("Flatten", ["pooled"], ["flat"])
+    less = helper.make_node("Sub", ["limit", "flat"], ["left"])
+    model = onnx_model(
+        [pool, flat, less, helper.make_node("Log", ["left"], ["logits"])],  # no number for a white photo
+        {"limit": np.array([2.0, 2.0, 2.0])},
+        output_shape=["batch", 3],
+    )
+    with listening(write_artifact(tmp_path / "model", model=model), tmp_path / "logs") as server:
+        server.wait_until_ready()
+        assert error_of(server.invoke(any_photo((255, 255, 255)))) == (500, "internal")
+
+        (line,) = server.events("failed")
+        assert "its answer is not finite" in line["traceback"]
+        assert server.invoke(any_photo()).status_code == 200
+        assert httpx.get(f"{server.url}/ping").status_code == 200

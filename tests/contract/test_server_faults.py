@@ -1,0 +1,172 @@
+"""Too much at once, too slow, stuck: what the service does when things go wrong inside the process or the queue."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+import pytest
+import uvicorn
+
+from inference import server
+from inference import service as serving
+from inference.classifier import Classifier, Prediction
+from inference.server import listen
+from inference.service import Service, application
+from tests.builders import any_photo, write_artifact
+
+JPEG = {"content-type": "image/jpeg"}
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return Service(write_artifact(tmp_path))
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[TestClient]:
+    with listening(service) as client:
+        yield client
+
+
+@contextmanager
+def listening(service: Service) -> Iterator[httpx.Client]:
+    """A client of the service, which listens in a thread of this process."""
+    with listen("127.0.0.1", 0) as listener:
+        server = uvicorn.Server(uvicorn.Config(application(service), lifespan="off", log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def held_predictions(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
+    """Predictions wait until the block ends; each releases the semaphore as it starts to wait."""
+    started, release, predict = threading.Semaphore(0), threading.Event(), Classifier.predict
+
+    def waiting(self: Classifier, image_bytes: bytes, **options: Any) -> list[Prediction]:
+        started.release()
+        assert release.wait(60)
+        return predict(self, image_bytes, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Classifier, "predict", waiting)
+        try:
+            yield started
+        finally:
+            release.set()
+
+
+def test_nothing_is_ready_before_the_model_is_loaded(service: Service, client: httpx.Client) -> None:
+    assert client.get("/ping").status_code == 503
+    early = client.post("/invocations", content=any_photo(), headers=JPEG)
+    assert (early.status_code, early.json()["error"]["code"]) == (503, "loading")
+    assert early.headers["retry-after"] == "1"
+
+    service.load()
+    assert client.get("/ping").status_code == 200
+    assert client.post("/invocations", content=any_photo(), headers=JPEG).status_code == 200
+
+
+def test_when_too_many_wait_the_next_is_sent_away_at_once(
+    service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "MAX_WAITING", 2)
+    monkeypatch.setattr(serving, "usable_cores", lambda: 1)
+    service.load()
+
+    def ask(_: int) -> httpx.Response:
+        return one_core.post("/invocations", content=any_photo(), headers=JPEG)
+
+    with listening(service) as one_core, ThreadPoolExecutor(8) as callers:
+        with held_predictions(monkeypatch) as started:
+            asked = [callers.submit(ask, number) for number in range(8)]
+            assert started.acquire(timeout=30)
+            refused: list[httpx.Response] = []
+            while len(refused) < 5:  # one is predicted, two wait
+                refused = [answer.result() for answer in asked if answer.done()]
+            assert {answer.status_code for answer in refused} == {429}
+            assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+            assert one_core.get("/ping").status_code == 200  # busy is not broken
+        statuses = sorted(answer.result().status_code for answer in asked)
+    assert statuses == [200] * 3 + [429] * 5
+
+
+def test_a_photo_that_does_not_arrive_is_given_up(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "BODY_S", 0.05)
+    service.load()
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/invocations",
+        "query_string": b"",
+        "headers": [(b"content-type", b"image/jpeg")],
+    }
+    asyncio.run(asyncio.wait_for(application(service)(scope, receive, send), 30))
+    assert sent[0]["status"] == 408
+    assert b"did not arrive" in sent[1]["body"]
+
+
+def test_a_model_that_is_stuck_is_not_ready_until_it_answers(
+    service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.load()
+    with ThreadPoolExecutor(1) as caller:
+        with held_predictions(monkeypatch) as started:
+            asked = caller.submit(client.post, "/invocations", content=any_photo(), headers=JPEG)
+            assert started.acquire(timeout=30)
+            assert client.get("/ping").status_code == 200
+            monkeypatch.setattr(serving, "STUCK_S", -1)
+            assert client.get("/ping").status_code == 503
+        assert asked.result().status_code == 200
+    assert client.get("/ping").status_code == 200
+
+
+def test_a_model_that_stopped_answering_is_not_ready_until_it_answers(
+    service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> NoReturn:
+        raise RuntimeError("the session at /opt/ml/model is gone")
+
+    service.load()
+    with monkeypatch.context() as patched:
+        patched.setattr(Classifier, "probabilities", broken)
+        answer = client.post("/invocations", content=any_photo(), headers=JPEG)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+        assert "/opt" not in answer.text
+        assert client.get("/ping").status_code == 503
+        assert client.post("/invocations", content=b"text", headers=JPEG).status_code == 415
+        assert client.get("/ping").status_code == 503
+
+    assert client.post("/invocations", content=any_photo(), headers=JPEG).status_code == 200
+    assert client.get("/ping").status_code == 200
+
+
+def test_a_fault_of_loading_that_nobody_foresaw_ends_the_server_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def out_of_memory(_: Service) -> NoReturn:
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(Service, "load", out_of_memory)
+    monkeypatch.setattr("sys.argv", ["server", "--model-dir", str(tmp_path), "--port", "0"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # pytest's own handlers stay
+    assert server.main() == 1
+    assert capsys.readouterr().err == "MODEL LOAD FAILED: The model could not be loaded (MemoryError: no more).\n"

@@ -1,0 +1,195 @@
+"""The server's life: it says in a sentence why it cannot start, and ends in order."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from inference.server import listen
+from rehearsal.processes import free_port
+from tests.builders import any_photo, network, write_artifact
+from tests.contract.server_process import Server, command, listening
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_artifact(tmp_path_factory.mktemp("artifact"))
+
+
+def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env}
+    )
+
+
+def refuses_connections(server: Server) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def has_ended(server: Server) -> bool:
+    assert server.child.wait(20)
+    assert "Traceback" not in server.log()
+    return server.child.exit_code() == 0
+
+
+# -- start -----------------------------------------------------------------------------------------------------------
+
+
+def test_ping_is_503_until_a_prediction_has_worked_and_then_200(model: Path, tmp_path: Path) -> None:
+    with listening(model, tmp_path) as server:
+        statuses = []
+
+        def ready() -> bool:
+            worked = bool(server.events("ready"))
+            statuses.append((httpx.get(f"{server.url}/ping").status_code, worked))
+            return statuses[-1][0] == 200
+
+        server.group.wait_until(ready, what="/ping", timeout_s=60)
+        assert [status for status, _ in statuses[:-1]] == [503] * (len(statuses) - 1)
+        assert server.events("ready")
+
+
+def test_sagemaker_s_own_command_line_and_port_variable_work(model: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with listening(model, tmp_path, "serve", env={**os.environ, "SAGEMAKER_BIND_TO_PORT": str(port)}) as server:
+        assert server.port == port
+        server.wait_until_ready()
+        assert server.invoke(any_photo()).status_code == 200
+
+
+def changed(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(b"other")
+
+
+def without_labels(folder: Path) -> None:
+    (folder / "labels.json").unlink()
+
+
+def of_no_numbers(folder: Path) -> None:
+    write_artifact(folder, model=network(3, bias=[float("nan")] * 3))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (changed, "model.onnx in"),
+        (without_labels, "no regular file labels.json"),
+        (of_no_numbers, "its answer is not finite"),
+    ],
+)
+def test_an_unsound_artifact_ends_it_with_one_sentence(
+    tmp_path: Path, damage: Callable[[Path], None], told: str
+) -> None:
+    damage(write_artifact(tmp_path))
+    ended = run("--model-dir", str(tmp_path), "--port", "0")
+
+    assert ended.returncode == 1
+    (sentence,) = ended.stderr.splitlines()
+    assert sentence.startswith("MODEL LOAD FAILED: ")
+    assert told in sentence
+    assert sentence.endswith(".")
+    assert '"ready"' not in ended.stdout
+
+
+def test_a_missing_model_folder_is_named(tmp_path: Path) -> None:
+    ended = run("--model-dir", str(tmp_path / "nowhere"), "--port", "0")
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"MODEL LOAD FAILED: There is no model folder {tmp_path / 'nowhere'};")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_port_in_use_is_named(model: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        ended = run("--model-dir", str(model), "--port", str(port))
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"Cannot listen on 127.0.0.1:{port} (Address already in use); "
+        "end the process that holds the port, or give another --port or --host.\n"
+    )
+
+
+def test_of_two_that_start_together_on_one_port_one_is_told() -> None:
+    with listen("127.0.0.1", 0) as first, pytest.raises(OSError, match="already in use"):
+        listen("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999999999"])
+def test_a_port_that_does_not_exist_is_named(model: Path, port: str) -> None:
+    ended = run("--model-dir", str(model), f"--port={port}")
+    assert (ended.returncode, ended.stderr) == (1, f"There is no port {port}; give a --port from 0 to 65535.\n")
+
+
+def test_an_address_of_another_machine_is_named(model: Path) -> None:
+    ended = run("--model-dir", str(model), "--host", "192.0.2.1", "--port", "0")
+    assert ended.returncode == 1
+    assert "Cannot listen on 192.0.2.1:0 (Cannot assign requested address)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env"),
+    [(["--port", "http"], {}), ([], {"SAGEMAKER_BIND_TO_PORT": "http"}), (["train"], {}), (["--gpu"], {})],
+)
+def test_arguments_that_make_no_sense_are_told(arguments: list[str], env: dict[str, str]) -> None:
+    ended = run(*arguments, **env)
+    assert ended.returncode == 2
+    assert "python -m inference.server: error:" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_help_shows_an_example() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert "example: python -m inference.server --model-dir" in shown.stdout
+
+
+# -- end -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_order_when_told_to(model: Path, tmp_path: Path, how: signal.Signals) -> None:
+    with listening(model, tmp_path) as server:
+        server.wait_until_ready()
+        idle = httpx.Client()
+        idle.get(f"{server.url}/ping")  # an open connection keeps nothing alive
+        server.child.signal(how)
+        assert has_ended(server)
+        idle.close()
+
+
+def test_it_ends_in_order_while_the_model_is_still_loading(model: Path, tmp_path: Path) -> None:
+    with listening(model, tmp_path) as server:
+        server.child.signal(signal.SIGTERM)
+        assert has_ended(server)
+
+
+def test_a_request_in_flight_is_answered_before_the_end(model: Path, tmp_path: Path) -> None:
+    photo = any_photo()
+    head = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nContent-Type: image/jpeg\r\nExpect: 100-continue\r\n"
+    with listening(model, tmp_path) as server:
+        server.wait_until_ready()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(photo))
+            assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # the request is in the server's hands
+            server.child.signal(signal.SIGTERM)
+            server.group.wait_until(lambda: refuses_connections(server), what="the drain", timeout_s=30)
+            connection.sendall(photo)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b'"Beagle"' in answer
+        assert has_ended(server)

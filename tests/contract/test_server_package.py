@@ -1,0 +1,93 @@
+"""What goes into the serving container, and what must not."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from inference.classifier import usable_cores
+
+FOLDER = Path(__file__).parents[2] / "inference"
+DOCKERFILE = (FOLDER / "Dockerfile").read_text()
+
+IMPORTED = """
+import json, sys
+import inference.server
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def instruction(name: str) -> list[str]:
+    lines = DOCKERFILE.replace("\\\n", " ").splitlines()
+    return [line.removeprefix(name).strip() for line in lines if line.startswith(f"{name} ")]
+
+
+def test_the_server_pulls_in_nothing_of_aws_of_torch_or_of_ours() -> None:
+    ran = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True)
+    modules = set(json.loads(ran.stdout))
+    assert {"inference", "onnxruntime", "uvicorn"} <= modules
+    assert not modules & {"torch", "torchvision", "boto3", "botocore", "onnx", "scipy", "pandas"}
+    assert not modules & {"training", "lambda_fn", "ops", "stacks", "rehearsal", "tests"}
+
+
+def test_all_that_it_imports_is_in_its_requirements() -> None:
+    imported = set()
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    foreign = {name for name in imported - set(sys.stdlib_module_names) - {"inference"} if find_spec(name)}
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (FOLDER / "requirements.txt").read_text(), re.MULTILINE))
+
+    assert {name.lower().replace("pil", "pillow") for name in foreign} <= pinned
+    assert not pinned & {"boto3", "torch", "onnx", "uvicorn-standard"}
+
+
+def test_each_requirement_is_pinned_with_hashes() -> None:
+    requirements = (FOLDER / "requirements.txt").read_text().replace("\\\n", " ").splitlines()
+    assert requirements
+    for line in requirements:
+        assert re.match(r"^[a-z0-9-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line), line
+
+
+def test_the_image_installs_wheels_with_checked_hashes_and_no_compiler() -> None:
+    (install, *_) = instruction("RUN")
+    assert "--require-hashes" in install
+    assert "--only-binary=:all:" in install
+    assert not re.search(r"apt|gcc|build-essential|curl|wget", DOCKERFILE)
+
+
+def test_the_image_runs_as_a_user_who_owns_nothing() -> None:
+    (user,) = instruction("USER")
+    assert user not in ("root", "0")
+    assert re.search(rf"useradd .*--no-create-home .*{user}", DOCKERFILE)
+    assert DOCKERFILE.index("USER ") > DOCKERFILE.rindex("RUN ")
+
+
+def test_the_image_answers_to_sagemakers_command() -> None:
+    (entrypoint,) = map(json.loads, instruction("ENTRYPOINT"))
+    assert entrypoint[:3] == ["python", "-m", "inference.server"]
+    assert entrypoint[3:] == ["--host", "0.0.0.0"]  # noqa: S104 - SageMaker reaches the container from outside it
+    assert list(map(json.loads, instruction("CMD"))) == [["serve"]]
+    assert find_spec(entrypoint[2])
+    assert instruction("EXPOSE") == ["8080"]
+
+
+def test_all_of_the_package_is_copied_to_where_it_is_run() -> None:
+    assert "*.py /opt/kennel/inference/" in instruction("COPY")
+    assert instruction("WORKDIR") == ["/opt/kennel"]
+    assert not [path for path in FOLDER.rglob("*.py") if path.parent != FOLDER]
+
+
+def test_cores_are_those_that_the_process_may_use() -> None:
+    one = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from inference import classifier; "
+    ran = subprocess.run(
+        [sys.executable, "-c", one + "print(classifier.usable_cores())"], capture_output=True, check=True
+    )
+    assert ran.stdout.split() == [b"1"]
+    assert usable_cores() >= 1
