@@ -189,11 +189,9 @@ def _say_what_was_learnt(lines: TrainingLines, console: Console) -> None:
 
 def _print_answers(answers: Iterable[Answer], console: Console) -> None:
     table = Table(title="What the Lambda answered", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
-    table.add_column("photo", overflow="fold")
-    table.add_column("true breed")
-    for place in ("first", "second", "third")[:TOP_K]:
-        table.add_column(place)
-    table.add_column("ms", justify="right")
+    for heading in ("photo", "true breed", *("first", "second", "third")[:TOP_K]):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("ms", justify="right", no_wrap=True)
     for answer in answers:
         guesses = [Text(f"{probability:4.0%} {breed}") for breed, probability in answer.predictions]
         if guesses:
