@@ -28,7 +28,7 @@ def service(tmp_path: Path) -> Service:
 
 
 @pytest.fixture
-def client(service: Service) -> Iterator[TestClient]:
+def client(service: Service) -> Iterator[httpx.Client]:
     with listening(service) as client:
         yield client
 
