@@ -6,6 +6,7 @@
 for the other.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -48,7 +49,8 @@ def write(folder: Path, run: str, epoch: int, tensors: Mapping[str, torch.Tensor
         for old in _saved(final.parent)[KEPT:]:
             old.unlink(missing_ok=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise CheckpointError(
             f"The checkpoint of epoch {epoch + 1} cannot be written into {folder} ({error.strerror}); make room there, "
             "or name another --checkpoint-dir."

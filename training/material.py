@@ -65,7 +65,7 @@ def global_batches(count: int, batch_size: int, world: World, *, least: int) -> 
 
     Raises DataError where a batch would give a process fewer than `least` examples.
     """
-    batches = -(-count // batch_size)
+    batches = max(1, -(-count // batch_size))
     if count // batches < least * world.size:
         raise DataError(
             f"{count} training examples in batches of at most {batch_size} cannot give each of {world.size} processes "

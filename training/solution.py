@@ -13,22 +13,15 @@ from pathlib import Path
 if not __package__:  # started as a file, or through a link to it
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from training.config import Config
+
 REQUIREMENTS = Path(__file__).resolve().with_name("requirements.txt")
 DATA = Path("dogImages")
 MODELS = Path("TrainedModels")
 
 
 def main() -> int:
-    try:
-        from training import train
-        from training.config import Config
-    except ModuleNotFoundError as error:
-        print(
-            f"This Python ({sys.executable}) has no {error.name}. On the DLAMI use /opt/pytorch/bin/python, "
-            f"elsewhere install torch and torchvision; then run: python -m pip install -r {REQUIREMENTS}",
-            file=sys.stderr,
-        )
-        return 1
+    """Exit status 0 with an artifact in MODELS; otherwise a sentence on stderr."""
     folders = {"data": DATA, "model_dir": MODELS, "checkpoint_dir": MODELS / "checkpoints"}
     config = Config.from_command_line(defaults=folders)
     if not config.data.is_dir():
@@ -39,11 +32,17 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    return train.main(config)
+    try:
+        from training import distributed, train  # only now: importing torch takes seconds
+    except ModuleNotFoundError as error:
+        print(
+            f"This Python ({sys.executable}) has no {error.name}. On the DLAMI use /opt/pytorch/bin/python, "
+            f"elsewhere install torch and torchvision; then run: python -m pip install -r {REQUIREMENTS}",
+            file=sys.stderr,
+        )
+        return 1
+    return distributed.exit_now(train.main(config))
 
 
 if __name__ == "__main__":
-    status = main()
-    if "training.distributed" not in sys.modules:  # what it needs is not installed
-        sys.exit(status)
-    sys.modules["training.distributed"].exit_now(status)
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""train.py with a small network in ResNet50's place, as a script: a launch costs seconds, and all else is real."""
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from tests.distributed.dogs import use_small_network
+from training import distributed, train
+from training.config import Config
+
+if __name__ == "__main__":
+    use_small_network()
+    distributed.exit_now(train.main(Config.from_command_line()))

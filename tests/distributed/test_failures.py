@@ -1,0 +1,142 @@
+"""What goes wrong between processes ends all of them soon, and the guilty one says why."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.distributed import ranks, work
+from tests.distributed.dogs import settings, spoil, write_photos, write_weights
+from training.config import Config
+
+
+def run_hosts(folder: Path, configs: list[Config]) -> list[ranks.Ended]:
+    """The whole program on hosts of different settings."""
+    started = ranks.start(on_host, configs, size=len(configs), folder=folder / "logs")
+    return [rank.wait() for rank in started]
+
+
+def on_host(configs: list[Config]) -> None:
+    work.main(configs[int(os.environ["RANK"])])
+
+
+def test_hosts_that_are_not_joined_are_refused(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    env = {"SM_HOSTS": json.dumps(["algo-1", "algo-2"])}
+    (rank,) = ranks.start(work.main, settings(tmp_path), size=1, folder=tmp_path / "logs", env=env)
+    end = rank.wait()
+
+    assert end.status == 1
+    assert "sagemaker_torch_distributed_enabled" in (tmp_path / "output" / "failure").read_text()
+    assert "Traceback" not in end.log
+
+
+def test_hosts_with_other_photos_are_refused_by_all(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    shutil.copytree(tmp_path / "photos", tmp_path / "others")
+    (tmp_path / "others" / "train" / "Pug" / "0.jpg").unlink()
+    ends = run_hosts(tmp_path, [settings(tmp_path), settings(tmp_path, data=tmp_path / "others")])
+
+    assert [end.status for end in ends] == [1, 1]
+    assert all("do not see the same photos" in end.log and "Traceback" not in end.log for end in ends)
+
+
+def test_a_photo_that_one_host_cannot_read_is_left_out_on_all(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    shutil.copytree(tmp_path / "photos", tmp_path / "others")
+    broken = tmp_path / "others" / "train" / "Pug" / "0.jpg"
+    broken.write_bytes(bytes(broken.stat().st_size))
+    configs = [settings(tmp_path), settings(tmp_path, data=tmp_path / "others")]
+    ends = [rank.wait() for rank in ranks.start(weights_on_host, configs, size=2, folder=tmp_path / "logs")]
+
+    assert [end.status for end in ends] == [0, 0]
+    assert "skipped=train/Pug/0.jpg" in ends[0].log
+    assert "stage=photos skipped=1 used=35" in ends[0].log
+
+
+def weights_on_host(configs: list[Config]) -> None:
+    work.weights_of(configs[int(os.environ["RANK"])])
+
+
+def test_each_host_says_its_own_reason(tmp_path: Path) -> None:
+    """The second host's pretrained weights are missing; the first one only loses it."""
+    write_photos(tmp_path / "photos")
+    write_weights(tmp_path / "weights.safetensors")
+    configs = [
+        settings(tmp_path, output_dir=tmp_path / "1"),
+        settings(tmp_path, output_dir=tmp_path / "2", pretrained=str(tmp_path / "gone.safetensors")),
+    ]
+    ends = run_hosts(tmp_path, configs)
+
+    assert [end.status for end in ends] == [1, 1]
+    assert (tmp_path / "2" / "failure").read_text().startswith("There is no file of pretrained weights")
+    assert (tmp_path / "1" / "failure").read_text().startswith("Another process is gone")
+    assert "Traceback" not in ends[0].log + ends[1].log
+
+
+def test_only_the_first_process_writes(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    places = [tmp_path / name for name in ("1", "2")]
+    configs = [settings(tmp_path, model_dir=p / "model", checkpoint_dir=p / "checkpoints") for p in places]
+    started = ranks.start(weights_on_host, configs, size=2, folder=tmp_path / "logs")
+    ends = [rank.wait() for rank in started]
+
+    assert [end.status for end in ends] == [0, 0]
+    assert (places[0] / "model").is_dir()
+    assert (places[0] / "checkpoints").is_dir()
+    assert not places[1].exists()
+    assert ends[1].log == ""
+
+
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_run_leaves_with_a_sentence_and_the_last_epoch(
+    tmp_path: Path, how: signal.Signals, status: int
+) -> None:
+    write_photos(tmp_path / "photos")
+    write_weights(tmp_path / "weights.safetensors")
+    checkpoints = tmp_path / "checkpoints"
+    config = settings(tmp_path, epochs=10_000, checkpoint_dir=checkpoints)
+    (rank,) = ranks.start(work.main, config, size=1, folder=tmp_path / "logs")
+    wait_for_checkpoint(checkpoints, rank)
+    assert rank.process.pid is not None
+    os.kill(rank.process.pid, how)
+    end = rank.wait()
+
+    assert end.status == status
+    assert "goes on after the last epoch saved" in end.log
+    assert "Traceback" not in end.log
+    assert any(checkpoints.glob("*/epoch-*.safetensors"))
+
+
+def wait_for_checkpoint(folder: Path, rank: ranks.Rank) -> None:
+    while not any(folder.glob("*/epoch-*.safetensors")):
+        assert rank.process.is_alive(), rank.wait().log
+        time.sleep(0.01)
+
+
+def test_a_killed_process_ends_the_others(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    write_weights(tmp_path / "weights.safetensors")
+    config = settings(tmp_path, epochs=10_000, checkpoint_dir=tmp_path / "checkpoints")
+    first, second = ranks.start(work.main, config, size=2, folder=tmp_path / "logs")
+    wait_for_checkpoint(tmp_path / "checkpoints", first)
+    second.process.kill()
+
+    assert first.wait().status == 1
+    assert (tmp_path / "output" / "failure").read_text().startswith("Another process is gone")
+    assert second.wait().status == -signal.SIGKILL
+
+
+def test_a_split_without_one_sound_photo_is_refused_by_all(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", breeds=2, counts={"train": 4, "valid": 2, "test": 1})
+    spoil(photos, "test/Beagle/0.jpg", "test/Collie/0.jpg")
+    write_weights(tmp_path / "weights.safetensors")
+    for mode in ("frozen", "full"):
+        ends = run_hosts(tmp_path, [settings(tmp_path, mode=mode)] * 2)
+        assert [end.status for end in ends] == [1, 1]
+        assert all("Not one photo in test/ can be decoded" in end.log and "Traceback" not in end.log for end in ends)
+        assert ends[0].log.count("skipped=test/") == 2

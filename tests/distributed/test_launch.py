@@ -1,0 +1,163 @@
+"""Every way to start a training ends with an artifact that serving loads, and that knows the breeds."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from torchvision.models import resnet50
+
+from inference.classifier import Classifier
+from rehearsal.training_job import run_training_job
+from stacks.constructs.training_job.metrics import METRICS
+from tests.distributed.dogs import COUNTS, any_photo, write_photos, write_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL_TRAIN = [sys.executable, str(ROOT / "tests" / "distributed" / "small_train.py")]
+SMALL = {"image-size": 32, "batch-size": 8}
+
+
+def assert_serves(model_dir: Path, *, breeds: int = 3) -> Classifier:
+    classifier = Classifier(model_dir)
+    assert classifier.labels == ("Beagle", "Collie", "Pug", "Saluki")[:breeds]
+    for breed in classifier.labels:
+        answers = classifier.predict(any_photo(breed, seed=12345))
+        assert answers[0].breed == breed
+        assert sum(answer.probability for answer in answers) == pytest.approx(1, abs=1e-4)
+    return classifier
+
+
+def run(*command: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    ended = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended
+
+
+def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
+    """Nothing is given as SageMaker gives it but variables, channels and hyperparameters, which are strings."""
+    (tmp_path / "weights").mkdir()
+    write_weights(tmp_path / "weights" / "model.safetensors")
+    job = run_training_job(
+        SMALL_TRAIN,
+        job_dir=tmp_path / "job",
+        channels={"data": write_photos(tmp_path / "photos"), "pretrained": tmp_path / "weights"},
+        hyperparameters={**SMALL, "epochs": 20, "learning-rate": 0.01, "weight-decay": 0.01},
+        timeout_s=300,
+    )
+    log = (tmp_path / "job" / "logs" / "algo-1.log").read_text()
+    other = (tmp_path / "job" / "logs" / "algo-2.log").read_text()
+    manifest = assert_serves(job.model_dir).manifest
+
+    assert other == ""
+    assert "processes=2" in log
+    assert (job.hosts[0].checkpoints / manifest.training["run"]).is_dir()
+    assert not any(job.hosts[1].checkpoints.iterdir())
+    assert not any(host.failure.exists() for host in job.hosts)
+    # what the stack's metric definitions find in the log
+    found = {name: re.findall(expression, log) for name, expression in METRICS.items()}
+    assert {name: len(values) for name, values in found.items()} == {
+        "train:loss": 20,
+        "validation:loss": 21,  # once more in the last line, for the epoch that was kept
+        "validation:accuracy": 21,
+        "test:loss": 1,
+        "test:accuracy": 1,
+    }
+    last = log.splitlines()[-1]
+    assert re.match(r"epoch=\d+ valid_loss=.* test_loss=.* test_accuracy=.* served_test_accuracy=.* precision=", last)
+    metrics = manifest.training["metrics"]
+    assert f"test_accuracy={metrics['test_accuracy']:.4f}" in last
+    assert manifest.training["processes"] == 2
+    assert manifest.training["photos"] == {split: 3 * count for split, count in COUNTS.items()}
+    assert manifest.training["hyperparameters"]["epochs"] == 20
+
+
+def test_the_solution_trains_on_the_udacity_layout_from_any_folder(tmp_path: Path) -> None:
+    write_photos(tmp_path / "dogImages", breeds=2, prefixes=True)
+    weights = write_weights(tmp_path / "weights.safetensors", resnet50(num_classes=2))
+    (tmp_path / "solution.py").symlink_to(ROOT / "training" / "solution.py")  # as on the training host
+    options = ["--pretrained", str(weights), "--image-size", "32", "--epochs", "20", "--precision", "fp32"]
+    run(sys.executable, "solution.py", *options, "--learning-rate", "0.01", cwd=tmp_path)
+
+    assert_serves(tmp_path / "TrainedModels", breeds=2)
+    assert any((tmp_path / "TrainedModels" / "checkpoints").glob("*/epoch-*.safetensors"))
+
+
+def test_the_solution_says_where_to_get_the_photos(tmp_path: Path) -> None:
+    solution = str(ROOT / "training" / "solution.py")
+    ended = subprocess.run([sys.executable, solution], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "dogImages.zip" in ended.stderr
+    assert "aws s3 sync" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_solution_says_what_this_python_lacks(tmp_path: Path) -> None:
+    (tmp_path / "dogImages").mkdir()
+    solution = ROOT / "training" / "solution.py"
+    bare = [sys.executable, "-S", str(solution)]  # without site-packages: no torch, no numpy
+    ended = subprocess.run(bare, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "/opt/pytorch/bin/python" in ended.stderr
+    assert "requirements.txt" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_requirements_are_the_versions_of_the_lock() -> None:
+    lock = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / "locks" / "train.txt").read_text(), re.MULTILINE))
+    lines = (ROOT / "training" / "requirements.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+
+    assert pins.keys() == {"onnx", "onnxruntime", "onnxscript", "safetensors"}
+    assert pins == {name: lock[name] for name in pins}
+
+
+@pytest.mark.slow
+def test_one_process_of_the_module(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos")
+    weights = write_weights(tmp_path / "weights.safetensors", resnet50(num_classes=2))
+    options = ["--data", str(photos), "--model-dir", str(tmp_path / "model"), "--pretrained", str(weights)]
+    small = ["--image-size", "32", "--epochs", "20", "--learning-rate", "0.01"]
+    run(sys.executable, "-m", "training.train", *options, *small, cwd=ROOT)
+
+    assert_serves(tmp_path / "model")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_two_processes_of_torchrun(tmp_path: Path, mode: str) -> None:
+    photos = write_photos(tmp_path / "photos", counts={"train": 16, "valid": 3, "test": 3})
+    weights = write_weights(tmp_path / "weights.safetensors", resnet50(num_classes=2)) if mode == "frozen" else "none"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    script = str(ROOT / "training" / "train.py")
+    options = ["--data", str(photos), "--model-dir", str(tmp_path / "model"), "--pretrained", str(weights)]
+    small = ["--mode", mode, "--image-size", "32", "--epochs", "12", "--learning-rate", "0.002", "--batch-size", "16"]
+    ended = run(*torchrun, "--standalone", script, *options, *small, cwd=tmp_path)
+
+    assert_serves(tmp_path / "model")
+    assert "processes=2" in ended.stdout
+
+
+@pytest.mark.slow
+def test_sagemakers_variables_are_enough(tmp_path: Path) -> None:
+    """No option at all: the recipe's own defaults, on ResNet50 at full size."""
+    channel = tmp_path / "weights"
+    channel.mkdir()
+    write_weights(channel / "resnet50.safetensors", resnet50(num_classes=2))
+    job = run_training_job(
+        [sys.executable, "-m", "training.train"],
+        source_dir=ROOT,
+        job_dir=tmp_path / "job",
+        channels={"data": write_photos(tmp_path / "photos"), "pretrained": channel},
+        timeout_s=400,
+    )
+
+    assert Classifier(job.model_dir).labels == ("Beagle", "Collie", "Pug")
+    assert json.loads((job.model_dir / "manifest.json").read_text())["training"]["hyperparameters"]["epochs"] == 20

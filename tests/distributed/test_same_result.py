@@ -1,0 +1,102 @@
+"""However many processes there are, the run is the same one."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference.images import Preprocessing
+from tests.distributed import ranks, work
+from tests.distributed.dogs import settings, spoil, write_photos, write_weights
+from training import distributed
+from training.config import Config
+from training.data import DataSet, scan
+from training.photos import PhotoMaterial
+
+UNEVEN = {"train": 23, "valid": 5, "test": 3}
+"""69 training photos, two views each: 138 examples, three chunks, and no batch size divides them."""
+
+
+def trained(folder: Path, config: Config, *, size: int) -> dict[str, torch.Tensor]:
+    ranks.run(work.weights_of, config, size=size, folder=folder / f"logs-{size}")
+    return work.read_weights(config)
+
+
+def test_the_head_learnt_by_several_processes_is_the_head_learnt_by_one(tmp_path: Path) -> None:
+    spoil(write_photos(tmp_path / "photos", counts=UNEVEN), "train/Pug/3.jpg", "test/Collie/0.jpg", "valid/Pug/4.jpg")
+    write_weights(tmp_path / "weights.safetensors")
+    heads = {}
+    for size in (1, 2, 3):
+        config = settings(tmp_path, batch_size=32, epochs=4, model_dir=tmp_path / f"model-{size}")
+        heads[size] = trained(tmp_path, config, size=size)
+
+    assert work.difference(heads[1], heads[2]) <= 1e-5
+    assert work.difference(heads[1], heads[3]) <= 1e-5
+
+
+def test_full_mode_takes_the_same_first_steps_with_two_processes(tmp_path: Path) -> None:
+    """The gradients are of the same photos. The losses differ a little: a norm layer takes mean and variance from the
+    photos of its own process, as it does on any machine without synchronised norm layers."""
+    write_photos(tmp_path / "photos", counts={"train": 16, "valid": 4, "test": 4})
+    losses = {}
+    for size in (1, 2):
+        config = settings(tmp_path, batch_size=48, epochs=3, learning_rate=1e-3)
+        ranks.run(work.weights_of, config, size=size, folder=tmp_path / f"logs-{size}")
+        log = (tmp_path / f"logs-{size}" / "rank-0.log").read_text()
+        losses[size] = [float(line["train_loss"]) for line in work.lines(log, "epoch=")]
+
+    assert losses[1] == pytest.approx(losses[2], abs=0.05)
+    assert losses[1][2] < 0.1  # and they are losses of something learnt
+
+
+def judged(data: DataSet) -> list[tuple[int, int]]:
+    """(photos, sum of their labels) that this process is given of valid and test."""
+    world = distributed.join()
+    material = PhotoMaterial(
+        data, preprocessing=Preprocessing.for_size(32), world=world, batch_size=8, seed=0, workers=1
+    )
+    targets = [
+        torch.cat([targets for _, targets in material.examples(split)] or [torch.empty(0)])
+        for split in ("valid", "test")
+    ]
+    distributed.leave()
+    return [(len(labels), int(labels.sum())) for labels in targets]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_each_photo_is_judged_once(tmp_path: Path, size: int) -> None:
+    photos = write_photos(tmp_path / "photos", breeds=3, counts={"train": 8, "valid": 3, "test": 1})
+    spoil(photos, "valid/Pug/1.jpg")
+    shares = ranks.run(judged, scan(photos), size=size, folder=tmp_path / "logs")
+
+    valid, test = ([share[split] for share in shares] for split in (0, 1))
+    assert (sum(count for count, _ in valid), sum(labels for _, labels in valid)) == (8, 0 * 3 + 1 * 3 + 2 * 2)
+    assert (sum(count for count, _ in test), sum(labels for _, labels in test)) == (3, 0 + 1 + 2)
+
+
+def shared_and_gathered(count: int, block: int) -> bool:
+    world = distributed.join()
+    rows = torch.arange(count * 2, dtype=torch.float32).reshape(count, 2)
+    own = world.share(list(rows), block=block)
+    gathered = world.gather_rows(torch.stack(own) if own else torch.empty(0, 2), count, block=block)
+    distributed.leave()
+    return torch.equal(gathered, rows)
+
+
+@pytest.mark.parametrize(("count", "block"), [(1, 1), (7, 1), (7, 2), (12, 4), (3, 8), (17, 4)])
+def test_what_is_dealt_out_comes_back_in_order(tmp_path: Path, count: int, block: int) -> None:
+    assert ranks.run(shared_and_gathered, count, block, size=3, folder=tmp_path) == [True] * 3
+
+
+def averaged() -> list[float]:
+    world = distributed.join()
+    layer = torch.nn.BatchNorm1d(2)
+    layer.running_mean = torch.tensor([1.0, 2.0]) * (world.rank + 1)
+    world.average([buffer for buffer in layer.buffers() if buffer.is_floating_point()])
+    distributed.leave()
+    assert layer.running_mean is not None
+    return list(layer.running_mean.tolist())
+
+
+def test_norm_layers_are_averaged_over_the_processes(tmp_path: Path) -> None:
+    assert ranks.run(averaged, size=2, folder=tmp_path) == [[1.5, 3.0]] * 2

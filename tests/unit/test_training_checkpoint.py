@@ -1,0 +1,91 @@
+"""Checkpoints: whole or not there."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from training import checkpoint
+from training.checkpoint import CheckpointError
+from training.distributed import World
+
+ALONE = World(0, 1, torch.device("cpu"))
+RUN = "0123456789abcdef"
+
+
+def tensors(value: float) -> dict[str, torch.Tensor]:
+    return {"network.weight": torch.full((2, 3), value)}
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    checkpoint.write(tmp_path, RUN, 4, tensors(0.5), {"epoch": 4, "best": {"valid_loss": 0.1}})
+    found = checkpoint.newest(tmp_path, RUN, ALONE)
+    assert found is not None
+    assert torch.equal(found[0]["network.weight"], tensors(0.5)["network.weight"])
+    assert found[1] == {"epoch": 4, "best": {"valid_loss": 0.1}}
+
+
+def test_the_newest_two_are_kept(tmp_path: Path) -> None:
+    for epoch in range(5):
+        checkpoint.write(tmp_path, RUN, epoch, tensors(epoch), {"epoch": epoch})
+    assert [path.name[:12] for path in sorted((tmp_path / RUN).iterdir())] == ["epoch-000003", "epoch-000004"]
+
+
+def test_nothing_is_found_where_nothing_was_written(tmp_path: Path) -> None:
+    assert checkpoint.newest(tmp_path / "gone", RUN, ALONE) is None
+    assert checkpoint.others(tmp_path / "gone", RUN) == []
+
+
+def test_another_runs_are_not_found(tmp_path: Path) -> None:
+    checkpoint.write(tmp_path, "f" * 16, 0, tensors(1), {"epoch": 0})
+    assert checkpoint.newest(tmp_path, RUN, ALONE) is None
+    assert checkpoint.others(tmp_path, RUN) == ["f" * 16]
+
+
+def test_a_full_disk_leaves_the_last_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint.write(tmp_path, RUN, 0, tensors(0.5), {"epoch": 0})
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CheckpointError, match=r"epoch 2 cannot be written .*No space left on device.*--checkpoint-dir"):
+        checkpoint.write(tmp_path, RUN, 1, tensors(0.7), {"epoch": 1})
+    found = checkpoint.newest(tmp_path, RUN, ALONE)
+    assert found is not None
+    assert found[1] == {"epoch": 0}
+    assert len(list((tmp_path / RUN).iterdir())) == 1
+
+
+def test_a_place_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(CheckpointError):
+        checkpoint.write(tmp_path / "file", RUN, 0, tensors(1), {})
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_an_optimizer_goes_on_bit_by_bit(order: torch.memory_format) -> None:
+    def stepped(network: torch.nn.Conv2d, optimizer: torch.optim.Optimizer, seed: int) -> None:
+        torch.manual_seed(seed)
+        network(torch.randn(2, 3, 8, 8)).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def fresh() -> tuple[torch.nn.Conv2d, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        network = torch.nn.Conv2d(3, 4, 3).to(memory_format=order)
+        return network, torch.optim.AdamW(network.parameters(), lr=0.01)
+
+    network, optimizer = fresh()
+    stepped(network, optimizer, 1)
+    saved = {name: t.contiguous().clone() for name, t in checkpoint.flatten_optimizer(optimizer).items()}
+    weights = {name: t.contiguous().clone() for name, t in network.state_dict().items()}
+    stepped(network, optimizer, 2)
+
+    resumed, its_optimizer = fresh()
+    resumed.load_state_dict(weights)
+    checkpoint.restore_optimizer(its_optimizer, saved)
+    stepped(resumed, its_optimizer, 2)
+    assert all(torch.equal(one, two) for one, two in zip(network.parameters(), resumed.parameters(), strict=True))
+    moments = its_optimizer.state[resumed.weight]["exp_avg"]
+    assert moments.stride() == resumed.weight.stride()

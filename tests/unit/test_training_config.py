@@ -1,0 +1,93 @@
+"""What can be set about a run: each impossible value is refused by its option's name."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.config import Config
+
+PLACES = ["--data", "photos", "--model-dir", "model", "--pretrained", "weights.pth"]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        Config.from_command_line([*PLACES, *arguments])
+    assert ended.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--epochs", "0"),
+        ("--epochs", "2.5"),
+        ("--epochs", "many"),
+        ("--batch-size", "0"),
+        ("--batch-size", "65537"),
+        ("--learning-rate", "0"),
+        ("--learning-rate", "nan"),
+        ("--learning-rate", "inf"),
+        ("--weight-decay", "-0.1"),
+        ("--label-smoothing", "1"),
+        ("--image-size", "31"),
+        ("--checkpoint-every", "0"),
+        ("--seed", "-1"),
+        ("--workers", "0"),
+        ("--mode", "half"),
+        ("--precision", "int8"),
+    ],
+)
+def test_an_impossible_value_is_refused_by_name(capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
+    sentence = refusal(capsys, option, value)
+    assert option in sentence
+    assert value in sentence
+
+
+def test_an_option_with_a_slip_in_its_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--epoch" in refusal(capsys, "--epoch", "3")
+
+
+def test_a_frozen_backbone_without_weights_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--mode full" in refusal(capsys, "--mode", "frozen", "--pretrained", "none")
+
+
+def test_the_refusal_is_the_jobs_failure_reason(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SM_OUTPUT_DIR", str(tmp_path / "output"))
+    refusal(capsys, "--epochs", "0")
+    assert (tmp_path / "output" / "failure").read_text() == "--epochs is 0; it must be between 1 and 10000."
+
+
+def test_hyperparameters_are_strings_and_folders_are_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "SM_HOSTS": '["algo-1"]',
+        "SM_CHANNEL_DATA": "/opt/ml/input/data/data",
+        "SM_CHANNEL_PRETRAINED": "/opt/ml/input/data/pretrained",
+        "SM_MODEL_DIR": "/opt/ml/model",
+        "SM_OUTPUT_DIR": "/opt/ml/output",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SAGEMAKER_BASE_DIR", raising=False)
+    config = Config.from_command_line(["--batch-size", "32", "--learning-rate", "1e-3", "--seed", "4"])
+
+    assert (config.batch_size, config.learning_rate, config.seed) == (32, 0.001, 4)
+    assert config.data == Path("/opt/ml/input/data/data")
+    assert config.pretrained == "/opt/ml/input/data/pretrained"
+    assert config.model_dir == Path("/opt/ml/model")
+    assert config.output_dir == Path("/opt/ml/output")
+    assert config.checkpoint_dir == Path("/opt/ml/checkpoints")
+
+
+def test_elsewhere_nothing_is_saved_unless_asked_for() -> None:
+    config = Config.from_command_line(PLACES)
+    assert (config.checkpoint_dir, config.output_dir) == (None, None)
+
+
+@given(st.sampled_from(["data", "model_dir", "output_dir", "checkpoint_dir"]), st.text("abc", min_size=1))
+def test_no_folder_is_a_hyperparameter(name: str, place: str) -> None:
+    one = Config(data=Path("d"), model_dir=Path("m"), pretrained="w.pth")
+    values = {"data": Path("d"), "model_dir": Path("m"), "pretrained": f"{place}/w.pth", name: Path(place)}
+    assert Config(**values).hyperparameters() == one.hyperparameters()  # type: ignore[arg-type]

@@ -1,0 +1,158 @@
+"""Photos on disk: which there are, and what becomes of those that are none."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from inference.images import Preprocessing
+from tests.distributed.dogs import any_photo, spoil, write_photos
+from training.data import DataError, DataSet, read_squares, read_whole, scan
+
+SMALL = Preprocessing.for_size(32)
+
+
+def names(data: DataSet, split: str) -> list[str]:
+    return [data.name(photo) for photo in data.splits[split]]
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        scan(folder)
+    return str(caught.value)
+
+
+def test_the_folders_are_the_breeds(tmp_path: Path) -> None:
+    data = scan(write_photos(tmp_path))
+    assert data.labels == ("Beagle", "Collie", "Pug")
+    assert {split: len(photos) for split, photos in data.splits.items()} == {"train": 18, "valid": 9, "test": 9}
+    assert [photo.label for photo in data.splits["test"]] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_udacitys_numbers_are_no_part_of_the_name(tmp_path: Path) -> None:
+    assert scan(write_photos(tmp_path, prefixes=True)).labels == ("Beagle", "Collie", "Pug")
+
+
+def test_numbers_stay_where_names_would_be_the_same(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        for breed in ("001.Pug", "002.Pug"):
+            (tmp_path / split / breed).mkdir(parents=True)
+            (tmp_path / split / breed / "a.jpg").write_bytes(any_photo())
+    assert scan(tmp_path).labels == ("001.Pug", "002.Pug")
+
+
+def test_what_is_no_photo_is_passed_over(tmp_path: Path) -> None:
+    before = scan(write_photos(tmp_path))
+    pugs = tmp_path / "train" / "Pug"
+    (pugs / "folder.jpg").mkdir()
+    (pugs / "Thumbs.db").write_bytes(b"x")
+    (pugs / "notes.txt").write_text("x")
+    (pugs / "._0.jpg").write_bytes(b"what macOS puts into a zip")
+    (pugs / "gone.jpg").symlink_to("nowhere")
+    (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "train" / ".ipynb_checkpoints" / "0.jpg").write_bytes(any_photo())
+    after = scan(tmp_path)
+
+    assert (after.splits, after.labels, after.version) == (before.splits, before.labels, before.version)
+
+
+def test_the_version_changes_with_names_and_sizes(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path)
+    versions = {scan(photos).version}
+    (photos / "test" / "Pug" / "0.jpg").rename(photos / "test" / "Pug" / "9.jpg")
+    versions.add(scan(photos).version)
+    (photos / "test" / "Pug" / "9.jpg").write_bytes(b"")
+    versions.add(scan(photos).version)
+    assert len(versions) == 3
+
+
+def test_a_name_that_is_not_utf8_is_a_name(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path)
+    odd = os.fsencode(photos / "train" / "Pug") + b"/caf\xe9.jpg"
+    with open(odd, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+        file.write(any_photo())
+    assert len(scan(photos).splits["train"]) == 19
+
+
+def test_a_missing_folder_is_a_sentence(tmp_path: Path) -> None:
+    assert "--data" in refusal(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_a_missing_split_is_a_sentence(tmp_path: Path, split: str) -> None:
+    write_photos(tmp_path)
+    (tmp_path / split).rename(tmp_path / "other")
+    assert f"has no {split} folder" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(("breeds", "found"), [(0, "no breed"), (1, "only the breed Beagle")])
+def test_fewer_than_two_breeds_are_a_sentence(tmp_path: Path, breeds: int, found: str) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / split).mkdir()
+    for breed in ["Beagle"][:breeds]:
+        (tmp_path / "train" / breed).mkdir()
+    assert found in refusal(tmp_path)
+
+
+def test_a_breed_without_training_photos_is_a_sentence(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    for photo in (tmp_path / "train" / "Pug").iterdir():
+        photo.unlink()
+    assert "train/Pug holds no photos" in refusal(tmp_path)
+
+
+def test_a_split_without_photos_is_a_sentence(tmp_path: Path) -> None:
+    write_photos(tmp_path, counts={"train": 1, "valid": 0, "test": 1})
+    assert "valid holds no photos" in refusal(tmp_path)
+
+
+def test_a_breed_that_is_only_tested_is_a_sentence(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    (tmp_path / "test" / "Saluki").mkdir()
+    assert "test/ has the breed Saluki" in refusal(tmp_path)
+
+
+def test_a_breed_whose_name_cannot_be_printed_is_a_sentence(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    os.mkdir(os.fsencode(tmp_path / "train") + b"/caf\xe9")  # noqa: PTH102 - pathlib takes no bytes
+    (next(tmp_path.glob("train/caf*")) / "0.jpg").write_bytes(any_photo())
+    assert "rename it" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_hopeless_photos_are_named_with_the_reason_and_the_others_are_used(tmp_path: Path, mode: str) -> None:
+    write_photos(tmp_path)
+    spoil(tmp_path, "train/Pug/0.jpg")
+    (tmp_path / "train/Pug/1.jpg").write_bytes(b"")
+    (tmp_path / "train/Pug/2.jpg").write_bytes(b"GIF89a, in truth")
+    data = scan(tmp_path)
+    photos = data.splits["train"]
+    found = read_squares(data, photos, SMALL) if mode == "frozen" else read_whole(data, photos, shorter_side=40)
+
+    assert set(data.skipped) == {f"train/Pug/{index}.jpg" for index in range(3)}
+    assert "no bytes" in data.skipped["train/Pug/1.jpg"]
+    assert [pixels is None for pixels in found] == [name in data.skipped for name in names(data, "train")]
+    assert len(data.used("train")) == 15
+
+
+def test_a_photo_that_cannot_be_read_is_skipped(tmp_path: Path) -> None:
+    data = scan(write_photos(tmp_path))
+    data.splits["test"][0].path.unlink()
+    assert read_squares(data, data.splits["test"], SMALL)[0] is None
+    assert data.skipped == {"test/Beagle/0.jpg": "The file cannot be read (No such file or directory)."}
+
+
+def test_a_breed_whose_every_training_photo_is_skipped_is_a_sentence(tmp_path: Path) -> None:
+    data = scan(write_photos(tmp_path))
+    data.skipped = {name: "broken" for name in names(data, "train") if "/Pug/" in name}
+    with pytest.raises(DataError, match="Not one photo of Pug in train/"):
+        data.check_usable()
+
+
+def test_photos_are_kept_whole_and_no_larger_than_asked_for(tmp_path: Path) -> None:
+    data = scan(write_photos(tmp_path))
+    (tmp_path / "train/Beagle/0.jpg").write_bytes(any_photo(size=(300, 200)))
+    shapes = [
+        pixels.shape for pixels in read_whole(data, data.splits["train"][:2], shorter_side=100) if pixels is not None
+    ]
+    assert shapes == [(100, 150, 3), (48, 60, 3)]

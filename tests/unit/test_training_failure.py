@@ -1,0 +1,83 @@
+"""What a run tells: lines that are single writes, and one sentence when it fails."""
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+
+from training import distributed, failure
+from training.distributed import WorldError
+from training.metrics import emit, line
+
+
+class Writes(io.StringIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.each: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.each.append(text)
+        return super().write(text)
+
+
+def test_a_line_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Writes()
+    monkeypatch.setattr("sys.stdout", out)
+    emit(epoch=3, of=15, train_loss=0.25)
+    assert out.each == ["epoch=3 of=15 train_loss=0.2500\n"]
+
+
+def test_text_stays_on_its_line_and_in_its_field() -> None:
+    assert line(skipped="train/a b.jpg", reason='no\n"photo"') == 'skipped="train/a b.jpg" reason="no \'photo\'"'
+    assert line(skipped="train/caf\udce9.jpg") == "skipped=train/caf?.jpg"
+    assert line(reason="") == 'reason=""'
+
+
+def test_the_first_sentence_stays(tmp_path: Path) -> None:
+    failure.record(tmp_path / "output", "x" * 2000)
+    failure.record(tmp_path / "output", "Connection closed by peer")
+    assert (tmp_path / "output" / "failure").read_text() == "x" * 1024
+
+
+def test_the_failure_of_an_earlier_run_is_forgotten(tmp_path: Path) -> None:
+    failure.record(tmp_path, "earlier")
+    failure.clear(tmp_path)
+    failure.record(tmp_path, "now")
+    assert (tmp_path / "failure").read_text() == "now"
+
+
+def test_no_place_to_write_is_no_second_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    failure.record(tmp_path / "file", "why")
+    failure.record(None, "why")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "size", "joined"),
+    [("[]", 1, True), ('["algo-1"]', 1, True), ('["algo-1", "algo-2"]', 1, False), ('["algo-1"]', 2, False)],
+)
+def test_the_world_is_what_sagemaker_says(monkeypatch: pytest.MonkeyPatch, hosts: str, size: int, joined: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setenv("SM_HOSTS", hosts)
+    monkeypatch.setenv("WORLD_SIZE", str(size))
+    if joined:
+        assert distributed.join().size == 1
+    else:
+        with pytest.raises(WorldError, match=f"the world size is {size}"):
+            distributed.join()
+
+
+def test_a_rank_that_is_no_number_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "first")
+    with pytest.raises(WorldError, match="RANK is 'first'"):
+        distributed.join()
+
+
+def test_processes_that_cannot_meet_are_told_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MASTER_PORT", raising=False)
+    monkeypatch.delenv("SM_HOSTS", raising=False)
+    with pytest.raises(WorldError, match=r"cannot meet the others at 127\.0\.0\.1:\?"):
+        distributed.join()

@@ -1,0 +1,84 @@
+"""Batches, orders, cuts: the same for any number of processes."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.images import Preprocessing
+from training.data import DataError
+from training.distributed import World
+from training.material import global_batches, normalised, order
+from training.optimiser import one_cycle
+from training.photos import random_cut
+
+
+def world(size: int) -> World:
+    return World(0, size, torch.device("cpu"))
+
+
+@given(st.integers(1, 500), st.integers(1, 80))
+def test_each_example_is_in_one_batch_and_no_batch_is_small(count: int, batch_size: int) -> None:
+    batches = global_batches(count, batch_size, world(1), least=1)
+    sizes = [batch.stop - batch.start for batch in batches]
+    assert [i for batch in batches for i in range(count)[batch]] == list(range(count))
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(st.integers(10, 300), st.integers(8, 80), st.integers(1, 4))
+def test_the_batches_do_not_depend_on_the_processes(count: int, batch_size: int, processes: int) -> None:
+    batches = global_batches(count, batch_size, world(1), least=1)
+    assert global_batches(count, batch_size, world(processes), least=1) == batches
+
+
+@pytest.mark.parametrize(("count", "batch_size", "processes"), [(1, 64, 2), (0, 64, 1), (100, 1, 2), (100, 3, 2)])
+def test_too_few_for_the_processes_is_a_sentence(count: int, batch_size: int, processes: int) -> None:
+    with pytest.raises(DataError, match="raise --batch-size, or add photos"):
+        global_batches(count, batch_size, world(processes), least=2)
+
+
+def test_an_order_holds_every_example_and_differs_by_epoch_and_seed() -> None:
+    orders = [order(50, seed, epoch).tolist() for seed, epoch in ((0, 0), (0, 1), (1, 0), (2**32 - 1, 9999))]
+    assert all(sorted(each) == list(range(50)) for each in orders)
+    assert len({tuple(each) for each in orders}) == 4
+    assert order(50, 0, 1).tolist() == orders[1]
+
+
+def test_pixels_are_normalised_as_in_serving() -> None:
+    recipe = Preprocessing.for_size(32)
+    square = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    ours = normalised(torch.from_numpy(square)[None], recipe)[0].numpy()
+    theirs = (square / 255 - recipe.mean) / recipe.std
+    assert np.abs(ours - theirs.transpose(2, 0, 1)).max() < 1e-5
+
+
+@given(st.integers(40, 90), st.integers(40, 90), st.integers(0, 2**32 - 1))
+def test_a_cut_has_the_networks_size_and_depends_on_its_seed_only(width: int, height: int, seed: int) -> None:
+    photo = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    cut = random_cut(photo, 32, np.random.default_rng(seed))
+    assert cut.shape == (32, 32, 3)
+    assert cut.dtype == np.uint8
+    assert np.array_equal(cut, random_cut(photo, 32, np.random.default_rng(seed)))
+
+
+def test_cuts_show_every_part_of_a_photo_and_both_sides() -> None:
+    ramp = np.zeros((64, 64, 3), np.uint8)
+    ramp[..., 0], ramp[..., 1] = np.arange(64)[None, :] * 4, np.arange(64)[:, None] * 4
+    cuts = [random_cut(ramp, 32, np.random.default_rng(seed)) for seed in range(60)]
+    mirrored = [int(cut[0, 0, 0]) > int(cut[0, -1, 0]) for cut in cuts]
+    assert 15 < sum(mirrored) < 45
+    assert min(cut.min() for cut in cuts) < 8
+    assert max(cut[..., 0].max() for cut in cuts) > 244
+    assert len({cut.tobytes() for cut in cuts}) == 60
+
+
+def test_the_rate_rises_then_falls() -> None:
+    rates = [one_cycle(i / 1000) for i in range(1000)]
+    peak = rates.index(max(rates))
+    assert rates[0] == pytest.approx(0.01)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[-1] == pytest.approx(0.01, abs=1e-4)
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)

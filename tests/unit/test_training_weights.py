@@ -1,0 +1,155 @@
+"""Pretrained weights: from which files they are taken, and which files are refused."""
+
+import pickle
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.models import ResNet, ResNet50_Weights
+from torchvision.models.resnet import Bottleneck
+
+import training.model
+from tests.distributed.dogs import small_resnet, write_weights
+from training.model import WeightsError, build, fingerprint
+
+
+@pytest.fixture(autouse=True)
+def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training.model, "resnet50", small_resnet)
+
+
+def refusal(pretrained: Path | str) -> str:
+    with pytest.raises(WeightsError) as caught:
+        build(3, str(pretrained))
+    return str(caught.value)
+
+
+def weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(3)
+    return dict(small_resnet(num_classes=9).state_dict())
+
+
+def is_filled(model: torch.nn.Module, state: dict[str, torch.Tensor]) -> bool:
+    own = model.state_dict()
+    return all(torch.equal(own[name], tensor) for name, tensor in state.items() if not name.startswith("fc."))
+
+
+def test_a_safetensors_file_fills_the_backbone_and_not_the_head(tmp_path: Path) -> None:
+    save_file(weights(), tmp_path / "w.safetensors")
+    model = build(3, str(tmp_path / "w.safetensors"))
+    assert is_filled(model, weights())
+    assert model.fc.out_features == 3
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        weights(),
+        {f"module.{name}": tensor for name, tensor in weights().items()},
+        {"state_dict": weights(), "epoch": 3},
+        {name: tensor for name, tensor in weights().items() if not name.endswith("num_batches_tracked")},
+    ],
+    ids=["state dict", "of DDP", "of a training script", "of an old torch"],
+)
+def test_a_pth_file_fills_the_backbone(tmp_path: Path, saved: object) -> None:
+    torch.save(saved, tmp_path / "w.pth")
+    model = build(3, str(tmp_path / "w.pth"))
+    assert is_filled(model, {name: t for name, t in weights().items() if not name.endswith("num_batches_tracked")})
+
+
+def test_half_precision_is_cast(tmp_path: Path) -> None:
+    half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights().items()}
+    save_file(half, tmp_path / "w.safetensors")
+    model = build(3, str(tmp_path / "w.safetensors"))
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert is_filled(model, {name: tensor.float() for name, tensor in half.items() if tensor.is_floating_point()})
+
+
+class _Attack:
+    def __init__(self, victim: Path) -> None:
+        self._victim = victim
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.write_text, (self._victim, "run"))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path, zipped: bool) -> None:
+    victim, file = tmp_path / "victim", tmp_path / "w.pth"
+    if zipped:
+        torch.save({"conv1.weight": _Attack(victim)}, file)
+    else:
+        file.write_bytes(pickle.dumps(_Attack(victim), protocol=2))
+    assert "could run code" in refusal(file)
+    assert not victim.exists()
+
+
+def test_a_file_of_no_weights_is_refused(tmp_path: Path) -> None:
+    for name, content in {"a.pth": b"", "b.pth": b"<html>", "c.safetensors": b"{}", "d.safetensors": b""}.items():
+        (tmp_path / name).write_bytes(content)
+        assert "get it again" in refusal(tmp_path / name) or "not opened" in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [torch.zeros(3), [1, 2], {"conv1.weight": 1}, {1: torch.zeros(1)}])
+def test_what_is_no_state_dict_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "w.pth")
+    assert "not torchvision's resnet50" in refusal(tmp_path / "w.pth")
+
+
+def test_a_shallower_network_is_refused_by_what_is_missing(tmp_path: Path) -> None:
+    state = {name: tensor for name, tensor in weights().items() if not name.startswith("layer4.")}
+    save_file(state, tmp_path / "w.safetensors")
+    assert "layer4.0.conv1.weight is missing" in refusal(tmp_path / "w.safetensors")
+
+
+def test_a_deeper_network_is_refused_though_it_holds_all_of_this_one(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w.safetensors", ResNet(Bottleneck, [1, 1, 2, 1], num_classes=3, width_per_group=4))
+    assert "layer3.1.bn1.bias is not part of it" in refusal(tmp_path / "w.safetensors")
+
+
+def test_a_wider_network_is_refused_by_its_shape(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w.safetensors", ResNet(Bottleneck, [1, 1, 1, 1], num_classes=3, width_per_group=8))
+    assert "has the shape" in refusal(tmp_path / "w.safetensors")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    state = weights()
+    state["conv1.weight"][0, 0, 0, 0] = torch.nan
+    save_file(state, tmp_path / "w.safetensors")
+    assert "conv1.weight holds values that are not finite" in refusal(tmp_path / "w.safetensors")
+
+
+def test_a_channel_holds_one_file(tmp_path: Path) -> None:
+    assert "holds 0 files" in refusal(tmp_path)
+    (tmp_path / "README.md").write_text("whose weights these are")
+    save_file(weights(), tmp_path / "w.safetensors")
+    assert is_filled(build(3, str(tmp_path)), weights())
+    save_file(weights(), tmp_path / "x.safetensors")
+    assert "holds 2 files" in refusal(tmp_path)
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    assert "--pretrained" in refusal(tmp_path / "gone.pth")
+
+
+def test_a_download_that_fails_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def unreachable(_: object, **options: object) -> None:
+        asked.update(options)
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(ResNet50_Weights, "get_state_dict", unreachable)
+    assert "--pretrained FILE" in refusal("imagenet")
+    assert asked["weights_only"] is True
+    assert asked["check_hash"] is True
+
+
+def test_without_weights_two_seeds_are_two_networks() -> None:
+    prints = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        prints.append(fingerprint(build(3, "none")))
+    assert prints[0] == prints[1] != prints[2]
