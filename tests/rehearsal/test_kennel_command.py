@@ -1,6 +1,7 @@
 """The `kennel` command as an operator runs it: a real process, real photos, real answers."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from ops.sample.breeds import BREEDS
 from ops.sample.dataset import write_sample
+from stacks.constructs.training_job.metrics import METRICS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
@@ -67,6 +69,20 @@ def test_a_broken_photo_is_named_and_left_out(rehearsed: tuple[Path, str]) -> No
     _, printed = rehearsed
 
     assert f"skipped train/{BREEDS[0].name}/broken.jpg" in printed.replace("\n", " ")
+
+
+@pytest.mark.parametrize(("metric", "expression"), METRICS.items())
+def test_sagemaker_finds_every_metric_in_the_log_of_a_real_job(
+    metric: str, expression: str, rehearsed: tuple[Path, str]
+) -> None:
+    folder, _ = rehearsed
+    log = (folder / "job" / "logs" / "algo-1.log").read_text()
+
+    found = re.findall(expression, log)
+
+    # of its one epoch, and validation once more of the epoch that was kept
+    assert len(found) == (2 if metric.startswith("validation:") else 1)
+    assert all(float(value) >= 0 for value in found)
 
 
 def test_predict_names_the_breeds_with_the_rehearsed_artifact(rehearsed: tuple[Path, str], photos: Path) -> None:
