@@ -35,8 +35,8 @@ ACCEPTS = frozenset({"*/*", "application/*", "application/json"})
 BODY_S = 30
 """A photo that takes longer to arrive is given up: its caller has 60 s in all."""
 
-MAX_WAITING = 64
-"""Photos in memory that wait for a core. Beyond it a caller is sent away at once, rather than kept past his 60 s."""
+MAX_PENDING = 64
+"""Photos in memory, predicted or waiting for a core. One more caller is sent away at once, not kept past his 60 s."""
 
 STUCK_S = 60
 """A prediction that runs longer has no caller left, and the model is taken to have stopped answering."""
@@ -96,20 +96,26 @@ def application(service: Service) -> Starlette:
     """The ASGI application over `service`."""
     # One prediction uses every core it can; more at once would only take turns and hold more memory.
     cores = anyio.CapacityLimiter(usable_cores())
+    pending = 0
 
     async def ping(_: Request) -> Response:
         ready = service.ready
         return JSONResponse({"status": "ready" if ready else "not ready"}, status_code=200 if ready else 503)
 
     async def invocations(request: Request) -> Response:
+        nonlocal pending
         started = time.perf_counter()
         try:
             photo = await _body(request)  # first: a client that is still sending does not see an answer
             _check_types(request)
             top_k = _top_k(request)
-            if cores.statistics().tasks_waiting >= MAX_WAITING:
-                raise RequestError(429, "busy", f"{MAX_WAITING} photos are waiting already; try again in a second.")
-            answer = JSONResponse(await anyio.to_thread.run_sync(service.answer, photo, top_k, limiter=cores))
+            if pending >= MAX_PENDING:
+                raise RequestError(429, "busy", f"{pending} photos are waiting already; try again in a second.")
+            pending += 1
+            try:
+                answer = JSONResponse(await anyio.to_thread.run_sync(service.answer, photo, top_k, limiter=cores))
+            finally:
+                pending -= 1
         except RequestError as error:
             log("refused", status=error.status, code=error.code, ms=_since(started, 1000))
             return _refusal(error.status, error.code, error.message)

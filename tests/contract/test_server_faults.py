@@ -3,8 +3,9 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -80,7 +81,7 @@ def test_nothing_is_ready_before_the_model_is_loaded(service: Service, client: h
 def test_when_too_many_wait_the_next_is_sent_away_at_once(
     service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "MAX_WAITING", 2)
+    monkeypatch.setattr(serving, "MAX_PENDING", 3)
     monkeypatch.setattr(serving, "usable_cores", lambda: 1)
     service.load()
 
@@ -91,9 +92,8 @@ def test_when_too_many_wait_the_next_is_sent_away_at_once(
         with held_predictions(monkeypatch) as started:
             asked = [callers.submit(ask, number) for number in range(8)]
             assert started.acquire(timeout=30)
-            refused: list[httpx.Response] = []
-            while len(refused) < 5:  # one is predicted, two wait
-                refused = [answer.result() for answer in asked if answer.done()]
+            finished = islice(as_completed(asked, timeout=60), 5)  # the three others wait
+            refused = [answer.result() for answer in finished]
             assert {answer.status_code for answer in refused} == {429}
             assert {answer.headers["retry-after"] for answer in refused} == {"1"}
             assert one_core.get("/ping").status_code == 200  # busy is not broken
