@@ -5,9 +5,10 @@ from datetime import date
 
 import aws_cdk as cdk
 
-from stacks.api import ApiStack
+from stacks.api import ALIAS, ApiStack
+from stacks.monitoring import MonitoringStack
 from stacks.overrides import load
-from stacks.serving import ServingStack
+from stacks.serving import VARIANT, ServingStack
 from stacks.settings import Settings, SettingsError
 from stacks.storage import StorageStack
 from stacks.training import TrainingStack
@@ -31,7 +32,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         settings=settings.training,
         **shared,
     )
-    ServingStack(
+    serving = ServingStack(
         app,
         "Serving",
         stack_name=f"{name}-serving",
@@ -39,7 +40,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         settings=settings.serving,
         **shared,
     )
-    ApiStack(
+    api = ApiStack(
         app,
         "Api",
         stack_name=f"{name}-api",
@@ -47,12 +48,23 @@ def build(app: cdk.App, settings: Settings) -> None:
         settings=settings.api,
         **shared,
     )
-    WorkbenchStack(
+    workbench = WorkbenchStack(
         app,
         "Workbench",
         stack_name=f"{name}-workbench",
         storage=storage.access,
         settings=settings.workbench,
+        **shared,
+    )
+    MonitoringStack(
+        app,
+        "Monitoring",
+        stack_name=f"{name}-monitoring",
+        function_name=api.function_name,
+        alias=ALIAS,
+        variant_name=VARIANT,
+        watched_stacks=[stack.stack_name for stack in (training, serving, api, workbench)],
+        settings=settings,
         **shared,
     )
     cdk.Tags.of(app).add("project", name)

@@ -34,6 +34,7 @@ class ApiStack(cdk.Stack):
             provisioned_concurrent_executions=settings.provisioned_concurrency or None,
         )
 
+        self.function_name = function.function_name
         cdk.CfnOutput(self, "FunctionArn", value=alias.function_arn)
 
     def _function(self, endpoint_name: str, settings: ApiSettings) -> PythonFunction:

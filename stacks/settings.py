@@ -350,6 +350,18 @@ class WorkbenchSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MonitoringSettings:
+    email: str = ""
+    """Who gets the alerts, once that address has confirmed AWS's mail. Empty: subscribe to the topic yourself."""
+    monthly_budget_usd: int = 100
+    """An alert when the account's month is forecast to end above it, and at four fifths of it; 0 turns it off."""
+
+    def __post_init__(self) -> None:
+        _matches("monitoring.email", self.email, r"|[^@\s]+@[^@\s]+\.[^@\s]+", "an address such as a@b.org, or empty")
+        _within("monitoring.monthly_budget_usd", self.monthly_budget_usd, 0, 1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     project: ProjectSettings = field(default_factory=ProjectSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
@@ -357,3 +369,4 @@ class Settings:
     serving: ServingSettings = field(default_factory=ServingSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
     workbench: WorkbenchSettings = field(default_factory=WorkbenchSettings)
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)

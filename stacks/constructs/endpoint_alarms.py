@@ -4,6 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from stacks.constructs.runbook import entry
 from stacks.settings import RolloutSettings
 
 
@@ -36,7 +37,10 @@ class EndpointAlarms(Construct):
         self.errors = cloudwatch.Alarm(
             self,
             "ServerErrors",
-            alarm_description=f"{endpoint_name} answers with server errors. A rollout under way is rolled back.",
+            alarm_description=entry(
+                f"{endpoint_name} answers with server errors. A rollout under way is rolled back.",
+                "The endpoint answers with server errors",
+            ),
             metric=errors,
             threshold=settings.max_5xx_per_min,
             evaluation_periods=1,
@@ -46,7 +50,9 @@ class EndpointAlarms(Construct):
         self.latency = cloudwatch.Alarm(
             self,
             "SlowModel",
-            alarm_description=f"{endpoint_name} is slow. A rollout under way is rolled back.",
+            alarm_description=entry(
+                f"{endpoint_name} is slow. A rollout under way is rolled back.", "The endpoint is slow"
+            ),
             metric=latency,
             threshold=settings.max_latency_ms * 1000,  # the metric is in microseconds
             evaluation_periods=3,

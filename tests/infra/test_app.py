@@ -91,6 +91,7 @@ def test_the_stacks_deploy_in_the_order_of_the_data(development: Assembly) -> No
         "Serving": {"Storage", "Training"},
         "Api": set(),
         "Workbench": {"Storage"},
+        "Monitoring": {"Api"},
     }
 
 
@@ -103,6 +104,7 @@ def test_a_second_deployment_shares_no_stack_name(synthesise: Synthesise) -> Non
         "shelter-serving",
         "shelter-api",
         "shelter-workbench",
+        "shelter-monitoring",
     }
     assert other.only("Custom::TrainingJob")["NamePrefix"] == "shelter"
 

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.policy import allow
+from stacks.constructs.runbook import entry
 from stacks.constructs.workbench_network import WorkbenchNetwork
 from stacks.settings import WorkbenchSettings
 
@@ -137,7 +138,9 @@ class TrainingHost(Construct):
         idle = cloudwatch.Alarm(
             self,
             "Idle",
-            alarm_description="The training host has been idle and is being stopped. Start it again from the console.",
+            alarm_description=entry(
+                "The training host has been idle and is being stopped.", "The training host is idle"
+            ),
             metric=cpu,
             threshold=IDLE_BELOW_PERCENT,
             evaluation_periods=minutes // 5,

@@ -1,0 +1,67 @@
+"""Monitoring: one dashboard, alarms that say what to do, and a budget."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from stacks.constructs.alert_topic import AlertTopic
+from stacks.constructs.budget import MonthlyBudget
+from stacks.constructs.dashboard import ServiceDashboard
+from stacks.constructs.notices import Notices
+from stacks.constructs.service_alarms import ServiceAlarms
+from stacks.constructs.service_metrics import EndpointMetrics, FunctionMetrics
+from stacks.settings import Settings
+
+
+class MonitoringStack(cdk.Stack):
+    """Owns what watches the others, and nothing that they need. Delete it, and they serve on, unwatched."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        function_name: str,
+        alias: str,
+        variant_name: str,
+        watched_stacks: list[str],
+        settings: Settings,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id, **kwargs)
+        endpoint_name = settings.serving.endpoint_name
+        endpoint = EndpointMetrics(endpoint_name=endpoint_name, variant_name=variant_name)
+        function = FunctionMetrics(function_name=function_name, alias=alias)
+
+        alerts = AlertTopic(self, "Alerts", email=settings.monitoring.email)
+        alarms = ServiceAlarms(
+            self, "Alarms", endpoint=endpoint, function=function, serving=settings.serving, api=settings.api
+        )
+        for alarm in alarms.all:
+            alarm.add_alarm_action(alerts.action)
+        Notices(
+            self,
+            "Notices",
+            alerts=alerts,
+            job_prefix=f"{settings.project.name}-",
+            endpoint_name=endpoint_name,
+            alarm_prefixes=[f"{stack}-" for stack in watched_stacks],
+        )
+        if settings.monitoring.monthly_budget_usd:
+            MonthlyBudget(self, "Budget", limit_usd=settings.monitoring.monthly_budget_usd, alerts=alerts)
+        ServiceDashboard(
+            self,
+            "Dashboard",
+            name=settings.project.name,
+            project=settings.project.name,
+            endpoint=endpoint,
+            function=function,
+            alarms=alarms.all,
+            serving=settings.serving,
+            api=settings.api,
+        )
+
+        console = f"https://{cdk.Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region={cdk.Aws.REGION}"
+        cdk.CfnOutput(self, "DashboardUrl", value=f"{console}#dashboards/dashboard/{settings.project.name}")
+        cdk.CfnOutput(self, "AlertTopicArn", value=alerts.topic.topic_arn)

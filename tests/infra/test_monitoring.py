@@ -1,0 +1,260 @@
+"""The dashboard, the alarms, the topic they go to, and the budget."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stacks.constructs.runbook import RUNBOOK, anchor
+from stacks.constructs.training_job.metrics import METRICS
+from stacks.overrides import load
+from stacks.settings import Settings
+from tests.infra.conftest import ROOT, Assembly, Synthesise
+
+
+def joined(value: Any) -> str:
+    """A text with CloudFormation's references in it, each as its name."""
+    if isinstance(value, str):
+        return value
+    if "Fn::Join" in value:
+        return "".join(joined(part) for part in value["Fn::Join"][1])
+    return "FUNCTION" if "Fn::GetStackOutput" in value else f"<{next(iter(value.values()))}>"
+
+
+def widgets(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    body = json.loads(joined(assembly.only("AWS::CloudWatch::Dashboard")["DashboardBody"]))
+    return {widget["properties"]["title"]: widget["properties"] for widget in body["widgets"]}
+
+
+def shown(assembly: Assembly) -> set[str]:
+    """Every metric's name on the dashboard."""
+    metrics = [metric for widget in widgets(assembly).values() for metric in widget.get("metrics", [])]
+    return {metric[1] for metric in metrics if isinstance(metric[0], str)}
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "ModelLatency",
+        "OverheadLatency",
+        "Invocation4XXErrors",
+        "Invocation5XXErrors",
+        "Invocations",
+        "InvocationsPerInstance",
+        "ConcurrentExecutions",
+        "ProvisionedConcurrentExecutions",
+        "ProvisionedConcurrencySpilloverInvocations",
+        "Throttles",
+        "Errors",
+        "Duration",
+    ],
+)
+def test_the_dashboard_shows(development: Assembly, metric: str) -> None:
+    assert metric in shown(development)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_dashboard_shows_each_metric_that_the_job_defines(development: Assembly, metric: str) -> None:
+    searches = json.dumps(widgets(development))
+    assert f'MetricName=\\\\\\"{metric}\\\\\\" kennel' in json.dumps(searches)
+
+
+def test_the_dashboard_searches_the_jobs_of_this_deployment(synthesise: Synthesise) -> None:
+    other = synthesise(("project.name", "my-dogs"), ("serving.endpoint_name", "shelter-dogs"))
+    assert " my dogs'" in json.dumps(widgets(other))
+    assert other.only("AWS::CloudWatch::Dashboard")["DashboardName"] == "my-dogs"
+
+
+def test_instances_are_shown_against_the_target_of_autoscaling(development: Assembly) -> None:
+    (graph,) = [widget for title, widget in widgets(development).items() if "instances" in title]
+    assert {"all / each"} == {metric[0].get("expression") for metric in graph["metrics"] if isinstance(metric[0], dict)}
+    assert graph["annotations"]["horizontal"][0]["value"] == Settings().serving.scaling.target_invocations_per_min
+
+
+def alarms(assembly: Assembly) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for stack, logical_id, alarm in assembly.resources("AWS::CloudWatch::Alarm"):
+        yield stack, logical_id, alarm["Properties"]
+
+
+def headings() -> set[str]:
+    lines = (ROOT / RUNBOOK).read_text().splitlines()
+    return {anchor(line.lstrip("# ")) for line in lines if line.startswith("##")}
+
+
+def test_every_alarm_and_notice_of_every_stack_names_a_heading_of_the_runbook(development: Assembly) -> None:
+    texts = {logical_id: alarm["AlarmDescription"] for _, logical_id, alarm in alarms(development)}
+    texts |= {
+        logical_id: rule["Properties"]["Description"]
+        for _, logical_id, rule in development.resources("AWS::Events::Rule")
+    }
+    assert len(texts) > 8
+    for logical_id, text in texts.items():
+        sentence, _, link = text.rpartition(" ")
+        assert sentence.endswith("."), logical_id
+        path, _, heading = link.partition("#")
+        assert path == RUNBOOK, logical_id
+        assert heading in headings(), f"{logical_id} points to a heading that {RUNBOOK} does not have"
+
+
+def test_the_runbooks_own_links_lead_somewhere() -> None:
+    linked = re.findall(r"\]\(#([^)]+)\)", (ROOT / RUNBOOK).read_text())
+    assert linked
+    assert set(linked) <= headings()
+
+
+def test_every_setting_that_the_runbook_names_exists() -> None:
+    text = (ROOT / RUNBOOK).read_text()
+    given = re.findall(r"-c ([a-z_.]+)=([^\s'`]+)", text)
+    assert len(given) > 10
+    for name, value in given:
+        load({} if "..." in value else {name: value.replace("BUCKET", "bucket")})
+    for name in re.findall(r"`((?:project|storage|training|serving|api|workbench|monitoring)\.[a-z_.]+)`", text):
+        found: Any = Settings()
+        for part in name.split("."):
+            found = getattr(found, part)
+
+
+def test_the_alarms_of_this_stack_go_to_the_topic(development: Assembly) -> None:
+    ((_, topic, _),) = development.resources("AWS::SNS::Topic")
+    ours = [alarm for stack, _, alarm in alarms(development) if stack == "Monitoring"]
+    assert len(ours) == 6
+    for alarm in ours:
+        assert alarm["AlarmActions"] == [{"Ref": topic}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_the_alarms_of_the_other_stacks_reach_it_by_their_names(development: Assembly) -> None:
+    """CloudFormation names an alarm after its stack; one with a name of its own would have to be listed."""
+    rule = rules(development)["AlarmOfAnotherStack"]
+    prefixes = [entry["prefix"] for entry in rule["EventPattern"]["detail"]["alarmName"]]
+    for stack, logical_id, alarm in alarms(development):
+        if stack != "Monitoring":
+            assert "AlarmName" not in alarm, logical_id
+            assert f"kennel-{stack.lower()}-" in prefixes, logical_id
+
+
+def rules(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    return {
+        logical_id.removeprefix("Notices")[:-8]: rule["Properties"]
+        for stack, logical_id, rule in assembly.resources("AWS::Events::Rule")
+        if stack == "Monitoring"
+    }
+
+
+def test_failed_trainings_and_rolled_back_rollouts_are_told(development: Assembly) -> None:
+    found = rules(development)
+    assert found["TrainingFailed"]["EventPattern"]["detail"] == {
+        "TrainingJobName": [{"prefix": "kennel-"}],
+        "TrainingJobStatus": ["Failed", "Stopped"],
+    }
+    rolled_back = found["RolledBack"]["EventPattern"]["detail"]
+    assert rolled_back["EndpointName"] == [Settings().serving.endpoint_name]
+    assert "ROLLING_BACK" in rolled_back["EndpointStatus"]
+
+
+def test_each_notice_is_one_json_string_for_eventbridge(development: Assembly) -> None:
+    for rule in rules(development).values():
+        (target,) = rule["Targets"]
+        transformer = target["InputTransformer"]
+        text = json.loads(transformer["InputTemplate"])
+        assert set(re.findall("<([a-z]+)>", text)) == set(transformer["InputPathsMap"])
+
+
+def statements(assembly: Assembly, type: str, document: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = assembly.only(type)[document]["Statement"]
+    return found
+
+
+def test_plain_http_is_denied_by_the_topic(development: Assembly) -> None:
+    denied = [
+        statement
+        for statement in statements(development, "AWS::SNS::TopicPolicy", "PolicyDocument")
+        if statement["Effect"] == "Deny"
+    ]
+    assert [statement["Condition"] for statement in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+@pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"])
+def test_each_service_may_publish_for_this_account_only_and_use_the_key(development: Assembly, service: str) -> None:
+    """The topic lets it publish, the key lets it encrypt; with one of the two an alert is lost without a word."""
+    (publish,) = [
+        statement
+        for statement in statements(development, "AWS::SNS::TopicPolicy", "PolicyDocument")
+        if statement["Principal"] == {"Service": service}
+    ]
+    assert publish["Action"] == "sns:Publish"
+    assert publish["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert "<AWS::AccountId>" in joined(publish["Condition"]["ArnLike"]["aws:SourceArn"])
+    (use,) = [
+        statement
+        for statement in statements(development, "AWS::KMS::Key", "KeyPolicy")
+        if statement["Principal"] == {"Service": service}
+    ]
+    assert use["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    assert ("Condition" in use) == (service != "events.amazonaws.com")
+
+
+def test_nobody_else_may_publish(development: Assembly) -> None:
+    allowed = [
+        statement["Principal"]
+        for statement in statements(development, "AWS::SNS::TopicPolicy", "PolicyDocument")
+        if statement["Effect"] == "Allow"
+    ]
+    assert all(list(principal) == ["Service"] for principal in allowed)
+
+
+def test_the_topic_is_encrypted_with_a_key_that_rotates(development: Assembly) -> None:
+    ((_, key, _),) = development.resources("AWS::KMS::Key")
+    assert development.only("AWS::SNS::Topic")["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+    assert development.only("AWS::KMS::Key")["EnableKeyRotation"] is True
+
+
+def test_nobody_is_mailed_until_an_address_is_given(development: Assembly, synthesise: Synthesise) -> None:
+    assert list(development.resources("AWS::SNS::Subscription")) == []
+    mailed = synthesise(("monitoring.email", "ops@example.com"))
+    subscription = mailed.only("AWS::SNS::Subscription")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
+
+
+def test_the_budget_warns_by_forecast_and_by_what_is_spent(development: Assembly) -> None:
+    budget = development.only("AWS::Budgets::Budget")
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 100, "Unit": "USD"}
+    assert budget["Budget"]["TimeUnit"] == "MONTHLY"
+    assert "BudgetName" not in budget["Budget"]
+    told = [
+        (entry["Notification"]["NotificationType"], entry["Notification"]["Threshold"], entry["Subscribers"][0])
+        for entry in budget["NotificationsWithSubscribers"]
+    ]
+    ((_, topic, _),) = development.resources("AWS::SNS::Topic")
+    subscriber = {"SubscriptionType": "SNS", "Address": {"Ref": topic}}
+    assert told == [("FORECASTED", 100, subscriber), ("ACTUAL", 80, subscriber)]
+
+
+def test_the_budget_is_made_after_the_topic_lets_it_publish(development: Assembly) -> None:
+    ((_, _, budget),) = development.resources("AWS::Budgets::Budget")
+    ((_, policy, _),) = development.resources("AWS::SNS::TopicPolicy")
+    assert policy in budget["DependsOn"]
+
+
+def test_the_budget_has_a_limit_of_ones_own_or_is_left_out(synthesise: Synthesise) -> None:
+    assert (
+        synthesise(("monitoring.monthly_budget_usd", 30)).only("AWS::Budgets::Budget")["Budget"]["BudgetLimit"][
+            "Amount"
+        ]
+        == 30
+    )
+    assert list(synthesise(("monitoring.monthly_budget_usd", 0)).resources("AWS::Budgets::Budget")) == []
+
+
+def test_without_provisioned_concurrency_nothing_can_spill_over(synthesise: Synthesise) -> None:
+    watched = {alarm["MetricName"] for _, _, alarm in alarms(synthesise(("api.provisioned_concurrency", 0)))}
+    assert "Errors" in watched
+    assert "ProvisionedConcurrencySpilloverInvocations" not in watched
+
+
+def test_no_stack_waits_for_this_one(development: Assembly) -> None:
+    manifest = json.loads((development.folder / "manifest.json").read_text())["artifacts"]
+    for stack in development.names:
+        assert "Monitoring" not in manifest[stack]["dependencies"]
