@@ -37,6 +37,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         "Serving",
         stack_name=f"{name}-serving",
         artifact=training.artifact,
+        storage=storage.access,
         settings=settings.serving,
         **shared,
     )

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.function import PythonFunction
+from stacks.constructs.http_api import HttpApi
 from stacks.constructs.owned_log_group import OwnedLogGroup
 from stacks.constructs.policy import allow
 from stacks.settings import ApiSettings
@@ -19,7 +20,10 @@ ALIAS = "live"
 
 
 class ApiStack(cdk.Stack):
-    """Owns the function and its alias `live`. Holds no data: delete it and deploy it again at will."""
+    """Owns the function, its alias `live`, and the HTTP API in front where the settings ask for one.
+
+    Holds no data: delete it and deploy it again at will; an HTTP API then has another address.
+    """
 
     def __init__(self, scope: Construct, id: str, *, endpoint_name: str, settings: ApiSettings, **kwargs: Any) -> None:
         super().__init__(scope, id, **kwargs)
@@ -36,6 +40,10 @@ class ApiStack(cdk.Stack):
 
         self.function_name = function.function_name
         cdk.CfnOutput(self, "FunctionArn", value=alias.function_arn)
+        if settings.http:
+            http = HttpApi(self, "Http", name=self.stack_name, alias=alias, settings=settings)
+            cdk.CfnOutput(self, "HttpUrl", value=http.url)
+            cdk.CfnOutput(self, "HttpRouteArn", value=http.route_arn)
 
     def _function(self, endpoint_name: str, settings: ApiSettings) -> PythonFunction:
         return PythonFunction(

@@ -3,18 +3,19 @@
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.artifact import ModelArtifact
-from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.bucket_access import BucketAccess
 from stacks.constructs.endpoint_alarms import EndpointAlarms
+from stacks.constructs.endpoint_capture import EndpointCapture
+from stacks.constructs.endpoint_probe.canary import EndpointCanary
+from stacks.constructs.endpoint_probe.check import EndpointCheck
+from stacks.constructs.endpoint_role import EndpointRole
 from stacks.constructs.endpoint_scaling import EndpointScaling
 from stacks.constructs.owned_log_group import OwnedLogGroup
-from stacks.constructs.policy import allow, metrics
 from stacks.constructs.serving_image import GivenImage, ServingImage
 from stacks.settings import ServingSettings
 
@@ -25,7 +26,14 @@ class ServingStack(cdk.Stack):
     """Owns the endpoint. Holds no data: delete it and deploy it again at will."""
 
     def __init__(
-        self, scope: Construct, id: str, *, artifact: ModelArtifact, settings: ServingSettings, **kwargs: Any
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        artifact: ModelArtifact,
+        storage: BucketAccess,
+        settings: ServingSettings,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
 
@@ -36,14 +44,27 @@ class ServingStack(cdk.Stack):
             name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",  # SageMaker's name for it
             retention_days=settings.log_retention_days,
         )
-        alarms = EndpointAlarms(
-            self, "Alarms", endpoint_name=settings.endpoint_name, variant_name=VARIANT, settings=settings.rollout
+        canary = EndpointCanary(self, "Canary", settings=settings) if settings.canary_interval_min else None
+        alarms = EndpointAlarms(self, "Alarms", variant_name=VARIANT, settings=settings)
+        self.alarms = [*alarms.all, *([canary.alarm] if canary else [])]
+        capture = EndpointCapture(storage, "Capture", settings=settings.capture) if settings.capture.percent else None
+        role = EndpointRole(
+            self,
+            "ModelRole",
+            image_rights=image.rights,
+            log_group=log_group,
+            alarms=self.alarms,
+            bucket_policies=[artifact.reader, *([capture.writer] if capture else [])],
         )
-        role = self._role(artifact, image.rights, log_group, alarms.all)
         model = self._model(artifact, image.uri, role)
-        config = self._endpoint_config(model, settings)
-        endpoint = self._endpoint(config, alarms.all, settings)
+        config = self._endpoint_config(model, capture, settings)
+        endpoint = self._endpoint(config, settings)
         endpoint.node.add_dependency(log_group)
+        if canary:
+            canary.start(after=endpoint)
+        check = EndpointCheck(
+            self, "Check", endpoint=endpoint, config=config, recipe=artifact.recipe, settings=settings
+        )
         EndpointScaling(
             self,
             "Scaling",
@@ -54,39 +75,12 @@ class ServingStack(cdk.Stack):
         )
 
         cdk.CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)
+        cdk.CfnOutput(self, "ServedModel", value=check.model)
 
     def _image(self, settings: ServingSettings) -> ServingImage | GivenImage:
         if settings.image_uri:
             return GivenImage(self, "Image", uri=settings.image_uri)
         return ServingImage(self, "Image")
-
-    def _role(
-        self,
-        artifact: ModelArtifact,
-        image_rights: list[iam.PolicyStatement],
-        log_group: logs.LogGroup,
-        alarms: list[cloudwatch.Alarm],
-    ) -> iam.Role:
-        role = iam.Role(
-            self,
-            "ModelRole",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            managed_policies=[artifact.reader],
-        )
-        for right in (
-            *image_rights,
-            allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=log_group.log_group_arn),
-            metrics("/aws/sagemaker/Endpoints"),
-            # a rollout looks at its alarms with this role
-            allow("cloudwatch:DescribeAlarms", on=[alarm.alarm_arn for alarm in alarms]),
-        ):
-            role.add_to_policy(right)
-        acknowledge(
-            role,
-            "A registry log-in and a metric, which is limited to its namespace, know no resource.",
-            "IAM5[Resource::*]",
-        )
-        return role
 
     def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role) -> sagemaker.CfnModel:
         # Unnamed, as is the endpoint config: both are replaced at every change, and a name in use cannot be made again.
@@ -104,7 +98,9 @@ class ServingStack(cdk.Stack):
         model.node.add_dependency(role)
         return model
 
-    def _endpoint_config(self, model: sagemaker.CfnModel, settings: ServingSettings) -> sagemaker.CfnEndpointConfig:
+    def _endpoint_config(
+        self, model: sagemaker.CfnModel, capture: EndpointCapture | None, settings: ServingSettings
+    ) -> sagemaker.CfnEndpointConfig:
         variant = sagemaker.CfnEndpointConfig.ProductionVariantProperty(
             variant_name=VARIANT,
             model_name=model.attr_model_name,
@@ -114,12 +110,18 @@ class ServingStack(cdk.Stack):
             model_data_download_timeout_in_seconds=settings.download_timeout_s,
             container_startup_health_check_timeout_in_seconds=settings.startup_timeout_s,
         )
-        return sagemaker.CfnEndpointConfig(self, "EndpointConfig", production_variants=[variant])
+        return sagemaker.CfnEndpointConfig(
+            self,
+            "EndpointConfig",
+            production_variants=[variant],
+            data_capture_config=capture.config if capture else None,
+        )
 
-    def _endpoint(
-        self, config: sagemaker.CfnEndpointConfig, alarms: list[cloudwatch.Alarm], settings: ServingSettings
-    ) -> sagemaker.CfnEndpoint:
+    def _endpoint(self, config: sagemaker.CfnEndpointConfig, settings: ServingSettings) -> sagemaker.CfnEndpoint:
         rollout = settings.rollout
+        rollback = sagemaker.CfnEndpoint.AutoRollbackConfigProperty(
+            alarms=[sagemaker.CfnEndpoint.AlarmProperty(alarm_name=alarm.alarm_name) for alarm in self.alarms]
+        )
         return sagemaker.CfnEndpoint(
             self,
             "Endpoint",
@@ -127,6 +129,10 @@ class ServingStack(cdk.Stack):
             endpoint_config_name=config.attr_endpoint_config_name,
             # else each update resets a scaled-out fleet to the initial count
             retain_all_variant_properties=True,
+            # retained too, unless it is named here: capture could be turned neither on nor off
+            exclude_retained_variant_properties=[
+                sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
+            ],
             deployment_config=sagemaker.CfnEndpoint.DeploymentConfigProperty(
                 blue_green_update_policy=sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty(
                     # a canary needs two instances, and the fleet may have one
@@ -136,8 +142,6 @@ class ServingStack(cdk.Stack):
                     termination_wait_in_seconds=rollout.old_fleet_removal_s,
                     maximum_execution_timeout_in_seconds=rollout.timeout_s,
                 ),
-                auto_rollback_configuration=sagemaker.CfnEndpoint.AutoRollbackConfigProperty(
-                    alarms=[sagemaker.CfnEndpoint.AlarmProperty(alarm_name=alarm.alarm_name) for alarm in alarms]
-                ),
+                auto_rollback_configuration=rollback if rollout.rollback else None,
             ),
         )

@@ -212,6 +212,8 @@ class RolloutSettings:
     """More server errors than this in a minute roll a rollout back."""
     max_latency_ms: int = 2000
     """A 95th percentile of the model's own latency above this for three minutes rolls a rollout back."""
+    rollback: bool = True
+    """False for the one deploy that repairs an endpoint: SageMaker ends a rollout that begins under an alarm."""
 
     def __post_init__(self) -> None:
         _within("serving.rollout.bake_s", self.bake_s, 60, 3600)
@@ -225,6 +227,21 @@ class RolloutSettings:
         )
         _within("serving.rollout.max_5xx_per_min", self.max_5xx_per_min, 0, 10_000)
         _within("serving.rollout.max_latency_ms", self.max_latency_ms, 1, 60_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaptureSettings:
+    percent: int = 0
+    """Share of the calls whose photo and answer are kept in the bucket; 0 turns it off."""
+    prefix: str = "capture/"
+    """Where in the bucket: capture/<endpoint>/<variant>/<year>/<month>/<day>/<hour>/*.jsonl."""
+    keep_days: int = 30
+    """Callers' photos are deleted after this."""
+
+    def __post_init__(self) -> None:
+        _within("serving.capture.percent", self.percent, 0, 100)
+        _matches("serving.capture.prefix", self.prefix, r"([A-Za-z0-9._-]+/)+", "a prefix that ends with /")
+        _within("serving.capture.keep_days", self.keep_days, 1, 3650)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,8 +260,11 @@ class ServingSettings:
     """How long loading the artifact may take."""
     log_retention_days: int = 30
     """Container logs."""
+    canary_interval_min: int = 1
+    """How often the endpoint is shown a photo, so that a rollout nobody calls is judged too; 0 turns it off."""
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
+    capture: CaptureSettings = field(default_factory=CaptureSettings)
 
     def __post_init__(self) -> None:
         _matches(
@@ -276,28 +296,65 @@ class ServingSettings:
         _within("serving.startup_timeout_s", self.startup_timeout_s, 60, 3600)
         _within("serving.download_timeout_s", self.download_timeout_s, 60, 3600)
         _one_of("serving.log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS)
+        _within("serving.canary_interval_min", self.canary_interval_min, 0, 10)
+        # two calls that fail, and a minute for the alarm to see them
+        shortest = (2 * self.canary_interval_min + 1) * 60 if self.canary_interval_min else 0
+        _require(
+            self.rollout.bake_s >= shortest,
+            "serving.rollout.bake_s",
+            self.rollout.bake_s,
+            f"at least {shortest}, so that two calls of the canary can fail in it "
+            f"(serving.canary_interval_min is {self.canary_interval_min}; 0 turns the canary off)",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiSettings:
     memory_mib: int = 512
     """Lambda gives CPU by memory; with 512 a 4.5 MB photo is decoded from base64 in milliseconds."""
-    timeout_s: int = 30
-    """The function budgets its endpoint attempts and its own answer within this, by the deadline in its context."""
+    timeout_s: int = 29
+    """The one time limit. Within it the function budgets its attempts at the endpoint and its own answer, by the
+    deadline in its context; the HTTP API, where there is one, waits a second longer than this."""
     provisioned_concurrency: int = 3
     """Started ahead of the calls; 0 turns it off. AWS keeps 10 free: a new account's quota of 10 allows only 0."""
     readable_s3_prefixes: tuple[str, ...] = ()
     """s3://bucket/prefix/ entries, comma-separated, where a caller may name photos. Empty: no right to S3 at all."""
     log_retention_days: int = 30
-    """Function logs."""
+    """Function logs, and the HTTP API's access logs."""
+    http: bool = False
+    """An HTTP API in front: POST /predict."""
+    http_authorization: Literal["iam", "none"] = "iam"
+    """Callers sign their requests (SigV4); or anyone on the internet may call, at your cost."""
+    http_requests_per_s: int = 10
+    """Over all callers; above it the HTTP API answers 429."""
+    http_burst: int = 20
+    """At once, before that rate counts."""
+
+    HTTP_CEILING_S = 30
+    """An HTTP API waits no longer for a function: docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 
     def __post_init__(self) -> None:
         _within("api.memory_mib", self.memory_mib, 128, 10_240)
         _within("api.timeout_s", self.timeout_s, 5, 900)
+        _require(
+            not self.http or self.http_timeout_s <= self.HTTP_CEILING_S,
+            "api.timeout_s",
+            self.timeout_s,
+            f"at most {self.HTTP_CEILING_S - 1} with api.http, because an HTTP API waits {self.HTTP_CEILING_S} s at "
+            "most, and must outwait the function to pass its answer on",
+        )
+        _one_of("api.http_authorization", self.http_authorization, ("iam", "none"))
+        _within("api.http_requests_per_s", self.http_requests_per_s, 1, 10_000)
+        _within("api.http_burst", self.http_burst, 1, 5_000)
         _within("api.provisioned_concurrency", self.provisioned_concurrency, 0, 1000)
         for prefix in self.readable_s3_prefixes:
             _matches("api.readable_s3_prefixes", prefix, S3_PREFIX, "s3://BUCKET/PREFIX/ entries, comma-separated")
         _one_of("api.log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS)
+
+    @property
+    def http_timeout_s(self) -> int:
+        """Longer than the function's, so that a caller hears the function's own sentence, not the gateway's."""
+        return self.timeout_s + 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -370,3 +427,13 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     workbench: WorkbenchSettings = field(default_factory=WorkbenchSettings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
+
+    def __post_init__(self) -> None:
+        for name in ("data_prefix", "artifact_prefix"):
+            taken, prefix = getattr(self.storage, name), self.serving.capture.prefix
+            _require(
+                not prefix.startswith(taken) and not taken.startswith(prefix),
+                "serving.capture.prefix",
+                prefix,
+                f"apart from storage.{name} ({taken!r}), which it would mix with, and expire",
+            )

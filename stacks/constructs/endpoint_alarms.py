@@ -5,7 +5,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from stacks.constructs.runbook import entry
-from stacks.settings import RolloutSettings
+from stacks.settings import ServingSettings
 
 
 class EndpointAlarms(Construct):
@@ -15,10 +15,9 @@ class EndpointAlarms(Construct):
     circles.
     """
 
-    def __init__(
-        self, scope: Construct, id: str, *, endpoint_name: str, variant_name: str, settings: RolloutSettings
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, variant_name: str, settings: ServingSettings) -> None:
         super().__init__(scope, id)
+        endpoint_name = settings.endpoint_name
         dimensions = {"EndpointName": endpoint_name, "VariantName": variant_name}
         errors = cloudwatch.Metric(
             namespace="AWS/SageMaker",
@@ -42,7 +41,7 @@ class EndpointAlarms(Construct):
                 "The endpoint answers with server errors",
             ),
             metric=errors,
-            threshold=settings.max_5xx_per_min,
+            threshold=settings.rollout.max_5xx_per_min,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
@@ -54,7 +53,7 @@ class EndpointAlarms(Construct):
                 f"{endpoint_name} is slow. A rollout under way is rolled back.", "The endpoint is slow"
             ),
             metric=latency,
-            threshold=settings.max_latency_ms * 1000,  # the metric is in microseconds
+            threshold=settings.rollout.max_latency_ms * 1000,  # the metric is in microseconds
             evaluation_periods=3,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,

@@ -1,7 +1,13 @@
 """The endpoint, its updates and its scaling."""
 
+import subprocess
+import sys
+from typing import Any
+
 import pytest
 
+from stacks.overrides import load
+from stacks.settings import SettingsError
 from tests.infra.conftest import Assembly, Synthesise
 
 ENDPOINT = "pytorch-dog-classifier-multi-instance"
@@ -102,12 +108,13 @@ def test_alarms_of_this_endpoint_roll_an_update_back(development: Assembly) -> N
     }
     named = development.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
     rollback = [alarms[alarm["AlarmName"]["Ref"]] for alarm in named]
-    assert {alarm["MetricName"] for alarm in rollback} == {"Invocation5XXErrors", "ModelLatency"}
+    assert [alarm["MetricName"] for alarm in rollback] == ["Invocation5XXErrors", "ModelLatency", "Errors"]
     for alarm in rollback:
-        assert {"Name": "EndpointName", "Value": ENDPOINT} in alarm["Dimensions"]
-        assert {"Name": "VariantName", "Value": "AllTraffic"} in alarm["Dimensions"]
         # no calls, no errors: an update at night must not be rolled back for want of data
         assert alarm["TreatMissingData"] == "notBreaching"
+    for alarm in rollback[:2]:
+        assert {"Name": "EndpointName", "Value": ENDPOINT} in alarm["Dimensions"]
+        assert {"Name": "VariantName", "Value": "AllTraffic"} in alarm["Dimensions"]
 
 
 def test_the_latency_limit_is_in_the_metrics_unit(development: Assembly) -> None:
@@ -140,3 +147,209 @@ def test_a_given_image_is_used_and_nothing_is_built(synthesise: Synthesise) -> N
     assert assembly.only("AWS::SageMaker::Model")["PrimaryContainer"]["Image"] == uri
     assert list(assembly.resources("AWS::CodeBuild::Project")) == []
     assert ":ecr:eu-west-1:123456789012:repository/team/dogs" in str(assembly.raw("Serving"))
+
+
+def test_a_repair_of_an_endpoint_under_alarm_can_be_deployed(synthesise: Synthesise) -> None:
+    """SageMaker ends a rollout that begins under one of its alarms."""
+    endpoint = synthesise(("serving.rollout.rollback", "false")).only("AWS::SageMaker::Endpoint")
+    assert "AutoRollbackConfiguration" not in endpoint["DeploymentConfig"]
+    assert endpoint["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+
+
+# -- the canary
+
+
+def of_serving(assembly: Assembly, type: str, name: str) -> tuple[str, dict[str, Any]]:
+    """The one resource of a type in the stack whose logical id starts with `name`."""
+    (found,) = [
+        (logical_id, resource)
+        for stack, logical_id, resource in assembly.resources(type)
+        if stack == "Serving" and logical_id.startswith(name)
+    ]
+    return found
+
+
+def rights(assembly: Assembly, role: str) -> dict[str, list[str]]:
+    """Actions that a role's own policy allows on the endpoint, by the end of their ARN."""
+    _, policy = of_serving(assembly, "AWS::IAM::Policy", role)
+    found: dict[str, list[str]] = {}
+    for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        if any(action.startswith("sagemaker:") for action in actions):
+            found[statement["Resource"]["Fn::Join"][1][-1]] = actions
+    return found
+
+
+def test_the_canary_asks_every_minute_once_the_endpoint_is_there(development: Assembly) -> None:
+    _, schedule = of_serving(development, "AWS::Scheduler::Schedule", "Canary")
+    function, _ = of_serving(development, "AWS::Lambda::Function", "CanaryFunction")
+    assert schedule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Properties"]["Target"]["Arn"] == {"Fn::GetAtt": [function, "Arn"]}
+    assert schedule["Properties"]["Target"]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+    ((_, endpoint, _),) = development.resources("AWS::SageMaker::Endpoint")
+    assert endpoint in schedule["DependsOn"]
+
+
+def test_two_of_three_failed_minutes_of_the_canary_are_an_alarm(development: Assembly) -> None:
+    _, alarm = of_serving(development, "AWS::CloudWatch::Alarm", "Canary")
+    function, _ = of_serving(development, "AWS::Lambda::Function", "CanaryFunction")
+    properties = alarm["Properties"]
+    assert properties["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+    assert (properties["Namespace"], properties["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert (properties["Statistic"], properties["Period"]) == ("Sum", 60)
+    assert (properties["DatapointsToAlarm"], properties["EvaluationPeriods"]) == (2, 3)
+    assert (properties["ComparisonOperator"], properties["Threshold"]) == ("GreaterThanThreshold", 0)
+
+
+def test_the_canary_may_invoke_this_one_endpoint(development: Assembly) -> None:
+    assert rights(development, "CanaryFunctionRole") == {f":endpoint/{ENDPOINT}": ["sagemaker:InvokeEndpoint"]}
+
+
+def test_a_rarer_canary_looks_over_longer_periods(synthesise: Synthesise) -> None:
+    assembly = synthesise(("serving.canary_interval_min", 2))
+    _, schedule = of_serving(assembly, "AWS::Scheduler::Schedule", "Canary")
+    _, alarm = of_serving(assembly, "AWS::CloudWatch::Alarm", "Canary")
+    assert schedule["Properties"]["ScheduleExpression"] == "rate(2 minutes)"
+    assert alarm["Properties"]["Period"] == 120
+
+
+def test_zero_turns_the_canary_off_and_leaves_the_other_alarms(synthesise: Synthesise) -> None:
+    assembly = synthesise(("serving.canary_interval_min", 0))
+    assert not [logical_id for _, logical_id, _ in assembly.resources("*") if logical_id.startswith("Canary")]
+    rollback = assembly.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["AutoRollbackConfiguration"]
+    assert len(rollback["Alarms"]) == 2
+
+
+def test_a_bake_too_short_for_the_canary_to_fail_in_is_refused() -> None:
+    load({"serving.rollout.bake_s": 180})
+    load({"serving.rollout.bake_s": 60, "serving.canary_interval_min": 0})
+    with pytest.raises(SettingsError, match=r"serving\.rollout\.bake_s is 179, but must be at least 180.*canary"):
+        load({"serving.rollout.bake_s": 179})
+    with pytest.raises(SettingsError, match=r"bake_s is 300, but must be at least 420"):
+        load({"serving.canary_interval_min": 3})
+
+
+def test_the_canarys_calls_stay_far_below_what_adds_an_instance(development: Assembly) -> None:
+    policy = development.only("AWS::ApplicationAutoScaling::ScalingPolicy")["TargetTrackingScalingPolicyConfiguration"]
+    calls_per_min = 1 / load({}).serving.canary_interval_min
+    assert calls_per_min <= policy["TargetValue"] / 10
+
+
+# -- the check after a deploy
+
+
+def test_each_deploy_ends_with_a_check_of_the_endpoint(development: Assembly) -> None:
+    _, check = of_serving(development, "Custom::EndpointCheck", "Check")
+    ((_, endpoint, _),) = development.resources("AWS::SageMaker::Endpoint")
+    ((_, config, _),) = development.resources("AWS::SageMaker::EndpointConfig")
+    assert endpoint in check["DependsOn"]
+    assert check["Properties"]["EndpointName"] == ENDPOINT
+    assert check["Properties"]["EndpointConfigName"] == {"Fn::GetAtt": [config, "EndpointConfigName"]}
+
+
+def test_the_check_may_look_at_and_invoke_this_one_endpoint(development: Assembly) -> None:
+    assert rights(development, "CheckFunctionRole") == {
+        f":endpoint/{ENDPOINT}": ["sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"]
+    }
+
+
+def test_the_check_waits_for_its_role_s_policy(development: Assembly) -> None:
+    _, check = of_serving(development, "Custom::EndpointCheck", "Check")
+    policy, _ = of_serving(development, "AWS::IAM::Policy", "CheckFunctionRole")
+    assert policy in check["DependsOn"]
+
+
+def test_cloudformation_waits_little_longer_than_the_function_may_run(development: Assembly) -> None:
+    """A function that is cut off answers nothing; CloudFormation's own limit is an hour."""
+    _, check = of_serving(development, "Custom::EndpointCheck", "Check")
+    _, function = of_serving(development, "AWS::Lambda::Function", "CheckFunction")
+    assert function["Properties"]["Timeout"] < int(check["Properties"]["ServiceTimeout"]) <= 1000
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        ("training.epochs", 41),
+        ("serving.rollout.bake_s", 600),
+        ("serving.instance_type", "ml.m5.xlarge"),
+        ("serving.capture.percent", 10),
+    ],
+)
+def test_whatever_changes_the_endpoint_is_checked_again(
+    development: Assembly, synthesise: Synthesise, override: tuple[str, object]
+) -> None:
+    after = synthesise(override)
+    assert after.only("Custom::EndpointCheck") != development.only("Custom::EndpointCheck")
+
+
+def test_what_changes_no_endpoint_is_not_checked_again(development: Assembly, synthesise: Synthesise) -> None:
+    after = synthesise(("api.memory_mib", 256))
+    assert after.only("Custom::EndpointCheck") == development.only("Custom::EndpointCheck")
+
+
+def test_the_package_of_check_and_canary_is_one_that_lambda_can_load(development: Assembly) -> None:
+    (asset,) = [path for path in development.folder.glob("asset.*") if (path / "probe").is_dir()]
+    assert [path.name for path in asset.iterdir()] == ["probe"]
+    named = {
+        function["Properties"]["Handler"]
+        for stack, logical_id, function in development.resources("AWS::Lambda::Function")
+        if stack == "Serving" and logical_id.startswith(("Canary", "Check"))
+    }
+    assert named == {"probe.check.on_event", "probe.canary.on_schedule"}
+    load = "import probe.check, probe.canary; probe.check.on_event; probe.canary.on_schedule"
+    subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, '{asset}'); {load}"], check=True)
+
+
+# -- data capture
+
+
+def test_nothing_that_callers_send_is_kept_unless_it_is_asked_for(development: Assembly) -> None:
+    assert "DataCaptureConfig" not in development.only("AWS::SageMaker::EndpointConfig")
+    assert "capture" not in str(development.raw("Storage"))
+
+
+def test_capture_keeps_a_share_of_requests_and_answers_under_its_prefix(synthesise: Synthesise) -> None:
+    assembly = synthesise(("serving.capture.percent", 10))
+    capture = assembly.only("AWS::SageMaker::EndpointConfig")["DataCaptureConfig"]
+    assert (capture["EnableCapture"], capture["InitialSamplingPercentage"]) == (True, 10)
+    assert [option["CaptureMode"] for option in capture["CaptureOptions"]] == ["Input", "Output"]
+    start, bucket, end = capture["DestinationS3Uri"]["Fn::Join"][1]
+    assert (start, end) == ("s3://", "/capture/")
+    assert bucket["Fn::GetStackOutput"]["StackName"] == "kennel-storage"
+
+
+def test_the_serving_role_may_write_captures_and_nothing_else_of_the_bucket(synthesise: Synthesise) -> None:
+    assembly = synthesise(("serving.capture.percent", 10), ("serving.capture.prefix", "seen/"))
+    (policy,) = [
+        resource["Properties"]["PolicyDocument"]["Statement"]
+        for _, logical_id, resource in assembly.resources("AWS::IAM::ManagedPolicy")
+        if "Capture" in logical_id
+    ]
+    assert policy == [
+        {
+            "Action": "s3:PutObject",
+            "Effect": "Allow",
+            "Resource": {"Fn::Join": ["", [{"Fn::GetAtt": ["Bucket83908E77", "Arn"]}, "/seen/*"]]},
+        }
+    ]
+    _, role = of_serving(assembly, "AWS::IAM::Role", "ModelRole")
+    outputs = [arn["Fn::GetStackOutput"]["OutputName"] for arn in role["Properties"]["ManagedPolicyArns"]]
+    assert len(outputs) == 2  # the artifact's reader, and this
+
+
+def test_captures_expire(synthesise: Synthesise) -> None:
+    assembly = synthesise(("serving.capture.percent", 10), ("serving.capture.keep_days", 7))
+    rules = assembly.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert {"ExpirationInDays": 7, "Prefix": "capture/", "Status": "Enabled"} in rules
+
+
+def test_a_change_of_capture_takes_effect_although_variants_are_retained(development: Assembly) -> None:
+    """Turning it off is such a change, so it is excluded from what is retained even while it is off."""
+    endpoint = development.only("AWS::SageMaker::Endpoint")
+    assert endpoint["ExcludeRetainedVariantProperties"] == [{"VariantPropertyType": "DataCaptureConfig"}]
+
+
+@pytest.mark.parametrize("prefix", ["data/", "data/seen/", "training/"])
+def test_captures_are_kept_apart_from_photos_and_artifacts(prefix: str) -> None:
+    with pytest.raises(SettingsError, match=rf"serving\.capture\.prefix is '{prefix}', but must be apart from storage"):
+        load({"serving.capture.prefix": prefix})

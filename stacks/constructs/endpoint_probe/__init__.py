@@ -1,0 +1,1 @@
+"""Asks the endpoint for the breed in one packaged photo: once after each deploy, and then every minute."""

@@ -1,0 +1,55 @@
+"""The canary function: quiet where the endpoint answers, failing where it does not."""
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from rehearsal.sagemaker_runtime import SageMakerRuntime
+from stacks.constructs.endpoint_probe.canary import TIMEOUT_S
+from stacks.constructs.endpoint_probe.probe import canary, prediction
+from tests.rehearsal.container import Container, serving
+
+
+@pytest.fixture
+def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[Container]:
+    with serving() as container, SageMakerRuntime({"dogs": container.url}) as runtime:
+        for name, value in {
+            "ENDPOINT_NAME": "dogs",
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": runtime.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield container
+
+
+def test_an_answered_photo_is_a_success(container: Container) -> None:
+    canary.on_schedule({}, None)
+    assert [body for _, body in container.asked] == [prediction.PHOTO]
+
+
+def test_an_endpoint_that_fails_fails_the_function_once(container: Container) -> None:
+    container.status = 503
+    with pytest.raises(ClientError, match="503"):
+        canary.on_schedule({}, None)
+    assert len(container.asked) == 1  # each call counts for autoscaling
+
+
+def test_an_answer_that_is_no_prediction_fails_the_function(container: Container) -> None:
+    container.body = b"{}"
+    with pytest.raises(prediction.ProbeError, match="no prediction"):
+        canary.on_schedule({}, None)
+
+
+def test_an_endpoint_that_does_not_exist_fails_the_function(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDPOINT_NAME", "cats")
+    with pytest.raises(ClientError, match="not found"):
+        canary.on_schedule({}, None)
+
+
+def test_lambda_waits_longer_than_the_one_attempt_takes() -> None:
+    assert prediction.CONNECT_TIMEOUT_S + prediction.READ_TIMEOUT_S < TIMEOUT_S

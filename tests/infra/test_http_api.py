@@ -1,0 +1,118 @@
+"""The HTTP API in front of the function, and the time limits of both."""
+
+import json
+
+import pytest
+
+from lambda_fn import calls
+from lambda_fn.deadline import Deadline
+from stacks.overrides import load
+from stacks.settings import SettingsError
+from tests.infra.conftest import Assembly, Synthesise
+
+
+@pytest.fixture(scope="module")
+def http(synthesise: Synthesise) -> Assembly:
+    return synthesise(("api.http", "true"))
+
+
+def test_there_is_no_http_api_unless_it_is_asked_for(development: Assembly) -> None:
+    kinds = {resource["Type"] for resource in development.raw("Api")["Resources"].values()}
+    assert not [kind for kind in kinds if kind.startswith("AWS::ApiGateway")]
+    assert "AWS::Lambda::Permission" not in kinds
+
+
+def test_one_route_leads_to_the_alias_live(http: Assembly) -> None:
+    ((_, alias, _),) = http.resources("AWS::Lambda::Alias")
+    integration = http.only("AWS::ApiGatewayV2::Integration")
+    assert (integration["IntegrationType"], integration["PayloadFormatVersion"]) == ("AWS_PROXY", "2.0")
+    assert integration["IntegrationUri"] == {"Ref": alias}
+    assert http.only("AWS::ApiGatewayV2::Route")["RouteKey"] == "POST /predict"
+
+
+def test_callers_sign_their_requests(http: Assembly) -> None:
+    assert http.only("AWS::ApiGatewayV2::Route")["AuthorizationType"] == "AWS_IAM"
+
+
+def test_it_can_be_opened_to_everyone_on_purpose(synthesise: Synthesise) -> None:
+    opened = synthesise(("api.http", "true"), ("api.http_authorization", "none"))
+    assert opened.only("AWS::ApiGatewayV2::Route")["AuthorizationType"] == "NONE"
+
+
+def test_the_gateway_may_invoke_the_alias_by_this_route_and_nothing_else(http: Assembly) -> None:
+    ((_, alias, _),) = http.resources("AWS::Lambda::Alias")
+    ((_, api, _),) = http.resources("AWS::ApiGatewayV2::Api")
+    permission = http.only("AWS::Lambda::Permission")
+    assert permission["FunctionName"] == {"Ref": alias}
+    assert (permission["Action"], permission["Principal"]) == ("lambda:InvokeFunction", "apigateway.amazonaws.com")
+    assert permission["SourceArn"]["Fn::Join"][1][-2:] == [{"Ref": api}, "/*/POST/predict"]
+
+
+def test_it_is_throttled(synthesise: Synthesise) -> None:
+    assembly = synthesise(("api.http", "true"), ("api.http_requests_per_s", 5), ("api.http_burst", 7))
+    settings = assembly.only("AWS::ApiGatewayV2::Stage")["DefaultRouteSettings"]
+    assert settings == {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 7}
+
+
+def test_each_access_is_a_json_line_in_a_log_group_that_goes_with_the_stack(http: Assembly) -> None:
+    log = http.only("AWS::ApiGatewayV2::Stage")["AccessLogSettings"]
+    group = log["DestinationArn"]["Fn::GetAtt"][0]
+    found = http.raw("Api")["Resources"][group]
+    assert (found["DeletionPolicy"], found["Properties"]["RetentionInDays"]) == ("Delete", 30)
+    line = json.loads(log["Format"])
+    assert line["caller"] == "$context.identity.userArn"
+    assert all(value.startswith("$context.") for value in line.values())
+
+
+def test_its_address_is_an_output(http: Assembly) -> None:
+    ((_, api, _),) = http.resources("AWS::ApiGatewayV2::Api")
+    url = http.raw("Api")["Outputs"]["HttpUrl"]["Value"]
+    assert url == {"Fn::Join": ["", [{"Fn::GetAtt": [api, "ApiEndpoint"]}, "/predict"]]}
+
+
+@pytest.mark.parametrize("timeout_s", [5, 29])
+def test_the_gateway_outwaits_the_function(synthesise: Synthesise, timeout_s: int) -> None:
+    assembly = synthesise(("api.http", "true"), ("api.timeout_s", timeout_s))
+    (function,) = [
+        resource["Properties"] for stack, _, resource in assembly.resources("AWS::Lambda::Function") if stack == "Api"
+    ]
+    waits_ms = assembly.only("AWS::ApiGatewayV2::Integration")["TimeoutInMillis"]
+    assert function["Timeout"] == timeout_s
+    assert function["Timeout"] * 1000 < waits_ms <= 30_000
+
+
+def test_a_function_that_could_outlast_the_gateway_is_refused() -> None:
+    load({"api.timeout_s": 900})
+    with pytest.raises(SettingsError, match=r"api\.timeout_s is 30, but must be at most 29 with api\.http"):
+        load({"api.http": "true", "api.timeout_s": 30})
+
+
+class Context:
+    aws_request_id = "r-1"
+
+    def __init__(self, timeout_s: int) -> None:
+        self.timeout_s = timeout_s
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.timeout_s * 1000
+
+
+@pytest.mark.parametrize("timeout_s", [5, 10, 29, 60, 900])
+def test_the_longest_attempt_at_the_endpoint_ends_within_the_functions_time(timeout_s: int) -> None:
+    load({"api.timeout_s": timeout_s})
+    attempt_s = calls.read_timeout_s(Deadline.of(Context(timeout_s)))
+    assert attempt_s + calls.CONNECT_TIMEOUT_S < timeout_s
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("api.timeout_s", 4, "between 5 and 900"),
+        ("api.http_authorization", "jwt", "one of iam, none"),
+        ("api.http_requests_per_s", 0, "between 1 and"),
+        ("api.http_burst", 0, "between 1 and"),
+    ],
+)
+def test_an_impossible_value_is_refused_by_its_name(name: str, value: object, allowed: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} is '?{value}'?, but must be {allowed}"):
+        load({name: value})
