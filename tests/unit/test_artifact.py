@@ -161,7 +161,8 @@ def test_no_manifest_raises_anything_but_a_refusal(folder: Path, changes: dict[s
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[" * 100_000, b"{}", b"[]", b'["Beagle"]', b'["Beagle", 1]', b'"Beagle"', b"\xff"]
+    "content",
+    [b"", b"{", b"[" * 100_000, b"{}", b"[]", b'["Beagle"]', b'["Beagle", 1]', b'"ab"', b'{"a": 1, "b": 2}', b"\xff"],
 )
 def test_labels_that_are_no_list_of_breeds_are_refused(folder: Path, content: bytes) -> None:
     rewrite(folder, artifact.LABELS, content)

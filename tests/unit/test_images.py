@@ -220,9 +220,13 @@ def webp_of(width: int, height: int) -> bytes:
 
 def jpeg_of(width: int, height: int, *, progressive: bool = False) -> bytes:
     """A JPEG whose header claims this size."""
-    photo = any_photo(progressive=progressive)
-    start = photo.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
-    return photo[:start] + struct.pack(">HH", height, width) + photo[start + 4 :]
+    return with_size(any_photo(progressive=progressive), width, height)
+
+
+def with_size(jpeg: bytes, width: int, height: int) -> bytes:
+    """The JPEG with another size in its first header."""
+    start = next(jpeg.index(marker) for marker in (b"\xff\xc0", b"\xff\xc2") if marker in jpeg) + 5
+    return jpeg[:start] + struct.pack(">HH", height, width) + jpeg[start + 4 :]
 
 
 def test_no_bytes_are_told_apart() -> None:
@@ -279,6 +283,7 @@ BOMBS = {
     "PNG over Pillow's own limit": png(65500, 65500, b""),
     "PNG over every number": png(2**31 - 1, 2**31 - 1, b""),
     "WebP": webp_of(5001, 5000),
+    "WebP under Pillow's own limit": webp_of(16383, 10000),
     "WebP at its largest": webp_of(16383, 16383),
     "JPEG": jpeg_of(10_000, 5001),
     "JPEG at its largest": jpeg_of(65500, 65500),
@@ -299,7 +304,7 @@ from inference.images import decode
 from tests.builders import any_photo
 
 def peak_kib():
-    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmPeak")).split()[1])
 
 for format in ("JPEG", "PNG", "WEBP"):
     decode(any_photo(format=format), shorter_side=256)
@@ -311,7 +316,7 @@ except RequestError as error:
 """
 
 
-@pytest.mark.parametrize("name", ["PNG", "WebP at its largest", "JPEG", "progressive JPEG"])
+@pytest.mark.parametrize("name", ["PNG", "WebP under Pillow's own limit", "JPEG", "progressive JPEG"])
 def test_a_bomb_is_refused_before_memory_is_taken_for_it(name: str) -> None:
     ran = subprocess.run([sys.executable, "-c", MEASURE], input=BOMBS[name], capture_output=True, check=True)
     status, taken_kib = map(int, ran.stdout.split())
@@ -324,6 +329,32 @@ def test_the_limits_leave_room_for_real_cameras() -> None:
     assert MAX_PIXELS_WHOLE >= 6000 * 4000
     image = decode(encoded(Image.new("RGB", (8064, 6048), RED), "JPEG"), shorter_side=256)
     assert image.size == (1008, 756)
+
+
+def test_a_phones_photo_of_several_pictures_may_have_as_many_pixels_as_a_jpeg() -> None:
+    small = Image.new("RGB", (60, 40), RED)
+    photo = with_size(encoded(small, "MPO", save_all=True, append_images=[small]), 8064, 6048)
+    assert decode(photo, shorter_side=256).size == (1008, 756)  # grey where the data ends
+
+
+DECODERS = """
+import sys
+from inference.errors import RequestError
+from inference.images import decode
+from tests.builders import any_photo
+
+for photo in (b"\\xff\\xd8\\xff\\xc0", b"\\x89PNG\\r\\n\\x1a\\n", any_photo(format="WEBP"), any_photo()):
+    try:
+        decode(photo, shorter_side=256)
+    except RequestError:
+        pass
+print([name for name in sys.modules if name in ("PIL.TgaImagePlugin", "PIL.PsdImagePlugin", "PIL.EpsImagePlugin")])
+"""
+
+
+def test_no_decoder_is_even_imported_that_is_not_needed() -> None:
+    ran = subprocess.run([sys.executable, "-c", DECODERS], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_a_jpeg_of_endless_scans_is_refused_in_no_time() -> None:
