@@ -78,3 +78,7 @@ deploy: node_modules/.installed  ## train and serve in your account
 	@$(CDK) deploy --all $(ARGS)
 destroy: node_modules/.installed  ## remove all of it
 	@$(CDK) destroy --all $(ARGS)
+
+.PHONY: ami
+ami: $(VENV)/.installed-rehearse  ## move the training host to today's Deep Learning AMI, on purpose (needs an account)
+	@$(BIN)/python -m ops.ami $(ARGS)

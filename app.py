@@ -54,6 +54,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         "Workbench",
         stack_name=f"{name}-workbench",
         storage=storage.access,
+        endpoint_name=settings.serving.endpoint_name,
         settings=settings.workbench,
         **shared,
     )

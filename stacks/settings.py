@@ -380,6 +380,8 @@ class WorkbenchSettings:
     """One T4, billed while it runs."""
     notebook_volume_gib: int = 50
     """The notebook's home folder."""
+    notebook_idle_stop_min: int = 60
+    """The notebook stops itself after this long without use; 0 turns it off. An open tab is no use."""
 
     def __post_init__(self) -> None:
         _matches(
@@ -404,6 +406,7 @@ class WorkbenchSettings:
             "such as ml.g4dn.xlarge",
         )
         _within("workbench.notebook_volume_gib", self.notebook_volume_gib, 5, 16384)
+        _within("workbench.notebook_idle_stop_min", self.notebook_idle_stop_min, 0, 1440)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.constructs.bucket_access import BucketAccess
-from stacks.constructs.notebook import Notebook
+from stacks.constructs.notebook.construct import Notebook
 from stacks.constructs.policy import allow
 from stacks.constructs.source_archive import SourceArchive
 from stacks.constructs.training_host.construct import TrainingHost
@@ -25,6 +25,7 @@ class WorkbenchStack(cdk.Stack):
         id: str,
         *,
         storage: BucketAccess,
+        endpoint_name: str,
         settings: WorkbenchSettings,
         **kwargs: Any,
     ) -> None:
@@ -38,17 +39,28 @@ class WorkbenchStack(cdk.Stack):
         if settings.host:
             data_uri = f"s3://{storage.bucket.bucket_name}/{storage.settings.data_prefix}"
             host = TrainingHost(self, "Host", network=network, code=code, data_uri=data_uri, settings=settings)
-            self._grant(host.role, storage, source, code)
+            self._grant(host.role, source, code, storage.read_photos)
             connect = f"aws ssm start-session --target {host.instance.ref} --document-name {host.session.ref}"
             cdk.CfnOutput(self, "Connect", value=connect)
         if settings.notebook:
-            notebook = Notebook(self, "Notebook", network=network, code=code, settings=settings)
-            self._grant(notebook.role, storage, source, code)
+            deployment = {
+                "region": cdk.Aws.REGION,
+                "bucket": storage.bucket.bucket_name,
+                "data_prefix": storage.settings.data_prefix,
+                "artifact_prefix": f"{storage.settings.artifact_prefix}artifacts/",
+                "endpoint": endpoint_name,
+            }
+            notebook = Notebook(self, "Notebook", network=network, code=code, deployment=deployment, settings=settings)
+            self._grant(notebook.role, source, code, storage.read_photos, storage.read_artifacts)
+            endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
+            notebook.role.add_to_policy(allow("sagemaker:InvokeEndpoint", on=endpoint))
             cdk.CfnOutput(self, "NotebookName", value=notebook.instance.attr_notebook_instance_name)
 
-    def _grant(self, role: iam.Role, storage: BucketAccess, source: SourceArchive, code: ssm.StringParameter) -> None:
-        """To read the photos, the artifacts and the code; to write nothing."""
-        role.add_managed_policy(storage.read_photos)
-        role.add_managed_policy(storage.read_artifacts)
+    def _grant(
+        self, role: iam.Role, source: SourceArchive, code: ssm.StringParameter, *data: iam.ManagedPolicy
+    ) -> None:
+        """To read the code and this much of the data; to write nothing."""
+        for policy in data:
+            role.add_managed_policy(policy)
         role.add_to_policy(allow("s3:GetObject", on=source.bucket.arn_for_objects(source.s3_object_key)))
         role.add_to_policy(allow("ssm:GetParameter", on=code.parameter_arn))

@@ -94,7 +94,7 @@ def test_who_reads_and_writes_the_bucket(assembly: Assembly) -> None:
     assert carried == {
         "JobRole014917C6": ["ReadPhotos", "WriteArtifacts"],
         "ModelRoleEE661428": ["ReadArtifacts"],
-        "HostRoleE4EC059A": ["ReadArtifacts", "ReadPhotos"],
+        "HostRoleE4EC059A": ["ReadPhotos"],
         "NotebookRoleD242070B": ["ReadArtifacts", "ReadPhotos"],
     }
 

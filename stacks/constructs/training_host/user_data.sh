@@ -14,6 +14,7 @@ cd ~
 uri=$(aws ssm get-parameter --region ${Region} --name ${CodeParameter} --query Parameter.Value --output text)
 aws s3 cp --only-show-errors "$uri" - | tar -xz
 ln -sfn training/solution.py solution.py
+ln -sfn ../requirements.txt training/requirements.txt
 SCRIPT
 
 cat > /usr/local/bin/kennel-data <<'SCRIPT'

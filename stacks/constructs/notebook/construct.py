@@ -1,28 +1,31 @@
 """The SageMaker notebook instance."""
 
+import json
+from pathlib import Path
+
 from aws_cdk import Aws, Fn
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from stacks.constructs.acknowledge import acknowledge, wildcard
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.policy import allow
 from stacks.constructs.workbench_network import WorkbenchNetwork
 from stacks.settings import WorkbenchSettings
 
-LOGS = "/aws/sagemaker/NotebookInstances"
-ON_CREATE = """#!/bin/bash
-# Runs once, as root, when the notebook instance is made: the code of this deploy, in the notebook's home.
-set -euo pipefail
-cd /home/ec2-user/SageMaker
-uri=$(aws ssm get-parameter --region ${Region} --name ${CodeParameter} --query Parameter.Value --output text)
-aws s3 cp --only-show-errors "$uri" - | runuser -u ec2-user -- tar -xz
-"""
+HERE = Path(__file__).parent
+NOTEBOOK = HERE.parents[2] / "notebooks" / "kennel.ipynb"
 
 
 class Notebook(Construct):
-    """One notebook instance without root, with a role of its own. Deleting it deletes its volume."""
+    """One notebook instance without root, with a role of its own; it stops itself when idle. Deleting it deletes its
+    volume.
+
+    Its role writes no logs: SageMaker would make a log group that all notebooks of the account share and no stack
+    deletes. What happens at its start is told in `kennel/setup.log`, beside the notebook.
+    """
 
     def __init__(
         self,
@@ -31,26 +34,27 @@ class Notebook(Construct):
         *,
         network: WorkbenchNetwork,
         code: ssm.StringParameter,
+        deployment: dict[str, str],
         settings: WorkbenchSettings,
     ) -> None:
         super().__init__(scope, id)
         role = self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
-        group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{LOGS}"
-        role.add_to_policy(
-            allow(
-                "logs:CreateLogGroup",
-                "logs:CreateLogStream",
-                "logs:DescribeLogStreams",
-                "logs:PutLogEvents",
-                on=f"{group}:*",
-            )
+        notebook = self._notebook_file(role)
+        script = Fn.sub(
+            (HERE / "on_start.sh").read_text(encoding="utf-8"),
+            {
+                "Region": Aws.REGION,
+                "CodeParameter": code.parameter_name,
+                "NotebookParameter": notebook.parameter_name,
+                "Deployment": json.dumps(deployment, indent=2),
+                "IdleMinutes": str(settings.notebook_idle_stop_min),
+                "IdleStop": (HERE / "idle_stop.py").read_text(encoding="utf-8"),
+            },
         )
-
-        script = Fn.sub(ON_CREATE, {"Region": Aws.REGION, "CodeParameter": code.parameter_name})
         lifecycle = sagemaker.CfnNotebookInstanceLifecycleConfig(
             self,
             "Lifecycle",
-            on_create=[
+            on_start=[
                 sagemaker.CfnNotebookInstanceLifecycleConfig.NotebookInstanceLifecycleHookProperty(
                     content=Fn.base64(script)
                 )
@@ -80,9 +84,18 @@ class Notebook(Construct):
             "SM2",
             "SM3",
         )
-        acknowledge(
-            role,
-            "SageMaker names the log streams of its notebooks itself.",
-            wildcard(f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{LOGS}:*"),
-        )
         self.instance.node.add_dependency(role)
+        if settings.notebook_idle_stop_min:
+            # A policy of its own: the instance waits for its role's, and this one names the instance.
+            stop = iam.Policy(self, "StopItself", roles=[role])
+            stop.add_statements(allow("sagemaker:StopNotebookInstance", on=self.instance.ref))
+
+    def _notebook_file(self, role: iam.Role) -> ssm.StringParameter:
+        """Where the repository's notebook is, behind a parameter: a new text of it leaves the instance alone."""
+        file = assets.Asset(self, "File", path=str(NOTEBOOK))
+        parameter = ssm.StringParameter(
+            self, "FileAddress", string_value=file.s3_object_url, description="Kennel's notebook"
+        )
+        role.add_to_policy(allow("s3:GetObject", on=file.bucket.arn_for_objects(file.s3_object_key)))
+        role.add_to_policy(allow("ssm:GetParameter", on=parameter.parameter_arn))
+        return parameter

@@ -1,0 +1,1 @@
+"""The notebook instance, and what it runs at each start."""

@@ -1,0 +1,93 @@
+"""`make ami`: the host's image moves when somebody says so, and at no other time."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.ami import PARAMETER, SETTING, NoAnswerError, Resolve, pin, unpin
+from stacks.overrides import load
+from tests.infra.conftest import ROOT
+
+
+def newest(image: str) -> Resolve:
+    def resolve(parameter: str) -> tuple[str, str]:
+        assert parameter == PARAMETER
+        return "eu-west-1", image
+
+    return resolve
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    return tmp_path / "cdk.context.json"
+
+
+def test_the_pin_is_a_setting_that_the_app_reads(context: Path) -> None:
+    says = pin(context, newest("ami-0123456789abcdef0"))
+    assert load(json.loads(context.read_text())).workbench.host_image == "ami-0123456789abcdef0"
+    assert "replaces the training host" in says
+    assert "eu-west-1 only" in says
+
+
+def test_other_context_stays(context: Path) -> None:
+    context.write_text('{"availability-zones:account=1": ["a"]}')
+    pin(context, newest("ami-0123456789abcdef0"))
+    unpin(context)
+    assert json.loads(context.read_text()) == {"availability-zones:account=1": ["a"]}
+
+
+def test_the_newest_image_is_not_pinned_twice(context: Path) -> None:
+    pin(context, newest("ami-0123456789abcdef0"))
+    written = context.stat().st_mtime_ns
+    assert "already pinned" in pin(context, newest("ami-0123456789abcdef0"))
+    assert context.stat().st_mtime_ns == written
+
+
+def test_without_a_pin_there_is_no_file_left(context: Path) -> None:
+    pin(context, newest("ami-0123456789abcdef0"))
+    assert "no longer pinned" in unpin(context)
+    assert not context.exists()
+    assert unpin(context) == "No image is pinned."
+
+
+def test_where_aws_cannot_be_asked_nothing_changes(context: Path) -> None:
+    def unreachable(parameter: str) -> tuple[str, str]:
+        raise NoAnswerError("no")
+
+    with pytest.raises(NoAnswerError):
+        pin(context, unreachable)
+    assert not context.exists()
+
+
+@pytest.mark.parametrize("region", ["", "eu-west-1"])
+def test_without_credentials_it_says_so_in_one_line(tmp_path: Path, region: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.ami"],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **({"AWS_DEFAULT_REGION": region} if region else {}),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("kennel: AWS could not be asked")
+    assert "needs credentials and a region" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_committed_context_pins_an_image_or_nothing() -> None:
+    committed = ROOT / "cdk.context.json"
+    if committed.exists():
+        assert json.loads(committed.read_text())[SETTING].startswith("ami-")
