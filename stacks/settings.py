@@ -92,6 +92,13 @@ class TrainingSettings:
     """One T4 each."""
     instance_count: int = 2
     """Hosts that train together, by DistributedDataParallel."""
+    fallback_instance_types: tuple[str, ...] = ()
+    """Types to take, in this order, when AWS has none of `instance_type` left; each is tried once. Comma-separated."""
+    spot: bool = False
+    """Train on spare capacity: about a third of the price, and SageMaker may interrupt the job, which then goes on from
+    its last checkpoint."""
+    spot_max_wait_min: int = 45
+    """With `spot`: the job's limit with its waiting for instances included."""
     volume_gib: int = 100
     """Per host. A g4dn.xlarge brings its own 125 GB disk and refuses more than it has."""
     max_runtime_min: int = 45
@@ -115,7 +122,8 @@ class TrainingSettings:
     """S3 object with ResNet50 weights, given to the job as channel `pretrained`. Empty: torchvision downloads them."""
 
     data_version: str = ""
-    """Digest of the data's listing. CloudFormation looks at the data again only when this changes."""
+    """Digest of the photos' listing: another one trains again. `make deploy` sets it (`kennel data version`). Empty:
+    the deploy lists the photos when it trains, and a later deploy looks again only when another setting changes."""
     model_data: str = ""
     """S3 URI of a finished model.tar.gz. Set: nothing is trained, the endpoint serves this."""
 
@@ -146,6 +154,32 @@ class TrainingSettings:
             self.max_runtime_min,
             f"between 1 and {longest}, because a deploy waits {self.WAIT_CEILING_MIN} minutes at most "
             "(train a longer job outside the deploy and pass it in as training.model_data)",
+        )
+        for kind in self.fallback_instance_types:
+            # a job that runs on it carries the type in its name, which SageMaker limits to 63 characters
+            _matches(
+                "training.fallback_instance_types",
+                kind,
+                rf"(?=.{{1,18}}$){SAGEMAKER_INSTANCE}",
+                "types such as ml.g5.xlarge, comma-separated",
+            )
+        _require(
+            len({self.instance_type, *self.fallback_instance_types}) == 1 + len(self.fallback_instance_types),
+            "training.fallback_instance_types",
+            ",".join(self.fallback_instance_types),
+            f"different types, none of them training.instance_type ({self.instance_type})",
+        )
+        _require(
+            len(self.fallback_instance_types) <= 4,
+            "training.fallback_instance_types",
+            ",".join(self.fallback_instance_types),
+            "at most 4 types, because a deploy waits for each in turn",
+        )
+        _require(
+            not self.spot or self.max_runtime_min <= self.spot_max_wait_min <= longest,
+            "training.spot_max_wait_min",
+            self.spot_max_wait_min,
+            f"between training.max_runtime_min ({self.max_runtime_min}) and {longest}",
         )
         _within("training.poll_interval_s", self.poll_interval_s, 5, 300)
         _require(

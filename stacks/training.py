@@ -63,6 +63,7 @@ class TrainingStack(cdk.Stack):
         cdk.CfnOutput(self, "ModelData", value=job.model_data)
         cdk.CfnOutput(self, "JobName", value=job.job_name)
         cdk.CfnOutput(self, "TestAccuracy", value=job.test_accuracy)
+        cdk.CfnOutput(self, "TrainedOn", value=job.trained_on)
         return ModelArtifact(
             # Weak, whatever the default is: CloudFormation refuses to change a value that is exported and imported,
             # and each training changes this one.

@@ -7,10 +7,12 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, reason: str, *findings: str) -> None:
-    """Acknowledge AwsSolutions findings, such as `SM2` or `IAM5[Resource::*]`, on one resource."""
-    Validations.of(construct).acknowledge(
-        *(Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason) for finding in findings)
-    )
+    """Acknowledge findings on one resource: `SM2` is of AwsSolutions; a name of the Serverless pack is written out."""
+    Validations.of(construct).acknowledge(*(Acknowledgment(id=_full(finding), reason=reason) for finding in findings))
+
+
+def _full(finding: str) -> str:
+    return finding if finding.startswith("Serverless-") else f"AwsSolutions-{finding}"
 
 
 def wildcard(*parts: str | IConstruct) -> str:

@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 PYTHON = lambda_.Runtime.PYTHON_3_14
@@ -27,7 +28,10 @@ def function_role(
 
 
 class PythonFunction(lambda_.Function):
-    """boto3 on the newest Python and Graviton, with a role of its own and a log group that goes when it goes."""
+    """boto3 on the newest Python and Graviton, with a log group that goes when it goes.
+
+    It runs under a role of its own that has these rights, or under one that functions of one purpose share.
+    """
 
     def __init__(
         self,
@@ -38,13 +42,15 @@ class PythonFunction(lambda_.Function):
         handler: str,
         description: str,
         log_group: logs.ILogGroup,
-        rights: Sequence[iam.PolicyStatement],
         timeout_s: int,
+        rights: Sequence[iam.PolicyStatement] = (),
+        role: iam.Role | None = None,
         memory_mib: int = 256,
         environment: Mapping[str, str] | None = None,
         tracing: bool = False,
+        dead_letters: sqs.IQueue | None = None,
     ) -> None:
-        self.execution_role = function_role(scope, f"{id}Role", log_group=log_group, rights=rights)
+        self.execution_role = role or function_role(scope, f"{id}Role", log_group=log_group, rights=rights)
         super().__init__(
             scope,
             id,
@@ -59,4 +65,5 @@ class PythonFunction(lambda_.Function):
             memory_size=memory_mib,
             environment=dict(environment) if environment else None,
             tracing=lambda_.Tracing.ACTIVE if tracing else lambda_.Tracing.DISABLED,
+            dead_letter_queue=dead_letters,
         )

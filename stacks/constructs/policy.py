@@ -33,3 +33,8 @@ def metrics(namespace: str) -> iam.PolicyStatement:
 def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
     """Allow to hand one role to one service."""
     return allow("iam:PassRole", on=role.role_arn, conditions={"StringEquals": {"iam:PassedToService": service}})
+
+
+def traces() -> iam.PolicyStatement:
+    """Allow to send X-Ray traces."""
+    return allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*")  # IAM knows no resource for them

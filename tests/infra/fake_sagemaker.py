@@ -5,9 +5,11 @@ two together.
 """
 
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 Json = dict[str, Any]
 
@@ -18,10 +20,13 @@ def refuse(operation: str, code: str, message: str, status: int = 400) -> NoRetu
 
 
 class FakeSageMaker:
-    """The jobs of an account. A test moves them on with `finish`, `fail`, `settle`."""
+    """The jobs of an account. A test moves them on with `finish`, `fail`, `settle`; or all of them with `tick`."""
 
-    def __init__(self, s3: Any = None) -> None:
+    def __init__(self, s3: Any = None, fate: "Callable[[FakeSageMaker, str], None] | None" = None) -> None:
         self.s3 = s3
+        self.fate = fate
+        self.time = datetime(2026, 11, 22, tzinfo=UTC)
+        self.lost: list[str] = []
         self.jobs: dict[str, Json] = {}
         self.created: list[Json] = []
         self.faults: list[tuple[str, str, str, int]] = []
@@ -37,11 +42,16 @@ class FakeSageMaker:
             refuse("CreateTrainingJob", "ResourceInUse", "Training job names must be unique within an AWS account")
         self.created.append(request)
         self.jobs[name] = {
+            "ResourceConfig": request["ResourceConfig"],
+            "LastModifiedTime": self.time,
             "TrainingJobName": name,
             "TrainingJobStatus": "InProgress",
             "SecondaryStatus": "Starting",
             "OutputDataConfig": request["OutputDataConfig"],
         }
+        if "CreateTrainingJob" in self.lost:
+            self.lost.remove("CreateTrainingJob")
+            raise ReadTimeoutError(endpoint_url="https://api.sagemaker.eu-west-1.amazonaws.com")
         return {"TrainingJobArn": f"arn:aws:sagemaker:eu-west-1:123456789012:training-job/{name}"}
 
     def describe_training_job(self, *, TrainingJobName: str) -> Json:  # noqa: N803
@@ -76,7 +86,17 @@ class FakeSageMaker:
         self.s3.put_object(Bucket=bucket, Key=key, Body=b"model")
 
     def fail(self, name: str, reason: str) -> None:
-        self.jobs[name].update(TrainingJobStatus="Failed", SecondaryStatus="Failed", FailureReason=reason)
+        self.jobs[name].update(
+            TrainingJobStatus="Failed", SecondaryStatus="Failed", FailureReason=reason, LastModifiedTime=self.time
+        )
+
+    def tick(self) -> None:
+        """Half a minute passes: what is stopping stops, what runs meets its fate."""
+        self.time += timedelta(seconds=30)
+        self.settle()
+        for name in [name for name, job in self.jobs.items() if job["TrainingJobStatus"] == "InProgress"]:
+            if self.fate:
+                self.fate(self, name)
 
     def expire(self, name: str) -> None:
         """The job reaches MaxRuntimeInSeconds."""
@@ -87,6 +107,10 @@ class FakeSageMaker:
         for job in self.jobs.values():
             if job["TrainingJobStatus"] == "Stopping":
                 job.update(TrainingJobStatus="Stopped", SecondaryStatus="Stopped")
+
+    def lose_next_answer(self, operation: str) -> None:
+        """The next call of an operation gets through, and its answer does not come back."""
+        self.lost.append(operation)
 
     def fail_next(self, operation: str, code: str, message: str, status: int = 400) -> None:
         """The next call of an operation is refused."""

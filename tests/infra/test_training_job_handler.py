@@ -10,7 +10,9 @@ import pytest
 from moto import mock_aws
 
 from stacks.constructs.training_job.handler.events import is_complete, on_event
-from stacks.constructs.training_job.handler.jobs import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, Jobs, TrainingError
+from stacks.constructs.training_job.handler.jobs import TRIES, Jobs
+from stacks.constructs.training_job.handler.refusals import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
+from stacks.constructs.training_job.handler.request import Location
 from tests.infra.fake_sagemaker import FakeSageMaker
 
 Json = dict[str, Any]
@@ -52,7 +54,8 @@ class Deployment:
 
     @property
     def jobs(self) -> Jobs:
-        return Jobs(sagemaker=self.sagemaker, s3=self.s3, region="eu-west-1", sleep=self.slept.append)
+        clock = lambda: self.sagemaker.time  # noqa: E731
+        return Jobs(sagemaker=self.sagemaker, s3=self.s3, region="eu-west-1", sleep=self.slept.append, now=clock)
 
     def begin(self, request: str, **event: Any) -> Json:
         event = {"RequestType": request, "ResourceProperties": properties(), **event}
@@ -191,11 +194,11 @@ def test_a_deploy_after_a_dead_job_starts_another_under_a_free_name(deployment: 
 
 
 def test_a_recipe_that_always_fails_is_given_up(deployment: Deployment) -> None:
-    for _ in range(20):
+    for _ in range(TRIES):
         deployment.sagemaker.fail(deployment.create()["PhysicalResourceId"], "no")
     with pytest.raises(TrainingError, match="already failed"):
         deployment.create()
-    assert len(deployment.sagemaker.created) == 20
+    assert len(deployment.sagemaker.created) == TRIES
 
 
 @pytest.mark.parametrize("words", NOT_YET_PROPAGATED)
@@ -216,7 +219,9 @@ def test_a_role_that_never_becomes_known_ends_the_deploy_with_sagemakers_words(d
 
 def test_a_missing_quota_is_named_and_not_retried(deployment: Deployment) -> None:
     deployment.sagemaker.fail_next("CreateTrainingJob", "ResourceLimitExceeded", "The account-level limit is 0")
-    with pytest.raises(TrainingError, match=r"'ml\.g4dn\.xlarge for training job usage' to be 2 or more"):
+    with pytest.raises(
+        TrainingError, match=r"'ml\.g4dn\.xlarge for training job usage' must be 2 or more.*request-service-quota"
+    ):
         deployment.create()
     assert deployment.slept == []
 
@@ -244,8 +249,9 @@ def name_for(deployment: Deployment, **changes: Any) -> str:
         {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/def.tar.gz", "epochs": "40"}},
         {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/abc.tar.gz", "epochs": "41"}},
         {"Pretrained": "s3://weights/resnet50.pth"},
+        {"DataVersion": "2026-11"},
     ],
-    ids=["image", "instance type", "instance count", "code", "option", "weights"],
+    ids=["image", "instance type", "instance count", "code", "option", "weights", "data version"],
 )
 def test_what_changes_the_result_is_a_new_job(deployment: Deployment, change: Json) -> None:
     assert name_for(deployment) != name_for(deployment, **change)
@@ -267,15 +273,70 @@ def test_other_photos_are_a_new_job(deployment: Deployment, change: str) -> None
 
 @pytest.mark.parametrize(
     "change",
-    [{"RoleArn": "another"}, {"VolumeGiB": "50"}, {"MaxRuntimeSeconds": "60"}, {"Metrics": {}}, {"DataVersion": "x"}],
-    ids=["role", "volume", "time limit", "metrics", "data version"],
+    [
+        {"RoleArn": "another"},
+        {"VolumeGiB": "50"},
+        {"MaxRuntimeSeconds": "60"},
+        {"MaxWaitSeconds": "2700"},
+        {"FallbackInstanceTypes": "ml.g5.xlarge"},
+        {"Metrics": {}},
+    ],
+    ids=["role", "volume", "time limit", "spot", "fallbacks", "metrics"],
 )
 def test_what_leaves_the_result_alone_is_the_same_job(deployment: Deployment, change: Json) -> None:
     assert name_for(deployment) == name_for(deployment, **change)
 
 
 def test_names_fit_sagemakers_limit(deployment: Deployment) -> None:
-    assert len(name_for(deployment, NamePrefix="k" * 20)) + len("-20") <= 63
+    assert len(name_for(deployment, NamePrefix="k" * 20)) + len("-99-on-trn1n-32xlarge") <= 63
+
+
+# -- which photos are meant
+
+
+def listing(deployment: Deployment) -> str:
+    return deployment.jobs._digest(Location(bucket=BUCKET, prefix="data/"))
+
+
+def test_the_listings_digest_as_data_version_names_the_job_that_a_listing_would(deployment: Deployment) -> None:
+    assert name_for(deployment) == name_for(deployment, DataVersion=listing(deployment))
+
+
+def test_photos_that_changed_since_they_were_listed_start_nothing(deployment: Deployment) -> None:
+    version = listing(deployment)
+    deployment.upload("data/train/pug/late.jpg")
+    with pytest.raises(TrainingError, match="no longer those"):
+        deployment.create(DataVersion=version)
+    assert deployment.sagemaker.created == []
+
+
+def test_a_data_version_of_the_users_own_is_taken_at_its_word(deployment: Deployment) -> None:
+    before = name_for(deployment, DataVersion="spring")
+    deployment.upload("data/train/pug/late.jpg")
+    assert name_for(deployment, DataVersion="spring") == before
+
+
+def test_a_rollback_needs_no_photos(deployment: Deployment) -> None:
+    old = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(old)
+    for key in PHOTOS.values():
+        deployment.s3.delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(TrainingError, match="kennel data upload"):
+        deployment.begin("Update", ResourceProperties=properties(InstanceCount="1"))
+    assert deployment.begin("Update")["PhysicalResourceId"] == old
+
+
+def test_a_rollback_to_listed_photos_finds_their_job_after_the_photos_changed(deployment: Deployment) -> None:
+    version = listing(deployment)
+    old = deployment.create(DataVersion=version)["PhysicalResourceId"]
+    deployment.sagemaker.finish(old)
+    deployment.upload("data/train/pug/new.jpg")
+    other = properties(DataVersion=listing(deployment))
+    new = deployment.begin("Update", ResourceProperties=other)["PhysicalResourceId"]
+    deployment.sagemaker.fail(new, "no")
+    back = deployment.begin("Update", PhysicalResourceId=new, ResourceProperties=properties(DataVersion=version))
+    assert back["PhysicalResourceId"] == old
+    assert len(deployment.sagemaker.created) == 2
 
 
 # -- the wait
@@ -296,6 +357,7 @@ def test_a_finished_job_hands_over_its_artifact_and_accuracy(deployment: Deploym
             "JobName": name,
             "ModelData": f"s3://{BUCKET}/training/artifacts/{name}/output/model.tar.gz",
             "TestAccuracy": "0.9300",
+            "InstanceType": "ml.g4dn.xlarge",
         },
     }
 
@@ -385,6 +447,7 @@ def test_a_rollback_returns_to_the_old_artifact_and_stops_the_new_job(deployment
     assert back["PhysicalResourceId"] == old
     assert deployment.look(back)["IsComplete"]
     gone = deployment.begin("Delete", PhysicalResourceId=new)
+    assert deployment.look(gone) == {"IsComplete": False}
     deployment.sagemaker.settle()
     assert deployment.look(gone) == {"IsComplete": True}
     assert deployment.sagemaker.running == []
@@ -414,7 +477,7 @@ def test_a_delete_leaves_a_finished_job_and_its_artifact(deployment: Deployment)
 def test_a_delete_of_a_job_that_ends_that_very_moment_succeeds(deployment: Deployment) -> None:
     name = deployment.create()["PhysicalResourceId"]
     deployment.sagemaker.fail_next("StopTrainingJob", "ValidationException", "the job is Completed")
-    deployment.begin("Delete")
+    assert deployment.look(deployment.begin("Delete")) == {"IsComplete": False}
     deployment.sagemaker.finish(name)
     assert deployment.look(deployment.begin("Delete")) == {"IsComplete": True}
 
@@ -423,6 +486,7 @@ def test_a_delete_under_an_id_that_cloudformation_invented_finds_the_running_job
     deployment.create()
     event = deployment.begin("Delete", PhysicalResourceId=INVENTED_ID)
     assert event["PhysicalResourceId"] == INVENTED_ID
+    assert deployment.look(event) == {"IsComplete": False}
     deployment.sagemaker.settle()
     assert deployment.look(event) == {"IsComplete": True}
     assert deployment.sagemaker.running == []

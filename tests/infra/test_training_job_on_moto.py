@@ -9,6 +9,7 @@ from moto import mock_aws
 
 from stacks.constructs.training_job.handler.events import is_complete, on_event
 from stacks.constructs.training_job.handler.jobs import Jobs
+from tests.infra.fake_cloudformation import CloudFormation
 from tests.infra.test_training_job_handler import BUCKET, INVENTED_ID, PHOTOS, properties
 
 
@@ -42,3 +43,21 @@ def test_a_delete_of_an_unknown_job_succeeds(jobs: Jobs) -> None:
 def test_a_delete_of_a_finished_job_succeeds(jobs: Jobs) -> None:
     name = play(jobs, "Create")["PhysicalResourceId"]
     assert is_complete(play(jobs, "Delete", PhysicalResourceId=name), None, jobs) == {"IsComplete": True}
+
+
+@pytest.mark.parametrize(
+    "change", [{"InstanceCount": "4"}, {"VolumeGiB": "50"}, {"FallbackInstanceTypes": "ml.g5.xlarge"}]
+)
+def test_a_whole_life_create_update_delete(jobs: Jobs, change: dict[str, str]) -> None:
+    stack = CloudFormation(jobs, tick=lambda: None)
+    first = stack.create(properties())
+    bucket, _, key = first.data["ModelData"].removeprefix("s3://").partition("/")
+    jobs.s3.put_object(Bucket=bucket, Key=key, Body=b"model")  # moto's jobs leave none
+    second = stack.update(properties(**change))
+    assert first.ok and second.ok  # noqa: PT018
+    assert (second.physical_id == first.physical_id) == ("InstanceCount" not in change)
+    assert stack.delete().ok
+
+
+def test_spot_training_is_a_request_that_botocore_accepts(jobs: Jobs) -> None:
+    assert CloudFormation(jobs, tick=lambda: None).create(properties(MaxWaitSeconds="2700")).ok

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from aws_cdk import Aws, CustomResource, Duration, IgnoreMode
 from aws_cdk import aws_iam as iam
@@ -11,9 +12,10 @@ from constructs import Construct
 
 from stacks.constructs.acknowledge import acknowledge, wildcard
 from stacks.constructs.bucket_access import BucketAccess
+from stacks.constructs.dead_letters import DeadLetters, complete
 from stacks.constructs.function import PythonFunction, function_role
 from stacks.constructs.owned_log_group import OwnedLogGroup
-from stacks.constructs.policy import allow, pass_role
+from stacks.constructs.policy import allow, pass_role, traces
 from stacks.constructs.training_job.metrics import METRICS
 from stacks.settings import TrainingSettings
 
@@ -59,54 +61,29 @@ class TrainingJob(Construct):
                 "RoleArn": role.role_arn,
                 "VolumeGiB": str(settings.volume_gib),
                 "MaxRuntimeSeconds": str(settings.max_runtime_min * 60),
+                "MaxWaitSeconds": str(settings.spot_max_wait_min * 60 if settings.spot else 0),
+                "FallbackInstanceTypes": ",".join(settings.fallback_instance_types),
                 "Metrics": METRICS,
-                # Not read by the handler, which lists the data itself: a change of it makes CloudFormation ask again.
+                # CloudFormation asks again when this changes; empty, the handler lists the photos itself.
                 "DataVersion": settings.data_version,
             },
         )
-        # The role's policies too: without them the job would start before it may read its data.
-        job.node.add_dependency(role)
+        # The roles' policies too: without them the job would start before it may read its data, or be watched.
+        job.node.add_dependency(role, self.calls)
         self.model_data = job.get_att_string("ModelData")
         self.job_name = job.get_att_string("JobName")
         self.test_accuracy = job.get_att_string("TestAccuracy")
+        self.trained_on = job.get_att_string("InstanceType")
 
     def _provider(
-        self, name_prefix: str, storage: BucketAccess, role: iam.Role, settings: TrainingSettings
+        self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, settings: TrainingSettings
     ) -> cr.Provider:
         log_group = OwnedLogGroup(self, "Logs", retention_days=30)
-        code = lambda_.Code.from_asset(
-            str(Path(__file__).parent), exclude=["/*", "!/handler", "__pycache__"], ignore_mode=IgnoreMode.GIT
-        )
-        jobs = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:training-job/{name_prefix}-*"
-        listed = [f"{prefix}*" for prefix in (storage.settings.data_prefix, storage.settings.artifact_prefix)]
-        on_event = PythonFunction(
-            self,
-            "OnEvent",
-            description="Starts, adopts or stops Kennel's training job",
-            code=code,
-            handler="handler.events.on_event",
-            log_group=log_group,
-            timeout_s=300,  # lists the data, and waits up to two minutes for a new role to be known everywhere
-            rights=[
-                allow("sagemaker:CreateTrainingJob", "sagemaker:AddTags", on=jobs),
-                allow("sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob", on=jobs),
-                pass_role(role, SAGEMAKER),
-                allow("s3:ListBucket", on=storage.bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": listed}}),
-            ],
-        )
-        is_complete = PythonFunction(
-            self,
-            "IsComplete",
-            description="Looks whether Kennel's training job has ended",
-            code=code,
-            handler="handler.events.is_complete",
-            log_group=log_group,
-            timeout_s=60,
-            rights=[allow("sagemaker:DescribeTrainingJob", on=jobs)],
-        )
-        framework_roles = [
-            function_role(self, name, log_group=log_group) for name in ("FrameworkOnEventRole", "FrameworkWaitRole")
-        ]
+        dead_letters = DeadLetters(self, "DeadLetters")
+        role = self._role(name_prefix, storage, job_role, log_group, dead_letters)
+        on_event = self._function("on_event", "Starts, adopts or names Kennel's training job", role, log_group)
+        is_complete = self._function("is_complete", "Watches or stops Kennel's training job", role, log_group)
+        framework = role.without_policy_updates()  # it would grant itself every version of the functions
         provider = cr.Provider(
             self,
             "Provider",
@@ -116,28 +93,102 @@ class TrainingJob(Construct):
             total_timeout=Duration.minutes(settings.WAIT_CEILING_MIN),
             log_group=log_group,
             disable_waiter_state_machine_logging=True,
-            framework_on_event_role=framework_roles[0],
-            framework_complete_and_timeout_role=framework_roles[1],
+            framework_on_event_role=framework,
+            framework_complete_and_timeout_role=framework,
         )
-        jobs_wildcard = f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:training-job/{name_prefix}-*"
-        for function in (on_event, is_complete):
-            acknowledge(
-                function.execution_role, "A job's name ends in the hash of its recipe.", wildcard(jobs_wildcard)
-            )
-        for role_of_framework in framework_roles:
-            acknowledge(
-                role_of_framework,
-                "CDK's framework grants each version of the two functions, and there is one of each.",
-                wildcard(on_event, ":*"),
-                wildcard(is_complete, ":*"),
-            )
-        waiter = provider.node.find_child("waiter-state-machine")
+        self._wire(provider, role, dead_letters, on_event, is_complete)
+        return provider
+
+    def _role(
+        self,
+        name_prefix: str,
+        storage: BucketAccess,
+        job_role: iam.Role,
+        log_group: OwnedLogGroup,
+        dead_letters: DeadLetters,
+    ) -> iam.Role:
+        """One role for the two functions and for the framework's three, which only pass events on to them."""
+        jobs = f"training-job/{name_prefix}-*"
+        on = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{jobs}"
+        listed = [f"{prefix}*" for prefix in (storage.settings.data_prefix, storage.settings.artifact_prefix)]
+        role = function_role(
+            self,
+            "Role",
+            log_group=log_group,
+            rights=[
+                allow(
+                    "sagemaker:AddTags",
+                    "sagemaker:CreateTrainingJob",
+                    "sagemaker:DescribeTrainingJob",
+                    "sagemaker:StopTrainingJob",
+                    on=on,
+                ),
+                pass_role(job_role, SAGEMAKER),
+                allow("s3:ListBucket", on=storage.bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": listed}}),
+                dead_letters.right,
+                traces(),
+            ],
+        )
         acknowledge(
-            waiter,
-            "CDK's own state machine. Its history holds the answer's address and is kept out of the logs on purpose; "
-            "the functions that it calls log.",
+            role,
+            "A job's name ends in the hash of its recipe. Traces know no resource.",
+            wildcard(f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{jobs}"),
+            wildcard("*"),
+        )
+        return role
+
+    def _function(self, name: str, description: str, role: iam.Role, log_group: OwnedLogGroup) -> PythonFunction:
+        return PythonFunction(
+            self,
+            name.title().replace("_", ""),
+            description=description,
+            code=lambda_.Code.from_asset(
+                str(Path(__file__).parent), exclude=["/*", "!/handler", "__pycache__"], ignore_mode=IgnoreMode.GIT
+            ),
+            handler=f"handler.events.{name}",
+            log_group=log_group,
+            role=role,
+            timeout_s=300,  # lists the photos, and waits up to two minutes for a new role to be known everywhere
+        )
+
+    def _wire(
+        self,
+        provider: cr.Provider,
+        role: iam.Role,
+        dead_letters: DeadLetters,
+        on_event: PythonFunction,
+        is_complete: PythonFunction,
+    ) -> None:
+        """What the framework leaves open: memory, traces, dead letters, and rights on no more than these functions."""
+        framework = [provider.node.find_child(f"framework-{name}") for name in ("onEvent", "isComplete", "onTimeout")]
+        for function in (on_event, is_complete, *framework):
+            complete(cast(lambda_.CfnFunction, function.node.default_child), dead_letters)
+        waiter = cast(cr.WaiterStateMachine, provider.node.find_child("waiter-state-machine"))
+        handlers = [on_event.function_arn, is_complete.function_arn]
+        # a policy of its own: the functions wait for their role's first policy, which can therefore not name them
+        self.calls = iam.Policy(
+            self,
+            "Calls",
+            roles=[role],
+            statements=[
+                allow("lambda:GetFunction", "lambda:InvokeFunction", on=handlers),
+                allow("states:StartExecution", on=waiter.state_machine_arn),
+            ],
+        )
+        waiter_policy = waiter.node.find_child("Role").node.find_child("DefaultPolicy").node.default_child
+        cast(iam.CfnPolicy, waiter_policy).policy_document = iam.PolicyDocument(
+            statements=[
+                allow(
+                    "lambda:InvokeFunction",
+                    on=[cast(lambda_.Function, function).function_arn for function in framework[1:]],
+                )
+            ]
+        )
+        acknowledge(
+            cast(Construct, waiter.node.find_child("Resource")),
+            "CDK's own state machine. Its history holds the answer's address and is kept out of logs and traces on "
+            "purpose; the functions that it calls log and trace.",
             "SF1",
             "SF2",
-            *(wildcard(provider.node.find_child(f"framework-{name}"), ":*") for name in ("isComplete", "onTimeout")),
+            "Serverless-StepFunctionStateMachineXray",
         )
-        return provider

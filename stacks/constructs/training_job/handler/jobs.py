@@ -1,36 +1,36 @@
 """A training job's life on SageMaker: find or start it, watch it, end it. Knows nothing of CloudFormation."""
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from .refusals import (
+    PROPAGATION_WAITS_S,
+    TrainingError,
+    is_capacity,
+    is_propagation,
+    is_transient,
+    quota_sentence,
+    says_no_capacity,
+)
 from .request import JobRequest, Json, Location
 
 RUNNING = ("InProgress",)
-DEAD = ("Failed", "Stopped", "Stopping")
-"""A job of ours in one of these will never have the result that its name promises."""
+ENDING = (*RUNNING, "Stopping")
+"""What is still billed."""
 
-ATTEMPTS = 20
-"""How many jobs one recipe may have had before someone should look."""
+TRIES = 99
+"""How many tries one recipe may have had before someone should look: a job's name stays taken for ever."""
 
-NOT_YET_PROPAGATED = (
-    # A new role takes seconds to reach SageMaker, S3 and ECR; these are the words in which they say so.
-    "Could not assume role",
-    "Unauthorized to List objects under S3 URL",
-    "Access denied to OutputDataConfig S3 bucket",
-    "no identity-based policy allows the s3:ListBucket action",
-    "Access denied for repository",
-)
-PROPAGATION_WAITS_S = (5, 10, 15, 20, 30, 40)
-
-
-class TrainingError(Exception):
-    """What ends a deploy. Its text is what CloudFormation shows: what is wrong, and what to do now."""
+STALE = timedelta(minutes=10)
+"""Two looks of the slowest deploy: a try that died longer ago has nobody left who would go on with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,46 +41,46 @@ class Jobs:
     s3: Any
     region: str
     sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def start(self, request: JobRequest) -> str:
-        """The name of the job that has, or will have, this request's result. Starts one only if there is none."""
-        name = request.name(self._digest(request.data))
-        for job in _attempts(name):
-            found = self.describe(job)
+    def start(self, request: JobRequest, known: str = "") -> str:
+        """The try that has, or will have, this request's result, by the name of its first job. Starts a job only if
+        there is none.
+
+        `known` is the try before an update. Where nobody says which photos are meant, those that it was trained on are:
+        an update that fails is rolled back to it, whatever has become of the photos since.
+        """
+        if not request.data_version and request.made(known):
+            found = self._newest(request, known)
+            if found is not None and self._has_result(found):
+                return known
+        name = self._name(request)
+        for first in _tries(name):
+            found = self._newest(request, first)
             if found is None:
-                self._create(request, job)
-                return job
+                self._check_photos(request)
+                self._launch(request, first, list(request.attempts(first)))
+                return first
             if found["TrainingJobStatus"] in RUNNING or self._has_result(found):
-                return job
+                return first
+            if _lacked_capacity(found) and (untried := _untried(request, first, found)):
+                self._launch(request, first, untried)
+                return first
         raise TrainingError(
-            f"{ATTEMPTS} training jobs named {name} have already failed or been stopped, so no other is started. "
+            f"{TRIES} tries of {name} have already failed or been stopped, so no other is started. "
             f"See {self.log_link(name)}, then change what they share: the code, the data or a setting."
         )
 
-    def stop(self, job: str) -> None:
-        """Stop a job if it runs. One that has ended or never was is left alone."""
-        found = self.describe(job)
-        if found is None or found["TrainingJobStatus"] not in RUNNING:
-            return
-        try:
-            self.sagemaker.stop_training_job(TrainingJobName=job)
-        except ClientError as error:
-            # it ended between the look and the call: SageMaker refuses to stop what does not run
-            if error.response["Error"]["Code"] != "ValidationException":
-                raise
+    def result(self, request: JobRequest, first: str) -> Json | None:
+        """What a try made, or None while it runs. Where AWS had no capacity, goes on with the next instance type.
 
-    def ended(self, job: str) -> bool:
-        """Whether nothing of this job is billed any more."""
-        found = self.describe(job)
-        return found is None or found["TrainingJobStatus"] not in (*RUNNING, "Stopping")
-
-    def result(self, job: str) -> Json | None:
-        """What a finished job made, or None while it runs. Raises `TrainingError` for one that will never finish."""
-        found = self.describe(job)
+        Raises `TrainingError` for a try that will never finish.
+        """
+        found = self._newest(request, first)
         if found is None:
-            raise TrainingError(f"Training job {job} is gone: it was deleted while the deploy waited. Deploy again.")
-        status = found["TrainingJobStatus"]
-        if status in (*RUNNING, "Stopping"):
+            raise TrainingError(f"Training job {first} is gone: it was deleted while the deploy waited. Deploy again.")
+        job, status = found["TrainingJobName"], found["TrainingJobStatus"]
+        if status in ENDING:
             return None
         if status == "Completed":
             metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
@@ -88,27 +88,33 @@ class Jobs:
                 "JobName": job,
                 "ModelData": found["ModelArtifacts"]["S3ModelArtifacts"],
                 "TestAccuracy": f"{metrics['test:accuracy']:.4f}" if "test:accuracy" in metrics else "not measured",
+                "InstanceType": request.attempts(first)[job],
             }
-        if found.get("SecondaryStatus") == "MaxRuntimeExceeded":
-            reason = (
-                "it reached its time limit (raise training.max_runtime_min, "
-                "or train outside the deploy and pass the artifact in as training.model_data)"
-            )
-        else:
-            reason = found.get("FailureReason") or f"SageMaker gives no reason; last state {found['SecondaryStatus']}"
-        raise TrainingError(f"Training job {job} is {status}: {reason}. Its log: {self.log_link(job)}")
+        if _lacked_capacity(found):
+            self._launch(request, first, _untried(request, first, found))
+            return None
+        raise TrainingError(f"Training job {job} is {status}: {_reason(found)}. Its log: {self.log_link(job)}")
 
-    def named_for(self, request: JobRequest) -> list[str]:
-        """Each job that has been started for this request, as far as the data can still tell its name."""
-        try:
-            name = request.name(self._digest(request.data))
-        except TrainingError:
-            return []  # no data: nothing was ever started for it
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchBucket", "404"):
-                return []
-            raise
-        return list(takewhile(lambda job: self.describe(job) is not None, _attempts(name)))
+    def ended(self, jobs: list[str]) -> bool:
+        """Whether nothing of these is billed any more, nor ever will be. Stops what runs."""
+        states = [found for job in jobs if (found := self.describe(job)) is not None]
+        for found in states:
+            if found["TrainingJobStatus"] in RUNNING:
+                self._stop(found["TrainingJobName"])
+        if any(found["TrainingJobStatus"] in ENDING for found in states):
+            return False
+        if not states or not _lacked_capacity(states[-1]) or states[-1]["TrainingJobName"] == jobs[-1]:
+            return True
+        # A deploy that was given up may still look at this job, see that AWS had no capacity, and start the next one.
+        waited: timedelta = self.now() - states[-1]["LastModifiedTime"]
+        return waited > STALE
+
+    def doomed(self, request: JobRequest, first: str) -> list[str]:
+        """Each job that a Delete of this physical id means."""
+        if re.fullmatch(rf"{re.escape(request.prefix)}-[0-9a-f]{{20}}(-\d+)?", first):
+            return list(request.attempts(first))
+        # An id that CloudFormation invented, when it gave up before it had heard ours: the properties tell the name.
+        return [job for known in self._tried(request) for job in request.attempts(known)]
 
     def describe(self, job: str) -> Json | None:
         """DescribeTrainingJob's answer, or None for a job that does not exist."""
@@ -128,36 +134,91 @@ class Jobs:
             f"log-group/$252Faws$252Fsagemaker$252FTrainingJobs$3FlogStreamNameFilter$3D{job}"
         )
 
-    def _create(self, request: JobRequest, job: str) -> None:
-        """CreateTrainingJob, as the last act: nothing can fail between it and the answer that names the job."""
+    def _newest(self, request: JobRequest, first: str) -> Json | None:
+        """The last job that a try has started, or None for a try that has started none."""
+        states = (self.describe(job) for job in reversed(list(request.attempts(first))))
+        return next((found for found in states if found is not None), None)
+
+    def _tried(self, request: JobRequest) -> list[str]:
+        """Each try of this request, as far as the data can still tell its name."""
+        try:
+            name = self._name(request)
+        except TrainingError:
+            return []  # no data: nothing was ever started for it
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchBucket", "404"):
+                return []
+            raise
+        return list(takewhile(lambda first: self._newest(request, first) is not None, _tries(name)))
+
+    def _launch(self, request: JobRequest, first: str, jobs: list[str]) -> None:
+        """Start the first of these jobs for whose instance type AWS has capacity now."""
+        kinds = request.attempts(first)
+        for job in jobs:
+            if self._create(request, job, kinds[job]):
+                print(f"job={job} instance_type={kinds[job]} instance_count={request.instance_count} started")
+                return
+            print(f"job={job} instance_type={kinds[job]} no capacity")
+        raise TrainingError(
+            f"AWS has no capacity for {request.instance_count} x {' nor '.join(kinds.values())} in {self.region} now; "
+            f"each was tried once. Deploy again later, or name other types in training.fallback_instance_types"
+            f"{' or turn training.spot off' if request.max_wait_s else ''}."
+        )
+
+    def _create(self, request: JobRequest, job: str, kind: str) -> bool:
+        """CreateTrainingJob; False where AWS lacks the instances.
+
+        It is the last act before the answer that names the job: nothing can fail between the two. A call that is lost
+        or throttled, and a role that is not known everywhere yet, are waited for, for two minutes.
+        """
         for wait_s in (*PROPAGATION_WAITS_S, None):
             try:
-                self.sagemaker.create_training_job(**request.arguments(job))
-                return
-            except ClientError as error:
-                code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-                if code == "ResourceInUse":
-                    return  # an earlier try of this very call had got through
-                if code == "ResourceLimitExceeded":
-                    raise TrainingError(
-                        f"This account may not run {request.instance_count} x {request.instance_type} for training. "
-                        f"Ask for the Service Quotas entry '{request.instance_type} for training job usage' to be "
-                        f"{request.instance_count} or more, then deploy again. SageMaker says: {message}"
-                    ) from error
-                if wait_s is None or not any(words in message for words in NOT_YET_PROPAGATED):
-                    raise TrainingError(f"SageMaker refuses training job {job}: {message}") from error
-                self.sleep(wait_s)
+                self.sagemaker.create_training_job(**request.arguments(job, kind))
+                return True
+            except (BotoCoreError, ClientError) as error:
+                if isinstance(error, ClientError):
+                    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+                    if code == "ResourceInUse":
+                        return True  # an earlier try of this very call had got through
+                    if is_capacity(error):
+                        return False
+                    if code == "ResourceLimitExceeded":
+                        spot, count = bool(request.max_wait_s), request.instance_count
+                        raise TrainingError(quota_sentence(kind, count, spot=spot, message=message)) from error
+                    if wait_s is None or not (is_propagation(error) or is_transient(error)):
+                        raise TrainingError(f"SageMaker refuses training job {job}: {message}") from error
+                elif wait_s is None:
+                    raise
+            self.sleep(wait_s)
+        raise AssertionError("the last wait is None, which raises or returns")
+
+    def _stop(self, job: str) -> None:
+        try:
+            self.sagemaker.stop_training_job(TrainingJobName=job)
+        except ClientError as error:
+            # it ended between the look and the call: SageMaker refuses to stop what does not run
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
 
     def _has_result(self, found: Json) -> bool:
         """A job may be Completed and its artifact deleted since; its name then promises nothing."""
-        if found["TrainingJobStatus"] in DEAD:
+        if found["TrainingJobStatus"] != "Completed":
             return False
         bucket, _, key = found["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
-        return self._exists(bucket, key)
-
-    def _exists(self, bucket: str, key: str) -> bool:
         listed = self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
         return any(item["Key"] == key for item in listed.get("Contents", []))
+
+    def _name(self, request: JobRequest) -> str:
+        return request.name(request.data_version or self._digest(request.data))
+
+    def _check_photos(self, request: JobRequest) -> None:
+        """Before anything is paid for: the photos are there, and are still those that were listed."""
+        found, named = self._digest(request.data), request.data_version
+        if re.fullmatch("[0-9a-f]{64}", named) and found != named:
+            raise TrainingError(
+                f"The photos under {request.data.uri} are no longer those that training.data_version names "
+                f"({named[:12]}; now {found[:12]}), so no instance was started. Deploy again: make deploy"
+            )
 
     def _digest(self, data: Location) -> str:
         """Digest of the listing: each photo's key, size and checksum. Raises `TrainingError` where there is no data."""
@@ -177,8 +238,29 @@ class Jobs:
         return digest.hexdigest()
 
 
-def _attempts(name: str) -> Iterator[str]:
+def _tries(name: str) -> Iterator[str]:
     """A recipe's name, then name-2, name-3...: a job's name stays taken after it has failed."""
     yield name
-    for number in range(2, ATTEMPTS + 1):
+    for number in range(2, TRIES + 1):
         yield f"{name}-{number}"
+
+
+def _lacked_capacity(found: Json) -> bool:
+    return found["TrainingJobStatus"] == "Failed" and says_no_capacity(found.get("FailureReason", ""))
+
+
+def _untried(request: JobRequest, first: str, newest: Json) -> list[str]:
+    """What a try has left after its newest job."""
+    jobs = list(request.attempts(first))
+    return jobs[jobs.index(newest["TrainingJobName"]) + 1 :]
+
+
+def _reason(found: Json) -> str:
+    limits = {
+        "MaxRuntimeExceeded": "it reached its time limit (raise training.max_runtime_min, "
+        "or train outside the deploy and pass the artifact in as training.model_data)",
+        "MaxWaitTimeExceeded": "no spot instances came in time (raise training.spot_max_wait_min, "
+        "or turn training.spot off)",
+    }
+    secondary = found.get("SecondaryStatus", "")
+    return limits.get(secondary) or found.get("FailureReason") or f"SageMaker gives no reason; last state {secondary}"

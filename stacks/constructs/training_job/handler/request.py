@@ -39,6 +39,12 @@ class JobRequest:
     volume_gib: int
     max_runtime_s: int
     metrics: Mapping[str, str]
+    fallbacks: tuple[str, ...] = ()
+    """Instance types to take, in this order, where AWS has none of `instance_type` left."""
+    data_version: str = ""
+    """What the photos are called, usually the digest of their listing. Empty: the handler lists them itself."""
+    max_wait_s: int = 0
+    """With managed spot training: its limit, the waiting for instances included. 0: on demand."""
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> "JobRequest":
@@ -56,33 +62,53 @@ class JobRequest:
             volume_gib=int(properties["VolumeGiB"]),
             max_runtime_s=int(properties["MaxRuntimeSeconds"]),
             metrics=dict(properties["Metrics"]),
+            fallbacks=tuple(kind for kind in properties.get("FallbackInstanceTypes", "").split(",") if kind),
+            data_version=properties.get("DataVersion", ""),
+            max_wait_s=int(properties.get("MaxWaitSeconds") or 0),
         )
 
-    def name(self, data_digest: str) -> str:
+    def name(self, data_version: str) -> str:
         """The job's name: a hash of everything that determines its result, so that no result is paid for twice.
 
-        The source archive is part of the hyperparameters, by an S3 key that is its content's hash. Left out is what
-        changes only how a job runs: its role, its volume, its time limit, what is read from its log.
+        Its first half is the recipe's, the second the photos'. The source archive is part of the hyperparameters, by an
+        S3 key that is its content's hash. Left out is what changes only how a job runs: its role, its volume, its time
+        limit, spot or not, what is read from its log. The fallback types are left out too: a job on one of them carries
+        that type in its name.
         """
-        recipe = {
-            "image": self.image,
-            "instances": [self.instance_type, self.instance_count],
-            "hyperparameters": dict(self.hyperparameters),
-            "pretrained": self.pretrained,
-            "data": [self.data.uri, data_digest],
+        return f"{self.prefix}-{self._recipe_digest()}{_digest([self.data.uri, data_version])}"
+
+    def made(self, first: str) -> bool:
+        """Whether this try had this recipe, on whichever photos."""
+        return first.startswith(f"{self.prefix}-{self._recipe_digest()}")
+
+    def _recipe_digest(self) -> str:
+        return _digest(
+            {
+                "image": self.image,
+                "instances": [self.instance_type, self.instance_count],
+                "hyperparameters": dict(self.hyperparameters),
+                "pretrained": self.pretrained,
+            }
+        )
+
+    def attempts(self, first: str) -> dict[str, str]:
+        """The jobs that one deploy may start, in their order, each with its instance type.
+
+        They follow from the first one's name alone, which is the resource's physical id, so that whoever knows the id
+        can find each of them; a type that is tried has one name, so it is tried once.
+        """
+        return {first: self.instance_type} | {
+            f"{first}-on-{kind.removeprefix('ml.').replace('.', '-')}": kind for kind in self.fallbacks
         }
-        canonical = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
-        return f"{self.prefix}-{hashlib.sha256(canonical.encode()).hexdigest()[:20]}"
 
-    def artifact_key(self, job: str) -> str:
-        """Where SageMaker puts a job's artifact under the output path that `arguments` names."""
-        return f"{self.artifacts.prefix}artifacts/{job}/output/model.tar.gz"
-
-    def arguments(self, job: str) -> Json:
+    def arguments(self, job: str, instance_type: str) -> Json:
         """CreateTrainingJob's arguments."""
         channels = [_channel("data", self.data.uri)]
         if self.pretrained:
             channels.append(_channel("pretrained", self.pretrained))
+        stopping = {"MaxRuntimeInSeconds": self.max_runtime_s}
+        if self.max_wait_s:
+            stopping["MaxWaitTimeInSeconds"] = self.max_wait_s
         return {
             "TrainingJobName": job,
             "RoleArn": self.role_arn,
@@ -99,14 +125,20 @@ class JobRequest:
                 "LocalPath": "/opt/ml/checkpoints",
             },
             "ResourceConfig": {
-                "InstanceType": self.instance_type,
+                "InstanceType": instance_type,
                 "InstanceCount": self.instance_count,
                 "VolumeSizeInGB": self.volume_gib,
             },
-            "StoppingCondition": {"MaxRuntimeInSeconds": self.max_runtime_s},
+            "StoppingCondition": stopping,
+            # an interrupted job goes on from its last checkpoint
+            "EnableManagedSpotTraining": bool(self.max_wait_s),
             "EnableNetworkIsolation": False,
             "Tags": [{"Key": "project", "Value": self.prefix}],
         }
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:10]
 
 
 def _channel(name: str, uri: str) -> Json:
