@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.owned_log_group import OwnedLogGroup
 from stacks.settings import ApiSettings
 
@@ -46,7 +47,7 @@ class HttpApi(Construct):
             payload_format_version="2.0",
             timeout_in_millis=settings.http_timeout_s * 1000,
         )
-        gateway.CfnRoute(
+        route = gateway.CfnRoute(
             self,
             "Predict",
             api_id=api.ref,
@@ -54,6 +55,8 @@ class HttpApi(Construct):
             authorization_type="AWS_IAM" if settings.http_authorization == "iam" else "NONE",
             target=f"integrations/{integration.ref}",
         )
+        if settings.http_authorization == "none":
+            acknowledge(route, "Open to everyone because api.http_authorization says so; the rate is limited.", "APIG4")
         log_group = OwnedLogGroup(
             self,
             "AccessLogs",

@@ -9,6 +9,7 @@ from lambda_fn.deadline import Deadline
 from stacks.overrides import load
 from stacks.settings import SettingsError
 from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.test_nag import findings
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,12 @@ def test_callers_sign_their_requests(http: Assembly) -> None:
 def test_it_can_be_opened_to_everyone_on_purpose(synthesise: Synthesise) -> None:
     opened = synthesise(("api.http", "true"), ("api.http_authorization", "none"))
     assert opened.only("AWS::ApiGatewayV2::Route")["AuthorizationType"] == "NONE"
+
+
+@pytest.mark.parametrize("authorization", ["iam", "none"])
+def test_cdk_nag_has_nothing_to_say(synthesise: Synthesise, authorization: str) -> None:
+    assembly = synthesise(("api.http", "true"), ("api.http_authorization", authorization))
+    assert [found for found in findings(assembly.app) if found[1].startswith("Api/")] == []
 
 
 def test_the_gateway_may_invoke_the_alias_by_this_route_and_nothing_else(http: Assembly) -> None:

@@ -9,6 +9,7 @@ import pytest
 from stacks.overrides import load
 from stacks.settings import SettingsError
 from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.test_nag import findings
 
 ENDPOINT = "pytorch-dog-classifier-multi-instance"
 
@@ -201,6 +202,19 @@ def test_two_of_three_failed_minutes_of_the_canary_are_an_alarm(development: Ass
     assert (properties["ComparisonOperator"], properties["Threshold"]) == ("GreaterThanThreshold", 0)
 
 
+def test_the_schedule_may_invoke_the_canary_and_is_one_of_this_account(development: Assembly) -> None:
+    function, _ = of_serving(development, "AWS::Lambda::Function", "CanaryFunction")
+    _, policy = of_serving(development, "AWS::IAM::Policy", "CanaryScheduleRole")
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == (
+        "lambda:InvokeFunction",
+        {"Fn::GetAtt": [function, "Arn"]},
+    )
+    _, role = of_serving(development, "AWS::IAM::Role", "CanaryScheduleRole")
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
 def test_the_canary_may_invoke_this_one_endpoint(development: Assembly) -> None:
     assert rights(development, "CanaryFunctionRole") == {f":endpoint/{ENDPOINT}": ["sagemaker:InvokeEndpoint"]}
 
@@ -335,6 +349,11 @@ def test_the_serving_role_may_write_captures_and_nothing_else_of_the_bucket(synt
     _, role = of_serving(assembly, "AWS::IAM::Role", "ModelRole")
     outputs = [arn["Fn::GetStackOutput"]["OutputName"] for arn in role["Properties"]["ManagedPolicyArns"]]
     assert len(outputs) == 2  # the artifact's reader, and this
+
+
+def test_cdk_nag_has_nothing_to_say_of_captures(synthesise: Synthesise) -> None:
+    assembly = synthesise(("serving.capture.percent", 10))
+    assert [found for found in findings(assembly.app) if found[1].startswith(("Serving/", "Storage/"))] == []
 
 
 def test_captures_expire(synthesise: Synthesise) -> None:

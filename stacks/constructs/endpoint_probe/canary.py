@@ -59,7 +59,10 @@ class EndpointCanary(Construct):
 
     def start(self, *, after: CfnResource) -> None:
         """Call it from when the endpoint is there until it goes: before and after that, it could only fail."""
-        role = iam.Role(self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        ours = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}  # not a schedule of another account
+        role = iam.Role(
+            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=ours)
+        )
         role.add_to_policy(allow("lambda:InvokeFunction", on=self._function.function_arn))
         unit = "minute" if self._interval_min == 1 else "minutes"
         schedule = scheduler.CfnSchedule(
