@@ -9,6 +9,7 @@ from constructs import Construct
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.auto_delete import TidyAutoDelete
 from stacks.constructs.bucket_access import BucketAccess
+from stacks.constructs.runbook import RUNBOOK, anchor
 from stacks.settings import StorageSettings
 
 
@@ -25,6 +26,14 @@ class StorageStack(cdk.Stack):
 
         cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         cdk.CfnOutput(self, "DataUri", value=f"s3://{self.bucket.bucket_name}/{settings.data_prefix}")
+        if settings.on_destroy == "retain":
+            cdk.CfnOutput(
+                self,
+                "HowToRemoveTheBucket",
+                value="`cdk destroy` leaves it. To empty and delete it too, deploy once more with "
+                "-c storage.on_destroy=delete -c project.termination_protection=false, then destroy with the same: "
+                f"{RUNBOOK}#{anchor('Destroying a production preset')}",
+            )
 
     def _bucket(self, settings: StorageSettings) -> s3.Bucket:
         retained = settings.on_destroy == "retain"
