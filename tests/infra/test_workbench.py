@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.infra.conftest import Assembly, Synthesise
@@ -118,3 +119,9 @@ def test_kennel_code_puts_the_deployed_code_in_the_home_folder(development: Asse
     assert (home / "training" / "train.py").exists()
     assert (home / "inference" / "classifier.py").exists()
     assert (home / "solution.py").is_symlink()
+    assert (home / "training" / "requirements.txt").exists(), "solution.py names it where a package is missing"
+    done = subprocess.run(
+        [sys.executable, "solution.py"], cwd=home, env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"There is no folder {home / 'dogImages'}" in done.stderr
