@@ -37,8 +37,9 @@ setup: $(VENV)/.installed-test node_modules/.installed  ## install everything (t
 
 .PHONY: lock
 lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ again; UPGRADE=1 takes newer releases
-	@for group in test synth serve train rehearse; do \
-	  constraint=; [ $$group = test ] || constraint="--constraint locks/test.txt"; \
+	@for group in test synth deploy serve train rehearse audit; do \
+	  constraint="--constraint locks/test.txt"; \
+	  [ $$group = test ] && constraint=; [ $$group = audit ] && constraint="--override locks/audit-overrides.txt"; \
 	  file=locks/$$group.txt; [ $$group = serve ] && file=inference/requirements.txt; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    $(if $(UPGRADE),--upgrade) --group $$group $$constraint --output-file $$file pyproject.toml || exit 1; \
@@ -56,8 +57,30 @@ test: setup lint  ## everything CI runs: ruff, mypy, pytest
 check: test  ## the same as `make test`
 
 .PHONY: test-slow
-test-slow: setup  ## the tests that take minutes
+test-slow: setup audit  ## the tests that take minutes, and the audit
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
+
+.PHONY: golden
+golden: setup  ## write tests/infra/golden/ again, after a change of the templates that is meant
+	@$(BIN)/python -m pytest -q tests/infra/test_golden.py --update-golden
+
+# Its packages cannot share an environment with ours; the lock is complete, so pip need not, and could not, resolve it.
+.venv-audit/.installed: locks/audit.txt
+	@echo "== installing checkov, cloudsplaining and sagemaker-core in .venv-audit (once, 700 MB)"
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+.PHONY: audit
+audit: node_modules/.installed .venv-audit/.installed  ## let checkov, cloudsplaining and AWS's SDK judge both presets
+	@for preset in development production; do \
+	  $(CDK) synth --quiet --no-validation -c preset=$$preset --output build/audit/$$preset >/dev/null || exit 1; \
+	done
+	@.venv-audit/bin/python -m tests.audit build/audit/development build/audit/production
+
+.PHONY: bench-synth
+bench-synth: setup  ## how long synthesis takes, against an app of one bucket
+	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
 .PHONY: lint
 lint: setup  ## ruff and mypy
@@ -69,15 +92,22 @@ format: setup  ## let ruff rewrite what it can
 
 # -- AWS -------------------------------------------------------------------------------------------------------------
 
+PROJECT ?= kennel
+AT_PROJECT = -c project.name=$(PROJECT)
+# The photos' digest: other photos train again, the same ones never do. Empty before there are any.
+WITH_PHOTOS = version=$$($(BIN)/kennel data version --project $(PROJECT)) && \
+  set -- $(AT_PROJECT) $${version:+-c training.data_version=$$version}
+
 .PHONY: synth diff deploy destroy
+# CDK's own validation takes twice as long as all the rest: `make test` runs cfn-lint instead, and a deploy both.
 synth: node_modules/.installed  ## write the CloudFormation templates to cdk.out/, offline
-	@$(CDK) synth --quiet $(ARGS) && echo "Templates are in cdk.out/"
-diff: node_modules/.installed  ## what a deploy would change in your account
-	@$(CDK) diff $(ARGS)
-deploy: node_modules/.installed  ## train and serve in your account
-	@$(CDK) deploy --all $(ARGS)
+	@$(CDK) synth --quiet --no-validation $(AT_PROJECT) $(ARGS) && echo "Templates are in cdk.out/"
+diff: node_modules/.installed $(VENV)/.installed-deploy  ## what a deploy would change in your account
+	@$(WITH_PHOTOS) && $(CDK) diff "$$@" $(ARGS)
+deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; PROJECT=name for a second one
+	@$(WITH_PHOTOS) && $(CDK) deploy --all "$$@" $(ARGS)
 destroy: node_modules/.installed  ## remove all of it
-	@$(CDK) destroy --all $(ARGS)
+	@$(CDK) destroy --all $(AT_PROJECT) $(ARGS)
 
 .PHONY: ami
 ami: $(VENV)/.installed-rehearse  ## move the training host to today's Deep Learning AMI, on purpose (needs an account)

@@ -117,6 +117,26 @@ def upload_photos(
     console.print(f"{summary.uploaded} photos sent, {summary.already_there} were there already.")
 
 
+@data_app.command()
+def version(
+    target: Annotated[
+        str, typer.Argument(metavar="[S3_URI]", help="Where the photos are, if not in the deployed stack's bucket.")
+    ] = "",
+    project: Annotated[str, typer.Option(help="The deployment, as in the setting project.name.")] = "kennel",
+) -> None:
+    """Print the digest of the photos in the bucket, or nothing where there are none: `make deploy` trains on a new one.
+
+    Example: [bold]kennel data version s3://my-bucket/data[/bold]
+    """
+    from ops.data_version import DataVersionError, data_version
+
+    try:
+        typer.echo(data_version(target, project=project))
+    except DataVersionError as error:
+        typer.echo(f"kennel: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
 def main() -> None:
     """Entry point: errors that a person can act on are printed as their sentence, without a traceback."""
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -1,0 +1,112 @@
+"""`kennel data version`: the name of the photos in the bucket, the same on both sides of a deploy."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import NoCredentialsError
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from ops.cli import app
+from ops.data_version import DataVersionError, data_version
+from stacks.constructs.training_job.handler.jobs import Jobs
+from stacks.constructs.training_job.handler.request import Location
+
+BUCKET = "kennel-photos"
+URI = f"s3://{BUCKET}/data"
+PHOTOS = [f"data/{name}/pug/1.jpg" for name in ("train", "valid", "test")]
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+def upload(s3: Any, *keys: str, body: bytes = b"photo") -> None:
+    for key in keys:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def deploy_storage(s3: Any, name: str = "kennel-storage") -> None:
+    template = '{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"DataUri": {"Value": "%s/"}}}' % URI  # noqa: UP031
+    boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=template)
+
+
+def test_it_is_the_digest_that_the_training_jobs_handler_computes(s3: Any) -> None:
+    upload(s3, *PHOTOS)
+    handler = Jobs(sagemaker=None, s3=s3, region="us-east-1")
+    assert data_version(URI) == handler._digest(Location(bucket=BUCKET, prefix="data/"))
+
+
+def test_unchanged_photos_keep_their_version(s3: Any) -> None:
+    upload(s3, *PHOTOS)
+    before = data_version(URI)
+    upload(s3, *PHOTOS)
+    upload(s3, "training/artifacts/job/output/model.tar.gz", "data-of-others/train/x.jpg")
+    assert data_version(URI) == data_version(f"{URI}/") == before
+
+
+@pytest.mark.parametrize("change", ["a new photo", "another content", "one less", "another breed"])
+def test_other_photos_have_another(s3: Any, change: str) -> None:
+    upload(s3, *PHOTOS)
+    before = data_version(URI)
+    if change == "a new photo":
+        upload(s3, "data/train/pug/2.jpg")
+    elif change == "another content":
+        upload(s3, PHOTOS[0], body=b"PHOTO")
+    else:
+        s3.delete_object(Bucket=BUCKET, Key=PHOTOS[0])
+    if change == "another breed":
+        upload(s3, "data/train/beagle/1.jpg")
+    assert data_version(URI) != before
+
+
+def test_more_photos_than_one_page_are_all_read(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "4")
+    upload(s3, *(f"data/train/pug/{number}.jpg" for number in range(9)))
+    before = data_version(URI)
+    upload(s3, "data/train/pug/8.jpg", body=b"the last one, on the third page")
+    assert data_version(URI) != before
+
+
+def test_without_a_target_it_reads_the_bucket_of_the_deployed_stack(s3: Any) -> None:
+    deploy_storage(s3)
+    upload(s3, *PHOTOS)
+    assert data_version() == data_version(URI)
+    assert data_version(project="shelter") == ""
+
+
+def test_nothing_is_called_nothing(s3: Any) -> None:
+    """No stack yet, no bucket, no photo: the deploy then lists the photos itself, and says what to do."""
+    assert data_version() == ""
+    assert data_version("s3://no-such-bucket-of-ours/data") == ""
+    assert data_version(URI) == ""
+
+
+def test_the_command_prints_the_version_alone(s3: Any) -> None:
+    upload(s3, *PHOTOS)
+    done = CliRunner().invoke(app, ["data", "version", URI])
+    assert (done.exit_code, done.stdout) == (0, data_version(URI) + "\n")
+
+
+def test_without_credentials_it_says_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise NoCredentialsError
+
+    monkeypatch.setattr("ops.data_version._deployed", refuse)
+    done = CliRunner().invoke(app, ["data", "version"])
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "kennel: There are no AWS credentials; run `aws configure sso` or set AWS_PROFILE, then again.\n"
+    )
+
+
+def test_an_address_that_is_none_is_refused(s3: Any) -> None:
+    with pytest.raises(DataVersionError, match="s3://BUCKET/PREFIX"):
+        data_version("my-bucket/data")
