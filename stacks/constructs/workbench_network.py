@@ -2,9 +2,11 @@
 
 from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.owned_log_group import OwnedLogGroup
+from stacks.constructs.policy import allow
 
 
 class WorkbenchNetwork(Construct):
@@ -25,12 +27,33 @@ class WorkbenchNetwork(Construct):
             # CDK would empty the default group by a Lambda function; nothing here is ever in that group
             restrict_default_security_group=False,
         )
-        acknowledge(
-            vpc, "Two machines that nothing can reach, for hours at a time; a flow log would tell nothing.", "VPC7"
-        )
+        self._log_what_is_refused(vpc)
         subnet = vpc.public_subnets[0]
         self.subnet_id = subnet.subnet_id
         self.ready = subnet.internet_connectivity_established
         self.security_group = ec2.SecurityGroup(
             self, "Outbound", vpc=vpc, description="Kennel workbench: out, never in", allow_all_outbound=True
         )
+
+    def _log_what_is_refused(self, vpc: ec2.Vpc) -> None:
+        """Who knocked, for a month. What is let through is only ours, and would cost more than it tells.
+
+        L1, because the L2 gives its role the right to pass itself on.
+        """
+        log_group = OwnedLogGroup(self, "Refused", retention_days=30)
+        role = iam.Role(self, "FlowLogRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
+        role.add_to_policy(
+            allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=log_group.log_group_arn)
+        )
+        log = ec2.CfnFlowLog(
+            self,
+            "FlowLog",
+            resource_type="VPC",
+            resource_id=vpc.vpc_id,
+            traffic_type="REJECT",
+            max_aggregation_interval=600,
+            log_destination_type="cloud-watch-logs",
+            log_group_name=log_group.log_group_name,
+            deliver_logs_permission_arn=role.role_arn,
+        )
+        log.node.add_dependency(role)

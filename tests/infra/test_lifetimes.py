@@ -18,6 +18,7 @@ GOES_WITH_ITS_STACK = {
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::CodeBuild::Project",
+    "AWS::EC2::FlowLog",
     "AWS::EC2::InternetGateway",
     "AWS::EC2::LaunchTemplate",
     "AWS::EC2::Route",
@@ -66,7 +67,6 @@ SETTLED_BELOW = {
 }
 BILLED_BY_THE_HOUR = {
     "AWS::EC2::EIP",
-    "AWS::EC2::FlowLog",
     "AWS::EC2::NatGateway",
     "AWS::EC2::TransitGateway",
     "AWS::EC2::VPNConnection",

@@ -162,6 +162,17 @@ def test_each_notice_is_one_json_string_for_eventbridge(development: Assembly) -
         assert set(re.findall("<([a-z]+)>", text)) == set(transformer["InputPathsMap"])
 
 
+def test_what_could_not_be_told_is_kept(development: Assembly) -> None:
+    ((queue, properties),) = [
+        (logical_id, queue["Properties"])
+        for stack, logical_id, queue in development.resources("AWS::SQS::Queue")
+        if stack == "Monitoring"
+    ]
+    assert properties["SqsManagedSseEnabled"] is True
+    for rule in rules(development).values():
+        assert rule["Targets"][0]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue, "Arn"]}}
+
+
 def statements(assembly: Assembly, type: str, document: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = assembly.only(type)[document]["Statement"]
     return found
