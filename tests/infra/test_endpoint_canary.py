@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
+from rehearsal.processes import free_port
 from rehearsal.sagemaker_runtime import SageMakerRuntime
 from stacks.constructs.endpoint_probe.canary import TIMEOUT_S
 from stacks.constructs.endpoint_probe.probe import canary, prediction
@@ -30,11 +31,20 @@ def test_an_answered_photo_is_a_success(container: Container) -> None:
     assert [body for _, body in container.asked] == [prediction.PHOTO]
 
 
-def test_an_endpoint_that_fails_fails_the_function_once(container: Container) -> None:
-    container.status = 503
-    with pytest.raises(ClientError, match="503"):
+def test_a_model_that_fails_fails_the_function(container: Container) -> None:
+    container.status = 500
+    with pytest.raises(ClientError, match="500"):
         canary.on_schedule({}, None)
-    assert len(container.asked) == 1  # each call counts for autoscaling
+
+
+def test_a_failed_call_is_not_repeated_for_each_call_counts_for_autoscaling(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SageMakerRuntime({"dogs": f"http://127.0.0.1:{free_port()}"}) as runtime:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", runtime.url)
+        with pytest.raises(ClientError, match="ServiceUnavailable") as caught:
+            canary.on_schedule({}, None)
+    assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
 def test_an_answer_that_is_no_prediction_fails_the_function(container: Container) -> None:

@@ -212,6 +212,29 @@ def test_a_long_reason_fits_what_cloudformation_takes_and_keeps_the_remedy(
     assert len(body) <= 4096
 
 
+def test_a_container_that_says_much_does_not_hide_the_remedy(
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress
+) -> None:
+    container.status, container.body = 500, b"x" * 4000
+    assert "--no-rollback" in reason(cloudformation)
+    ((_, body),) = cloudformation.puts
+    assert len(body) <= 4096
+
+
+def test_even_a_long_winded_bug_fits_what_cloudformation_takes(
+    sagemaker: FakeEndpoints, cloudformation: ResponseAddress
+) -> None:
+    class Broken(Context):
+        def get_remaining_time_in_millis(self) -> int:
+            raise RuntimeError("x" * 5000)
+
+    sagemaker.described = [endpoint(EndpointStatus="Updating")]
+    check.on_event(event(cloudformation), Broken())
+    ((_, body),) = cloudformation.puts
+    assert len(body) <= 4096
+    assert cloudformation.answer["Status"] == "FAILED"
+
+
 def test_an_address_that_fails_once_is_told_again(sagemaker: FakeEndpoints, cloudformation: ResponseAddress) -> None:
     cloudformation.refusals = 1
     assert outcome(cloudformation)["Status"] == "SUCCESS"

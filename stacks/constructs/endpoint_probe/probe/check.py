@@ -56,8 +56,8 @@ class EndpointCheck:
             return self._once_allowed(lambda: ask(self.runtime, endpoint))
         except (BotoCoreError, ClientError) as error:
             raise ProbeError(
-                f"Endpoint {endpoint} did not answer a photo: {error}. Its containers write to {log}; a first deploy "
-                "that fails takes that with it, unless it is run as `cdk deploy --no-rollback`."
+                f"Endpoint {endpoint} did not answer a photo: {str(error)[:MAX_QUOTE]}. Its containers write to {log}; "
+                "a first deploy that fails takes that with it, unless it is run as `cdk deploy --no-rollback`."
             ) from error
 
     def _settled(self, endpoint: str) -> Json:
