@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,15 +41,18 @@ class Server:
         return [line for line in map(json.loads, self.log().splitlines()) if line["event"] == name]
 
 
-def command(*arguments: str) -> list[str]:
+def command_line(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "inference.server", *arguments]
 
 
 @contextmanager
-def listening(model: Path, logs: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def listening(
+    model: Path, logs: Path, *arguments: str, command: Sequence[str] | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A server from the moment that it listens, which is before its model is loaded."""
     with ProcessGroup(logs) as group:
-        child = group.start("server", command("--model-dir", str(model), *(arguments or ("--port", "0"))), env=env)
+        usual = command_line("--model-dir", str(model), *(arguments or ("--port", "0")))
+        child = group.start("server", command or usual, env=env)
         group.wait_until(lambda: "\n" in child.log.read_text(), what="the server to listen", timeout_s=60)
         first = json.loads(child.log.read_text().splitlines()[0])
         yield Server(group, child, first["port"])

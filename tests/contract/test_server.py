@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pickle
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -188,6 +189,17 @@ def test_a_client_that_sends_all_before_it_reads_sees_the_refusal(
     connection.close()
 
 
+def test_a_body_over_the_limit_is_not_kept_in_memory(server: Server) -> None:
+    def peak() -> int:
+        (line,) = re.findall(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{server.child.pid}/status").read_text())
+        return int(line) * 1024
+
+    server.invoke(bytes(MAX_BODY_BYTES))
+    before = peak()
+    assert server.invoke(bytes(9 * MAX_BODY_BYTES)).status_code == 413
+    assert peak() - before < 3 * MAX_BODY_BYTES
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -315,5 +327,5 @@ def test_a_photo_that_the_model_fails_on_is_our_fault_and_takes_nothing_down(tmp
 
         (line,) = server.events("failed")
         assert "its answer is not finite" in line["traceback"]
-        assert server.invoke(any_photo()).status_code == 200
         assert httpx.get(f"{server.url}/ping").status_code == 200
+        assert server.invoke(any_photo()).status_code == 200

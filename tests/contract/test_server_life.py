@@ -4,16 +4,18 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from inference.server import listen
+from inference.server import DRAIN_S, listen
 from rehearsal.processes import free_port
 from tests.builders import any_photo, network, write_artifact
-from tests.contract.server_process import Server, command, listening
+from tests.contract.server_process import Server, command_line, listening
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env}
+        command_line(*arguments), capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env}
     )
 
 
@@ -96,6 +98,7 @@ def test_an_unsound_artifact_ends_it_with_one_sentence(
     (sentence,) = ended.stderr.splitlines()
     assert sentence.startswith("MODEL LOAD FAILED: ")
     assert told in sentence
+    assert "could not be loaded (" not in sentence  # the sentence for what nobody foresaw
     assert sentence.endswith(".")
     assert '"ready"' not in ended.stdout
 
@@ -177,14 +180,21 @@ def test_it_ends_in_order_while_the_model_is_still_loading(model: Path, tmp_path
         assert has_ended(server)
 
 
+@contextmanager
+def in_flight(server: Server, length: int) -> Iterator[socket.socket]:
+    """A request that the server has in its hands, but for the body."""
+    head = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nContent-Type: image/jpeg\r\nExpect: 100-continue\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % length)
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        yield connection
+
+
 def test_a_request_in_flight_is_answered_before_the_end(model: Path, tmp_path: Path) -> None:
     photo = any_photo()
-    head = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nContent-Type: image/jpeg\r\nExpect: 100-continue\r\n"
     with listening(model, tmp_path) as server:
         server.wait_until_ready()
-        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(photo))
-            assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # the request is in the server's hands
+        with in_flight(server, len(photo)) as connection:
             server.child.signal(signal.SIGTERM)
             server.group.wait_until(lambda: refuses_connections(server), what="the drain", timeout_s=30)
             connection.sendall(photo)
@@ -193,3 +203,15 @@ def test_a_request_in_flight_is_answered_before_the_end(model: Path, tmp_path: P
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b'"Beagle"' in answer
         assert has_ended(server)
+
+
+def test_a_request_that_does_not_end_is_cut_off(model: Path, tmp_path: Path) -> None:
+    assert DRAIN_S < 30  # when SageMaker kills
+    impatient = "import sys; from inference import server; server.DRAIN_S = 0.5; sys.exit(server.main())"
+    arguments = [sys.executable, "-c", impatient, "--model-dir", str(model), "--port", "0"]
+    with listening(model, tmp_path, command=arguments) as server:
+        server.wait_until_ready()
+        with in_flight(server, 1000):
+            server.child.signal(signal.SIGTERM)
+            assert server.child.wait(DRAIN_S / 2)
+        assert server.child.exit_code() == 0
