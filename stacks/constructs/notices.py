@@ -87,7 +87,9 @@ class Notices(Construct):
                 },
             )
         )
-        acknowledge(queue, "The end of the line: nothing reads it that could fail again.", "SQS3")
+        acknowledge(
+            queue, "The end of the line: nothing reads it that could fail again.", "SQS3", "Serverless-SQSRedrivePolicy"
+        )
         return queue
 
     def _rule(
