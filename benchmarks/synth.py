@@ -1,0 +1,86 @@
+"""How long the whole app takes to synthesise, against an app of one bucket: side by side, in turns, in one run.
+
+    make bench-synth
+    make bench-synth ARGS="--runs 15"
+
+Each figure is the wall time of one `python app.py` process as the CDK command line starts it, imports and jsii's node
+process included, and the processor time that it took: that one means something on a busy machine too. Both apps run with the same interpreter, the same feature flags and the same switches. CDK's own
+validation of templates (a WebAssembly engine that takes seconds to start) is off for both, as `make synth` has it; the
+last line tells what CDK's default, validation on, costs the app of one bucket.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GOAL = 1.5
+
+ONE_BUCKET = """
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+
+app = cdk.App()
+stack = cdk.Stack(app, "Storage")
+s3.Bucket(stack, "Bucket")
+app.synth()
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Synthesis of the whole app against an app of one bucket.")
+    parser.add_argument("--runs", type=int, default=9, help="of each app, in turns (default: 9)")
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as folder:
+        bucket = Path(folder) / "one_bucket.py"
+        bucket.write_text(ONE_BUCKET)
+        apps = {"one bucket": bucket, "whole app": ROOT / "app.py"}
+        for app in apps.values():  # jsii unpacks its libraries once, Python compiles once
+            seconds(app, validation=False)
+        times: dict[str, list[float]] = {name: [] for name in apps}
+        work: dict[str, list[float]] = {name: [] for name in apps}
+        for _ in range(runs):
+            for name, app in apps.items():
+                wall, processor = seconds(app, validation=False)
+                times[name].append(wall)
+                work[name].append(processor)
+        default = statistics.median(seconds(bucket, validation=True)[0] for _ in range(max(1, runs // 3)))
+    for name in apps:
+        wall, processor = statistics.median(times[name]), statistics.median(work[name])
+        print(f"{name:11} median {wall:.2f} s, {processor:.2f} s of processor time  ({runs} runs)")
+    ratios = [statistics.median(of["whole app"]) / statistics.median(of["one bucket"]) for of in (times, work)]
+    print(f"ratio       {ratios[0]:.2f}, of processor time {ratios[1]:.2f}  (goal: at most {GOAL})")
+    print(f"one bucket with CDK's default validation: {default:.2f} s")
+
+
+def seconds(app: Path, *, validation: bool) -> tuple[float, float]:
+    """Wall and processor time of one synthesis."""
+    with tempfile.TemporaryDirectory() as out:
+        environment = {
+            **os.environ,
+            "JSII_NODE": str(Path(sys.executable).parent / "node"),
+            "PYTHONPATH": str(ROOT),
+            "CDK_OUTDIR": out,
+            "CDK_CONTEXT_JSON": json.dumps(json.loads((ROOT / "cdk.json").read_text())["context"]),
+            "CDK_VALIDATION": str(validation).lower(),
+        }
+        start, before = time.perf_counter(), _processor_s()
+        subprocess.run([sys.executable, str(app)], cwd=ROOT, env=environment, capture_output=True, check=True)
+        return time.perf_counter() - start, _processor_s() - before
+
+
+def _processor_s() -> float:
+    """Of every child process that has ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
+if __name__ == "__main__":
+    main()
