@@ -62,7 +62,7 @@ def test_a_jpeg_under_twice_the_size_is_exact_too(size: tuple[int, int]) -> None
     np.testing.assert_allclose(Preprocessing()(photo), torchvision(photo, Preprocessing()), atol=STEP / 1000)
 
 
-@pytest.mark.parametrize("size", [(640, 640), (1024, 768), (1600, 1200), (2731, 2048), (4000, 3000), (3000, 4000)])
+@pytest.mark.parametrize("size", [(640, 640), (1024, 768), (1600, 1200), (2048, 2731), (4000, 3000)])
 def test_a_jpeg_scaled_while_it_is_decoded_is_close(size: tuple[int, int]) -> None:
     photo = encoded(detailed(size, seed=4), "JPEG", quality=92)
 

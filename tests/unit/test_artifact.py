@@ -150,7 +150,7 @@ FIELDS = ["precision", "preprocessing", "files", "training"]
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON), st.sets(st.sampled_from(FIELDS)))
 @settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_manifest_raises_anything_but_a_refusal(folder: Path, changes: dict[str, Any], gone: set[str]) -> None:
     sound = manifest_of(write_artifact(folder))
