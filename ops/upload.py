@@ -41,7 +41,7 @@ def upload(folder: Path, target: str, *, progress: Callable[[int, int], None] | 
     """
     data = scan(folder)
     bucket, prefix = _split(target)
-    s3 = boto3.client("s3")
+    s3 = boto3.Session().client("s3")
     files = {
         f"{prefix}{photo.path.relative_to(folder).as_posix()}": photo.path
         for photos in data.splits.values()
