@@ -93,6 +93,7 @@ format: setup  ## let ruff rewrite what it can
 # -- AWS -------------------------------------------------------------------------------------------------------------
 
 PROJECT ?= kennel
+STACKS ?= --all
 AT_PROJECT = -c project.name=$(PROJECT)
 # The photos' digest: other photos train again, the same ones never do. Empty before there are any.
 WITH_PHOTOS = version=$$($(BIN)/kennel data version --project $(PROJECT)) && \
@@ -104,10 +105,10 @@ synth: node_modules/.installed  ## write the CloudFormation templates to cdk.out
 	@$(CDK) synth --quiet --no-validation $(AT_PROJECT) $(ARGS) && echo "Templates are in cdk.out/"
 diff: node_modules/.installed $(VENV)/.installed-deploy  ## what a deploy would change in your account
 	@$(WITH_PHOTOS) && $(CDK) diff "$$@" $(ARGS)
-deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; PROJECT=name for a second one
-	@$(WITH_PHOTOS) && $(CDK) deploy --all "$$@" $(ARGS)
+deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; STACKS=Storage for one stack, PROJECT=name for a second app
+	@$(WITH_PHOTOS) && $(CDK) deploy $(STACKS) "$$@" $(ARGS)
 destroy: node_modules/.installed  ## remove all of it
-	@$(CDK) destroy --all $(AT_PROJECT) $(ARGS)
+	@$(CDK) destroy $(STACKS) $(AT_PROJECT) $(ARGS)
 
 .PHONY: ami
 ami: $(VENV)/.installed-rehearse  ## move the training host to today's Deep Learning AMI, on purpose (needs an account)
