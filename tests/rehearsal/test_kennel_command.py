@@ -116,6 +116,8 @@ def test_predict_goes_on_after_a_file_that_is_no_photo(
         (["predict", "a.jpg", "--model-dir", "/nowhere"], "There is no model folder /nowhere"),
         (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "There is no data folder /nowhere"),
         (["data", "sample", "{foreign}"], "is not empty"),
+        (["data", "sample", "{tmp}", "--train", "0", "--valid", "0", "--test", "0"], "asks for no photo at all"),
+        (["rehearse", "--folder", "/proc/nowhere"], "/proc/nowhere"),
     ],
 )
 def test_a_mistake_gets_a_sentence_and_no_traceback(arguments: list[str], sentence: str, tmp_path: Path) -> None:
@@ -145,6 +147,15 @@ def test_a_photo_folder_without_test_is_refused_before_any_training(photos: Path
     assert not (tmp_path / "out" / "job").exists()
 
 
+def test_file_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "dogs [bold]x[1]"
+
+    run = kennel("data", "sample", str(folder), "--train", "1", "--valid", "0", "--test", "0")
+
+    assert run.returncode == 0, run.stderr
+    assert str(folder) in run.stdout.replace("\n", "")
+
+
 @pytest.mark.parametrize("words", [[], ["rehearse"], ["predict"], ["data", "sample"]])
 def test_help_shows_how_to_call_it(words: list[str]) -> None:
     run = kennel(*words, "--help")
@@ -168,6 +179,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
 
     assert run.returncode == code, printed
     assert "Traceback" not in printed
+    assert ("Interrupted. Nothing is running" in printed) == (number == signal.SIGINT)
     assert mentioning(folder) == []
 
 

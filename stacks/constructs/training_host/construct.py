@@ -122,7 +122,7 @@ class TrainingHost(Construct):
                     "runAsEnabled": True,
                     "runAsDefaultUser": USER,
                     "idleSessionTimeout": "60",
-                    "shellProfile": {"linux": "cd ~ && exec bash -l"},
+                    "shellProfile": {"linux": "cd ~ && cat /etc/motd && exec bash -l"},
                 },
             },
         )

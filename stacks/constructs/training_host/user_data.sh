@@ -32,6 +32,11 @@ Kennel's training host. It is billed while it runs, and stops itself when idle.
   python3 solution.py   trains; the result is in ~/TrainedModels
 TEXT
 
-runuser -u ${User} -- env HOME=/home/${User} kennel-code
+# The role of a host that has just been made may not work yet.
+for attempt in 1 2 3 4 5 6; do
+  runuser -u ${User} -- env HOME=/home/${User} kennel-code && break
+  [ "$attempt" -lt 6 ] || exit 1
+  sleep 10
+done
 /opt/pytorch/bin/python3 -m pip install --quiet --requirement /home/${User}/requirements.txt
 runuser -u ${User} -- env HOME=/home/${User} kennel-data || echo "no photos in the bucket yet; run kennel-data later"

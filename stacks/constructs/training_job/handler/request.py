@@ -101,6 +101,12 @@ class JobRequest:
             f"{first}-on-{kind.removeprefix('ml.').replace('.', '-')}": kind for kind in self.fallbacks
         }
 
+    def _shared_by_tries(self, job: str) -> str:
+        """The name without the number of the try and the type it was moved to: a second try goes on where the first,
+        stopped or failed, had got to. The script itself refuses checkpoints of another run.
+        """
+        return job[: len(f"{self.prefix}-") + 20]
+
     def arguments(self, job: str, instance_type: str) -> Json:
         """CreateTrainingJob's arguments."""
         channels = [_channel("data", self.data.uri)]
@@ -121,7 +127,7 @@ class JobRequest:
             "InputDataConfig": channels,
             "OutputDataConfig": {"S3OutputPath": f"{self.artifacts.uri}artifacts"},
             "CheckpointConfig": {
-                "S3Uri": f"{self.artifacts.uri}checkpoints/{job}",
+                "S3Uri": f"{self.artifacts.uri}checkpoints/{self._shared_by_tries(job)}",
                 "LocalPath": "/opt/ml/checkpoints",
             },
             "ResourceConfig": {
@@ -142,6 +148,6 @@ def _digest(value: object) -> str:
 
 
 def _channel(name: str, uri: str) -> Json:
-    # FullyReplicated: the script splits the data between the hosts itself, by a DistributedSampler
+    # FullyReplicated: the script deals the photos out between the hosts itself
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "InputMode": "File", "DataSource": {"S3DataSource": source}}
