@@ -29,6 +29,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         stack_name=f"{name}-training",
         name_prefix=name,
         storage=storage.access,
+        telemetry=storage.telemetry,
         settings=settings.training,
         **shared,
     )
@@ -38,6 +39,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         stack_name=f"{name}-serving",
         artifact=training.artifact,
         storage=storage.access,
+        telemetry=storage.telemetry,
         settings=settings.serving,
         **shared,
     )
@@ -46,6 +48,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         "Api",
         stack_name=f"{name}-api",
         endpoint_name=settings.serving.endpoint_name,
+        telemetry=storage.telemetry,
         settings=settings.api,
         **shared,
     )
@@ -65,6 +68,7 @@ def build(app: cdk.App, settings: Settings) -> None:
         function_name=api.function_name,
         alias=ALIAS,
         variant_name=VARIANT,
+        telemetry=storage.telemetry,
         watched_stacks=[stack.stack_name for stack in (training, serving, api, workbench)],
         settings=settings,
         **shared,

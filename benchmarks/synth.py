@@ -3,10 +3,11 @@
     make bench-synth
     make bench-synth ARGS="--runs 15"
 
-Each figure is the wall time of one `python app.py` process as the CDK command line starts it, imports and jsii's node
-process included, and the processor time that it took: that one means something on a busy machine too. Both apps run with the same interpreter, the same feature flags and the same switches. CDK's own
-validation of templates (a WebAssembly engine that takes seconds to start) is off for both, as `make synth` has it; the
-last line tells what CDK's default, validation on, costs the app of one bucket.
+Each figure is of one `python app.py` process as the CDK command line starts it, imports and jsii's node process
+included: its wall time, and the processor time that it took, which means something on a busy machine too. Both apps
+run with the same interpreter, the same feature flags and the same switches. CDK's own validation of templates (a
+WebAssembly engine that takes seconds to start) is off for both, as `make synth` has it; the last line tells what CDK's
+default, validation on, costs the app of one bucket.
 """
 
 import argparse

@@ -8,8 +8,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.acknowledge import acknowledge, wildcard
 from stacks.constructs.function import PythonFunction
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.owned_log_group import OwnedLogGroup
 from stacks.constructs.policy import allow
@@ -25,11 +26,28 @@ class ApiStack(cdk.Stack):
     Holds no data: delete it and deploy it again at will; an HTTP API then has another address.
     """
 
-    def __init__(self, scope: Construct, id: str, *, endpoint_name: str, settings: ApiSettings, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint_name: str,
+        telemetry: FunctionTelemetry,
+        settings: ApiSettings,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(scope, id, **kwargs)
 
-        function = self._function(endpoint_name, settings)
-        acknowledge(function.execution_role, "X-Ray's two calls know no resource.", "IAM5[Resource::*]")
+        function = self._function(endpoint_name, telemetry, settings)
+        if settings.readable_s3_prefixes:
+            acknowledge(
+                function.execution_role,
+                "Photos are many; each wildcard ends one prefix of api.readable_s3_prefixes.",
+                *(
+                    wildcard(f"arn:<AWS::Partition>:s3:::{prefix.removeprefix('s3://')}*")
+                    for prefix in settings.readable_s3_prefixes
+                ),
+            )
         alias = lambda_.Alias(
             self,
             "Live",
@@ -45,7 +63,7 @@ class ApiStack(cdk.Stack):
             cdk.CfnOutput(self, "HttpUrl", value=http.url)
             cdk.CfnOutput(self, "HttpRouteArn", value=http.route_arn)
 
-    def _function(self, endpoint_name: str, settings: ApiSettings) -> PythonFunction:
+    def _function(self, endpoint_name: str, telemetry: FunctionTelemetry, settings: ApiSettings) -> PythonFunction:
         return PythonFunction(
             self,
             "Function",
@@ -63,11 +81,11 @@ class ApiStack(cdk.Stack):
             },
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
             rights=self._rights(endpoint_name, settings),
-            tracing=True,
+            telemetry=telemetry,
         )
 
     def _rights(self, endpoint_name: str, settings: ApiSettings) -> list[iam.PolicyStatement]:
-        """This endpoint, and the S3 prefixes that the settings name. CDK adds the two X-Ray calls."""
+        """This endpoint, and the S3 prefixes that the settings name."""
         endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         rights = [allow("sagemaker:InvokeEndpoint", on=endpoint)]
         if settings.readable_s3_prefixes:

@@ -8,6 +8,7 @@ from constructs import Construct
 from stacks.constructs.alert_topic import AlertTopic
 from stacks.constructs.budget import MonthlyBudget
 from stacks.constructs.dashboard import ServiceDashboard
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.notices import Notices
 from stacks.constructs.service_alarms import ServiceAlarms
 from stacks.constructs.service_metrics import EndpointMetrics, FunctionMetrics
@@ -25,6 +26,7 @@ class MonitoringStack(cdk.Stack):
         function_name: str,
         alias: str,
         variant_name: str,
+        telemetry: FunctionTelemetry,
         watched_stacks: list[str],
         settings: Settings,
         **kwargs: Any,
@@ -34,7 +36,7 @@ class MonitoringStack(cdk.Stack):
         endpoint = EndpointMetrics(endpoint_name=endpoint_name, variant_name=variant_name)
         function = FunctionMetrics(function_name=function_name, alias=alias)
 
-        alerts = AlertTopic(self, "Alerts", email=settings.monitoring.email)
+        alerts = AlertTopic(self, "Alerts", telemetry=telemetry, email=settings.monitoring.email)
         alarms = ServiceAlarms(
             self, "Alarms", endpoint=endpoint, function=function, serving=settings.serving, api=settings.api
         )
@@ -44,6 +46,7 @@ class MonitoringStack(cdk.Stack):
             self,
             "Notices",
             alerts=alerts,
+            telemetry=telemetry,
             job_prefix=f"{settings.project.name}-",
             endpoint_name=endpoint_name,
             alarm_prefixes=[f"{stack}-" for stack in watched_stacks],

@@ -15,6 +15,7 @@ from stacks.constructs.endpoint_probe.canary import EndpointCanary
 from stacks.constructs.endpoint_probe.check import EndpointCheck
 from stacks.constructs.endpoint_role import EndpointRole
 from stacks.constructs.endpoint_scaling import EndpointScaling
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.owned_log_group import OwnedLogGroup
 from stacks.constructs.serving_image import GivenImage, ServingImage
 from stacks.settings import ServingSettings
@@ -32,19 +33,24 @@ class ServingStack(cdk.Stack):
         *,
         artifact: ModelArtifact,
         storage: BucketAccess,
+        telemetry: FunctionTelemetry,
         settings: ServingSettings,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
 
-        image = self._image(settings)
+        image = self._image(telemetry, settings)
         log_group = OwnedLogGroup(
             self,
             "Logs",
             name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",  # SageMaker's name for it
             retention_days=settings.log_retention_days,
         )
-        canary = EndpointCanary(self, "Canary", settings=settings) if settings.canary_interval_min else None
+        canary = (
+            EndpointCanary(self, "Canary", telemetry=telemetry, settings=settings)
+            if settings.canary_interval_min
+            else None
+        )
         alarms = EndpointAlarms(self, "Alarms", variant_name=VARIANT, settings=settings)
         self.alarms = [*alarms.all, *([canary.alarm] if canary else [])]
         capture = EndpointCapture(storage, "Capture", settings=settings.capture) if settings.capture.percent else None
@@ -63,7 +69,13 @@ class ServingStack(cdk.Stack):
         if canary:
             canary.start(after=endpoint)
         check = EndpointCheck(
-            self, "Check", endpoint=endpoint, config=config, recipe=artifact.recipe, settings=settings
+            self,
+            "Check",
+            endpoint=endpoint,
+            config=config,
+            recipe=artifact.recipe,
+            telemetry=telemetry,
+            settings=settings,
         )
         EndpointScaling(
             self,
@@ -77,10 +89,10 @@ class ServingStack(cdk.Stack):
         cdk.CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)
         cdk.CfnOutput(self, "ServedModel", value=check.model)
 
-    def _image(self, settings: ServingSettings) -> ServingImage | GivenImage:
+    def _image(self, telemetry: FunctionTelemetry, settings: ServingSettings) -> ServingImage | GivenImage:
         if settings.image_uri:
             return GivenImage(self, "Image", uri=settings.image_uri)
-        return ServingImage(self, "Image")
+        return ServingImage(self, "Image", telemetry=telemetry)
 
     def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role) -> sagemaker.CfnModel:
         # Unnamed, as is the endpoint config: both are replaced at every change, and a name in use cannot be made again.

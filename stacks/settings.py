@@ -176,10 +176,10 @@ class TrainingSettings:
             "at most 4 types, because a deploy waits for each in turn",
         )
         _require(
-            not self.spot or self.max_runtime_min <= self.spot_max_wait_min <= longest,
+            (self.max_runtime_min if self.spot else 1) <= self.spot_max_wait_min <= longest,
             "training.spot_max_wait_min",
             self.spot_max_wait_min,
-            f"between training.max_runtime_min ({self.max_runtime_min}) and {longest}",
+            f"between training.max_runtime_min ({self.max_runtime_min}) and {longest}, the time that a deploy waits",
         )
         _within("training.poll_interval_s", self.poll_interval_s, 5, 300)
         _require(

@@ -1,4 +1,4 @@
-"""Storage: the one bucket that holds photos and artifacts."""
+"""Storage: the one bucket that holds photos and artifacts, and the queue of events that failed."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from constructs import Construct
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.auto_delete import TidyAutoDelete
 from stacks.constructs.bucket_access import BucketAccess
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.runbook import RUNBOOK, anchor
 from stacks.settings import StorageSettings
 
@@ -21,6 +22,7 @@ class StorageStack(cdk.Stack):
 
         self.bucket = self._bucket(settings)
         self.access = BucketAccess(self, "Access", bucket=self.bucket, settings=settings)
+        self.telemetry = FunctionTelemetry(self, "Functions")
         if settings.on_destroy == "delete":
             TidyAutoDelete(self, "AutoDelete")
 

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.artifact import ModelArtifact
 from stacks.constructs.bucket_access import BucketAccess
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.policy import allow
 from stacks.constructs.source_archive import SourceArchive
 from stacks.constructs.training_job.construct import TrainingJob
@@ -30,12 +31,15 @@ class TrainingStack(cdk.Stack):
         *,
         name_prefix: str,
         storage: BucketAccess,
+        telemetry: FunctionTelemetry,
         settings: TrainingSettings,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
         self.artifact = (
-            self._given(settings.model_data) if settings.model_data else self._trained(name_prefix, storage, settings)
+            self._given(settings.model_data)
+            if settings.model_data
+            else self._trained(name_prefix, storage, telemetry, settings)
         )
 
     def _given(self, uri: str) -> ModelArtifact:
@@ -44,7 +48,9 @@ class TrainingStack(cdk.Stack):
         reader = iam.ManagedPolicy(self, "ReadModel", statements=[allow("s3:GetObject", on=arn)])
         return ModelArtifact(uri=uri, reader=reader, recipe=_digest(uri))
 
-    def _trained(self, name_prefix: str, storage: BucketAccess, settings: TrainingSettings) -> ModelArtifact:
+    def _trained(
+        self, name_prefix: str, storage: BucketAccess, telemetry: FunctionTelemetry, settings: TrainingSettings
+    ) -> ModelArtifact:
         source = SourceArchive(self, "Source")
         image = TrainingImage(self, "Image", tag=settings.image_tag)
         role = JobRole(
@@ -58,6 +64,7 @@ class TrainingStack(cdk.Stack):
             hyperparameters=hyperparameters(source, settings),
             role=role,
             storage=storage,
+            telemetry=telemetry,
             settings=settings,
         )
         cdk.CfnOutput(self, "ModelData", value=job.model_data)

@@ -8,6 +8,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.constructs.function_telemetry import FunctionTelemetry
+
 PUBLISHERS = {
     # service: the ARNs, of this account, on whose behalf it may publish
     "cloudwatch.amazonaws.com": f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm:*",
@@ -22,7 +24,7 @@ class AlertTopic(Construct):
     The key is our own: with the key that AWS manages for SNS, alarms and budgets may not publish, and say so nowhere.
     """
 
-    def __init__(self, scope: Construct, id: str, *, email: str) -> None:
+    def __init__(self, scope: Construct, id: str, *, telemetry: FunctionTelemetry, email: str) -> None:
         super().__init__(scope, id)
         key = kms.Key(
             self,
@@ -58,7 +60,14 @@ class AlertTopic(Construct):
                 )
             )
         if email:
-            sns.CfnSubscription(self, "Email", topic_arn=self.topic.topic_arn, protocol="email", endpoint=email)
+            sns.CfnSubscription(
+                self,
+                "Email",
+                topic_arn=self.topic.topic_arn,
+                protocol="email",
+                endpoint=email,
+                redrive_policy={"deadLetterTargetArn": telemetry.queue_arn},
+            )
 
     @property
     def action(self) -> cloudwatch.IAlarmAction:

@@ -6,8 +6,9 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from stacks.constructs.function_telemetry import FunctionTelemetry
 
 PYTHON = lambda_.Runtime.PYTHON_3_14
 """The newest Python that Lambda, this CDK and awslambdaric all have; a test fails when CDK gets a newer one."""
@@ -47,8 +48,7 @@ class PythonFunction(lambda_.Function):
         role: iam.Role | None = None,
         memory_mib: int = 256,
         environment: Mapping[str, str] | None = None,
-        tracing: bool = False,
-        dead_letters: sqs.IQueue | None = None,
+        telemetry: FunctionTelemetry,
     ) -> None:
         self.execution_role = role or function_role(scope, f"{id}Role", log_group=log_group, rights=rights)
         super().__init__(
@@ -64,6 +64,5 @@ class PythonFunction(lambda_.Function):
             timeout=Duration.seconds(timeout_s),
             memory_size=memory_mib,
             environment=dict(environment) if environment else None,
-            tracing=lambda_.Tracing.ACTIVE if tracing else lambda_.Tracing.DISABLED,
-            dead_letter_queue=dead_letters,
         )
+        telemetry.attach(self, self.execution_role)

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Aws
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.alert_topic import AlertTopic
-from stacks.constructs.dead_letters import DeadLetters
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.runbook import entry
 
 ROLLED_BACK = ("ROLLING_BACK", "UPDATE_ROLLBACK_FAILED", "FAILED", "OUT_OF_SERVICE")
@@ -28,13 +25,14 @@ class Notices(Construct):
         id: str,
         *,
         alerts: AlertTopic,
+        telemetry: FunctionTelemetry,
         job_prefix: str,
         endpoint_name: str,
         alarm_prefixes: list[str],
     ) -> None:
         super().__init__(scope, id)
         self._alerts = alerts
-        self._undelivered = self._queue()
+        self._telemetry = telemetry
         self._rule(
             "TrainingFailed",
             description=entry("A training job failed or was stopped.", "A training job failed"),
@@ -74,24 +72,6 @@ class Notices(Construct):
             },
         )
 
-    def _queue(self) -> DeadLetters:
-        """What could not be told, after EventBridge's day of trying."""
-        queue = DeadLetters(self, "Undelivered")
-        queue.add_to_resource_policy(
-            iam.PolicyStatement(
-                actions=["sqs:SendMessage"],
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                resources=[queue.queue_arn],
-                conditions={
-                    "ArnLike": {"aws:SourceArn": f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/*"}
-                },
-            )
-        )
-        acknowledge(
-            queue, "The end of the line: nothing reads it that could fail again.", "SQS3", "Serverless-SQSRedrivePolicy"
-        )
-        return queue
-
     def _rule(
         self,
         id: str,
@@ -112,7 +92,8 @@ class Notices(Construct):
                 events.CfnRule.TargetProperty(
                     id="Alerts",
                     arn=self._alerts.topic.topic_arn,
-                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._undelivered.queue_arn),
+                    # what could not be told, after EventBridge's day of trying
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._telemetry.queue_arn),
                     input_transformer=events.CfnRule.InputTransformerProperty(
                         input_paths_map=dict(where),
                         # quoted: EventBridge takes a line of text only as a JSON string

@@ -4,16 +4,18 @@ import re
 from pathlib import Path
 from typing import cast
 
-from aws_cdk import Aws, CfnResource, RemovalPolicy, Stack
+from aws_cdk import Aws, RemovalPolicy, Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as assets
 from cdklabs.deploy_time_build import ContainerImageBuild
 from constructs import Construct, IConstruct
 
 from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.owned_log_group import OwnedLogGroup
 from stacks.constructs.policy import allow, pull
 
@@ -28,7 +30,7 @@ class ServingImage(Construct):
     docs/decisions/0002-serving-image.md says why, and why the library's roles and log groups are replaced here.
     """
 
-    def __init__(self, scope: Construct, id: str, *, folder: Path = FOLDER) -> None:
+    def __init__(self, scope: Construct, id: str, *, telemetry: FunctionTelemetry, folder: Path = FOLDER) -> None:
         super().__init__(scope, id)
         repository = ecr.Repository(
             self,
@@ -48,7 +50,7 @@ class ServingImage(Construct):
             repository=repository,
         )
         self._narrow_project(repository, cast(assets.Asset, build.node.find_child("Source")))
-        self._narrow_trigger()
+        self._narrow_trigger(telemetry)
         self.uri = build.image_uri
         self.rights = pull(repository.repository_arn)
 
@@ -88,18 +90,20 @@ class ServingImage(Construct):
             ]
         )
         acknowledge(role, "A log-in to a registry knows no resource.", "IAM5[Resource::*]")
-        acknowledge(project, "The build has no artifact to encrypt; its image is encrypted by ECR.", "CB4")
+        # what CodeBuild takes by itself; written, so that a check can see it
+        resource.encryption_key = f"arn:{Aws.PARTITION}:kms:{Aws.REGION}:{Aws.ACCOUNT_ID}:alias/aws/s3"
 
-    def _narrow_trigger(self) -> None:
+    def _narrow_trigger(self, telemetry: FunctionTelemetry) -> None:
         """The library's function that starts the build: its own log group and no other, gone with the stack."""
         trigger = _child(Stack.of(self), "DeployTimeBuildCustomResourceHandler")
         log_group = OwnedLogGroup(self, "TriggerLogs", retention_days=30)
         role = cast(iam.Role, trigger.node.find_child("ServiceRole"))
-        cast(iam.CfnRole, role.node.default_child).managed_policy_arns = None
         log_group.grant_write(role)
-        acknowledge(trigger, "The library chooses the runtime of its own function.", "L1")
-        function = cast(CfnResource, trigger.node.default_child)
-        function.add_property_override("LoggingConfig", {"LogGroup": log_group.log_group_name})
+        telemetry.attach(cast(lambda_.Function, trigger), role)
+        cast(iam.CfnRole, role.node.default_child).managed_policy_arns = [telemetry.policy.managed_policy_arn]
+        function = cast(lambda_.CfnFunction, trigger.node.default_child)
+        function.runtime = lambda_.Runtime.NODEJS_LATEST.name
+        function.logging_config = lambda_.CfnFunction.LoggingConfigProperty(log_group=log_group.log_group_name)
 
 
 class GivenImage(Construct):

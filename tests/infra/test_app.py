@@ -89,9 +89,9 @@ def test_the_stacks_deploy_in_the_order_of_the_data(development: Assembly) -> No
         "Storage": set(),
         "Training": {"Storage"},
         "Serving": {"Storage", "Training"},
-        "Api": set(),
+        "Api": {"Storage"},
         "Workbench": {"Storage"},
-        "Monitoring": {"Api"},
+        "Monitoring": {"Api", "Storage"},
     }
 
 

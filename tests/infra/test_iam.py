@@ -87,9 +87,9 @@ def test_no_role_carries_a_policy_of_awss(assembly: Assembly) -> None:
 
 def test_who_reads_and_writes_the_bucket(assembly: Assembly) -> None:
     carried = {
-        logical_id: sorted(policy.removeprefix("Access")[:-8] for policy in attached(assembly, role))
+        logical_id: sorted(policy.removeprefix("Access")[:-8] for policy in policies)
         for _, logical_id, role in assembly.resources("AWS::IAM::Role")
-        if attached(assembly, role)
+        if (policies := [policy for policy in attached(assembly, role) if policy.startswith("Access")])
     }
     assert carried == {
         "JobRole014917C6": ["ReadPhotos", "WriteArtifacts"],
@@ -164,9 +164,9 @@ def test_the_lambda_may_invoke_this_one_endpoint_write_its_log_and_trace(assembl
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "sagemaker:InvokeEndpoint",
-        "xray:PutTelemetryRecords",
-        "xray:PutTraceSegments",
     ]
+    ((_, role),) = [(name, role) for stack, name, role in assembly.resources("AWS::IAM::Role") if stack == "Api"]
+    assert [policy[:-8] for policy in attached(assembly, role)] == ["FunctionsPolicy"]
     (invoke,) = [right for right in held if right.actions == ["sagemaker:InvokeEndpoint"]]
     (arn,) = [resource["Fn::Join"][1] for resource in invoke.resources]
     assert "".join(part if isinstance(part, str) else part["Ref"] for part in arn) == (
@@ -174,6 +174,17 @@ def test_the_lambda_may_invoke_this_one_endpoint_write_its_log_and_trace(assembl
     )
     (logs,) = [right for right in held if "logs:PutLogEvents" in right.actions]
     assert logs.resources == [{"Fn::GetAtt": ["Logs6819BB44", "Arn"]}]
+
+
+def test_what_every_function_may_do_is_to_trace_and_to_keep_what_failed(assembly: Assembly) -> None:
+    held = {
+        action: right.resources
+        for right in rights(assembly)
+        if right.holder.startswith("FunctionsPolicy")
+        for action in right.actions
+    }
+    assert held.pop("sqs:SendMessage") == [{"Fn::GetAtt": ["FunctionsDeadLetters92AD37ED", "Arn"]}]
+    assert held == {"xray:PutTraceSegments": ["*"], "xray:PutTelemetryRecords": ["*"]}
 
 
 def test_only_jobs_write_to_the_bucket_and_not_where_the_photos_are(assembly: Assembly) -> None:

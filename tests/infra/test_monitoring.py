@@ -162,15 +162,19 @@ def test_each_notice_is_one_json_string_for_eventbridge(development: Assembly) -
         assert set(re.findall("<([a-z]+)>", text)) == set(transformer["InputPathsMap"])
 
 
-def test_what_could_not_be_told_is_kept(development: Assembly) -> None:
-    ((queue, properties),) = [
-        (logical_id, queue["Properties"])
-        for stack, logical_id, queue in development.resources("AWS::SQS::Queue")
-        if stack == "Monitoring"
-    ]
-    assert properties["SqsManagedSseEnabled"] is True
+def test_what_could_not_be_told_is_kept(development: Assembly, synthesise: Synthesise) -> None:
+    """In the queue of the storage stack; the mail's subscription has the same one."""
+    assert development.only("AWS::SQS::Queue")["SqsManagedSseEnabled"] is True
     for rule in rules(development).values():
-        assert rule["Targets"][0]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue, "Arn"]}}
+        assert "DeadLetters" in str(rule["Targets"][0]["DeadLetterConfig"]["Arn"]["Fn::GetStackOutput"])
+    mail = synthesise(("monitoring.email", "team@example.org")).only("AWS::SNS::Subscription")
+    assert "DeadLetters" in str(mail["RedrivePolicy"])
+    senders = [
+        statement["Principal"]["Service"]
+        for statement in development.only("AWS::SQS::QueuePolicy")["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    assert sorted(senders) == ["events.amazonaws.com", "sns.amazonaws.com"]
 
 
 def statements(assembly: Assembly, type: str, document: str) -> list[dict[str, Any]]:

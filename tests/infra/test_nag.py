@@ -1,22 +1,26 @@
-"""cdk-nag's AwsSolutions pack over both presets: no finding without a reason, no reason without a finding."""
+"""cdk-nag's AwsSolutions and Serverless packs: no finding without a reason, no reason without a finding."""
 
 import aws_cdk as cdk
 import pytest
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from constructs import IConstruct
 
 from app import build
 from stacks.constructs import acknowledge
 from stacks.overrides import load
 from tests.infra.conftest import FLAGS, Assembly, Synthesise
+from tests.infra.random_settings import EVERYDAY, random_settings
+
+MOST = 14
+"""Resources of the whole app that may differ from what the packs want, each with its reason."""
 
 
 def findings(app: cdk.App) -> list[tuple[str, str]]:
     """Rule and construct of what is not acknowledged."""
-    report = AwsSolutionsChecks(app).validate_scope(app)
     return [
         (violation.rule_name, str(resource.construct_path))
-        for violation in report.violations
+        for pack in (AwsSolutionsChecks, ServerlessChecks)
+        for violation in pack(app).validate_scope(app).violations
         for resource in violation.violating_resources
     ]
 
@@ -27,24 +31,14 @@ def test_every_finding_is_acknowledged_beside_its_resource(request: pytest.Fixtu
     assert findings(assembly.app) == []
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        ("training.model_data", "s3://models/dogs/model.tar.gz"),
-        ("training.pretrained_uri", "s3://weights/resnet50.pth"),
-        ("serving.image_uri", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/dogs:1"),
-        ("workbench.host", "false"),
-        ("project.name", "shelter"),
-        ("storage.data_prefix", "photos/"),
-    ],
-)
-def test_other_settings_bring_no_new_finding(synthesise: Synthesise, override: tuple[str, object]) -> None:
-    assert findings(synthesise(override).app) == []
+@pytest.mark.parametrize("seed", EVERYDAY)
+def test_other_settings_bring_no_new_finding(synthesise: Synthesise, seed: int) -> None:
+    assert findings(synthesise(*random_settings(seed)).app) == []
 
 
-def test_each_acknowledgement_meets_a_finding_and_has_a_reason(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+@pytest.fixture(scope="module")
+def acknowledged(tmp_path_factory: pytest.TempPathFactory) -> tuple[cdk.App, list[tuple[str, str, str]]]:
+    """The app as it is without any acknowledgement, and each that was to be made: rule, construct and reason."""
     made: list[tuple[str, str, str]] = []
 
     class Recorder:
@@ -60,13 +54,25 @@ def test_each_acknowledgement_meets_a_finding_and_has_a_reason(
         def acknowledge(self, *rules: cdk.Acknowledgment) -> None:
             made.extend((rule.id, self.path, rule.reason) for rule in rules)
 
-    monkeypatch.setattr(acknowledge, "Validations", Recorder)
     app = cdk.App(context=FLAGS, outdir=str(tmp_path_factory.mktemp("cdk.out")))
-    build(app, load({}))
-    open_findings = findings(app)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(acknowledge, "Validations", Recorder)
+        build(app, load({}))
+    return app, made
+
+
+def test_each_acknowledgement_meets_a_finding_of_one_resource(
+    acknowledged: tuple[cdk.App, list[tuple[str, str, str]]],
+) -> None:
+    app, made = acknowledged
+    found = findings(app)
     for rule_id, path, reason in made:
-        assert [rule for rule, at in open_findings if rule == rule_id and f"{at}/".startswith(f"{path}/")], (
-            rule_id,
-            path,
-        )
+        met = {at for rule, at in found if rule == rule_id and f"{at}/".startswith(f"{path}/")}
+        assert len(met) == 1, (rule_id, path, met)
         assert len(reason) > 30, (rule_id, path)
+
+
+def test_few_resources_need_one(acknowledged: tuple[cdk.App, list[tuple[str, str, str]]]) -> None:
+    _, made = acknowledged
+    resources = sorted({path for _, path, _ in made})
+    assert len(resources) <= MOST, "\n".join(resources)

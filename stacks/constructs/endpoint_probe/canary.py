@@ -8,6 +8,7 @@ from constructs import Construct
 
 from stacks.constructs.endpoint_probe.package import package
 from stacks.constructs.function import PythonFunction
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.owned_log_group import OwnedLogGroup
 from stacks.constructs.policy import allow
 from stacks.constructs.runbook import entry
@@ -24,7 +25,7 @@ class EndpointCanary(Construct):
     no circles. Its calls count for autoscaling: one a minute, against a target of 25 for each instance.
     """
 
-    def __init__(self, scope: Construct, id: str, *, settings: ServingSettings) -> None:
+    def __init__(self, scope: Construct, id: str, *, telemetry: FunctionTelemetry, settings: ServingSettings) -> None:
         super().__init__(scope, id)
         self._interval_min = settings.canary_interval_min
         endpoint_name = settings.endpoint_name
@@ -38,6 +39,7 @@ class EndpointCanary(Construct):
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
             timeout_s=TIMEOUT_S,
             environment={"ENDPOINT_NAME": endpoint_name},
+            telemetry=telemetry,
             rights=[allow("sagemaker:InvokeEndpoint", on=arn)],
         )
         self.alarm = cloudwatch.Alarm(

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from stacks.constructs.endpoint_probe.package import package
 from stacks.constructs.function import PythonFunction
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.owned_log_group import OwnedLogGroup
 from stacks.constructs.policy import allow
 from stacks.settings import ServingSettings
@@ -29,6 +30,7 @@ class EndpointCheck(Construct):
         endpoint: sagemaker.CfnEndpoint,
         config: sagemaker.CfnEndpointConfig,
         recipe: str,
+        telemetry: FunctionTelemetry,
         settings: ServingSettings,
     ) -> None:
         super().__init__(scope, id)
@@ -41,6 +43,7 @@ class EndpointCheck(Construct):
             handler="probe.check.on_event",
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
             timeout_s=TIMEOUT_S,
+            telemetry=telemetry,
             rights=[allow("sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint", on=arn)],
         )
         check = CustomResource(

@@ -12,10 +12,10 @@ from constructs import Construct
 
 from stacks.constructs.acknowledge import acknowledge, wildcard
 from stacks.constructs.bucket_access import BucketAccess
-from stacks.constructs.dead_letters import DeadLetters, complete
 from stacks.constructs.function import PythonFunction, function_role
+from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.owned_log_group import OwnedLogGroup
-from stacks.constructs.policy import allow, pass_role, traces
+from stacks.constructs.policy import allow, pass_role
 from stacks.constructs.training_job.metrics import METRICS
 from stacks.settings import TrainingSettings
 
@@ -38,10 +38,12 @@ class TrainingJob(Construct):
         image_uri: str,
         hyperparameters: Mapping[str, str],
         storage: BucketAccess,
+        telemetry: FunctionTelemetry,
         role: iam.Role,
         settings: TrainingSettings,
     ) -> None:
         super().__init__(scope, id)
+        self._telemetry = telemetry
         provider = self._provider(name_prefix, storage, role, settings)
         job = CustomResource(
             self,
@@ -79,8 +81,7 @@ class TrainingJob(Construct):
         self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, settings: TrainingSettings
     ) -> cr.Provider:
         log_group = OwnedLogGroup(self, "Logs", retention_days=30)
-        dead_letters = DeadLetters(self, "DeadLetters")
-        role = self._role(name_prefix, storage, job_role, log_group, dead_letters)
+        role = self._role(name_prefix, storage, job_role, log_group)
         on_event = self._function("on_event", "Starts, adopts or names Kennel's training job", role, log_group)
         is_complete = self._function("is_complete", "Watches or stops Kennel's training job", role, log_group)
         framework = role.without_policy_updates()  # it would grant itself every version of the functions
@@ -96,17 +97,10 @@ class TrainingJob(Construct):
             framework_on_event_role=framework,
             framework_complete_and_timeout_role=framework,
         )
-        self._wire(provider, role, dead_letters, on_event, is_complete)
+        self._wire(provider, role, on_event, is_complete)
         return provider
 
-    def _role(
-        self,
-        name_prefix: str,
-        storage: BucketAccess,
-        job_role: iam.Role,
-        log_group: OwnedLogGroup,
-        dead_letters: DeadLetters,
-    ) -> iam.Role:
+    def _role(self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, log_group: OwnedLogGroup) -> iam.Role:
         """One role for the two functions and for the framework's three, which only pass events on to them."""
         jobs = f"training-job/{name_prefix}-*"
         on = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{jobs}"
@@ -125,15 +119,12 @@ class TrainingJob(Construct):
                 ),
                 pass_role(job_role, SAGEMAKER),
                 allow("s3:ListBucket", on=storage.bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": listed}}),
-                dead_letters.right,
-                traces(),
             ],
         )
         acknowledge(
             role,
-            "A job's name ends in the hash of its recipe. Traces know no resource.",
+            "A job's name ends in the hash of its recipe.",
             wildcard(f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{jobs}"),
-            wildcard("*"),
         )
         return role
 
@@ -148,21 +139,20 @@ class TrainingJob(Construct):
             handler=f"handler.events.{name}",
             log_group=log_group,
             role=role,
+            telemetry=self._telemetry,
             timeout_s=300,  # lists the photos, and waits up to two minutes for a new role to be known everywhere
         )
 
     def _wire(
-        self,
-        provider: cr.Provider,
-        role: iam.Role,
-        dead_letters: DeadLetters,
-        on_event: PythonFunction,
-        is_complete: PythonFunction,
+        self, provider: cr.Provider, role: iam.Role, on_event: PythonFunction, is_complete: PythonFunction
     ) -> None:
         """What the framework leaves open: memory, traces, dead letters, and rights on no more than these functions."""
-        framework = [provider.node.find_child(f"framework-{name}") for name in ("onEvent", "isComplete", "onTimeout")]
-        for function in (on_event, is_complete, *framework):
-            complete(cast(lambda_.CfnFunction, function.node.default_child), dead_letters)
+        framework = [
+            cast(lambda_.Function, provider.node.find_child(f"framework-{name}"))
+            for name in ("onEvent", "isComplete", "onTimeout")
+        ]
+        for function in framework:
+            self._telemetry.attach(function, role)
         waiter = cast(cr.WaiterStateMachine, provider.node.find_child("waiter-state-machine"))
         handlers = [on_event.function_arn, is_complete.function_arn]
         # a policy of its own: the functions wait for their role's first policy, which can therefore not name them
@@ -180,7 +170,7 @@ class TrainingJob(Construct):
             statements=[
                 allow(
                     "lambda:InvokeFunction",
-                    on=[cast(lambda_.Function, function).function_arn for function in framework[1:]],
+                    on=[function.function_arn for function in framework[1:]],
                 )
             ]
         )

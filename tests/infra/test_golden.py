@@ -1,0 +1,76 @@
+"""The templates of both presets, written out: a change of them that nobody meant shows as a diff.
+
+`make golden` (pytest --update-golden) writes them again; the commit then shows what changes on AWS. Hashes of code are
+masked, so that a change of code alone leaves the files as they are.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.infra.conftest import Assembly
+
+GOLDEN = Path(__file__).parent / "golden"
+PRESETS = ["development", "production"]
+
+MASKS = (
+    (re.compile(r"\b[0-9a-f]{64}\b"), "<asset hash>"),
+    # the version of a function is named after a hash of its code
+    (re.compile(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}\b"), r"\1<code hash>"),
+    (re.compile(r'("Key": "recipe",\s*"Value": ")[0-9a-f]+'), r"\1<recipe>"),
+    (re.compile(r'("Recipe": ")[0-9a-f]+'), r"\1<recipe>"),
+)
+
+
+def masked(template: str) -> str:
+    for pattern, text in MASKS:
+        template = pattern.sub(text, template)
+    return template
+
+
+def written(assembly: Assembly) -> Iterator[tuple[str, str]]:
+    """Each stack's name, and its template as the golden file has it."""
+    for stack in assembly.names:
+        yield stack, masked(json.dumps(assembly.raw(stack), indent=1, sort_keys=True)) + "\n"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_templates_are_the_golden_ones(request: pytest.FixtureRequest, preset: str) -> None:
+    folder = GOLDEN / preset
+    templates = dict(written(request.getfixturevalue(preset)))
+    if request.config.getoption("--update-golden"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.json"):
+            old.unlink()
+        for stack, template in templates.items():
+            (folder / f"{stack}.json").write_text(template)
+        return
+    golden = {path.stem: path.read_text() for path in folder.glob("*.json")}
+    changes = [
+        line
+        for stack in sorted(templates.keys() | golden.keys())
+        for line in difflib.unified_diff(
+            golden.get(stack, "").splitlines(),
+            templates.get(stack, "").splitlines(),
+            f"golden/{preset}/{stack}.json",
+            "now",
+            n=2,
+            lineterm="",
+        )
+    ]
+    if changes:
+        more = len(changes) - 200
+        pytest.fail(
+            "\n".join([*changes[:200], *([f"... and {more} more lines"] if more > 0 else [])])
+            + "\n\nIf this is meant: make golden, and look at the diff that you commit.",
+            pytrace=False,
+        )
+
+
+def test_no_golden_file_holds_a_hash_of_code() -> None:
+    for path in GOLDEN.rglob("*.json"):
+        assert not re.search(r"\b[0-9a-f]{64}\b", path.read_text()), path

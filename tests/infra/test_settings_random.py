@@ -1,0 +1,129 @@
+"""Any valid settings synthesise and keep the app's promises; any invalid one is refused by its name."""
+
+import json
+import random
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+
+from app import build
+from stacks.overrides import load
+from stacks.settings import Settings, SettingsError
+from tests.infra.conftest import FLAGS, Assembly
+from tests.infra.random_settings import EVERYDAY, SAMPLERS, THOROUGH, random_settings
+from tests.infra.test_iam import NO_RESOURCE, rights
+from tests.infra.test_settings import every_name
+
+WRONG: dict[str, tuple[object, ...]] = {
+    "project.name": ("", "Kennel", "9dogs", "a" * 21, "dogs_cats"),
+    "project.region": ("Ireland", "eu-west", "EU-WEST-1"),
+    "storage.on_destroy": ("forget", ""),
+    "storage.data_prefix": ("data", "/", "da ta/"),
+    "storage.artifact_prefix": ("training", "//"),
+    "training.instance_type": ("g4dn.xlarge", "ml.g4dn", "gpu"),
+    "training.fallback_instance_types": ("g5.xlarge", "ml.g5.xlarge,ml.g5.xlarge"),
+    "training.mode": ("half", ""),
+    "training.pretrained_uri": ("https://example.org/weights", "s3://weights", "weights.pth"),
+    "training.data_version": ("two words", "x" * 65),
+    "training.model_data": ("s3://bucket/model.zip", "model.tar.gz"),
+    "training.image_tag": ("", "two words", "a:b"),
+    "training.image_end_of_patch": ("next year", "2027-13-01"),
+    "serving.endpoint_name": ("", "Dogs", "-dogs", "dogs-", "a" * 64, "dogs_cats"),
+    "serving.instance_type": ("m5.large", "ml.t3.medium"),
+    "serving.image_uri": ("nginx", "docker.io/library/nginx", "123.dkr.ecr.eu-west-1.amazonaws.com/dogs:1"),
+    "serving.capture.prefix": ("capture", ""),
+    "api.readable_s3_prefixes": ("bucket", "s3://bucket/photos", "s3://bucket/*/"),
+    "api.http_authorization": ("everyone", ""),
+    "workbench.host_instance_type": ("ml", "g4dn"),
+    "workbench.host_image": ("ubuntu", "ami-xyz", "resolve:ssm:parameter"),
+    "workbench.notebook_instance_type": ("g4dn.xlarge", "ml.g4dn"),
+    "monitoring.email": ("somebody", "two@@example.org"),
+}
+"""Values that no combination makes right, for settings that are text; numbers and switches have their own."""
+
+
+def default(name: str) -> object:
+    value: object = Settings()
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def wrong_values(name: str) -> tuple[object, ...]:
+    kind = type(default(name))
+    if name in WRONG:
+        return WRONG[name]
+    return {bool: ("maybe", "", "2"), int: (-1, "many", 10**10, "1.5", ""), float: (-0.1, "fast", 2.0)}[kind]
+
+
+def test_every_setting_is_drawn_and_broken() -> None:
+    assert sorted(SAMPLERS) == sorted(every_name())
+    for name in SAMPLERS:
+        assert wrong_values(name)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_an_invalid_setting_is_refused_by_name_before_anything_is_synthesised(seed: int) -> None:
+    dice = random.Random(seed)
+    name = dice.choice(sorted(SAMPLERS))
+    context = {**dict(random_settings(seed)), name: dice.choice(wrong_values(name))}
+    with pytest.raises(SettingsError) as refusal:
+        load(context)
+    assert name in str(refusal.value)
+    assert str(refusal.value).endswith((".", "?", ")"))
+
+
+def synthesised(seed: int, folder: Path) -> tuple[Assembly, Settings]:
+    context = {**FLAGS, **dict(random_settings(seed))}
+    settings = load(context)
+    app = cdk.App(context=context, outdir=str(folder))
+    build(app, settings)
+    app.synth()
+    return Assembly(folder, app), settings
+
+
+def check(assembly: Assembly, settings: Settings) -> None:
+    """What holds whatever the settings are."""
+    text = "".join(json.dumps(assembly.raw(stack)) for stack in assembly.names)
+    assert "FullAccess" not in text
+    for right in rights(assembly):
+        assert not [action for action in right.actions if "*" in action], right
+        assert "*" not in right.resources or set(right.actions) <= NO_RESOURCE, right
+        if "iam:PassRole" in right.actions:
+            assert len(right.resources) == 1, right
+            assert right.conditions == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    endpoint = assembly.only("AWS::SageMaker::Endpoint")
+    assert endpoint["EndpointName"] == settings.serving.endpoint_name
+    assert endpoint["RetainAllVariantProperties"] is True
+    assert assembly.only("AWS::SageMaker::Model")["EnableNetworkIsolation"] is True
+    target = assembly.only("AWS::ApplicationAutoScaling::ScalableTarget")
+    scaling = settings.serving.scaling
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (scaling.min_instances, scaling.max_instances)
+    jobs = list(assembly.resources("Custom::TrainingJob"))
+    assert len(jobs) == (not settings.training.model_data)
+    for _, _, job in jobs:
+        longest = int(job["Properties"]["MaxWaitSeconds"]) or int(job["Properties"]["MaxRuntimeSeconds"])
+        assert longest + 600 <= 55 * 60
+    for _, logical_id, bucket in assembly.resources("AWS::S3::Bucket"):
+        kept = "Retain" if settings.storage.on_destroy == "retain" else "Delete"
+        assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == kept, logical_id
+        assert all(bucket["Properties"]["PublicAccessBlockConfiguration"].values())
+    for _, logical_id, group in assembly.resources("AWS::Logs::LogGroup"):
+        assert (group["DeletionPolicy"], "RetentionInDays" in group["Properties"]) == ("Delete", True), logical_id
+    for _, logical_id, function in assembly.resources("AWS::Lambda::Function"):
+        assert "LogGroup" in function["Properties"]["LoggingConfig"], logical_id
+    for _, logical_id, group in assembly.resources("AWS::EC2::SecurityGroup"):
+        assert "SecurityGroupIngress" not in group["Properties"], logical_id
+    assert not list(assembly.resources("AWS::EC2::NatGateway"))
+
+
+@pytest.mark.parametrize("seed", EVERYDAY)
+def test_random_settings_keep_every_promise(seed: int, tmp_path: Path) -> None:
+    check(*synthesised(seed, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", THOROUGH)
+def test_many_random_settings_keep_every_promise(seed: int, tmp_path: Path) -> None:
+    check(*synthesised(seed, tmp_path))
