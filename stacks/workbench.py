@@ -17,7 +17,7 @@ from stacks.settings import WorkbenchSettings
 
 
 class WorkbenchStack(cdk.Stack):
-    """Owns the host, the notebook and their network. Deleting it deletes their volumes: copy results to the bucket."""
+    """Owns the host, the notebook and their network. Deleting it deletes their volumes: `kennel-save` first."""
 
     def __init__(
         self,
@@ -37,9 +37,17 @@ class WorkbenchStack(cdk.Stack):
             self, "Code", string_value=source.s3_object_url, description="Kennel's code, for the workbench"
         )
         if settings.host:
-            data_uri = f"s3://{storage.bucket.bucket_name}/{storage.settings.data_prefix}"
-            host = TrainingHost(self, "Host", network=network, code=code, data_uri=data_uri, settings=settings)
-            self._grant(host.role, source, code, storage.read_photos)
+            bucket_uri = f"s3://{storage.bucket.bucket_name}/"
+            host = TrainingHost(
+                self,
+                "Host",
+                network=network,
+                code=code,
+                data_uri=f"{bucket_uri}{storage.settings.data_prefix}",
+                results_uri=f"{bucket_uri}{storage.results_prefix}",
+                settings=settings,
+            )
+            self._grant(host.role, source, code, storage.read_photos, storage.write_results)
             connect = f"aws ssm start-session --target {host.instance.ref} --document-name {host.session.ref}"
             cdk.CfnOutput(self, "Connect", value=connect)
         if settings.notebook:
@@ -59,7 +67,7 @@ class WorkbenchStack(cdk.Stack):
     def _grant(
         self, role: iam.Role, source: SourceArchive, code: ssm.StringParameter, *data: iam.ManagedPolicy
     ) -> None:
-        """To read the code and this much of the data; to write nothing."""
+        """To read the code and this much of the data."""
         for policy in data:
             role.add_managed_policy(policy)
         role.add_to_policy(allow("s3:GetObject", on=source.bucket.arn_for_objects(source.s3_object_key)))

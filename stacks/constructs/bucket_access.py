@@ -21,6 +21,11 @@ class BucketAccess(Construct):
         everything_of_jobs = f"{settings.artifact_prefix}*"
         self.read_photos = self._policy("ReadPhotos", bucket, photos, "s3:GetObject")
         self.read_artifacts = self._policy("ReadArtifacts", bucket, artifacts, "s3:GetObject")
+        # what is trained by hand is added: it neither reads nor replaces what the jobs made
+        self.results_prefix = f"{settings.artifact_prefix}workbench/"
+        self.write_results = self._policy(
+            "WriteResults", bucket, f"{self.results_prefix}*", "s3:PutObject", "s3:AbortMultipartUpload"
+        )
         self.write_artifacts = self._policy(
             "WriteArtifacts", bucket, everything_of_jobs, "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"
         )

@@ -94,7 +94,7 @@ def test_who_reads_and_writes_the_bucket(assembly: Assembly) -> None:
     assert carried == {
         "JobRole014917C6": ["ReadPhotos", "WriteArtifacts"],
         "ModelRoleEE661428": ["ReadArtifacts"],
-        "HostRoleE4EC059A": ["ReadPhotos"],
+        "HostRoleE4EC059A": ["ReadPhotos", "WriteResults"],
         "NotebookRoleD242070B": ["ReadArtifacts", "ReadPhotos"],
     }
 
@@ -103,6 +103,7 @@ def test_who_reads_and_writes_the_bucket(assembly: Assembly) -> None:
     ("policy", "actions", "prefix"),
     [
         ("AccessReadPhotos", ["s3:GetObject"], "/data/*"),
+        ("AccessWriteResults", ["s3:PutObject", "s3:AbortMultipartUpload"], "/training/workbench/*"),
         ("AccessReadArtifacts", ["s3:GetObject"], "/training/artifacts/*"),
         ("AccessWriteArtifacts", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], "/training/*"),
     ],
@@ -187,10 +188,10 @@ def test_what_every_function_may_do_is_to_trace_and_to_keep_what_failed(assembly
     assert held == {"xray:PutTraceSegments": ["*"], "xray:PutTelemetryRecords": ["*"]}
 
 
-def test_only_jobs_write_to_the_bucket_and_not_where_the_photos_are(assembly: Assembly) -> None:
-    (writing,) = [right for right in rights(assembly) if "s3:PutObject" in right.actions]
-    assert writing.holder.startswith("AccessWriteArtifacts")
-    assert "/data/" not in json.dumps(writing.resources)
+def test_only_jobs_and_the_host_write_to_the_bucket_and_not_where_the_photos_are(assembly: Assembly) -> None:
+    writing = [right for right in rights(assembly) if "s3:PutObject" in right.actions]
+    assert sorted(right.holder[:-8] for right in writing) == ["AccessWriteArtifacts", "AccessWriteResults"]
+    assert "/data/" not in json.dumps([right.resources for right in writing])
 
 
 def test_each_function_writes_to_a_log_group_of_the_stack(assembly: Assembly) -> None:

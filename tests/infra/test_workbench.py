@@ -1,6 +1,7 @@
 """The GPU host, the notebook and their network."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,17 +97,24 @@ def user_data(assembly: Assembly, **values: str) -> str:
     return str(script)
 
 
+VALUES = {
+    "Region": "eu-west-1",
+    "CodeParameter": "code",
+    "DataUri": "s3://bucket/data/",
+    "ResultsUri": "s3://bucket/training/workbench/",
+    "User": "ubuntu",
+}
+
+
 def test_the_hosts_script_is_one_that_bash_accepts(development: Assembly) -> None:
-    values = {"Region": "eu-west-1", "CodeParameter": "code", "DataUri": "s3://bucket/data/", "User": "ubuntu"}
-    script = user_data(development, **values)
+    script = user_data(development, **VALUES)
     assert "${" not in script
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
 def test_kennel_code_puts_the_deployed_code_in_the_home_folder(development: Assembly, tmp_path: Path) -> None:
     """Runs the script's own command, with an `aws` that serves the archive of this very synthesis."""
-    values = {"Region": "eu-west-1", "CodeParameter": "code", "DataUri": "s3://bucket/data/", "User": "ubuntu"}
-    command = user_data(development, **values).split("kennel-code <<'SCRIPT'\n")[1].split("SCRIPT\n")[0]
+    command = user_data(development, **VALUES).split("kennel-code <<'SCRIPT'\n")[1].split("SCRIPT\n")[0]
     (archive,) = development.folder.glob("asset.*.tar.gz")
     stand_in = tmp_path / "bin" / "aws"
     stand_in.parent.mkdir()
@@ -125,3 +133,23 @@ def test_kennel_code_puts_the_deployed_code_in_the_home_folder(development: Asse
     )
     assert done.returncode == 1
     assert f"There is no folder {home / 'dogImages'}" in done.stderr
+
+
+def test_kennel_save_copies_the_result_to_a_folder_of_its_own_in_the_bucket(
+    development: Assembly, tmp_path: Path
+) -> None:
+    """Runs the script's own command, with an `aws` that writes down what it is asked."""
+    command = user_data(development, **VALUES).split("kennel-save <<'SCRIPT'\n")[1].split("SCRIPT\n")[0]
+    asked = tmp_path / "asked"
+    stand_in = tmp_path / "bin" / "aws"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/bash\necho "$@" > "{asked}"\n')
+    stand_in.chmod(0o755)
+    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command], env={"HOME": "/home/ubuntu", "PATH": path}, capture_output=True, text=True, check=True
+    )
+    source, target = asked.read_text().split()[-2:]
+    assert source == "/home/ubuntu/TrainedModels"
+    assert re.fullmatch(r"s3://bucket/training/workbench/\d{8}T\d{6}Z/", target)
+    assert target in done.stdout

@@ -31,11 +31,12 @@ class TrainingHost(Construct):
         network: WorkbenchNetwork,
         code: ssm.StringParameter,
         data_uri: str,
+        results_uri: str,
         settings: WorkbenchSettings,
     ) -> None:
         super().__init__(scope, id)
         self.role = self._role()
-        self.instance = self._instance(network, code, data_uri, self.role, settings)
+        self.instance = self._instance(network, code, data_uri, results_uri, self.role, settings)
         self.instance.node.add_dependency(self.role, network.ready)
         acknowledge(self.instance, "A workbench: it goes with its stack, and results belong in the bucket.", "EC29")
         self.session = self._session()
@@ -63,6 +64,7 @@ class TrainingHost(Construct):
         network: WorkbenchNetwork,
         code: ssm.StringParameter,
         data_uri: str,
+        results_uri: str,
         role: iam.Role,
         settings: WorkbenchSettings,
     ) -> ec2.CfnInstance:
@@ -79,7 +81,13 @@ class TrainingHost(Construct):
             ),
         )
         script = (Path(__file__).parent / "user_data.sh").read_text(encoding="utf-8")
-        values = {"Region": Aws.REGION, "CodeParameter": code.parameter_name, "DataUri": data_uri, "User": USER}
+        values = {
+            "Region": Aws.REGION,
+            "CodeParameter": code.parameter_name,
+            "DataUri": data_uri,
+            "ResultsUri": results_uri,
+            "User": USER,
+        }
         return ec2.CfnInstance(
             self,
             "Instance",

@@ -24,12 +24,22 @@ set -euo pipefail
 aws s3 sync --only-show-errors ${DataUri} ~/dogImages
 SCRIPT
 
-chmod 755 /usr/local/bin/kennel-code /usr/local/bin/kennel-data
+cat > /usr/local/bin/kennel-save <<'SCRIPT'
+#!/bin/bash
+# Copies what was trained to a folder of its own in the bucket: the volume goes when the host goes.
+set -euo pipefail
+target=${ResultsUri}$(date -u +%Y%m%dT%H%M%SZ)/
+aws s3 cp --recursive --only-show-errors --exclude 'checkpoints/*' ~/TrainedModels "$target"
+echo "TrainedModels is in $target"
+SCRIPT
+
+chmod 755 /usr/local/bin/kennel-code /usr/local/bin/kennel-data /usr/local/bin/kennel-save
 cat > /etc/motd <<'TEXT'
 Kennel's training host. It is billed while it runs, and stops itself when idle.
   kennel-code           the code of the latest deploy, into ~
   kennel-data           the photos of the bucket, into ~/dogImages
   python3 solution.py   trains; the result is in ~/TrainedModels
+  kennel-save           copies the result to the bucket
 TEXT
 
 # The role of a host that has just been made may not work yet.
