@@ -108,7 +108,7 @@ class TrainingSettings:
 
     mode: Literal["frozen", "full"] = "frozen"
     """Train the head on a frozen backbone, or fine-tune everything."""
-    epochs: int = 40
+    epochs: int = 20
     """Passes over the training photos; in frozen mode over their features, which takes seconds."""
     batch_size: int = 64
     """Photos a step over all hosts together."""

@@ -35,7 +35,7 @@ def test_the_script_and_its_options_are_passed_as_text(development: Assembly) ->
         "sagemaker_torch_distributed_enabled": "true",
         "sagemaker_container_log_level": "20",
         "mode": "frozen",
-        "epochs": "40",
+        "epochs": "20",
         "batch-size": "64",
         "learning-rate": "0.001",
         "seed": "0",
@@ -52,7 +52,7 @@ def test_every_option_of_the_job_is_one_that_the_script_accepts(development: Ass
     }
     command = [part for name, value in options.items() for part in (f"--{name}", value)]
     config = Config.from_command_line([*command, "--data", str(tmp_path), "--model-dir", str(tmp_path)])
-    assert (config.mode, config.epochs, config.batch_size, config.seed) == ("frozen", 40, 64, 0)
+    assert (config.mode, config.epochs, config.batch_size, config.seed) == ("frozen", 20, 64, 0)
     assert (config.learning_rate, config.image_size) == (0.001, 224)
 
 
