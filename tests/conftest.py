@@ -1,7 +1,15 @@
-"""Options of every test run."""
+"""Options of every test run, and the one thing of its surroundings that tests depend on."""
+
+import signal
 
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/infra/golden/ from today's templates")
+
+
+def pytest_configure() -> None:
+    # A shell starts a background job with SIGINT ignored, and every child inherits that: Ctrl-C could not be tested.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
