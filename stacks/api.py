@@ -82,6 +82,7 @@ class ApiStack(cdk.Stack):
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
             rights=self._rights(endpoint_name, settings),
             telemetry=telemetry,
+            failed_events=False,  # its role may invoke the endpoint and leave logs and traces: no more
         )
 
     def _rights(self, endpoint_name: str, settings: ApiSettings) -> list[iam.PolicyStatement]:

@@ -49,6 +49,7 @@ class PythonFunction(lambda_.Function):
         memory_mib: int = 256,
         environment: Mapping[str, str] | None = None,
         telemetry: FunctionTelemetry,
+        failed_events: bool = True,
     ) -> None:
         self.execution_role = role or function_role(scope, f"{id}Role", log_group=log_group, rights=rights)
         super().__init__(
@@ -65,4 +66,4 @@ class PythonFunction(lambda_.Function):
             memory_size=memory_mib,
             environment=dict(environment) if environment else None,
         )
-        telemetry.attach(self, self.execution_role)
+        telemetry.attach(self, self.execution_role, failed_events=failed_events)

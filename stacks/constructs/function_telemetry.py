@@ -9,6 +9,9 @@ from constructs import Construct
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.policy import allow, traces
 
+NO_QUEUE = "Serverless-LambdaDLQ"
+"""cdk-nag's rule that every function has a dead-letter queue."""
+
 
 class FunctionTelemetry(Construct):
     """One queue of failed events, and one policy, for the functions of every stack.
@@ -44,16 +47,23 @@ class FunctionTelemetry(Construct):
             "Serverless-SQSRedrivePolicy",
         )
         self.queue_arn = queue.queue_arn
-        self.policy = iam.ManagedPolicy(
-            self, "Policy", statements=[traces(), allow("sqs:SendMessage", on=queue.queue_arn)]
+        self._trace = iam.ManagedPolicy(self, "Policy", statements=[traces()])
+        acknowledge(self._trace, "X-Ray's calls know no resource.", "IAM5[Resource::*]")
+        self._send = iam.ManagedPolicy(
+            self, "SendFailedEvents", statements=[allow("sqs:SendMessage", on=queue.queue_arn)]
         )
-        acknowledge(self.policy, "X-Ray's calls know no resource.", "IAM5[Resource::*]")
 
-    def attach(self, function: lambda_.Function, role: iam.Role) -> None:
-        """Let a function, whoever wrote it, send its traces and its failed events."""
-        role.add_managed_policy(self.policy)
+        self.policies = (self._trace, self._send)
+
+    def attach(self, function: lambda_.Function, role: iam.Role, *, failed_events: bool = True) -> None:
+        """Let a function, whoever wrote it, send its traces and, unless it answers its caller, its failed events."""
+        role.add_managed_policy(self._trace)
         resource = function.node.default_child
         assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101  # what an L2 function is made of
         resource.memory_size = resource.memory_size or 256
         resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
+        if not failed_events:
+            acknowledge(function, "It is called and answers: the caller has the error, and no event is left.", NO_QUEUE)
+            return
+        role.add_managed_policy(self._send)
         resource.dead_letter_config = lambda_.CfnFunction.DeadLetterConfigProperty(target_arn=self.queue_arn)

@@ -100,7 +100,9 @@ class ServingImage(Construct):
         role = cast(iam.Role, trigger.node.find_child("ServiceRole"))
         log_group.grant_write(role)
         telemetry.attach(cast(lambda_.Function, trigger), role)
-        cast(iam.CfnRole, role.node.default_child).managed_policy_arns = [telemetry.policy.managed_policy_arn]
+        cast(iam.CfnRole, role.node.default_child).managed_policy_arns = [
+            policy.managed_policy_arn for policy in telemetry.policies
+        ]
         function = cast(lambda_.CfnFunction, trigger.node.default_child)
         function.runtime = lambda_.Runtime.NODEJS_LATEST.name
         function.logging_config = lambda_.CfnFunction.LoggingConfigProperty(log_group=log_group.log_group_name)

@@ -167,7 +167,7 @@ def test_the_lambda_may_invoke_this_one_endpoint_write_its_log_and_trace(assembl
         "sagemaker:InvokeEndpoint",
     ]
     ((_, role),) = [(name, role) for stack, name, role in assembly.resources("AWS::IAM::Role") if stack == "Api"]
-    assert [policy[:-8] for policy in attached(assembly, role)] == ["FunctionsPolicy"]
+    assert [policy[:-8] for policy in attached(assembly, role)] == ["FunctionsPolicy"]  # traces, and no failed events
     (invoke,) = [right for right in held if right.actions == ["sagemaker:InvokeEndpoint"]]
     (arn,) = [resource["Fn::Join"][1] for resource in invoke.resources]
     assert "".join(part if isinstance(part, str) else part["Ref"] for part in arn) == (
@@ -181,7 +181,7 @@ def test_what_every_function_may_do_is_to_trace_and_to_keep_what_failed(assembly
     held = {
         action: right.resources
         for right in rights(assembly)
-        if right.holder.startswith("FunctionsPolicy")
+        if right.holder.startswith(("FunctionsPolicy", "FunctionsSendFailedEvents"))
         for action in right.actions
     }
     assert held.pop("sqs:SendMessage") == [{"Fn::GetAtt": ["FunctionsDeadLetters92AD37ED", "Arn"]}]
