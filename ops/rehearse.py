@@ -123,7 +123,8 @@ def _photos(plan: Plan, report: Report) -> DataSet:
     folder = plan.data or plan.folder / "photos"
     if plan.data is None:
         summary = write_sample(folder, seed=plan.seed, progress=lambda done, total: report(done, total, ""))
-        report(1, 1, f"{summary.photos} photos of {len(summary.breeds)} breeds are in {folder}")
+        drawn = "are kept from before" if summary.reused else "are"
+        report(1, 1, f"{summary.photos} photos of {len(summary.breeds)} breeds {drawn} in {folder}")
     data = scan(folder)
     if plan.data is not None:
         report(1, 1, f"{sum(map(len, data.splits.values()))} photos of {len(data.labels)} breeds are in {folder}")

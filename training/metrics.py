@@ -2,10 +2,6 @@
 
 import sys
 
-# The names below are those of the stack's metric definitions; tests/contract holds the two together.
-EPOCH_METRICS = ("train_loss", "valid_loss", "valid_accuracy")
-FINAL_METRICS = ("test_loss", "test_accuracy")
-
 
 def line(**fields: object) -> str:
     """`key=value` pairs in the order given; floats with four decimals, text with spaces in double quotes."""

@@ -18,7 +18,7 @@ INPUT = "photos"
 """Name of the exported network's input."""
 
 CALIBRATION_PHOTOS = 100
-"""More did not change a figure on real photos; see docs/decisions/0010-int8-by-a-gate.md."""
+"""Spread over all breeds; the gate tells where they are too few. See docs/decisions/0010-int8-by-a-gate.md."""
 
 MAX_ACCURACY_DROP = 0.005
 MIN_AGREEMENT = 0.98

@@ -1,6 +1,6 @@
 """What the training script logs and SageMaker reads: names and regular expressions, in one place.
 
-The script writes one `key=value` line per epoch and one at the end; `tests/contract` holds both sides to this table.
+The script writes one `key=value` line an epoch and one at the end; tests/rehearsal holds a real log to this table.
 """
 
 NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
