@@ -43,10 +43,7 @@ class ApiStack(cdk.Stack):
             acknowledge(
                 function.execution_role,
                 "Photos are many; each wildcard ends one prefix of api.readable_s3_prefixes.",
-                *(
-                    wildcard(f"arn:<AWS::Partition>:s3:::{prefix.removeprefix('s3://')}*")
-                    for prefix in settings.readable_s3_prefixes
-                ),
+                *(wildcard(photos, within=self) for photos in _readable(settings)),
             )
         alias = lambda_.Alias(
             self,
@@ -90,6 +87,10 @@ class ApiStack(cdk.Stack):
         endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         rights = [allow("sagemaker:InvokeEndpoint", on=endpoint)]
         if settings.readable_s3_prefixes:
-            prefixes = [prefix.removeprefix("s3://") for prefix in settings.readable_s3_prefixes]
-            rights.append(allow("s3:GetObject", on=[f"arn:{cdk.Aws.PARTITION}:s3:::{prefix}*" for prefix in prefixes]))
+            rights.append(allow("s3:GetObject", on=_readable(settings)))
         return rights
+
+
+def _readable(settings: ApiSettings) -> list[str]:
+    prefixes = (prefix.removeprefix("s3://") for prefix in settings.readable_s3_prefixes)
+    return [f"arn:{cdk.Aws.PARTITION}:s3:::{prefix}*" for prefix in prefixes]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import aws_iam as iam
+from stacks.constructs.bucket_access import BucketGrant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -11,8 +11,8 @@ class ModelArtifact:
 
     uri: str
     """S3 URI; for a job's artifact a reference that CloudFormation resolves after the job."""
-    reader: iam.IManagedPolicy
-    """Lets who carries it read the artifact."""
+    reader: BucketGrant
+    """Lets a role read the artifact."""
     recipe: str
     """Digest of what makes it, known at synth. It marks the serving template, so that a new artifact is a change there
     too: the URI itself is a reference, which reads the same before and after a training."""

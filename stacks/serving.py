@@ -60,7 +60,7 @@ class ServingStack(cdk.Stack):
             image_rights=image.rights,
             log_group=log_group,
             alarms=self.alarms,
-            bucket_policies=[artifact.reader, *([capture.writer] if capture else [])],
+            grants=[artifact.reader, *([capture.writer] if capture else [])],
         )
         model = self._model(artifact, image.uri, role)
         config = self._endpoint_config(model, capture, settings)

@@ -21,12 +21,12 @@ class StorageStack(cdk.Stack):
         super().__init__(scope, id, **kwargs)
 
         self.bucket = self._bucket(settings)
-        self.access = BucketAccess(self, "Access", bucket=self.bucket, settings=settings)
+        name = cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
+        self.access = BucketAccess(self, "Access", bucket=self.bucket, bucket_name=name, settings=settings)
         self.telemetry = FunctionTelemetry(self, "Functions")
         if settings.on_destroy == "delete":
             TidyAutoDelete(self, "AutoDelete")
 
-        cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         cdk.CfnOutput(self, "DataUri", value=f"s3://{self.bucket.bucket_name}/{settings.data_prefix}")
         if settings.on_destroy == "retain":
             cdk.CfnOutput(

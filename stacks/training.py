@@ -4,11 +4,10 @@ import hashlib
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.artifact import ModelArtifact
-from stacks.constructs.bucket_access import BucketAccess
+from stacks.constructs.bucket_access import BucketAccess, BucketGrant
 from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.policy import allow
 from stacks.constructs.source_archive import SourceArchive
@@ -21,7 +20,7 @@ from stacks.settings import TrainingSettings
 class TrainingStack(cdk.Stack):
     """Owns the job and its role. Deleting it stops a running job; artifacts stay in the bucket.
 
-    With `training.model_data` it trains nothing and hands that artifact on.
+    With `training.model_data` it trains nothing, hands that artifact on, and is empty: CDK deploys no such stack.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class TrainingStack(cdk.Stack):
     def _given(self, uri: str) -> ModelArtifact:
         """An artifact that was made elsewhere."""
         arn = f"arn:{cdk.Aws.PARTITION}:s3:::{uri.removeprefix('s3://')}"
-        reader = iam.ManagedPolicy(self, "ReadModel", statements=[allow("s3:GetObject", on=arn)])
+        reader = BucketGrant([allow("s3:GetObject", on=arn)])
         return ModelArtifact(uri=uri, reader=reader, recipe=_digest(uri))
 
     def _trained(

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from stacks.constructs.bucket_access import BucketAccess
+from stacks.constructs.bucket_access import BucketAccess, BucketGrant
 from stacks.constructs.notebook.construct import Notebook
 from stacks.constructs.policy import allow
 from stacks.constructs.source_archive import SourceArchive
@@ -64,11 +64,9 @@ class WorkbenchStack(cdk.Stack):
             notebook.role.add_to_policy(allow("sagemaker:InvokeEndpoint", on=endpoint))
             cdk.CfnOutput(self, "NotebookName", value=notebook.instance.attr_notebook_instance_name)
 
-    def _grant(
-        self, role: iam.Role, source: SourceArchive, code: ssm.StringParameter, *data: iam.ManagedPolicy
-    ) -> None:
+    def _grant(self, role: iam.Role, source: SourceArchive, code: ssm.StringParameter, *data: BucketGrant) -> None:
         """To read the code and this much of the data."""
-        for policy in data:
-            role.add_managed_policy(policy)
+        for grant in data:
+            grant.to(role)
         role.add_to_policy(allow("s3:GetObject", on=source.bucket.arn_for_objects(source.s3_object_key)))
         role.add_to_policy(allow("ssm:GetParameter", on=code.parameter_arn))

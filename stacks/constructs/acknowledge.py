@@ -1,8 +1,8 @@
 """Findings of cdk-nag that are meant to be: each beside its resource, with the reason."""
 
-from typing import cast
+import json
 
-from aws_cdk import Acknowledgment, CfnElement, Stack, Validations
+from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
 
@@ -15,11 +15,17 @@ def _full(finding: str) -> str:
     return finding if finding.startswith("Serverless-") else f"AwsSolutions-{finding}"
 
 
-def wildcard(*parts: str | IConstruct) -> str:
-    """The finding for a resource that ends in a wildcard. A construct stands for its ARN, as cdk-nag writes it."""
-    return f"IAM5[Resource::{''.join(part if isinstance(part, str) else _arn(part) for part in parts)}]"
+def wildcard(arn: str, *, within: IConstruct) -> str:
+    """The finding for a resource that ends in a wildcard, its references written as cdk-nag writes them."""
+    return f"IAM5[Resource::{_text(Stack.of(within).resolve(arn))}]"
 
 
-def _arn(construct: IConstruct) -> str:
-    resource = cast(CfnElement, construct.node.default_child)
-    return f"<{Stack.of(construct).get_logical_id(resource)}.Arn>"
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    match value:
+        case {"Fn::Join": [separator, [*parts]]}:
+            return str(separator).join(_text(part) for part in parts)
+        case {"Ref": name}:
+            return f"<{name}>"
+    return json.dumps(value, separators=(",", ":"))

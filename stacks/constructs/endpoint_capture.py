@@ -1,12 +1,10 @@
 """A share of what callers send and are told, kept in the bucket."""
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.constructs.acknowledge import acknowledge, wildcard
-from stacks.constructs.bucket_access import BucketAccess
+from stacks.constructs.bucket_access import BucketAccess, BucketGrant
 from stacks.constructs.policy import allow
 from stacks.settings import CaptureSettings
 
@@ -21,11 +19,8 @@ class EndpointCapture(Construct):
         super().__init__(scope, id)
         bucket = scope.bucket
         bucket.add_lifecycle_rule(prefix=settings.prefix, expiration=Duration.days(settings.keep_days))
-        objects = f"{settings.prefix}*"
-        self.writer = iam.ManagedPolicy(
-            self, "Write", statements=[allow("s3:PutObject", on=bucket.arn_for_objects(objects))]
-        )
-        acknowledge(self.writer, "Objects are many; the wildcard ends one prefix.", wildcard(bucket, f"/{objects}"))
+        objects = f"{scope.arn}/{settings.prefix}*"
+        self.writer = BucketGrant([allow("s3:PutObject", on=objects)], objects=objects)
         content = sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
             json_content_types=["application/json"]  # answers as text; photos are written in base64
         )

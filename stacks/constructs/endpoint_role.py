@@ -8,11 +8,12 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.bucket_access import BucketGrant
 from stacks.constructs.policy import allow, metrics
 
 
 class EndpointRole(iam.Role):
-    """Reads the image and what `bucket_policies` allow; writes logs and metrics. Nothing else."""
+    """Reads the image and what is granted of the bucket; writes logs and metrics. Nothing else."""
 
     def __init__(
         self,
@@ -22,14 +23,11 @@ class EndpointRole(iam.Role):
         image_rights: Sequence[iam.PolicyStatement],
         log_group: logs.ILogGroup,
         alarms: Sequence[cloudwatch.Alarm],
-        bucket_policies: Sequence[iam.IManagedPolicy],
+        grants: Sequence[BucketGrant],
     ) -> None:
-        super().__init__(
-            scope,
-            id,
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            managed_policies=list(bucket_policies),
-        )
+        super().__init__(scope, id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        for grant in grants:
+            grant.to(self)
         for right in (
             *image_rights,
             allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=log_group.log_group_arn),

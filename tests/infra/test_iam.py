@@ -85,37 +85,45 @@ def test_no_role_carries_a_policy_of_awss(assembly: Assembly) -> None:
         assert set(attached(assembly, role)) <= ours
 
 
-def test_who_reads_and_writes_the_bucket(assembly: Assembly) -> None:
-    carried = {
-        logical_id: sorted(policy.removeprefix("Access")[:-8] for policy in policies)
-        for _, logical_id, role in assembly.resources("AWS::IAM::Role")
-        if (policies := [policy for policy in attached(assembly, role) if policy.startswith("Access")])
-    }
-    assert carried == {
-        "JobRole014917C6": ["ReadPhotos", "WriteArtifacts"],
-        "ModelRoleEE661428": ["ReadArtifacts"],
-        "HostRoleE4EC059A": ["ReadPhotos", "WriteResults"],
-        "NotebookRoleD242070B": ["ReadArtifacts", "ReadPhotos"],
+WRITE = {"s3:AbortMultipartUpload", "s3:PutObject"}
+
+
+def on_the_bucket(assembly: Assembly) -> Iterator[tuple[str, str, str]]:
+    """Holder, action and prefix of each right on the bucket of photos and artifacts."""
+    for right in rights(assembly):
+        for resource in right.resources:
+            match resource:
+                case {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::", {"Fn::GetStackOutput": _}]]}:
+                    assert right.actions == ["s3:ListBucket"]
+                    for prefix in listed(right.conditions["StringLike"]["s3:prefix"]):
+                        yield right.holder[:-8], "s3:ListBucket", prefix
+                case {"Fn::Join": ["", ["arn:", _, ":s3:::", {"Fn::GetStackOutput": {"OutputName": name}}, objects]]}:
+                    assert name == "BucketName"
+                    for action in right.actions:
+                        yield right.holder[:-8], action, objects.removeprefix("/")
+
+
+def test_who_reads_and_writes_the_bucket_and_where(assembly: Assembly) -> None:
+    held: dict[str, dict[str, set[str]]] = {}
+    for holder, action, prefix in on_the_bucket(assembly):
+        if action != "s3:ListBucket":
+            held.setdefault(holder.removesuffix("DefaultPolicy"), {}).setdefault(prefix, set()).add(action)
+    assert held == {
+        "JobRole": {"data/*": {"s3:GetObject"}, "training/*": {"s3:GetObject", *WRITE}},
+        "ModelRole": {"training/artifacts/*": {"s3:GetObject"}},
+        "HostRole": {"data/*": {"s3:GetObject"}, "training/workbench/*": WRITE},
+        "NotebookRole": {"data/*": {"s3:GetObject"}, "training/artifacts/*": {"s3:GetObject"}},
     }
 
 
-@pytest.mark.parametrize(
-    ("policy", "actions", "prefix"),
-    [
-        ("AccessReadPhotos", ["s3:GetObject"], "/data/*"),
-        ("AccessWriteResults", ["s3:PutObject", "s3:AbortMultipartUpload"], "/training/workbench/*"),
-        ("AccessReadArtifacts", ["s3:GetObject"], "/training/artifacts/*"),
-        ("AccessWriteArtifacts", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], "/training/*"),
-    ],
-)
-def test_each_policy_on_the_bucket_is_of_one_prefix(
-    assembly: Assembly, policy: str, actions: list[str], prefix: str
-) -> None:
-    objects, listing = [right for right in rights(assembly) if right.holder.startswith(policy)]
-    assert sorted(objects.actions) == sorted(actions)
-    assert objects.resources == [{"Fn::Join": ["", [{"Fn::GetAtt": ["Bucket83908E77", "Arn"]}, prefix]]}]
-    assert listing.actions == ["s3:ListBucket"]
-    assert listing.conditions == {"StringLike": {"s3:prefix": prefix.removeprefix("/")}}
+def test_who_lists_the_bucket_lists_only_prefixes_that_it_uses(assembly: Assembly) -> None:
+    used: dict[str, set[str]] = {}
+    seen: dict[str, set[str]] = {}
+    for holder, action, prefix in on_the_bucket(assembly):
+        (seen if action == "s3:ListBucket" else used).setdefault(holder, set()).add(prefix)
+    # before any instance starts, the job's keeper looks whether there are photos, and checkpoints to go on from
+    assert seen.pop("TrainingJobRoleDefaultPolicy") == {"data/*", "training/*"}
+    assert seen == used
 
 
 def test_no_policy_is_anything_like_full_access(assembly: Assembly) -> None:
@@ -190,7 +198,7 @@ def test_what_every_function_may_do_is_to_trace_and_to_keep_what_failed(assembly
 
 def test_only_jobs_and_the_host_write_to_the_bucket_and_not_where_the_photos_are(assembly: Assembly) -> None:
     writing = [right for right in rights(assembly) if "s3:PutObject" in right.actions]
-    assert sorted(right.holder[:-8] for right in writing) == ["AccessWriteArtifacts", "AccessWriteResults"]
+    assert sorted(right.holder[:-8] for right in writing) == ["HostRoleDefaultPolicy", "JobRoleDefaultPolicy"]
     assert "/data/" not in json.dumps([right.resources for right in writing])
 
 

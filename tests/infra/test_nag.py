@@ -11,7 +11,7 @@ from stacks.overrides import load
 from tests.infra.conftest import FLAGS, Assembly, Synthesise
 from tests.infra.random_settings import EVERYDAY, random_settings
 
-MOST = 16
+MOST = 13
 """Resources of the whole app that may differ from what the packs want, each with its reason."""
 
 

@@ -118,13 +118,13 @@ class TrainingJob(Construct):
                     on=on,
                 ),
                 pass_role(job_role, SAGEMAKER),
-                allow("s3:ListBucket", on=storage.bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": listed}}),
+                allow("s3:ListBucket", on=storage.arn, conditions={"StringLike": {"s3:prefix": listed}}),
             ],
         )
         acknowledge(
             role,
             "A job's name ends in the hash of its recipe.",
-            wildcard(f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{jobs}"),
+            wildcard(on, within=role),
         )
         return role
 

@@ -30,8 +30,9 @@ class JobRole(iam.Role):
             scope,
             id,
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            managed_policies=[storage.read_photos, storage.write_artifacts],
         )
+        storage.read_photos.to(self)
+        storage.write_artifacts.to(self)
         log_group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{LOGS}"
         for right in (
             allow("s3:GetObject", on=source.bucket.arn_for_objects(source.s3_object_key)),
@@ -51,8 +52,8 @@ class JobRole(iam.Role):
             self,
             "SageMaker names the log streams of its jobs itself. A registry log-in and a metric, which is limited to "
             "its namespace, know no resource.",
-            wildcard(f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:{LOGS}:*"),
-            wildcard("*"),
+            wildcard(f"{log_group}:*", within=self),
+            wildcard("*", within=self),
         )
 
 
