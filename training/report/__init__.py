@@ -1,0 +1,1 @@
+"""The result of a training as one page that a browser opens without a network."""
