@@ -12,9 +12,10 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 from training.calibration import Reliability
-from training.report.findings import Findings
+from training.report.findings import Findings, shown
 
-_LEFT, _TOP, _BOTTOM = 52, 14, 40
+_LEFT, _TOP, _BOTTOM = 66, 14, 40
+_LETTER = 6.6  # pixels of an average letter
 _DASHES = ("", "6 4", "2 3")
 
 
@@ -55,10 +56,10 @@ def curves(series: Mapping[str, Sequence[float]], *, name: str, kept: int, perce
     """Lines over the epochs 1, 2, ... of a run; `kept` is the epoch that the artifact holds."""
     values = [value for line in series.values() for value in line]
     epochs = max(len(line) for line in series.values())
-    low, high = (min(values), 1.0) if percent else (0.0, max(values))
+    low, high = (min(*values, 0.9), 1.0) if percent else (0.0, max(values) or 1.0)
     y_ticks = _ticks(low, high, percent=percent)
-    y_range = (min(y_ticks), max([*y_ticks, high]) or 1.0)
-    frame = _Frame(560, 280, 120, (1, max(epochs, 2)), y_range)
+    y_range = (min(y_ticks), max(y_ticks))
+    frame = _Frame(560, 280, 136, (1, max(epochs, 2)), y_range)
     step = max(1, math.ceil(epochs / 8))
     x_ticks = {float(epoch): str(epoch) for epoch in range(1, epochs + 1, step)}
     parts = frame.axes(x_ticks, y_ticks, "epoch", name)
@@ -71,15 +72,15 @@ def curves(series: Mapping[str, Sequence[float]], *, name: str, kept: int, perce
         dash = f'stroke-dasharray="{_DASHES[number % len(_DASHES)]}"'
         parts.append(f'<polyline class="line s{number}" {dash} points="{points}"/>')
         parts += [f'<circle class="dot s{number}" cx="{x}" cy="{y}" r="2.5"/>' for x, y in places if len(places) <= 40]
-        shown = f"{line[-1]:.1%}" if percent else f"{line[-1]:.3f}"
-        parts.append(_text(places[-1][0] + 9, end + 4, f"{label} {shown}", "start", f"name s{number}"))
+        last = f"{100 * line[-1]:.1f} %" if percent else f"{line[-1]:.3f}"
+        parts.append(_text(places[-1][0] + 9, end + 4, f"{label} {last}", "start", f"name s{number}"))
     told = "; ".join(f"{label} from {line[0]:.4f} to {line[-1]:.4f}" for label, line in series.items())
     return _svg(frame.width, frame.height, f"{name} over {epochs} epochs: {told}. Epoch {kept} is kept.", parts)
 
 
 def reliability_diagram(found: Reliability) -> Markup:
     """Accuracy by confidence: on the dashed line they are equal. The bars below count the answers."""
-    frame = _Frame(380, 320, 14, (0, 1), (0, 1))
+    frame = _Frame(400, 320, 24, (0, 1), (0, 1))
     tenths = {tick / 5: f"{tick * 20} %" for tick in range(6)}
     parts = frame.axes(tenths, tenths, "confidence", "accuracy")
     total = sum(each.count for each in found.bins)
@@ -101,7 +102,6 @@ def reliability_diagram(found: Reliability) -> Markup:
         )
     (x1, y1), (x2, y2) = frame.at(0, 0), frame.at(1, 1)
     parts.append(f'<line class="diagonal" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
-    parts.append(_text(x1 + 10, _TOP + 18, f"ECE {100 * found.ece:.1f} points", "start", "strong"))
     bins = [f"{each.accuracy:.0%} right of {each.count} at {each.confidence:.0%}" for each in found.bins if each.count]
     told = f"Expected calibration error {found.ece:.4f}. {'; '.join(bins)}."
     return _svg(frame.width, frame.height, told, parts)
@@ -111,8 +111,9 @@ def confusion_matrix(found: Findings, breeds: Sequence[str]) -> Markup:
     """Photos of some breeds (rows) by what they were taken for (columns); what is outside of them is under `other`."""
     index = {label: i for i, label in enumerate(found.labels)}
     chosen = [index[breed] for breed in breeds]
-    cell, left, top = 34, 190, 150
-    size = len(chosen)
+    size, cell = len(chosen), 34
+    longest = max(len(_short(breed)) for breed in breeds) * _LETTER
+    left, top = round(longest) + 16, round(0.71 * longest) + 26
     worst = max((found.matrix[i, j] for i in chosen for j in chosen if i != j), default=1) or 1
     parts = []
     for column, label in enumerate([*breeds, "other"]):
@@ -128,15 +129,15 @@ def confusion_matrix(found: Findings, breeds: Sequence[str]) -> Markup:
             kind = "right" if column == row else "other" if column == size else "wrong"
             strength = count / worst if kind == "wrong" else float(count > 0)
             x = left + column * cell
-            name = found.labels[chosen[column]] if column < size else "another breed"
+            name = shown(found.labels[chosen[column]]) if column < size else "another breed"
             parts.append(
-                f"<g><title>{escape(f'{count} photos of {found.labels[i]} taken for {name}')}</title>"
+                f"<g><title>{escape(f'{count} photos of {shown(found.labels[i])} taken for {name}')}</title>"
                 f'<rect class="cell" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}"/>'
                 f'<rect class="{kind}" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" '
                 f'opacity="{0.15 + 0.6 * strength if count else 0:.2f}"/>'
                 f"{_text(x + cell / 2 - 1, y + cell / 2 + 4, str(count) if count else '·', 'middle', 'count')}</g>"
             )
-    width, height = left + (size + 1) * cell + 110, top + size * cell + 8
+    width, height = left + (size + 1) * cell + round(0.71 * longest), top + size * cell + 8
     told = f"Photos of {size} breeds by the breed that they were taken for; the table beside it names the worst pairs."
     return _svg(width, height, told, parts)
 
@@ -153,8 +154,7 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str = "", more: str 
 
 def _ticks(low: float, high: float, *, percent: bool) -> dict[float, str]:
     """Round values from `low` to `high`, about five, with the text of each."""
-    span = (high - low) or 1.0
-    rough = span / 5
+    rough = (high - low) / 5
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
@@ -173,5 +173,5 @@ def _apart(places: Sequence[float], least: float = 15) -> list[float]:
 
 
 def _short(label: str) -> str:
-    text = label.replace("_", " ")
+    text = shown(label)
     return text if len(text) <= 24 else text[:23] + "…"

@@ -1,6 +1,7 @@
 """What the answers to a split's photos come to: breed by breed, pair by pair, and the mistakes made with confidence."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from training.answers import Answers
 from training.data import Photo
 
 _NORMAL_95 = 1.96
+_SYNSET = re.compile(r"^n\d{8}-(?=.)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +118,11 @@ def findings(answers: Answers, labels: Sequence[str]) -> Findings:
         pairs=sorted(pairs, key=lambda pair: (-pair.count, -pair.count / pair.of, pair.true, pair.said)),
         mistakes=sorted(mistakes, key=lambda mistake: -mistake.confidence),
     )
+
+
+def shown(label: str) -> str:
+    """A breed as people write it, without the number that ImageNet's folders begin with."""
+    return _SYNSET.sub("", label).replace("_", " ")
 
 
 def interval(right: int, count: int) -> tuple[float, float]:

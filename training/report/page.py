@@ -17,7 +17,7 @@ from training.answers import Answers
 from training.data import DataSet, Photo
 from training.metrics import emit
 from training.report import charts
-from training.report.findings import Findings, Mistake, findings, interval
+from training.report.findings import Findings, Mistake, findings, interval, shown
 
 PAGE = "index.html"
 MOST_MISTAKES = 20
@@ -58,7 +58,7 @@ def render(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(breed=lambda label: label.replace("_", " "), percent=_percent)
+    environment.filters.update(breed=shown, percent=_percent)
     training = manifest.training
     return environment.get_template("page.html").render(
         manifest=manifest,
@@ -125,4 +125,4 @@ def _picture(mistake: Mistake) -> str:
 
 
 def _percent(share: float | None, decimals: int = 1) -> str:
-    return "—" if share is None else f"{100 * share:.{decimals}f} %"
+    return "—" if share is None else f"{100 * share:.{decimals}f}\u00a0%"
