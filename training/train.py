@@ -120,7 +120,7 @@ def train(config: Config, world: World) -> dict[str, float]:
         checkpoint.restore_optimizer(optimizer, tensors)
         scaler.load_state_dict(meta["scaler"])
         best_weights, best, first_epoch = strip(tensors, "best."), meta["best"], meta["epoch"] + 1
-        history = meta["history"]
+        history = meta.get("history", [])
         if world.is_first:
             emit(stage="resume", epoch=first_epoch)
     elif config.checkpoint_dir and world.is_first and checkpoint.others(config.checkpoint_dir, run):
@@ -209,7 +209,8 @@ def train(config: Config, world: World) -> dict[str, float]:
         )
         served = figures(valid, test)
         found = findings(test, data.labels).document()
-        manifest = annotate(config.model_dir, exported.manifest, {"metrics": {**metrics, **served}, "test": found})
+        notes = {"metrics": {**metrics, **served}, "history": history, "test": found}
+        manifest = annotate(config.model_dir, exported.manifest, notes)
         if config.report_dir:
             publish(
                 config.report_dir,

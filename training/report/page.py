@@ -16,10 +16,9 @@ from inference.images import decode
 from training.answers import Answers
 from training.data import DataSet, Photo
 from training.metrics import emit
-from training.report import charts
+from training.report import PAGE, charts
 from training.report.findings import Findings, Mistake, findings, interval, shown
 
-PAGE = "index.html"
 MOST_MISTAKES = 20
 _MOST_PAIRS = 12
 _MOST_IN_MATRIX = 12
