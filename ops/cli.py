@@ -145,6 +145,12 @@ def upload_photos(
     with Steps(console, total=1).step(f"Upload {folder} to {target}") as report:
         summary = upload(folder, target, progress=lambda done, total: report(done, total, ""))
     typer.echo(f"{summary.uploaded} photos sent, {summary.already_there} were there already.")
+    if summary.strangers:
+        typer.echo(
+            f"{len(summary.strangers)} photos in the bucket are not in {folder}, and would be trained on, such as "
+            f"{summary.strangers[0]}; remove them with `aws s3 rm` where that is not meant.",
+            err=True,
+        )
 
 
 @data_app.command()
