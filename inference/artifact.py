@@ -37,8 +37,11 @@ class Manifest:
         return hashlib.sha256(decisive.encode()).hexdigest()[:16]
 
     def write(self, folder: Path) -> None:
+        """Into `folder`, whole or not at all."""
         document = {"format": FORMAT, "id": self.id, **asdict(self)}
-        (folder / MANIFEST).write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+        partial = folder / f"{MANIFEST}.partial"
+        partial.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+        partial.replace(folder / MANIFEST)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-data_app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, upload yours.")
+data_app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, check and upload yours.")
 app.add_typer(data_app, name="data")
 
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
@@ -97,6 +97,38 @@ def sample(
     typer.echo(f"{summary.photos} photos of {len(summary.breeds)} breeds are in {folder}: {', '.join(summary.breeds)}")
 
 
+@data_app.command(name="check")
+def check_photos(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
+    sheet: Annotated[Path, typer.Option(metavar="PNG", help="The picture of what was found is written here.")] = Path(
+        "build/data-check.png"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON that names every photo.")] = False,
+) -> None:
+    """Open every photo and say what would spoil a training: leaks between splits, broken and missing photos.
+
+    Exit status 1 where something would. Example: [bold]kennel data check dogImages[/bold]
+    """
+    from rich.console import Console
+
+    from ops import data_table
+    from ops.data_check import check
+    from ops.data_sheet import data_sheet
+    from ops.steps import Steps, terminal
+
+    console = Console(stderr=True) if as_json else terminal()
+    with Steps(console, total=1).step(f"Look at the photos in {folder}") as report:
+        found = check(folder, progress=lambda done, total: report(done, total, ""))
+        data_sheet(found, sheet)
+    if as_json:
+        typer.echo(data_table.as_json(found))
+    else:
+        data_table.print_check(found, console)
+        typer.echo(f"A picture of it: {sheet}")
+    if not found.sound:
+        raise typer.Exit(1)
+
+
 @data_app.command(name="upload")
 def upload_photos(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
@@ -113,6 +145,12 @@ def upload_photos(
     with Steps(console, total=1).step(f"Upload {folder} to {target}") as report:
         summary = upload(folder, target, progress=lambda done, total: report(done, total, ""))
     typer.echo(f"{summary.uploaded} photos sent, {summary.already_there} were there already.")
+    if summary.strangers:
+        typer.echo(
+            f"{len(summary.strangers)} photos in the bucket are not in {folder}, and would be trained on, such as "
+            f"{summary.strangers[0]}; remove them with `aws s3 rm` where that is not meant.",
+            err=True,
+        )
 
 
 @data_app.command()

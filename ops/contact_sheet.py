@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from io import BytesIO
 from math import ceil, sqrt
 from pathlib import Path
 from statistics import median
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
+from ops.lettering import fitted, named, typeface
 from ops.whole_file import write_whole
 
 Colour = tuple[int, int, int]
@@ -86,14 +86,14 @@ def _header(sheet: Image.Image, answers: Sequence[Answer], shown: int, title: st
     pen = ImageDraw.Draw(sheet)
     right = sum(answer.is_right for answer in answers)
     share = right / len(answers)
-    figure, font = f"{100 * share:.1f} %", _font(34)
+    figure, font = f"{100 * share:.1f} %", typeface(34)
     left = sheet.width - _MARGIN - font.getlength(figure)
     pen.text((left, 30), figure, TEXT, font)
-    pen.text((_MARGIN, 30), _fitted(title, 30, left - 2 * _MARGIN), TEXT, _font(30))
+    pen.text((_MARGIN, 30), fitted(title, 30, left - 2 * _MARGIN), TEXT, typeface(30))
     some = "" if shown == len(answers) else f" · {shown} shown"
     typical = median(answer.milliseconds for answer in answers)
     facts = f"{right} of {len(answers)} right{some} · median {typical:.0f} ms"
-    pen.text((_MARGIN, 72), facts, QUIET, _font(16))
+    pen.text((_MARGIN, 72), facts, QUIET, typeface(16))
     bar = (sheet.width - _MARGIN - 200, 78, sheet.width - _MARGIN, 86)
     pen.rounded_rectangle(bar, 4, fill=WRONG if right < len(answers) else RIGHT)
     if 0 < right < len(answers):
@@ -109,11 +109,11 @@ def _cell(sheet: Image.Image, answer: Answer, x: int, y: int) -> None:
     pen.rectangle((x + 12, y + 12, x + 11 + area[0], y + 11 + area[1]), fill=TRACK)
     sheet.paste(photo, (x + 12 + (area[0] - photo.width) // 2, y + 12 + (area[1] - photo.height) // 2))
 
-    time, quiet = f"{answer.milliseconds:.0f} ms", _font(13)
+    time, quiet = f"{answer.milliseconds:.0f} ms", typeface(13)
     right, top = x + _CELL_WIDTH - 14, y + _PHOTO_HEIGHT + 8
     left = right - quiet.getlength(time)
     pen.text((left, top + 4), time, QUIET, quiet)
-    pen.text((x + 14, top), _fitted(_named(answer.true_label), 18, left - x - 22), TEXT, _font(18))
+    pen.text((x + 14, top), fitted(named(answer.true_label), 18, left - x - 22), TEXT, typeface(18))
     for place, (breed, probability) in enumerate(answer.predictions[:_GUESSES]):
         bar = RIGHT if breed == answer.true_label else WRONG if place == 0 else QUIET
         _guess(pen, breed, probability, x + 14, right, top + 32 + place * _GUESS_HEIGHT, bar)
@@ -123,9 +123,9 @@ def _guess(
     pen: ImageDraw.ImageDraw, breed: str, probability: float, x: int, right: int, y: int, colour: Colour
 ) -> None:
     """A line with the breed and its probability, over a bar as long as that."""
-    font, figure = _font(14), f"{100 * probability:.1f} %"
+    font, figure = typeface(14), f"{100 * probability:.1f} %"
     left = right - font.getlength(figure)
-    pen.text((x, y), _fitted(_named(breed), 14, left - x - 8), QUIET if colour == QUIET else TEXT, font)
+    pen.text((x, y), fitted(named(breed), 14, left - x - 8), QUIET if colour == QUIET else TEXT, font)
     pen.text((left, y), figure, QUIET if colour == QUIET else TEXT, font)
     pen.rounded_rectangle((x, y + 20, right, y + 25), 2, fill=TRACK)
     length = (right - x) * min(max(probability, 0.0), 1.0)
@@ -140,25 +140,5 @@ def _photo(answer: Answer, area: tuple[int, int]) -> Image.Image:
             return ImageOps.contain(ImageOps.exif_transpose(photo).convert("RGB"), area, Image.Resampling.LANCZOS)
     except (OSError, SyntaxError, ValueError):  # what Pillow raises for a file that is gone or broken
         blank = Image.new("RGB", area, TRACK)
-        ImageDraw.Draw(blank).text((area[0] / 2, area[1] / 2), "no picture", QUIET, _font(16), anchor="mm")
+        ImageDraw.Draw(blank).text((area[0] / 2, area[1] / 2), "no picture", QUIET, typeface(16), anchor="mm")
         return blank
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own typeface, so that none has to be installed."""
-    return ImageFont.load_default(size)
-
-
-def _named(label: str) -> str:
-    return label.replace("_", " ")
-
-
-def _fitted(text: str, size: int, width: float) -> str:
-    """The text, its end cut off where it is too wide."""
-    font = _font(size)
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "...") > width:
-        text = text[:-1]
-    return text.rstrip() + "..."

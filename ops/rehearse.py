@@ -24,8 +24,9 @@ from ops.training_lines import TrainingLines
 from rehearsal.lambda_runtime import LambdaRuntime
 from rehearsal.processes import ProcessGroup, free_port
 from rehearsal.sagemaker_runtime import SageMakerRuntime, in_service
-from rehearsal.training_job import run_training_job
+from rehearsal.training_job import TrainingJob, run_training_job
 from training.data import DataSet, Photo, scan
+from training.report import PAGE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ENDPOINT = "pytorch-dog-classifier-multi-instance"
@@ -85,7 +86,8 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
     with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
         data = _photos(plan, report)
     with steps.step(f"Train ResNet50 on {HOSTS} hosts, as processes of this machine") as report:
-        model_dir, lines = _train(plan, data, report)
+        job, lines = _train(plan, data, report)
+    model_dir = job.model_dir
     _say_what_was_learnt(lines, console)
 
     port = free_port()
@@ -109,7 +111,7 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
     sheet = plan.folder / "answers.png"
     contact_sheet(answers, sheet, title="Kennel rehearsal: held-out photos and their breeds")
     _print_answers(answers, console)
-    _print_summary(answers, sheet, model_dir, console)
+    _print_summary(answers, sheet, job, console)
     accuracy = _accuracy(answers)
     if plan.data is None and plan.epochs is None and accuracy < EXPECTED_ACCURACY:
         raise RehearsalError(
@@ -131,7 +133,7 @@ def _photos(plan: Plan, report: Report) -> DataSet:
     return data
 
 
-def _train(plan: Plan, data: DataSet, report: Report) -> tuple[Path, TrainingLines]:
+def _train(plan: Plan, data: DataSet, report: Report) -> tuple[TrainingJob, TrainingLines]:
     lines = TrainingLines(report)
     job_dir = plan.folder / "job"
     job = run_training_job(
@@ -145,7 +147,7 @@ def _train(plan: Plan, data: DataSet, report: Report) -> tuple[Path, TrainingLin
     for host in job.hosts:  # an interrupted job resumes from them; one that is done would have nothing left to do
         shutil.rmtree(host.checkpoints, ignore_errors=True)
     data.skipped.update(lines.skipped)
-    return job.model_dir, lines
+    return job, lines
 
 
 def _ask(function: LambdaRuntime, data: DataSet, photos: Sequence[Photo], report: Report) -> list[Answer]:
@@ -185,6 +187,8 @@ def _say_what_was_learnt(lines: TrainingLines, console: Console) -> None:
         f"     epoch {final['epoch']} kept; test accuracy {trained:.3f} in training, "
         f"{served:.3f} through the artifact ({final['precision']}, model {final['model']})"
     )
+    off, before = (100 * float(final[name]) for name in ("test_ece", "test_ece_before"))
+    console.print(f"     its probabilities are {off:.1f} points off on average; {before:.1f} without the temperature")
     for name, reason in lines.skipped.items():
         console.print(f"     [yellow]skipped[/yellow] {escape(name)}: {escape(reason)}")
 
@@ -207,7 +211,7 @@ def _print_answers(answers: Iterable[Answer], console: Console) -> None:
     console.print(table)
 
 
-def _print_summary(answers: Sequence[Answer], sheet: Path, model_dir: Path, console: Console) -> None:
+def _print_summary(answers: Sequence[Answer], sheet: Path, job: TrainingJob, console: Console) -> None:
     right = sum(answer.is_right for answer in answers)
     median = statistics.median(answer.milliseconds for answer in answers)
     console.print(
@@ -215,7 +219,8 @@ def _print_summary(answers: Sequence[Answer], sheet: Path, model_dir: Path, cons
         f"median {median:.0f} ms from event to answer."
     )
     console.print(f"Pictures of the answers:  {escape(str(sheet))}")
-    console.print(f"The model artifact:       {escape(str(model_dir))}")
+    console.print(f"Report of the training:   {escape(str(job.hosts[0].output_data / 'report' / PAGE))}")
+    console.print(f"The model artifact:       {escape(str(job.model_dir))}")
     console.print("Your own photos:          make rehearse ARGS='--data dogImages --pretrained resnet50.safetensors'")
     console.print("Review what AWS will get: make synth")
 

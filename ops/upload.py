@@ -1,7 +1,9 @@
 """A data folder to the bucket: only what is not there yet, so that a second call goes on where the first stopped."""
 
+import base64
 import hashlib
-from collections.abc import Callable
+import mimetypes
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +11,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from training.data import scan
+from training.data import SUFFIXES, scan
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CONNECTIONS = 8
+ATTEMPTS = 8
+"""To send a photo: a line that is down for half a minute ends nothing."""
 
 
 class UploadError(Exception):
@@ -29,28 +34,28 @@ class UploadSummary:
 
     uploaded: int
     already_there: int
+    strangers: Sequence[str]
+    """Photos that are in the bucket and not in the folder: keys. Training learns from them, too."""
 
 
 def upload(folder: Path, target: str, *, progress: Callable[[int, int], None] | None = None) -> UploadSummary:
     """Copy the photos of `folder` to `target`, such as s3://bucket/data, under the same names.
 
-    A photo that the bucket holds with the same size and checksum is not sent again; nothing is ever deleted.
-    `progress(done, total)` counts photos and is called in this thread.
+    A photo that the bucket holds with the same size and checksum is not sent again; nothing is ever deleted. An upload
+    that was ended leaves whole photos, and the next one sends the others. `progress(done, total)` counts photos and is
+    called in this thread.
 
     Raises DataError where the folder is not a data folder, UploadError where the bucket cannot be written.
     """
     data = scan(folder)
     bucket, prefix = _split(target)
-    s3 = boto3.Session().client("s3")
-    files = {
-        f"{prefix}{photo.path.relative_to(folder).as_posix()}": photo.path
-        for photos in data.splits.values()
-        for photo in photos
-    }
+    s3 = boto3.Session().client(
+        "s3", config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "max_attempts": ATTEMPTS})
+    )
+    files = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
     try:
         there = _listing(s3, bucket, prefix)
-        missing = {key: path for key, path in files.items() if not _is_there(path, there.get(key))}
-        _send(s3, bucket, missing, already=len(files) - len(missing), progress=progress)
+        uploaded = _bring(s3, bucket, files, there, progress)
     except NoCredentialsError as error:
         raise UploadError(
             "There are no AWS credentials; run `aws configure sso` or set AWS_PROFILE, then again."
@@ -60,7 +65,8 @@ def upload(folder: Path, target: str, *, progress: Callable[[int, int], None] | 
         raise UploadError(f"The bucket {bucket} refused the upload ({code}). {_remedy(code)}") from error
     except BotoCoreError as error:
         raise UploadError(f"The upload to {bucket} stopped ({error}); the same command goes on from there.") from error
-    return UploadSummary(uploaded=len(missing), already_there=len(files) - len(missing))
+    strangers = sorted(key for key in there.keys() - files.keys() if Path(key).suffix.lower() in SUFFIXES)
+    return UploadSummary(uploaded=uploaded, already_there=len(files) - uploaded, strangers=strangers)
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -77,41 +83,55 @@ def _listing(s3: "S3Client", bucket: str, prefix: str) -> dict[str, tuple[int, s
     return {item["Key"]: (item["Size"], item["ETag"].strip('"')) for page in pages for item in page.get("Contents", [])}
 
 
-def _is_there(path: Path, found: tuple[int, str] | None) -> bool:
-    if found is None or found[0] != path.stat().st_size:
-        return False
-    # The tag of an object sent in one piece is its MD5, except under a KMS key: there the size has to do.
-    is_md5 = len(found[1]) == 32
-    return not is_md5 or hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == found[1]
-
-
-def _send(
+def _bring(
     s3: "S3Client",
     bucket: str,
-    files: dict[str, Path],
-    *,
-    already: int,
+    files: Mapping[str, Path],
+    there: Mapping[str, tuple[int, str]],
     progress: Callable[[int, int], None] | None,
-) -> None:
-    total = already + len(files)
+) -> int:
+    """Compare each photo with the bucket's, and send it where they differ. Returns how many were sent."""
+    sent, total = 0, len(files)
     if progress:
-        progress(already, total)
+        progress(0, total)
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        waiting = {pool.submit(_put, s3, bucket, key, path) for key, path in files.items()}
+        waiting = {pool.submit(_put, s3, bucket, key, path, there.get(key)) for key, path in files.items()}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
+                sent += sum(future.result() for future in done)
                 if progress:
                     progress(total - len(waiting), total)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)  # on Ctrl-C the photos under way are finished, no more begun
+    return sent
 
 
-def _put(s3: "S3Client", bucket: str, key: str, path: Path) -> None:
-    # One PUT each: photos are small, and the entity tag is then the checksum that the next call compares.
-    s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+def _put(s3: "S3Client", bucket: str, key: str, path: Path, found: tuple[int, str] | None) -> bool:
+    """Whether the photo had to be sent."""
+    content = path.read_bytes()
+    if found and found[0] == len(content) and _is_same(s3, bucket, key, found[1], content):
+        return False
+    # One PUT each, so that a photo is there whole or not at all: they are small.
+    s3.put_object(
+        Bucket=bucket,
+        Key=key,
+        Body=content,
+        ContentType=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        ChecksumAlgorithm="SHA256",  # S3 refuses what was garbled on the way, and keeps it for the next comparison
+    )
+    return True
+
+
+def _is_same(s3: "S3Client", bucket: str, key: str, tag: str, content: bytes) -> bool:
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() == tag:
+        return True
+    # Under a KMS key the entity tag is no MD5, and only the checksum that came with the photo can tell.
+    checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    try:
+        return s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256") == checksum
+    except ClientError:
+        return False  # these credentials may write and not read: the photo is sent again
 
 
 def _remedy(code: str) -> str:

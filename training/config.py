@@ -13,7 +13,7 @@ Mode = Literal["frozen", "full"]
 Precision = Literal["auto", "fp32"]
 
 # The options that decide the result, and so belong in the manifest and in a job's name. Paths do not.
-_PLACES = ("data", "model_dir", "output_dir", "checkpoint_dir", "checkpoint_every", "workers")
+_PLACES = ("data", "model_dir", "output_dir", "report_dir", "checkpoint_dir", "checkpoint_every", "workers")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +24,8 @@ class Config:
     """Where the artifact goes. Only global rank 0 writes: SageMaker merges this folder over all hosts."""
     output_dir: Path | None = None
     """Where `failure` is written when the run fails; SageMaker shows its first 1024 characters."""
+    report_dir: Path | None = None
+    """Where index.html shows the result to people. None: nowhere."""
     checkpoint_dir: Path | None = None
     """Where each epoch is saved, and from where a restarted run resumes. None: nothing is saved."""
     checkpoint_every: int = 1
@@ -103,6 +105,7 @@ def _parser(folders: Mapping[str, Path]) -> argparse.ArgumentParser:
     default = {field.name: field.default for field in fields(Config)}
     channel = folders.get("data") or os.environ.get("SM_CHANNEL_DATA") or os.environ.get("SM_CHANNEL_TRAINING")
     model_dir = folders.get("model_dir") or os.environ.get("SM_MODEL_DIR")
+    output_data = os.environ.get("SM_OUTPUT_DATA_DIR")
     # SAGEMAKER_BASE_DIR stands for /opt/ml where AWS's toolkits, or the rehearsal, run outside a container.
     base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
     checkpoints = folders.get("checkpoint_dir") or (f"{base}/checkpoints" if "SM_HOSTS" in os.environ else None)
@@ -129,6 +132,13 @@ def _parser(folders: Mapping[str, Path]) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--output-dir", type=Path, metavar="DIR", default=os.environ.get("SM_OUTPUT_DIR"), help="`failure` goes here"
+    )
+    parser.add_argument(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        default=folders.get("report_dir") or (f"{output_data}/report" if output_data else None),
+        help="the result as a page, index.html (default on SageMaker: report/ in the job's output; elsewhere: off)",
     )
     parser.add_argument(
         "--checkpoint-dir",

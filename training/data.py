@@ -16,9 +16,11 @@ from PIL import Image
 from inference.classifier import usable_cores
 from inference.errors import RequestError
 from inference.images import Preprocessing, decode
+from training.truncated import decode_truncated
 
 SPLITS = ("train", "valid", "test")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_JPEG = b"\xff\xd8\xff"
 _UDACITY_PREFIX = re.compile(r"^\d{3}\.(?=.)")
 
 Square = npt.NDArray[np.uint8]
@@ -48,6 +50,8 @@ class DataSet:
     """16 hex digits: a digest of every photo's name and size. Another listing is another version."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Photos that cannot be used, found so far: name to reason. Photos are judged as they are decoded."""
+    truncated: dict[str, str] = field(default_factory=dict)
+    """Training photos that are cut off and used all the same, found so far: name to how much of each there is."""
 
     def name(self, photo: Photo) -> str:
         """split/breed/file, as in the data folder."""
@@ -145,13 +149,26 @@ def _labels(folders: Sequence[str]) -> tuple[str, ...]:
 
 
 def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | None:
-    """Decode one photo to RGB; one that cannot be used is recorded in `data.skipped` and is None."""
+    """Decode one photo to RGB; one that cannot be used is recorded in `data.skipped` and is None.
+
+    A training photo that is cut off is recorded in `data.truncated`, and what there is of it is used.
+    """
+    name = data.name(photo)
     try:
-        return decode(photo.path.read_bytes(), shorter_side=shorter_side)
+        content = photo.path.read_bytes()
+        try:
+            return decode(content, shorter_side=shorter_side)
+        except RequestError as error:
+            if error.code != "broken_photo" or not name.startswith("train/") or not content.startswith(_JPEG):
+                raise
+        image, shown = decode_truncated(content, shorter_side=shorter_side)
     except RequestError as error:
-        data.skipped[data.name(photo)] = error.message
+        data.skipped[name] = error.message
     except OSError as error:
-        data.skipped[data.name(photo)] = f"The file cannot be read ({error.strerror})."
+        data.skipped[name] = f"The file cannot be read ({error.strerror})."
+    else:
+        data.truncated[name] = f"{shown:.0%} of the photo is there, and is learnt from."
+        return image
     return None
 
 

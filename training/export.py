@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-import logging
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+from PIL import Image
 from safetensors.torch import save
 from torchvision.models import ResNet
 
@@ -18,16 +17,30 @@ from inference import artifact
 from inference.artifact import Manifest
 from inference.classifier import Classifier
 from inference.images import Pixels, Preprocessing
+from training.answers import Answers, targets_of
+from training.calibration import Logits, fit_temperature
 from training.config import Precision
-from training.data import DataSet, Photo
-from training.quantise import CALIBRATION_PHOTOS, INPUT, Verdict, judge, quantise
+from training.data import DataSet, Photo, read_squares
+from training.onnx_graph import run_all, to_onnx, with_temperature
+from training.quantise import CALIBRATION_PHOTOS, Verdict, judge, quantise
 
 WEIGHTS = "model.safetensors"
 """The float32 weights, for further training. Serving does not read them."""
 
+_CHUNK = 32
+"""Photos in memory at a time."""
+
 
 class ExportError(Exception):
     """An artifact that does not answer as the trained network did. The message is one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """An artifact on disk, and what its model said of the photos of `valid`."""
+
+    manifest: Manifest
+    valid: Answers
 
 
 def export(
@@ -38,17 +51,18 @@ def export(
     preprocessing: Preprocessing,
     precision: Precision,
     training: Mapping[str, Any],
-) -> Manifest:
+) -> Exported:
     """Write model.onnx, labels.json, model.safetensors and, last, the manifest that vouches for them, into `folder`.
 
-    model.onnx is int8 where `precision` is "auto" and the gate of quantise.py passes on the photos of `valid`.
+    model.onnx is int8 where `precision` is "auto" and the gate of quantise.py passes on the photos of `valid`. The
+    temperature is fitted to what the model that is kept says of them, and is part of model.onnx.
     """
-    network, quantisation = _onnx(model, preprocessing.crop), None
-    if precision == "auto":
-        network, quantisation = _int8_where_it_holds(network, data, preprocessing)
+    network, logits, quantisation = _kept(to_onnx(model, preprocessing.crop), data, preprocessing, precision)
+    photos = data.used("valid")
+    temperature = fit_temperature(logits, targets_of(photos))
     (folder / artifact.MANIFEST).unlink(missing_ok=True)  # never a new model under an old manifest
     files = {
-        artifact.MODEL: network,
+        artifact.MODEL: with_temperature(network, temperature),
         artifact.LABELS: json.dumps(list(data.labels), ensure_ascii=False, indent=1).encode() + b"\n",
         WEIGHTS: save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}),
     }
@@ -58,14 +72,20 @@ def export(
         precision="int8" if quantisation and quantisation.keep_int8 else "fp32",
         preprocessing=preprocessing,
         files={name: artifact.sha256(content) for name, content in files.items()},
-        training={**training, "quantisation": asdict(quantisation) if quantisation else None},
+        training={
+            **training,
+            "temperature": temperature,
+            "quantisation": asdict(quantisation) if quantisation else None,
+        },
     )
     manifest.write(folder)
-    return manifest
+    return Exported(manifest=manifest, valid=Answers(photos=photos, logits=logits, temperature=temperature))
 
 
-def prove(folder: Path, photos: Sequence[Photo], *, labels: Sequence[str], accuracy: float) -> float:
-    """Load the artifact through the very code that will serve it and return its accuracy on `photos`, read from disk.
+def prove(
+    folder: Path, photos: Sequence[Photo], *, labels: Sequence[str], accuracy: float, temperature: float = 1.0
+) -> Answers:
+    """Load the artifact through the very code that will serve it and return what it says of `photos`, read from disk.
 
     Raises ArtifactError where the artifact is not sound, and ExportError where it does not answer as the network did,
     which gave the breeds of `labels` an accuracy of `accuracy` on the same photos.
@@ -73,16 +93,27 @@ def prove(folder: Path, photos: Sequence[Photo], *, labels: Sequence[str], accur
     classifier = Classifier(folder)
     if classifier.labels != tuple(labels):
         raise ExportError(f"The artifact in {folder} has other breeds than it was trained on, or in another order.")
-    right = 0
-    for photo in photos:
-        (best,) = classifier.predict(photo.path.read_bytes(), top_k=1)
-        right += best.breed == labels[photo.label]
-    served = right / len(photos)
+    place = {breed: index for index, breed in enumerate(labels)}
+    served = np.zeros((len(photos), len(labels)), np.float32)
+    for row, photo in zip(served, photos, strict=True):
+        for answer in classifier.predict(photo.path.read_bytes(), top_k=len(labels)):
+            row[place[answer.breed]] = answer.probability
+    logits = (np.log(np.maximum(served, np.finfo(np.float32).tiny)) * temperature).astype(np.float32)
+    answers = Answers(photos=photos, logits=logits, temperature=temperature)
     # int8 may cost a little, and a photo on the verge may fall either way: the standard deviation of a share of n
     # photos is at most 0.5 / sqrt(n), and two of them are allowed.
-    if abs(served - accuracy) > 0.02 + 1 / math.sqrt(len(photos)):
-        raise ExportError(f"The artifact scores {served:.3f} on test, but the network that it holds {accuracy:.3f}.")
-    return served
+    if abs(answers.accuracy - accuracy) > 0.02 + 1 / math.sqrt(len(photos)):
+        raise ExportError(
+            f"The artifact scores {answers.accuracy:.3f} on test, but the network that it holds {accuracy:.3f}."
+        )
+    return answers
+
+
+def annotate(folder: Path, manifest: Manifest, notes: Mapping[str, Any]) -> Manifest:
+    """Add to what the manifest says of the training. The artifact and its id stay as they are."""
+    annotated = replace(manifest, training={**manifest.training, **notes})
+    annotated.write(folder)
+    return annotated
 
 
 def claim(folder: Path) -> None:
@@ -97,44 +128,39 @@ def claim(folder: Path) -> None:
         ) from error
 
 
-def _int8_where_it_holds(fp32: bytes, data: DataSet, preprocessing: Preprocessing) -> tuple[bytes, Verdict]:
-    def seen(photos: Sequence[Photo]) -> Iterator[Pixels]:
-        return (preprocessing(photo.path.read_bytes()) for photo in photos)
-
+def _kept(
+    fp32: bytes, data: DataSet, preprocessing: Preprocessing, precision: Precision
+) -> tuple[bytes, Logits, Verdict | None]:
+    """The network to serve, what it says of `valid`, and why it is the one."""
     train, valid = data.used("train"), data.used("valid")
-    taken = min(len(train), CALIBRATION_PHOTOS)
-    int8 = quantise(fp32, seen([train[len(train) * i // taken] for i in range(taken)]))  # spread over all breeds
-    verdict = judge(fp32, int8, seen(valid), [photo.label for photo in valid])
-    return int8 if verdict.keep_int8 else fp32, verdict
+    if precision == "fp32":
+        (logits,) = run_all([fp32], _seen(data, valid, preprocessing))
+        return fp32, logits, None
+    taken = min(len(train), max(CALIBRATION_PHOTOS, len(data.labels)))
+    spread = [train[len(train) * i // taken] for i in range(taken)]  # over all breeds: they are sorted by breed
+    int8 = quantise(fp32, _seen(data, spread, preprocessing))
+    logits, int8_logits = run_all([fp32, int8], _seen(data, valid, preprocessing))
+    verdict = judge(logits, int8_logits, targets_of(valid), calibration_photos=taken)
+    return (int8, int8_logits, verdict) if verdict.keep_int8 else (fp32, logits, verdict)
+
+
+def _seen(data: DataSet, photos: Sequence[Photo], preprocessing: Preprocessing) -> Iterator[Pixels]:
+    """The network's input for each photo, as serving makes it, decoded some at a time on all cores."""
+    for start in range(0, len(photos), _CHUNK):
+        chunk = photos[start : start + _CHUNK]
+        for photo, square in zip(chunk, read_squares(data, chunk, preprocessing), strict=True):
+            if square is None:
+                raise ExportError(f"{data.name(photo)} could be read before, and now cannot; leave the photos alone.")
+            yield preprocessing.normalise(Image.fromarray(square))
 
 
 def source_hash() -> str:
     """16 hex digits of the code that trains and serves: this package's and inference's Python files."""
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
-    for path in sorted([*(root / "training").glob("*.py"), *(root / "inference").glob("*.py")]):
+    for path in sorted([*(root / "training").rglob("*.py"), *(root / "inference").rglob("*.py")]):
         digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _onnx(model: ResNet, size: int) -> bytes:
-    """The network in evaluation mode, with a free batch dimension, as one ONNX file in memory."""
-    model = model.eval().float().cpu().to(memory_format=torch.contiguous_format)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of optimisers that are not installed
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model,
-            (torch.zeros(2, 3, size, size),),  # two: torch.export would fix a batch dimension of one
-            dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-            input_names=[INPUT],
-            output_names=["logits"],
-            verbose=False,
-        )
-    assert program is not None  # noqa: S101 - for mypy: None is returned only where a file is named
-    content: bytes = program.model_proto.SerializeToString()
-    return content
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -42,12 +42,15 @@ class Material(Protocol):
 
 
 def settle_skipped(data: DataSet, world: World) -> None:
-    """Agree with the other processes on the photos that cannot be used, and name them.
+    """Agree with the other processes on the photos that cannot be used, and name them, and those that are cut off.
 
     Raises DataError where a split, or a breed to learn, has none left.
     """
     data.skipped = world.union(data.skipped)
+    data.truncated = world.union(data.truncated)
     if world.is_first:
+        for name, note in data.truncated.items():
+            emit(truncated=name, note=note)
         for name, reason in data.skipped.items():
             emit(skipped=name, reason=reason)
         emit(stage="photos", skipped=len(data.skipped), used=sum(len(data.used(split)) for split in data.splits))

@@ -1,4 +1,5 @@
-"""Train on this machine with plain PyTorch: the photos in dogImages/, the result in TrainedModels/.
+"""Train on this machine with plain PyTorch: the photos in dogImages/, the result in TrainedModels/, and a page about it
+in TrainedModels/report/.
 
     python3 solution.py
     python3 solution.py --mode full --epochs 10 --pretrained weights.safetensors
@@ -22,7 +23,12 @@ MODELS = Path("TrainedModels")
 
 def main() -> int:
     """Exit status 0 with an artifact in MODELS; otherwise a sentence on stderr."""
-    folders = {"data": DATA, "model_dir": MODELS, "checkpoint_dir": MODELS / "checkpoints"}
+    folders = {
+        "data": DATA,
+        "model_dir": MODELS,
+        "checkpoint_dir": MODELS / "checkpoints",
+        "report_dir": MODELS / "report",
+    }
     config = Config.from_command_line(defaults=folders)
     if not config.data.is_dir():
         print(

@@ -29,17 +29,20 @@ from torch import nn
 from inference.artifact import ArtifactError, sha256
 from inference.images import Preprocessing
 from training import checkpoint, distributed, failure
+from training.answers import figures
 from training.checkpoint import CheckpointError
 from training.config import Config
 from training.data import DataError, DataSet, scan
 from training.distributed import World, WorldError
-from training.export import ExportError, claim, export, prove, source_hash
+from training.export import ExportError, annotate, claim, export, prove, source_hash
 from training.features import FeatureMaterial
 from training.material import Material
 from training.metrics import emit
 from training.model import WeightsError, build, fingerprint
 from training.optimiser import Precision, adamw, full_precision, mixed_precision, set_rate
 from training.photos import PhotoMaterial
+from training.report.findings import findings
+from training.report.page import publish, render
 
 
 class DivergedError(Exception):
@@ -108,6 +111,7 @@ def train(config: Config, world: World) -> dict[str, float]:
 
     # -- resume
     first_epoch, best = 0, {"valid_loss": math.inf}
+    history: list[dict[str, float]] = []
     best_weights = copy.deepcopy(network.state_dict())
     saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None
     if saved is not None:
@@ -116,6 +120,7 @@ def train(config: Config, world: World) -> dict[str, float]:
         checkpoint.restore_optimizer(optimizer, tensors)
         scaler.load_state_dict(meta["scaler"])
         best_weights, best, first_epoch = strip(tensors, "best."), meta["best"], meta["epoch"] + 1
+        history = meta.get("history", [])
         if world.is_first:
             emit(stage="resume", epoch=first_epoch)
     elif config.checkpoint_dir and world.is_first and checkpoint.others(config.checkpoint_dir, run):
@@ -146,15 +151,9 @@ def train(config: Config, world: World) -> dict[str, float]:
                 f"The loss is no number any more in epoch {epoch + 1} (train {train_loss}, valid {valid_loss}); lower "
                 f"--learning-rate, which is {config.learning_rate}."
             )
+        history.append({"train_loss": train_loss, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy})
         if world.is_first:
-            emit(
-                epoch=epoch + 1,
-                of=config.epochs,
-                train_loss=train_loss,
-                valid_loss=valid_loss,
-                valid_accuracy=valid_accuracy,
-                elapsed_s=time.monotonic() - started,
-            )
+            emit(epoch=epoch + 1, of=config.epochs, **history[-1], elapsed_s=time.monotonic() - started)
         if valid_loss <= best["valid_loss"]:
             best = {"epoch": epoch + 1, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
             best_weights = copy.deepcopy(network.state_dict())
@@ -169,7 +168,7 @@ def train(config: Config, world: World) -> dict[str, float]:
                     **{f"best.{name}": tensor for name, tensor in best_weights.items()},
                     **checkpoint.flatten_optimizer(optimizer),
                 },
-                {"epoch": epoch, "best": best, "scaler": scaler.state_dict()},
+                {"epoch": epoch, "best": best, "history": history, "scaler": scaler.state_dict()},
             )
 
     # -- evaluate the epoch that is kept
@@ -181,7 +180,7 @@ def train(config: Config, world: World) -> dict[str, float]:
     distributed.leave()
     if world.is_first:
         emit(stage="export")
-        manifest = export(
+        exported = export(
             model,
             config.model_dir,
             data=data,
@@ -193,16 +192,33 @@ def train(config: Config, world: World) -> dict[str, float]:
                 "run": run,
                 "photos": {split: len(data.used(split)) for split in data.splits},
                 "skipped": data.skipped,
+                "truncated": data.truncated,
                 "hyperparameters": config.hyperparameters(),
                 "processes": world.size,
                 "torch": torch.__version__,
                 "metrics": metrics,
             },
         )
-        served_accuracy = prove(config.model_dir, data.used("test"), labels=data.labels, accuracy=test_accuracy)
+        valid = exported.valid
+        test = prove(
+            config.model_dir,
+            data.used("test"),
+            labels=data.labels,
+            accuracy=test_accuracy,
+            temperature=valid.temperature,
+        )
+        served = figures(valid, test)
+        found = findings(test, data.labels).document()
+        notes = {"metrics": {**metrics, **served}, "history": history, "test": found}
+        manifest = annotate(config.model_dir, exported.manifest, notes)
+        if config.report_dir:
+            publish(
+                config.report_dir,
+                lambda: render(data=data, manifest=manifest, history=history, valid=valid, test=test),
+            )
         emit(
             **metrics,
-            served_test_accuracy=served_accuracy,
+            **served,
             precision=manifest.precision,
             model=manifest.id,
             elapsed_s=time.monotonic() - started,

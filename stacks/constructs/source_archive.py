@@ -19,7 +19,7 @@ FOLDERS = ("training", "inference")
 
 
 class SourceArchive(assets.Asset):
-    """`training/` and `inference/` as source.tar.gz: code and JSON only, and the requirements that a host installs.
+    """`training/` and `inference/` as source.tar.gz: code, JSON and the report's page, and what a host installs.
 
     SageMaker unpacks it into /opt/ml/code and installs the requirements.txt at its root.
     """
@@ -57,7 +57,7 @@ def pack(root: Path) -> bytes:
 def _members(root: Path) -> Iterator[tuple[str, Path]]:
     for folder in FOLDERS:
         for path in (root / folder).rglob("*"):
-            if path.suffix in (".py", ".json") and "__pycache__" not in path.parts:
+            if path.suffix in (".py", ".json", ".html") and "__pycache__" not in path.parts:
                 yield path.relative_to(root).as_posix(), path
     requirements = root / "training" / "requirements.txt"
     if requirements.exists():  # a host whose image lacks nothing needs none

@@ -40,10 +40,15 @@ def write_photos(folder: Path, *, breeds: int = 3, counts: Mapping[str, int] = C
 
 
 def spoil(folder: Path, *names: str) -> None:
-    """Cut the photos off in the middle."""
+    """Cut the photos off where too little of them is left to learn from."""
+    cut_off(folder, *names, kept=0.25)
+
+
+def cut_off(folder: Path, *names: str, kept: float) -> None:
+    """Leave only this share of the photos' bytes."""
     for name in names:
         path = folder / name
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
 
 
 def small_resnet(*, weights: None = None, num_classes: int, zero_init_residual: bool = False) -> ResNet:

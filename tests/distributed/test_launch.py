@@ -66,11 +66,19 @@ def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
         "validation:accuracy": 21,
         "test:loss": 1,
         "test:accuracy": 1,
+        "test:served_accuracy": 1,
+        "validation:ece": 1,
+        "test:ece": 1,
     }
     last = log.splitlines()[-1]
     assert re.match(r"epoch=\d+ valid_loss=.* test_loss=.* test_accuracy=.* served_test_accuracy=.* precision=", last)
     metrics = manifest.training["metrics"]
-    assert f"test_accuracy={metrics['test_accuracy']:.4f}" in last
+    for name in ("test_accuracy", "served_test_accuracy", "temperature", "valid_ece_before", "valid_ece", "test_ece"):
+        assert f" {name}={metrics[name]:.4f}" in last
+    page = (job.hosts[0].output_data / "report" / "index.html").read_text()
+    assert manifest.id in page
+    assert not (job.hosts[1].output_data / "report").exists()
+    assert {row["name"] for row in manifest.training["test"]["breeds"]} == {"Beagle", "Collie", "Pug"}
     assert manifest.training["processes"] == 2
     assert manifest.training["photos"] == {split: 3 * count for split, count in COUNTS.items()}
     assert manifest.training["hyperparameters"]["epochs"] == 20
@@ -85,6 +93,7 @@ def test_the_solution_trains_on_the_udacity_layout_from_any_folder(tmp_path: Pat
 
     assert_serves(tmp_path / "TrainedModels", breeds=2)
     assert any((tmp_path / "TrainedModels" / "checkpoints").glob("*/epoch-*.safetensors"))
+    assert (tmp_path / "TrainedModels" / "report" / "index.html").is_file()
 
 
 def test_the_solution_says_where_to_get_the_photos(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.images import Preprocessing
-from tests.distributed.dogs import any_photo, spoil, write_photos
+from inference.errors import RequestError
+from inference.images import Preprocessing, decode
+from tests.distributed.dogs import any_photo, cut_off, spoil, write_photos
 from training.data import DataError, DataSet, read_squares, read_whole, scan
 
 SMALL = Preprocessing.for_size(32)
@@ -133,6 +134,53 @@ def test_hopeless_photos_are_named_with_the_reason_and_the_others_are_used(tmp_p
     assert "no bytes" in data.skipped["train/Pug/1.jpg"]
     assert [pixels is None for pixels in found] == [name in data.skipped for name in names(data, "train")]
     assert len(data.used("train")) == 15
+
+
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_a_training_photo_that_is_cut_off_is_learnt_from_and_named(tmp_path: Path, mode: str) -> None:
+    cut_off(write_photos(tmp_path), "train/Pug/0.jpg", kept=0.9)
+    data = scan(tmp_path)
+    photos = data.splits["train"]
+    found = read_squares(data, photos, SMALL) if mode == "frozen" else read_whole(data, photos, shorter_side=40)
+
+    assert all(pixels is not None for pixels in found)
+    assert data.skipped == {}
+    assert data.truncated.keys() == {"train/Pug/0.jpg"}
+    assert len(data.used("train")) == 18
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_a_photo_that_serving_would_refuse_is_not_judged_by(tmp_path: Path, split: str) -> None:
+    cut_off(write_photos(tmp_path), f"{split}/Pug/0.jpg", kept=0.9)
+    data = scan(tmp_path)
+    read_squares(data, data.splits[split], SMALL)
+
+    assert data.skipped.keys() == {f"{split}/Pug/0.jpg"}
+    assert data.truncated == {}
+
+
+def test_what_there_is_of_a_photo_that_is_cut_off_is_as_in_the_whole_one(tmp_path: Path) -> None:
+    data = scan(write_photos(tmp_path))
+    photo = data.splits["train"][:1]
+    (whole,) = read_whole(data, photo, shorter_side=48)
+    cut_off(tmp_path, data.name(photo[0]), kept=0.8)
+    (cut,) = read_whole(data, photo, shorter_side=48)
+
+    assert whole is not None
+    assert cut is not None
+    assert whole.shape == cut.shape
+    assert (whole[:24] == cut[:24]).all()
+    assert (cut[-4:, -4:] == 128).all()
+
+
+def test_a_broken_photo_beside_good_ones_does_not_make_their_reading_lenient(tmp_path: Path) -> None:
+    """Pillow's own switch is one for the process: it would let serving's decoder through, too."""
+    cut_off(write_photos(tmp_path), "train/Pug/0.jpg", kept=0.9)
+    data = scan(tmp_path)
+    read_squares(data, data.splits["train"], SMALL)
+    assert data.truncated
+    with pytest.raises(RequestError):
+        decode((tmp_path / "train/Pug/0.jpg").read_bytes(), shorter_side=32)
 
 
 def test_a_photo_that_cannot_be_read_is_skipped(tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 """`kennel data upload` against a real S3 interface (moto's, in this process)."""
 
+import itertools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+import ops.upload
 from ops.sample.breeds import BREEDS
 from ops.sample.dataset import write_sample
 from ops.upload import UploadError, upload
+from tests.distributed.dogs import write_photos
 from training.data import DataError
 
 BUCKET = "photos"
@@ -71,6 +76,55 @@ def test_progress_counts_the_photos_up_to_all_of_them(bucket: str, photos: Path)
 
     assert seen[0] == (0, 8)
     assert seen[-1] == (8, 8)
+
+
+def test_an_upload_that_is_ended_leaves_whole_photos_and_the_next_sends_the_others(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = write_photos(tmp_path, counts={"train": 16, "valid": 2, "test": 2})
+    pressed, begun = threading.Event(), itertools.count(1)
+    send = ops.upload._put
+
+    def ctrl_c(done: int, _: int) -> None:
+        if done:
+            pressed.set()
+            raise KeyboardInterrupt
+
+    def put(*arguments: Any) -> bool:
+        if next(begun) > 10:  # so that some are left when the operator has seen the bar move
+            pressed.wait(10)
+        return send(*arguments)
+
+    with monkeypatch.context() as changed:
+        changed.setattr(ops.upload, "_put", put)
+        with pytest.raises(KeyboardInterrupt):
+            upload(photos, f"s3://{bucket}/data", progress=ctrl_c)
+    there = keys()
+    for key in there:
+        stored = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        assert stored == (photos / key.removeprefix("data/")).read_bytes()
+    summary = upload(photos, f"s3://{bucket}/data")
+
+    assert 10 <= len(there) < 60
+    assert (summary.uploaded, summary.already_there) == (60 - len(there), len(there))
+
+
+def test_a_photo_whose_tag_is_no_checksum_is_known_by_its_checksum(bucket: str, photos: Path) -> None:
+    """Under a KMS key the entity tag is 32 digits that are no MD5."""
+    upload(photos, f"s3://{bucket}/data")
+    key = sorted(keys())[0]
+    content = (photos / key.removeprefix("data/")).read_bytes()
+    s3 = boto3.client("s3")
+
+    assert ops.upload._is_same(s3, bucket, key, "0" * 32, content)
+    assert not ops.upload._is_same(s3, bucket, key, "0" * 32, content[:-1] + b"x")
+
+
+def test_photos_that_only_the_bucket_has_are_named_and_left(bucket: str, photos: Path) -> None:
+    boto3.client("s3").put_object(Bucket=bucket, Key="data/test/Pug/moved away.jpg", Body=b"x")
+    boto3.client("s3").put_object(Bucket=bucket, Key="data/notes.txt", Body=b"x")
+    assert upload(photos, f"s3://{bucket}/data").strangers == ["data/test/Pug/moved away.jpg"]
+    assert "data/test/Pug/moved away.jpg" in keys()
 
 
 def test_a_missing_bucket_is_told_with_the_way_to_make_it(bucket: str, photos: Path) -> None:

@@ -11,5 +11,8 @@ METRICS = {
     "validation:accuracy": rf"\bvalid_accuracy={NUMBER}",
     "test:loss": rf"\btest_loss={NUMBER}",
     "test:accuracy": rf"\btest_accuracy={NUMBER}",
+    "test:served_accuracy": rf"\bserved_test_accuracy={NUMBER}",
+    "validation:ece": rf"\bvalid_ece={NUMBER}",
+    "test:ece": rf"\btest_ece={NUMBER}",
 }
 """Metric name, as CloudWatch shows it, to the expression whose first group is its value."""

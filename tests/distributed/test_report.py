@@ -1,0 +1,37 @@
+"""The report of a run that was ended and went on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from inference import artifact
+from tests.distributed import ranks, work
+from tests.distributed.dogs import cut_off, settings, write_photos, write_weights
+
+
+def test_a_resumed_run_reports_all_of_its_epochs_and_the_photos_that_were_cut_off(tmp_path: Path) -> None:
+    cut_off(write_photos(tmp_path / "photos", breeds=2), "train/Beagle/1.jpg", kept=0.9)
+    write_weights(tmp_path / "weights.safetensors")
+    config = settings(tmp_path, epochs=4, checkpoint_dir=tmp_path / "checkpoints", report_dir=tmp_path / "report")
+    ranks.run(work.weights_of, config, size=1, folder=tmp_path / "ended")  # before anything was exported
+    ranks.run(work.main, config, size=1, folder=tmp_path / "resumed")
+    log = (tmp_path / "resumed" / "rank-0.log").read_text()
+    page = (tmp_path / "report" / "index.html").read_text()
+    training = artifact.load(config.model_dir).manifest.training
+
+    assert "stage=resume epoch=4" in log
+    assert "loss over 4 epochs" in page
+    assert [epoch.keys() for epoch in training["history"]] == [{"train_loss", "valid_loss", "valid_accuracy"}] * 4
+    assert training["truncated"].keys() == {"train/Beagle/1.jpg"}
+    assert "train/Beagle/1.jpg" in page
+    assert "truncated=train/Beagle/1.jpg" in log
+
+
+def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", breeds=2)
+    write_weights(tmp_path / "weights.safetensors")
+    (tmp_path / "file").write_text("x")
+    config = replace(settings(tmp_path, epochs=1), report_dir=tmp_path / "file")
+    ranks.run(work.main, config, size=1, folder=tmp_path / "run")
+
+    assert "stage=report failed=" in (tmp_path / "run" / "rank-0.log").read_text()
+    assert artifact.load(config.model_dir).labels == ("Beagle", "Collie")

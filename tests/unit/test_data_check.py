@@ -1,0 +1,239 @@
+"""`kennel data check`: what would spoil a training is found, and what would not is not called an error."""
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+from rich.console import Console
+
+from ops import cli
+from ops.data_check import Check, Finding, check
+from ops.data_sheet import data_sheet
+from ops.data_table import as_json, print_check
+from ops.twins import fingerprint, twins
+from tests.builders import any_photo, detailed, encoded
+from training.data import DataError
+
+COUNTS = {"train": 10, "valid": 2, "test": 2}
+
+
+def write_photos(
+    folder: Path, *, counts: Mapping[str, int] = COUNTS, breeds: tuple[str, ...] = ("Beagle", "Pug")
+) -> Path:
+    """Photos that are each unlike every other, of a size that is none too small."""
+    for breed_number, breed in enumerate(breeds):
+        for split_number, (split, count) in enumerate(counts.items()):
+            place = folder / split / breed
+            place.mkdir(parents=True)
+            for index in range(count):
+                photo = detailed((150, 120), seed=10_000 * breed_number + 1000 * split_number + index)
+                (place / f"{index}.jpg").write_bytes(encoded(photo, "JPEG"))
+    return folder
+
+
+def found(checked: Check) -> dict[str, Finding]:
+    return {finding.code: finding for finding in checked.findings}
+
+
+def saved_again(path: Path, target: Path, change: Callable[[Image.Image], Image.Image], quality: int = 60) -> None:
+    with Image.open(path) as photo:
+        change(photo.convert("RGB")).save(target, "JPEG", quality=quality)
+
+
+def test_sound_photos_give_no_finding(tmp_path: Path) -> None:
+    checked = check(write_photos(tmp_path))
+    assert list(checked.findings) == []
+    assert checked.sound
+    assert checked.counts() == {breed: {"train": 10, "valid": 2, "test": 2} for breed in ("Beagle", "Pug")}
+
+
+def test_the_udacity_layout_is_read_too(tmp_path: Path) -> None:
+    checked = check(write_photos(tmp_path, breeds=("001.Affenpinscher", "002.Afghan_hound")))
+    assert list(checked.counts()) == ["Affenpinscher", "Afghan_hound"]
+    assert checked.sound
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "is_error"),
+    [
+        ("test/Beagle/copy.jpg", "identical_leak", True),
+        ("train/Pug/copy.jpg", "identical_labels", True),
+        ("test/Pug/copy.jpg", "identical_labels", True),
+        ("train/Beagle/copy.jpg", "identical_repeat", False),
+    ],
+)
+def test_a_copy_is_an_error_where_it_spoils_something(tmp_path: Path, target: str, code: str, is_error: bool) -> None:
+    shutil.copy(write_photos(tmp_path) / "train/Beagle/3.jpg", tmp_path / target)
+    checked = check(tmp_path)
+
+    assert found(checked).keys() == {code}
+    assert sorted(found(checked)[code].photos[0]) == sorted(["train/Beagle/3.jpg", target])
+    assert checked.sound is not is_error
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda photo: photo,
+        lambda photo: photo.resize((photo.width // 2, photo.height // 2)),
+        lambda photo: ImageEnhance.Brightness(photo).enhance(1.2),
+        lambda photo: photo.convert("L").convert("RGB"),
+        lambda photo: photo.crop((2, 2, photo.width - 2, photo.height - 2)),
+    ],
+    ids=["saved again", "half the size", "brighter", "grey", "cut at the edges"],
+)
+def test_a_leak_is_found_though_its_bytes_differ(tmp_path: Path, change: Callable[[Image.Image], Image.Image]) -> None:
+    write_photos(tmp_path)
+    saved_again(tmp_path / "train/Pug/0.jpg", tmp_path / "valid/Pug/again.jpg", change)
+    leak = found(check(tmp_path))["nearly_leak"]
+
+    assert leak.severity == "error"
+    assert leak.photos == [["train/Pug/0.jpg", "valid/Pug/again.jpg"]]
+
+
+def test_photos_of_one_colour_are_no_twins() -> None:
+    """Two white walls have nothing to be told apart by, which does not make them one photo."""
+    walls = [fingerprint(Image.open(io.BytesIO(any_photo((shade, shade, shade))))) for shade in (250, 240)]
+    assert list(twins(walls)) == []
+
+
+def test_twins_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.twins._BLOCK", 4)
+    marks = [fingerprint(detailed((60, 60), seed=number % 9)) for number in range(11)]
+    assert sorted(twins(marks)) == [(0, 9), (1, 10)]
+
+
+def test_unusable_photos_are_named_with_the_reason(tmp_path: Path) -> None:
+    write_photos(tmp_path, counts={"train": 30, "valid": 2, "test": 2})
+    (tmp_path / "train/Pug/0.jpg").write_bytes(b"")
+    whole = (tmp_path / "train/Pug/1.jpg").read_bytes()
+    (tmp_path / "train/Pug/1.jpg").write_bytes(whole[: int(len(whole) * 0.9)])
+    checked = check(tmp_path)
+
+    assert checked.sound
+    assert found(checked).keys() == {"unusable", "truncated"}
+    assert found(checked)["unusable"].photos[0][0].startswith("train/Pug/0.jpg: The photo has no bytes")
+    assert found(checked)["truncated"].photos[0][0].startswith("train/Pug/1.jpg: 9")
+
+
+def test_many_unusable_photos_are_an_error(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    (tmp_path / "test/Pug/0.jpg").write_bytes(b"<html>Sign in to download</html>")
+    assert found(check(tmp_path))["many_unusable"].severity == "error"
+
+
+def test_a_breed_with_no_usable_training_photo_is_an_error(tmp_path: Path) -> None:
+    for photo in (write_photos(tmp_path) / "train/Pug").iterdir():
+        photo.write_bytes(b"")
+    missing = found(check(tmp_path))["no_usable_photos"]
+    assert missing.severity == "error"
+    assert "Pug" in missing.summary
+
+
+def test_tiny_and_grey_photos_are_warnings(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    small = tmp_path / "train/Pug/4.jpg"
+    saved_again(small, small, lambda photo: photo.resize((80, 64)))
+    grey = tmp_path / "test/Pug/1.jpg"
+    saved_again(grey, grey, lambda photo: photo.convert("L").convert("RGB"), quality=95)
+    checked = check(tmp_path)
+
+    assert checked.sound
+    assert {code: finding.photos for code, finding in found(checked).items()} == {
+        "tiny": [["train/Pug/4.jpg"]],
+        "greyscale": [["test/Pug/1.jpg"]],
+    }
+
+
+def test_few_uneven_and_absent_photos_are_warnings(tmp_path: Path) -> None:
+    write_photos(tmp_path, counts={"train": 22, "valid": 1, "test": 1})
+    for index in range(2, 22):
+        (tmp_path / f"train/Pug/{index}.jpg").unlink()
+    (tmp_path / "valid/Pug/0.jpg").unlink()
+    checked = check(tmp_path)
+
+    assert checked.sound
+    assert found(checked).keys() == {"few_photos", "imbalance", "no_valid"}
+    assert "Beagle has 22 training photos and Pug 2" in found(checked)["imbalance"].summary
+
+
+def test_a_folder_that_is_no_data_folder_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no train"):
+        check(tmp_path)
+
+
+def test_progress_counts_the_photos_up_to_all_of_them(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    check(write_photos(tmp_path), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 28) for done in range(1, 29)]
+
+
+def test_the_json_names_every_photo(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    odd = os.fsencode(tmp_path / "train" / "Pug") + b"/caf\xe9.jpg"
+    with open(odd, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+        file.write(b"")
+    for index in range(9):
+        (tmp_path / f"train/Pug/{index}.jpg").write_bytes(b"")
+    document = json.loads(as_json(check(tmp_path)))
+
+    assert document["sound"] is False
+    assert document["counts"]["Pug"] == {"train": 11, "valid": 2, "test": 2}
+    assert len(next(each for each in document["findings"] if each["code"] == "unusable")["photos"]) == 10
+
+
+def test_people_get_a_table_and_sentences(tmp_path: Path) -> None:
+    write_photos(tmp_path, breeds=("Beagle", "Pug[bold]"))
+    shutil.copy(tmp_path / "train/Beagle/3.jpg", tmp_path / "test/Beagle/copy.jpg")
+    for index in range(8):
+        grey = tmp_path / f"train/Beagle/{index}.jpg"
+        saved_again(grey, grey, lambda photo: photo.convert("L").convert("RGB"), quality=95)
+    console = Console(file=io.StringIO(), width=120)
+    print_check(check(tmp_path), console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+
+    assert "Pug[bold]" in printed
+    assert "train/Beagle/3.jpg  =  test/Beagle/copy.jpg" in printed
+    assert "and 3 more" in printed
+    assert "1 of these would spoil a training" in printed
+
+
+def test_the_sheet_is_a_picture_of_what_was_found_and_of_every_breed(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    shutil.copy(tmp_path / "photos/train/Beagle/3.jpg", tmp_path / "photos/test/Beagle/copy.jpg")
+    (tmp_path / "photos/train/Pug/0.jpg").write_bytes(b"")
+    checked = check(tmp_path / "photos")
+    data_sheet(checked, tmp_path / "new" / "sheet.png")
+    with Image.open(tmp_path / "new" / "sheet.png") as sheet:
+        assert sheet.format == "PNG"
+        pixels = np.asarray(sheet.convert("RGB"))
+        tile = pixels[144:280, 52:188]  # the leak is the first thing on it
+        twin = pixels[144:280, 192:328]
+    assert pixels.shape[1] == 1600
+    assert tile.std() > 20
+    assert (tile == twin).all()
+
+
+@pytest.mark.parametrize("leak", [True, False])
+def test_the_command_ends_with_1_where_a_training_would_be_spoilt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], leak: bool
+) -> None:
+    write_photos(tmp_path / "photos")
+    if leak:
+        shutil.copy(tmp_path / "photos/train/Pug/0.jpg", tmp_path / "photos/test/Pug/copy.jpg")
+    sheet = tmp_path / "sheet.png"
+    words = ["kennel", "data", "check", str(tmp_path / "photos"), "--sheet", str(sheet), "--json"]
+    monkeypatch.setattr("sys.argv", words)
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # the tests' own Ctrl-C stays what it is
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == int(leak)
+    assert json.loads(capsys.readouterr().out)["sound"] is not leak
+    assert sheet.exists()

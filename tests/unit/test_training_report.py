@@ -1,0 +1,221 @@
+"""The page that shows a training's result to people."""
+
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from inference.artifact import Manifest
+from inference.images import Preprocessing
+from tests.distributed.dogs import write_photos
+from training.answers import Answers, figures
+from training.calibration import softmax
+from training.data import DataSet, scan
+from training.report import charts
+from training.report.findings import Findings, findings, interval, shown
+from training.report.page import MOST_MISTAKES, publish, render
+
+HISTORY = [{"train_loss": 1.2, "valid_loss": 1.0, "valid_accuracy": 0.5}] * 3
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
+    """Three breeds: Beagle, Collie, Pug; ten test photos each."""
+    return scan(write_photos(tmp_path_factory.mktemp("photos"), counts={"train": 2, "valid": 2, "test": 10}))
+
+
+def answers_of(data: DataSet, said: Sequence[int], sure: Sequence[float] | None = None) -> Answers:
+    """The breed said of each test photo, and how sure of it the network is."""
+    logits = np.zeros((len(said), len(data.labels)), np.float32)
+    logits[np.arange(len(said)), said] = sure or [2.0] * len(said)
+    return Answers(photos=data.splits["test"][: len(said)], logits=logits, temperature=1.0)
+
+
+def right(data: DataSet) -> list[int]:
+    return [photo.label for photo in data.splits["test"]]
+
+
+def page_of(data: DataSet, test: Answers, **training: Any) -> str:
+    made: dict[str, Any] = {
+        "metrics": {"epoch": 2, "valid_loss": 1.0, "valid_accuracy": 0.5},
+        "quantisation": None,
+        "hyperparameters": {"label_smoothing": 0.0},
+        "skipped": {},
+        "truncated": {},
+        "data": "0123",
+        "source": "4567",
+        "processes": 1,
+        "torch": "2",
+        **training,
+    }
+    manifest = Manifest(precision="fp32", preprocessing=Preprocessing(), files={}, training=made)
+    return render(data=data, manifest=manifest, history=HISTORY, valid=test, test=test)
+
+
+class _Page(HTMLParser):
+    """Which elements a page has, and what each would fetch."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.fetched: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+
+
+def test_breeds_and_pairs_are_counted(data: DataSet) -> None:
+    said = right(data)
+    said[0:3] = [1, 1, 2]  # of ten Beagles, two are taken for Collies and one for a Pug
+    said[10] = 0
+    found = findings(answers_of(data, said), data.labels)
+
+    assert found.matrix.tolist() == [[7, 2, 1], [1, 9, 0], [0, 0, 10]]
+    beagle, collie, pug = found.breeds
+    assert (beagle.name, beagle.recall, beagle.precision, beagle.taken_for) == ("Beagle", 0.7, 7 / 8, "Collie")
+    assert (collie.name, collie.recall, collie.precision) == ("Collie", 0.9, 9 / 11)
+    assert (pug.name, pug.recall, pug.precision, pug.taken_for) == ("Pug", 1.0, 10 / 11, "")
+    assert [(pair.true, pair.said, pair.count, pair.of) for pair in found.pairs] == [
+        ("Beagle", "Collie", 2, 10),
+        ("Beagle", "Pug", 1, 10),
+        ("Collie", "Beagle", 1, 10),
+    ]
+
+
+def test_the_surest_mistakes_come_first(data: DataSet) -> None:
+    said, sure = right(data), [9.0] * 30
+    for photo, confidence in ((4, 1.0), (14, 5.0), (24, 3.0)):
+        said[photo], sure[photo] = (said[photo] + 1) % 3, confidence
+    found = findings(answers_of(data, said, sure), data.labels)
+
+    assert [mistake.true for mistake in found.mistakes] == ["Collie", "Pug", "Beagle"]
+    assert found.mistakes[0].confidence == pytest.approx(softmax(np.asarray([[5.0, 0, 0]])).max())
+
+
+def test_a_breed_without_test_photos_has_no_recall_and_comes_last(data: DataSet) -> None:
+    found = findings(answers_of(data, right(data)[:20]), data.labels)
+    assert found.breeds[-1].name == "Pug"
+    assert found.breeds[-1].recall is None
+
+
+def test_the_interval_is_wilsons() -> None:
+    assert np.allclose(interval(81, 263), (0.2553, 0.3662), atol=1e-4)  # the example of Newcombe 1998, table I
+    assert interval(20, 20)[1] == 1.0
+    assert interval(20, 20)[0] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [("n02088364-beagle", "beagle"), ("Golden_retriever", "Golden retriever"), ("n02088364-", "n02088364-")],
+)
+def test_breeds_are_written_as_people_write_them(label: str, name: str) -> None:
+    assert shown(label) == name
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 29])
+def test_the_page_fetches_nothing(data: DataSet, wrong: int) -> None:
+    said = right(data)
+    said[:wrong] = [(breed + 1) % 3 for breed in said[:wrong]]
+    content = page_of(data, answers_of(data, said))
+    page = _Page(content)
+
+    assert all(address.startswith("data:image/jpeg;base64,") for address in page.fetched)
+    assert len(page.fetched) == min(wrong, MOST_MISTAKES)
+    assert not {"script", "link", "iframe", "object"} & set(page.elements)
+    assert "url(" not in content
+    assert "@import" not in content
+
+
+def test_names_are_text_and_never_markup(data: DataSet) -> None:
+    hostile = DataSet(
+        folder=data.folder,
+        labels=("<script>alert(1)</script>", '"><img src=x>', "Pug & Co"),
+        splits=data.splits,
+        version="0",
+        skipped={"train/<b>.jpg": "The photo has <no> bytes."},
+    )
+    said = [(breed + 1) % 3 for breed in right(data)]
+    page = _Page(page_of(hostile, answers_of(hostile, said), skipped=hostile.skipped))
+    assert "script" not in page.elements
+    assert "b" in page.elements  # the figures of the tiles
+    assert all(address.startswith("data:") for address in page.fetched)
+
+
+def test_every_chart_is_sound_xml_and_tells_what_it_shows(data: DataSet) -> None:
+    said = right(data)
+    said[:5] = [1] * 5
+    answers = answers_of(data, said)
+    found = findings(answers, data.labels)
+    losses = {"training": [1.2, 0.4], "validation": [1.0, 0.5]}
+    drawn = [
+        charts.curves(losses, name="loss", kept=2),
+        charts.curves({"validation": [0.5]}, name="accuracy", kept=1, percent=True),
+        charts.reliability_diagram(answers.after),
+        charts.confusion_matrix(found, ["Beagle", "Collie"]),
+    ]
+    for chart in drawn:
+        root = ElementTree.fromstring(str(chart))  # noqa: S314 - our own
+        assert root.attrib["role"] == "img"
+        assert len(root.attrib["aria-label"]) > 30
+        places = [float(place) for place in re.findall(r' (?:x|y|cx|cy)="([^"]+)"', str(chart))]
+        assert min(places) >= 0
+        assert np.isfinite(places).all()
+    assert "loss over 2 epochs: training from 1.2000 to 0.4000" in drawn[0]
+    assert "5 photos of Beagle taken for Collie" in drawn[3]
+
+
+@pytest.mark.parametrize("percent", [False, True])
+@pytest.mark.parametrize("values", [[0.0], [1.0], [0.7, 0.7, 0.7], [1e-4, 2e-4], [0.01, 1.0]])
+def test_curves_of_any_range_have_their_axis(values: list[float], percent: bool) -> None:
+    chart = str(charts.curves({"validation": values}, name="loss", kept=1, percent=percent))
+    assert 2 <= chart.count('class="grid"') <= 9
+
+
+def test_what_is_beyond_the_chosen_breeds_is_counted_as_other(data: DataSet) -> None:
+    said = right(data)
+    said[:4] = [2] * 4
+    found: Findings = findings(answers_of(data, said), data.labels)
+    assert "4 photos of Beagle taken for another breed" in charts.confusion_matrix(found, ["Beagle", "Collie"])
+
+
+def test_the_page_says_what_the_manifest_says(data: DataSet) -> None:
+    said = right(data)
+    said[0] = 1
+    test = answers_of(data, said)
+    verdict = {
+        "keep_int8": False,
+        "reason": "the two agree too rarely",
+        "fp32_accuracy": 0.91,
+        "int8_accuracy": 0.905,
+        "agreement": 0.97,
+        "photos": 200,
+        "calibration_photos": 100,
+    }
+    page = page_of(data, test, quantisation=verdict, truncated={"train/Pug/0.jpg": "90% of the photo is there."})
+    assert "96.7\u00a0%" in page  # 29 of 30
+    assert "the two agree too rarely" in page
+    assert "train/Pug/0.jpg" in page
+    assert f"{100 * figures(test, test)['test_ece']:.1f} points" in page
+
+
+def test_a_page_that_cannot_be_written_costs_a_line_and_not_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    publish(tmp_path / "file", lambda: "page")
+    publish(tmp_path / "report", lambda: str(1 / 0))
+    first, second = capsys.readouterr().out.splitlines()
+    assert "cannot be written" in first
+    assert "ZeroDivisionError" in second
+
+
+def test_the_page_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    publish(tmp_path / "report", lambda: "caf\udce9 of one")  # a file's name may hold bytes that are not UTF-8
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["index.html"]
