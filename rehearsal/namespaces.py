@@ -37,6 +37,8 @@ switch=$1 name=$2 address=$3 names=$4 scratch=$5 base=$6 channels=$7
 shift 7
 hostname "$name"
 ip link set lo up
+# A host that is started again: the kernel takes a moment to clear the port of the one before away.
+nsenter --target "$switch" --net ip link delete "$name" 2>/dev/null || true
 ip link add eth0 type veth peer name "$name" netns "$switch"
 nsenter --target "$switch" --net ip link set "$name" master switch up
 ip addr add "$address/24" dev eth0

@@ -22,6 +22,7 @@ from pathlib import Path
 
 if not __package__:  # started as a file, by torchrun or by the SageMaker toolkit
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else PID 1 is deaf to it while torch is imported
 
 import torch
 from torch import nn
@@ -281,7 +282,7 @@ def main(config: Config) -> int:
     except Exception as error:
         if distributed.is_lost_peer(error):
             reason = distributed.told() or f"Its log says why; here it is seen as: {error}"
-            fail(config, f"Another process is gone, and this one cannot go on without it. {reason}")
+            fail(config, f"Another process is gone, and this one cannot go on without it. {reason}", innocent=True)
         else:
             traceback.print_exc()
             fail(config, f"{type(error).__name__}: {error}")
@@ -289,11 +290,12 @@ def main(config: Config) -> int:
     return 0
 
 
-def fail(config: Config, sentence: str) -> None:
-    """Say why, on stderr and where SageMaker takes its FailureReason from."""
+def fail(config: Config, sentence: str, *, innocent: bool = False) -> None:
+    """Say why, on stderr, where SageMaker takes its FailureReason from, and to the other processes."""
     print(f"Training failed (rank {os.environ.get('RANK', '0')}): {sentence}", file=sys.stderr, flush=True)
     failure.record(config.output_dir, sentence)
-    distributed.tell(sentence)
+    if not innocent:
+        distributed.tell(sentence)
 
 
 if __name__ == "__main__":
