@@ -37,7 +37,7 @@ setup: $(VENV)/.installed-test node_modules/.installed  ## install everything (t
 
 .PHONY: lock
 lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ again; UPGRADE=1 takes newer releases
-	@for group in test synth deploy serve train rehearse audit; do \
+	@for group in test synth deploy serve train rehearse audit toolkit; do \
 	  constraint="--constraint locks/test.txt"; \
 	  [ $$group = test ] && constraint=; [ $$group = audit ] && constraint="--override locks/audit-overrides.txt"; \
 	  file=locks/$$group.txt; [ $$group = serve ] && file=inference/requirements.txt; \
@@ -77,6 +77,19 @@ audit: node_modules/.installed .venv-audit/.installed  ## let checkov, cloudspla
 	  $(CDK) synth --quiet --no-validation -c preset=$$preset --output build/audit/$$preset >/dev/null || exit 1; \
 	done
 	@.venv-audit/bin/python -m tests.audit build/audit/development build/audit/production
+
+# Its job's program runs by torchrun in $(VENV), of which the .pth file tells pip and torch's version. Needs a C compiler.
+.venv-toolkit/.installed: locks/toolkit.txt $(VENV)/.installed-rehearse
+	@command -v cc >/dev/null || command -v gcc >/dev/null || { echo "AWS's training toolkit has a part in C. On Debian and Ubuntu: apt install gcc python3-dev" >&2; exit 1; }
+	@echo "== building AWS's training toolkit in .venv-toolkit (once, 300 MB)"
+	@$(PYTHON) -m venv .venv-toolkit
+	@.venv-toolkit/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $<
+	@own=$$(.venv-toolkit/bin/python -c 'import site; print(site.getsitepackages()[0])') && \
+	  $(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > "$$own/kennel.pth"
+	@touch $@
+
+.PHONY: toolkit
+toolkit: .venv-toolkit/.installed  ## build AWS's own training toolkit: rehearsals and `make test-slow` then use it (needs a C compiler)
 
 .PHONY: bench-synth
 bench-synth: setup  ## how long synthesis takes, against an app of one bucket

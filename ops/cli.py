@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -11,6 +12,15 @@ import typer
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, check and upload yours.")
 app.add_typer(data_app, name="data")
+
+
+class Hosts(StrEnum):
+    """What a rehearsal's training hosts are; auto: namespaces where the machine allows them."""
+
+    AUTO = "auto"
+    NAMESPACES = "namespaces"
+    LOOPBACK = "loopback"
+
 
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
 
@@ -31,6 +41,9 @@ def rehearse(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, if not the usual number.")] = None,
     seed: Seed = 0,
     photos: Annotated[int, typer.Option(min=1, help="Held-out photos to send, at most.")] = 80,
+    hosts: Annotated[
+        Hosts, typer.Option(help="Training hosts: network namespaces, or processes over loopback.")
+    ] = Hosts.AUTO,
 ) -> None:
     """Draw photos, train on two hosts, serve, and ask through the Lambda: no account, no Docker.
 
@@ -42,7 +55,15 @@ def rehearse(
 
     if pretrained is not None and pretrained not in ("imagenet", "none"):
         pretrained = str(Path(pretrained).resolve())
-    plan = Plan(folder=folder, data=data, pretrained=pretrained, epochs=epochs, seed=seed, most_photos=photos)
+    plan = Plan(
+        folder=folder,
+        data=data,
+        pretrained=pretrained,
+        epochs=epochs,
+        seed=seed,
+        hosts=hosts.value,
+        most_photos=photos,
+    )
     run(plan, terminal())
 
 
@@ -201,6 +222,7 @@ def _is_sentence(error: Exception) -> bool:
     from ops.sample.dataset import SampleFolderError, SampleRequestError
     from ops.upload import UploadError
     from rehearsal.lambda_runtime import FunctionError
+    from rehearsal.namespaces import NamespacesRefusedError
     from rehearsal.processes import ProcessFailedError
     from rehearsal.training_job import TrainingJobFailedError
     from training.data import DataError
@@ -209,6 +231,7 @@ def _is_sentence(error: Exception) -> bool:
         ArtifactError,
         DataError,
         FunctionError,
+        NamespacesRefusedError,
         ProcessFailedError,
         RehearsalError,
         SampleFolderError,

@@ -1,6 +1,7 @@
 """The whole path on one machine: photos, two training hosts, an endpoint, a Lambda, answers."""
 
 import base64
+import gzip
 import json
 import shutil
 import statistics
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -21,10 +23,14 @@ from ops.contact_sheet import Answer, contact_sheet
 from ops.sample.dataset import write_sample
 from ops.steps import Report, Steps
 from ops.training_lines import TrainingLines
+from rehearsal.hosts import Loopback, Network
 from rehearsal.lambda_runtime import LambdaRuntime
+from rehearsal.namespaces import Namespaces, NamespacesRefusedError
 from rehearsal.processes import ProcessGroup, free_port
 from rehearsal.sagemaker_runtime import SageMakerRuntime, in_service
+from rehearsal.toolkit import Toolkit, run_toolkit_job
 from rehearsal.training_job import TrainingJob, run_training_job
+from stacks.constructs.source_files import pack
 from training.data import DataSet, Photo, scan
 from training.report import PAGE
 
@@ -65,6 +71,8 @@ class Plan:
     """Weights to start from; None means none for drawn photos and torchvision's download for others."""
     epochs: int | None = None
     seed: int = 0
+    hosts: Literal["auto", "namespaces", "loopback"] = "auto"
+    """What the training hosts are: network namespaces, or processes over loopback; auto: the first where it can be."""
     most_photos: int = 80
     """Held-out photos to send, at most, chosen evenly over the breeds."""
 
@@ -79,14 +87,16 @@ class Plan:
 def rehearse(plan: Plan, console: Console) -> list[Answer]:
     """Run the plan and return the answers.
 
-    Raises DataError, SampleFolderError, TrainingJobFailedError, ProcessFailedError, FunctionError or RehearsalError,
-    each with a message for the operator. Whatever happens, no process is left behind.
+    Raises DataError, SampleFolderError, NamespacesRefusedError, TrainingJobFailedError, ProcessFailedError,
+    FunctionError or RehearsalError, each with a message for the operator. Whatever happens, no process is left behind.
     """
     steps = Steps(console, total=5)
     with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
         data = _photos(plan, report)
-    with steps.step(f"Train ResNet50 on {HOSTS} hosts, as processes of this machine") as report:
-        job, lines = _train(plan, data, report)
+    with ExitStack() as joined, steps.step(f"Train ResNet50 on {HOSTS} hosts within this machine") as report:
+        network, which = _network(plan, joined)
+        job, lines = _train(plan, data, network, report)
+    console.print(f"     {which}")
     model_dir = job.model_dir
     _say_what_was_learnt(lines, console)
 
@@ -133,21 +143,57 @@ def _photos(plan: Plan, report: Report) -> DataSet:
     return data
 
 
-def _train(plan: Plan, data: DataSet, report: Report) -> tuple[TrainingJob, TrainingLines]:
+def _network(plan: Plan, joined: ExitStack) -> tuple[Network, str]:
+    """What joins the hosts, entered, and the sentence that says what it is."""
+    if plan.hosts == "loopback":
+        return Loopback(), "The hosts were two processes over loopback."
+    if plan.hosts == "auto" and plan.hyperparameters()["pretrained"] == "imagenet":
+        return Loopback(), "The hosts were two processes over loopback: in namespaces they could download no weights."
+    try:
+        network = joined.enter_context(Namespaces(plan.folder / "network"))
+    except NamespacesRefusedError as error:
+        if plan.hosts == "namespaces":
+            raise
+        return Loopback(), str(error)
+    by = "AWS's own training toolkit" if Toolkit.find() else "python; `make toolkit` has AWS's own toolkit start them"
+    return network, f"The hosts were algo-1 and algo-2, in network namespaces, started by {by}."
+
+
+def _train(plan: Plan, data: DataSet, network: Network, report: Report) -> tuple[TrainingJob, TrainingLines]:
     lines = TrainingLines(report)
-    job_dir = plan.folder / "job"
-    job = run_training_job(
-        [sys.executable, str(REPOSITORY / "training" / "train.py")],
-        job_dir=job_dir,
-        hosts=HOSTS,
-        channels={"data": data.folder},
-        hyperparameters=plan.hyperparameters(),
-        on_line=lines,
-    )
+    job = _job(plan, data, network, lines)
     for host in job.hosts:  # an interrupted job resumes from them; one that is done would have nothing left to do
         shutil.rmtree(host.checkpoints, ignore_errors=True)
     data.skipped.update(lines.skipped)
     return job, lines
+
+
+def _job(plan: Plan, data: DataSet, network: Network, lines: TrainingLines) -> TrainingJob:
+    job_dir, channels = plan.folder / "job", {"data": data.folder}
+    toolkit = Toolkit.find() if isinstance(network, Namespaces) else None
+    if toolkit is None:
+        return run_training_job(
+            [sys.executable, str(REPOSITORY / "training" / "train.py")],
+            job_dir=job_dir,
+            hosts=HOSTS,
+            channels=channels,
+            hyperparameters=plan.hyperparameters(),
+            on_line=lines,
+            network=network,
+        )
+    source = plan.folder / "source.tar.gz"
+    source.write_bytes(gzip.compress(pack(REPOSITORY), mtime=0))
+    return run_toolkit_job(
+        "training/train.py",
+        toolkit=toolkit,
+        source=source,
+        job_dir=job_dir,
+        hosts=HOSTS,
+        channels=channels,
+        hyperparameters=plan.hyperparameters(),
+        on_line=lines,
+        network=network,
+    )
 
 
 def _ask(function: LambdaRuntime, data: DataSet, photos: Sequence[Photo], report: Report) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""A SageMaker training job on one machine: one process for each host, over the loopback interface.
+"""A SageMaker training job on one machine: one process for each host.
 
     job = run_training_job(
         [sys.executable, "-m", "training.train", "--epochs", "3"],
@@ -6,20 +6,21 @@
     )
     job.model_dir  # what SageMaker would put into model.tar.gz
 
-Each host has its own folder in place of /opt/ml (SAGEMAKER_BASE_DIR names it, as for AWS's toolkits) and the variables
-that the toolkit and torchrun set. What differs from SageMaker: one machine, the loopback interface, no instance type.
+Each host has its own folder as /opt/ml and the variables that SageMaker's toolkit and torchrun set. Over loopback, the
+default, it knows the folder by SAGEMAKER_BASE_DIR, as AWS's toolkits do; `namespaces.py` gives it the true path, name
+and network interface, and `toolkit.py` starts it by AWS's own toolkit.
 """
 
 import json
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rehearsal.hosts import Host, Loopback, Network
 from rehearsal.processes import Child, ProcessFailedError, ProcessGroup, free_port
 
 FAILURE_CHARACTERS = 1024
@@ -28,49 +29,6 @@ FAILURE_CHARACTERS = 1024
 
 class TrainingJobFailedError(RuntimeError):
     """The job failed. The message names the host that caused it, and says what that host said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """One machine of the job: its name, its rank, and its folder in place of /opt/ml."""
-
-    rank: int
-    base: Path
-
-    @property
-    def name(self) -> str:
-        return f"algo-{self.rank + 1}"
-
-    @property
-    def model(self) -> Path:
-        return self.base / "model"
-
-    @property
-    def output_data(self) -> Path:
-        return self.base / "output" / "data"
-
-    @property
-    def failure(self) -> Path:
-        return self.base / "output" / "failure"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.base / "checkpoints"
-
-    @property
-    def config(self) -> Path:
-        return self.base / "input" / "config"
-
-    def own(self, word: str) -> str:
-        """The word, with a leading /opt/ml replaced by this host's folder."""
-        return str(self.base) + word.removeprefix("/opt/ml") if word.startswith("/opt/ml") else word
-
-    def prepare(self) -> None:
-        """Fresh folders; checkpoints stay, as those in S3 do when a job is started again."""
-        for folder in (self.model, self.base / "output", self.base / "input"):
-            shutil.rmtree(folder, ignore_errors=True)
-        for folder in (self.model, self.output_data, self.checkpoints, self.config):
-            folder.mkdir(parents=True, exist_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +52,7 @@ def run_training_job(
     source_dir: Path | None = None,
     on_line: Callable[[str], None] | None = None,
     timeout_s: float = 3600.0,
+    network: Network | None = None,
 ) -> TrainingJob:
     """Run `command` once on each host and wait until all have ended with 0.
 
@@ -103,82 +62,154 @@ def run_training_job(
     hyperparameters: passed as SageMaker does, as strings: `--name value` after the command, in name order, and SM_HP_*.
     env: added to this process's environment. source_dir: the working directory, as /opt/ml/code.
     on_line: gets the log lines of the first host while the job runs, in the caller's thread.
+    network: joins the hosts, and has been entered; None is loopback.
 
     Raises TrainingJobFailedError when a host fails (the others are then ended, as on SageMaker), when the job is not
     done in `timeout_s`, or when two hosts wrote the same file into their model folders.
     """
-    started = time.monotonic()
-    job_dir = job_dir.resolve()
+    network = network or Loopback()
+    folders = {name: folder.resolve() for name, folder in (channels or {}).items()}
     parameters = {name: str(value) for name, value in sorted((hyperparameters or {}).items())}
     arguments = [word for name, value in parameters.items() for word in (f"--{name}", value)]
-    all_hosts = tuple(Host(rank, job_dir / f"algo-{rank + 1}") for rank in range(hosts))
+    all_hosts = tuple(Host(rank, job_dir.resolve() / f"algo-{rank + 1}") for rank in range(hosts))
     port = free_port()
+
+    def start(host: Host) -> Start:
+        environment = {
+            **os.environ,
+            **_process_env(all_hosts, host, network, port),
+            **_toolkit_env(all_hosts, host, network, folders, parameters),
+            **(env or {}),
+        }
+        return Start([*command, *arguments], environment, source_dir)
+
+    return supervise(
+        all_hosts,
+        start,
+        job_dir=job_dir.resolve(),
+        network=network,
+        channels=folders,
+        hyperparameters=parameters,
+        on_line=on_line,
+        timeout_s=timeout_s,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a host is to run: the words, all of its variables, and where."""
+
+    words: Sequence[str]
+    env: Mapping[str, str]
+    folder: Path | None = None
+
+
+def supervise(
+    hosts: tuple[Host, ...],
+    start: Callable[[Host], Start],
+    *,
+    job_dir: Path,
+    network: Network,
+    channels: Mapping[str, Path],
+    hyperparameters: Mapping[str, str],
+    on_line: Callable[[str], None] | None,
+    timeout_s: float,
+) -> TrainingJob:
+    """Give each host its folders and input/config/*.json, start it, wait for all, and merge what they made.
+
+    Raises as `run_training_job` does.
+    """
+    started = time.monotonic()
     with ProcessGroup(job_dir / "logs") as group:
         children: list[Child] = []
-        for host in all_hosts:
+        for host in hosts:
             host.prepare()
-            settings = _input_config(all_hosts, host, channels or {}, parameters)
-            environment = {**os.environ, **_process_env(all_hosts, host, port), **settings, **(env or {})}
+            _write_config(hosts, host, network, channels, hyperparameters)
+            its = start(host)
+            words = network.command(host, its.words, list(channels.items()))
             listener = on_line if host.rank == 0 else None
-            words = [host.own(word) for word in command] + arguments
-            children.append(group.start(host.name, words, env=environment, cwd=source_dir, on_line=listener))
+            env = {**its.env, **network.environment(host), "TRAINING_JOB_NAME": job_dir.name}
+            children.append(group.start(host.name, words, env=env, cwd=its.folder, on_line=listener))
         try:
             group.wait(timeout_s=timeout_s)
         except ProcessFailedError as error:
-            raise TrainingJobFailedError(_what_failed(all_hosts, children, str(error))) from error
-    return TrainingJob(all_hosts, _merged_model(all_hosts, job_dir / "model"), time.monotonic() - started)
+            raise TrainingJobFailedError(_what_failed(hosts, children, str(error))) from error
+    return TrainingJob(hosts, _merged_model(hosts, job_dir / "model"), time.monotonic() - started)
 
 
-def _process_env(hosts: Sequence[Host], host: Host, port: int) -> dict[str, str]:
-    """What torchrun sets for the one process of this host, and what keeps the hosts out of each other's way."""
-    cores = os.cpu_count() or 1
-    loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+def _process_env(hosts: Sequence[Host], host: Host, network: Network, port: int) -> dict[str, str]:
+    """What torchrun sets for the one process of this host."""
     return {
-        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_ADDR": network.address(hosts[0]),
         "MASTER_PORT": str(port),
         "WORLD_SIZE": str(len(hosts)),
         "RANK": str(host.rank),
         "LOCAL_RANK": "0",
         "LOCAL_WORLD_SIZE": "1",
-        "OMP_NUM_THREADS": str(max(1, cores // len(hosts))),
-        **loopback,
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // len(hosts))),
     }
 
 
-def _input_config(
-    hosts: Sequence[Host], host: Host, channels: Mapping[str, Path], parameters: Mapping[str, str]
-) -> dict[str, str]:
-    """Write input/config/*.json and return the toolkit's SM_* variables, which say the same."""
-    names = [each.name for each in hosts]
-    folders = {name: str(folder.resolve()) for name, folder in channels.items()}
-    resources = {"current_host": host.name, "hosts": names, "network_interface_name": "lo"}
+def _resources(hosts: Sequence[Host], host: Host, network: Network) -> dict[str, object]:
+    names = [network.name(each) for each in hosts]
+    # The toolkit starts torchrun only if the current group is among the groups.
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": "local", "hosts": names}
+    return {
+        "current_host": network.name(host),
+        "current_instance_type": "local",
+        "current_group_name": "homogeneousCluster",
+        "hosts": names,
+        "instance_groups": [group],
+        "network_interface_name": network.interface,
+    }
+
+
+def _write_config(
+    hosts: Sequence[Host],
+    host: Host,
+    network: Network,
+    channels: Mapping[str, Path],
+    hyperparameters: Mapping[str, str],
+) -> None:
     data_config = {
         name: {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
-        for name in folders
+        for name in channels
     }
     for file, content in (
-        ("resourceconfig.json", resources),
+        ("resourceconfig.json", _resources(hosts, host, network)),
         ("inputdataconfig.json", data_config),
-        ("hyperparameters.json", parameters),
+        ("hyperparameters.json", hyperparameters),
     ):
         (host.config / file).write_text(json.dumps(content))
+
+
+def _toolkit_env(
+    hosts: Sequence[Host],
+    host: Host,
+    network: Network,
+    channels: Mapping[str, Path],
+    parameters: Mapping[str, str],
+) -> dict[str, str]:
+    """The toolkit's SM_* variables, which say the same as input/config/*.json."""
+    base = network.base(host)
     return {
-        "SAGEMAKER_BASE_DIR": str(host.base),
-        "TRAINING_JOB_NAME": host.base.parent.name,
-        "SM_HOSTS": json.dumps(names),
-        "SM_CURRENT_HOST": host.name,
-        "SM_NETWORK_INTERFACE_NAME": "lo",
-        "SM_RESOURCE_CONFIG": json.dumps(resources),
+        "SM_HOSTS": json.dumps([network.name(each) for each in hosts]),
+        "SM_CURRENT_HOST": network.name(host),
+        "SM_NETWORK_INTERFACE_NAME": network.interface,
+        "SM_RESOURCE_CONFIG": json.dumps(_resources(hosts, host, network)),
         "SM_NUM_GPUS": "0",
         "SM_NUM_CPUS": str(os.cpu_count() or 1),
-        "SM_MODEL_DIR": str(host.model),
-        "SM_OUTPUT_DIR": str(host.base / "output"),
-        "SM_OUTPUT_DATA_DIR": str(host.output_data),
-        "SM_INPUT_DIR": str(host.base / "input"),
-        "SM_INPUT_CONFIG_DIR": str(host.config),
-        "SM_CHANNELS": json.dumps(sorted(folders)),
+        "SM_MODEL_DIR": str(base / "model"),
+        "SM_OUTPUT_DIR": str(base / "output"),
+        "SM_OUTPUT_DATA_DIR": str(base / "output" / "data"),
+        "SM_INPUT_DIR": str(base / "input"),
+        "SM_INPUT_CONFIG_DIR": str(base / "input" / "config"),
+        "SM_CHANNELS": json.dumps(sorted(channels)),
         "SM_HPS": json.dumps(dict(parameters)),
-        **{f"SM_CHANNEL_{_variable(name)}": folder for name, folder in folders.items()},
+        **{
+            f"SM_CHANNEL_{_variable(name)}": str(network.channel(host, name, folder))
+            for name, folder in channels.items()
+        },
         **{f"SM_HP_{_variable(name)}": value for name, value in parameters.items()},
     }
 

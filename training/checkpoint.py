@@ -1,9 +1,9 @@
 """Checkpoints: written whole or not at all, newest sound one first, tensors only.
 
-    FOLDER/<run>/epoch-000007-<SHA-256 of the content>.safetensors
+    FOLDER/<run>/epoch-000007-000012-<SHA-256 of the content>.safetensors
 
-`run` names all that decides the weights of a training run, so that two runs may share a folder and neither is taken
-for the other.
+holds what was learnt in seven whole epochs and the first twelve steps of the next. `run` names all that decides the
+weights of a training run, so that two runs may share a folder and neither is taken for the other.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from safetensors.torch import load, save
 from inference.artifact import sha256
 from training.distributed import World
 
-_NAME = re.compile(r"^epoch-(\d{6})-([0-9a-f]{16})\.safetensors$")
+_NAME = re.compile(r"^epoch-(\d{6})-(\d{6})-([0-9a-f]{16})\.safetensors$")
 _META = "meta"
 KEPT = 2
 """The newest, and the one before it in case the newest cannot be read."""
@@ -30,14 +31,27 @@ class CheckpointError(Exception):
     """A checkpoint that cannot be written. The message is one sentence with the remedy."""
 
 
-def write(folder: Path, run: str, epoch: int, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
-    """Save one epoch: to a temporary name, synced, renamed; a kill at any moment leaves the one before whole.
+@dataclass(frozen=True, order=True, slots=True)
+class Progress:
+    """How far a run has come."""
+
+    epochs: int = 0
+    """Whole ones."""
+    steps: int = 0
+    """Of the next one. All of them, where it was not yet judged."""
+
+
+def write(
+    folder: Path, run: str, progress: Progress, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]
+) -> None:
+    """Save a state: to a temporary name, synced, renamed; a kill at any moment leaves the one before whole.
 
     Raises CheckpointError where the folder cannot be written; earlier checkpoints are then as they were.
     """
-    note = torch.frombuffer(bytearray(json.dumps(dict(meta)).encode()), dtype=torch.uint8)
+    note = torch.frombuffer(bytearray(json.dumps({**meta, **asdict(progress)}).encode()), dtype=torch.uint8)
     content = save({**{name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, _META: note})
-    final = folder / run / f"epoch-{epoch:06d}-{sha256(content)[:16]}.safetensors"
+    at = f"epoch-{progress.epochs:06d}-{progress.steps:06d}"
+    final = folder / run / f"{at}-{sha256(content)[:16]}.safetensors"
     temporary = final.with_name("partial")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -52,12 +66,12 @@ def write(folder: Path, run: str, epoch: int, tensors: Mapping[str, torch.Tensor
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise CheckpointError(
-            f"The checkpoint of epoch {epoch + 1} cannot be written into {folder} ({error.strerror}); make room there, "
-            "or name another --checkpoint-dir."
+            f"The checkpoint {at} cannot be written into {folder} ({error.strerror}); make room there, or name another "
+            "--checkpoint-dir. The same command then goes on after the checkpoint before it."
         ) from error
 
 
-def newest(folder: Path, run: str, world: World) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+def newest(folder: Path, run: str, world: World) -> tuple[Progress, dict[str, torch.Tensor], dict[str, Any]] | None:
     """The run's newest checkpoint that is whole, the same in every process; None where there is none.
 
     Rank 0 reads it and passes it on: only its host is sure to hold the file.
@@ -70,7 +84,7 @@ def newest(folder: Path, run: str, world: World) -> tuple[dict[str, torch.Tensor
         return None
     tensors = load(content)
     meta = json.loads(bytes(tensors.pop(_META).tolist()))
-    return tensors, meta
+    return Progress(meta.pop("epochs"), meta.pop("steps")), tensors, meta
 
 
 def others(folder: Path, run: str) -> list[str]:
@@ -86,11 +100,11 @@ def _whole(path: Path) -> bytes | None:
         content = path.read_bytes()
     except OSError:
         return None
-    return content if name and sha256(content)[:16] == name[2] else None
+    return content if name and sha256(content)[:16] == name[3] else None
 
 
 def _saved(folder: Path) -> list[Path]:
-    """Newest first; two of the same epoch only where the machine differs, and then either will do."""
+    """Newest first; two of the same step only where the machine differs, and then either will do."""
     found = [path for path in folder.iterdir() if _NAME.match(path.name)] if folder.is_dir() else []
     return sorted(found, reverse=True)
 

@@ -1,13 +1,16 @@
 """The processes that train together: who they are, and the few sums and copies that pass between them."""
 
+import contextlib
 import datetime
 import json
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -18,6 +21,11 @@ from inference.classifier import usable_cores
 
 TIMEOUT = datetime.timedelta(seconds=120)
 """A lost host must end the job, not bill for the 10 or 30 minutes of the back ends' own defaults."""
+
+_REASON = "kennel/reason"
+_STORE_TIMEOUT = datetime.timedelta(seconds=2)
+_SENT = 8
+"""Column of /proc/net/dev, after the interface's name."""
 
 T = TypeVar("T")
 
@@ -46,6 +54,14 @@ class World:
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(tensor)
         return [float(value) for value in tensor.tolist()]
+
+    def anyone(self, says_so: bool) -> bool:
+        """Whether any process says so: the same answer in every one, and none has it before all have asked."""
+        if self.size == 1:
+            return says_so
+        flag = torch.tensor([says_so], dtype=torch.uint8)  # not on the device, which would have to be waited for
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag.item())
 
     def share(self, items: Sequence[T], *, block: int = 1) -> list[T]:
         """This process's share of `items`: they are dealt out in turn, `block` neighbours at a time."""
@@ -82,15 +98,6 @@ class World:
                 "same files (SageMaker: S3DataDistributionType FullyReplicated)."
             )
 
-    def average(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace each tensor, in place, by its mean over all processes."""
-        if self.size == 1 or not tensors:
-            return
-        flat = torch.cat([tensor.detach().flatten().to(self.device) for tensor in tensors])
-        dist.all_reduce(flat)
-        for tensor, mean in zip(tensors, torch.split(flat / self.size, [t.numel() for t in tensors]), strict=True):
-            tensor.detach().copy_(mean.view_as(tensor))
-
     def broadcast(self, content: bytes, *, source: int = 0) -> bytes:
         """The bytes that the process `source` holds, in every process; what the others pass is ignored."""
         if self.size == 1:
@@ -119,6 +126,31 @@ def replicated(network: nn.Module, world: World) -> nn.Module:
         return DistributedDataParallel(network, broadcast_buffers=False)
 
 
+def buffers_of_all(network: nn.Module, world: World) -> torch.Tensor:
+    """(size, values): every process's norm-layer statistics, the same in every process."""
+    parts = [buffer.detach().flatten() for buffer in _statistics(network)]
+    own = torch.cat(parts) if parts else torch.empty(0, device=world.device)
+    return world.gather_rows(own.unsqueeze(0), world.size) if parts else own.expand(world.size, 0)
+
+
+def average_buffers(network: nn.Module, rows: torch.Tensor) -> None:
+    """Give the network the mean of all processes' statistics."""
+    restore_buffers(network, rows.mean(0, keepdim=True), rank=0)
+
+
+def restore_buffers(network: nn.Module, rows: torch.Tensor, rank: int) -> None:
+    """Give the network the statistics of one process; the mean, where the process was not among them."""
+    values = rows[rank] if rank < len(rows) else rows.mean(0)
+    buffers = _statistics(network)
+    parts = torch.split(values, [buffer.numel() for buffer in buffers]) if buffers else ()
+    for buffer, part in zip(buffers, parts, strict=True):
+        buffer.copy_(part.view_as(buffer))
+
+
+def _statistics(network: nn.Module) -> list[torch.Tensor]:
+    return [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+
+
 def join() -> World:
     """Join the processes that torchrun or the SageMaker toolkit started; alone, this is a world of one.
 
@@ -135,8 +167,11 @@ def join() -> World:
         device = torch.device("cpu")
         _share_the_cores()
     if size > 1:
+        if interface := os.environ.get("SM_NETWORK_INTERFACE_NAME"):
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)  # the toolkit tells NCCL alone
         try:
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+            backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, timeout=TIMEOUT)
         except (dist.DistError, RuntimeError, ValueError) as error:
             address = f"{os.environ.get('MASTER_ADDR', '?')}:{os.environ.get('MASTER_PORT', '?')}"
             raise WorldError(
@@ -167,6 +202,40 @@ def is_lost_peer(error: Exception) -> bool:
     if isinstance(error, (dist.DistBackendError, dist.DistNetworkError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in ("gloo", "Gloo", "NCCL"))
+
+
+def tell(reason: str) -> None:
+    """Leave the reason of this process's end where the others find it: they will only see that it is gone."""
+    if dist.is_initialized():
+        host = os.environ.get("SM_CURRENT_HOST") or platform.node()
+        with contextlib.suppress(dist.DistError, RuntimeError):
+            _meeting_place().set(_REASON, f"{host} (rank {dist.get_rank()}): {reason}")
+
+
+def told() -> str | None:
+    """The reason that the first process to fail has left, with its name; None where it could leave none."""
+    with contextlib.suppress(dist.DistError, RuntimeError):
+        store = _meeting_place()
+        if store.check([_REASON]):
+            return str(store.get(_REASON), errors="replace")
+    return None
+
+
+def _meeting_place() -> Any:
+    """The store that the process group met at. torchrun keeps it, so it outlives the processes; else rank 0 does."""
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    return dist.TCPStore(address, port, is_master=False, timeout=_STORE_TIMEOUT, wait_for_workers=False)  # type: ignore[attr-defined]
+
+
+def bytes_sent() -> int | None:
+    """Bytes that this host has sent to the others since its start; None where no interface is theirs alone."""
+    interface = os.environ.get("SM_NETWORK_INTERFACE_NAME", "lo")
+    try:
+        lines = Path("/proc/net/dev").read_text().splitlines()
+    except OSError:
+        return None
+    counters = {name.strip(): values.split() for name, _, values in (line.partition(":") for line in lines)}
+    return int(counters[interface][_SENT]) if interface != "lo" and interface in counters else None
 
 
 def _first_line(error: Exception) -> str:

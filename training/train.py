@@ -17,11 +17,12 @@ import signal
 import sys
 import time
 import traceback
+from itertools import islice
 from pathlib import Path
-from types import FrameType
 
 if not __package__:  # started as a file, by torchrun or by the SageMaker toolkit
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else PID 1 is deaf to it while torch is imported
 
 import torch
 from torch import nn
@@ -30,7 +31,7 @@ from inference.artifact import ArtifactError, sha256
 from inference.images import Preprocessing
 from training import checkpoint, distributed, failure
 from training.answers import figures
-from training.checkpoint import CheckpointError
+from training.checkpoint import CheckpointError, Progress
 from training.config import Config
 from training.data import DataError, DataSet, scan
 from training.distributed import World, WorldError
@@ -43,6 +44,7 @@ from training.optimiser import Precision, adamw, full_precision, mixed_precision
 from training.photos import PhotoMaterial
 from training.report.findings import findings
 from training.report.page import publish, render
+from training.stopping import Stop
 
 
 class DivergedError(Exception):
@@ -53,9 +55,12 @@ SENTENCES = (DataError, WeightsError, WorldError, CheckpointError, DivergedError
 """What ends a run with a sentence and no traceback."""
 
 
-def train(config: Config, world: World) -> dict[str, float]:
-    """One run, from the photos to the proven artifact. Returns the metrics of the epoch that was kept."""
-    started = time.monotonic()
+def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, float]:
+    """One run, from the photos to the proven artifact. Returns the metrics of the epoch that was kept.
+
+    Raises KeyboardInterrupt when `stop` is asked for, once what was learnt so far is saved.
+    """
+    started, stop = time.monotonic(), stop or Stop()
     torch.manual_seed(config.seed)
     if world.is_first:
         claim(config.model_dir)
@@ -110,28 +115,51 @@ def train(config: Config, world: World) -> dict[str, float]:
     steps = config.epochs * material.steps()
 
     # -- resume
-    first_epoch, best = 0, {"valid_loss": math.inf}
+    progress, best, loss_sum, count = Progress(), {"valid_loss": math.inf}, 0.0, 0
     history: list[dict[str, float]] = []
     best_weights = copy.deepcopy(network.state_dict())
     saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None
     if saved is not None:
-        tensors, meta = saved
+        progress, tensors, meta = saved
         network.load_state_dict(strip(tensors, "network."))
+        if "buffers" in tensors:
+            distributed.restore_buffers(network, tensors["buffers"], world.rank)
         checkpoint.restore_optimizer(optimizer, tensors)
         scaler.load_state_dict(meta["scaler"])
-        best_weights, best, first_epoch = strip(tensors, "best."), meta["best"], meta["epoch"] + 1
+        best_weights, best = strip(tensors, "best."), meta["best"]
         history = meta.get("history", [])
         if world.is_first:
-            emit(stage="resume", epoch=first_epoch)
+            loss_sum, count = meta["loss_sum"], meta["count"]
+            emit(stage="resume", epoch=progress.epochs, step=progress.steps)
     elif config.checkpoint_dir and world.is_first and checkpoint.others(config.checkpoint_dir, run):
         emit(stage="resume", ignored="the checkpoints there are of other data, weights or hyperparameters")
 
+    def save(progress: Progress, loss_sum: float = 0.0, count: float = 0, **buffers: torch.Tensor) -> None:
+        if config.checkpoint_dir and world.is_first:
+            tensors = {
+                **{f"network.{name}": tensor for name, tensor in network.state_dict().items()},
+                **{f"best.{name}": tensor for name, tensor in best_weights.items()},
+                **checkpoint.flatten_optimizer(optimizer),
+                **buffers,
+            }
+            meta = {
+                "best": best,
+                "history": history,
+                "scaler": scaler.state_dict(),
+                "loss_sum": loss_sum,
+                "count": count,
+            }
+            checkpoint.write(config.checkpoint_dir, run, progress, tensors, meta)
+
     # -- epochs
-    for epoch in range(first_epoch, config.epochs):
+    stop.defer()
+    for epoch in range(progress.epochs, config.epochs):
         trained.train()
-        loss_sum, count = torch.zeros((), dtype=torch.float64, device=world.device), 0
-        for step, batch in enumerate(material.epoch(epoch), start=epoch * material.steps()):
-            set_rate(optimizer, step / steps)
+        done = progress.steps if epoch == progress.epochs else 0
+        loss_sums = torch.tensor(loss_sum, dtype=torch.float64, device=world.device)
+        sent, steps_before = distributed.bytes_sent(), done
+        for batch in islice(material.epoch(epoch), done, None):
+            set_rate(optimizer, (epoch * material.steps() + done) / steps)
             with precision.autocast():
                 outputs = trained(batch.inputs)
             loss = loss_of(outputs.float(), batch.targets)
@@ -140,12 +168,26 @@ def train(config: Config, world: World) -> dict[str, float]:
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad(set_to_none=True)
-            loss_sum += loss.detach()
+            loss_sums += loss.detach()
             count += len(batch.targets)
-        world.average([buffer for buffer in network.buffers() if buffer.is_floating_point()])
-        total_loss, total_count = world.total(loss_sum.item(), count)
-        valid_loss, valid_accuracy = evaluate(network, material, "valid", world, precision)
-        train_loss = total_loss / total_count
+            done += 1
+            if world.anyone(stop.requested):
+                buffers = distributed.buffers_of_all(network, world)
+                save(Progress(epoch, done), *world.total(loss_sums.item(), count), buffers=buffers)
+                world.anyone(False)  # a process that left now would have the others ended in the middle of it
+                stop.now()
+        if sent is not None and done > steps_before:
+            sent = ((distributed.bytes_sent() or 0) - sent) // (done - steps_before)
+        buffers = distributed.buffers_of_all(network, world)
+        distributed.average_buffers(network, buffers)
+        total_loss, total_count = world.total(loss_sums.item(), count)
+        try:
+            with stop.at_once():
+                valid_loss, valid_accuracy = evaluate(network, material, "valid", world, precision)
+        except (KeyboardInterrupt, RuntimeError):  # asked for, or another process is gone
+            save(Progress(epoch, done), total_loss, total_count, buffers=buffers)
+            raise
+        loss_sum, count, train_loss = 0.0, 0, total_loss / total_count
         if not math.isfinite(train_loss + valid_loss):
             raise DivergedError(
                 f"The loss is no number any more in epoch {epoch + 1} (train {train_loss}, valid {valid_loss}); lower "
@@ -153,23 +195,19 @@ def train(config: Config, world: World) -> dict[str, float]:
             )
         history.append({"train_loss": train_loss, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy})
         if world.is_first:
-            emit(epoch=epoch + 1, of=config.epochs, **history[-1], elapsed_s=time.monotonic() - started)
+            emit(
+                epoch=epoch + 1,
+                of=config.epochs,
+                **history[-1],
+                **({} if sent is None else {"sent_bytes_per_step": sent}),
+                elapsed_s=time.monotonic() - started,
+            )
         if valid_loss <= best["valid_loss"]:
             best = {"epoch": epoch + 1, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
             best_weights = copy.deepcopy(network.state_dict())
-        due = (epoch + 1) % config.checkpoint_every == 0 or epoch + 1 == config.epochs
-        if config.checkpoint_dir and world.is_first and due:
-            checkpoint.write(
-                config.checkpoint_dir,
-                run,
-                epoch,
-                {
-                    **{f"network.{name}": tensor for name, tensor in network.state_dict().items()},
-                    **{f"best.{name}": tensor for name, tensor in best_weights.items()},
-                    **checkpoint.flatten_optimizer(optimizer),
-                },
-                {"epoch": epoch, "best": best, "history": history, "scaler": scaler.state_dict()},
-            )
+        if (epoch + 1) % config.checkpoint_every == 0 or epoch + 1 == config.epochs:
+            save(Progress(epoch + 1))
+    stop.obey()
 
     # -- evaluate the epoch that is kept
     network.load_state_dict(best_weights)
@@ -257,19 +295,21 @@ def strip(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tens
 def main(config: Config) -> int:
     """Exit status 0 with an artifact, 1 with a sentence on stderr and in the output folder's `failure`."""
     failure.clear(config.output_dir)
-    signal.signal(signal.SIGTERM, interrupt)
+    stop = Stop()
+    stop.listen()
     try:
-        train(config, distributed.join())
+        train(config, distributed.join(), stop)
     except SENTENCES as error:
         fail(config, str(error))
         return 1
-    except KeyboardInterrupt as stop:
-        remedy = "the same command goes on after the last epoch saved" if config.checkpoint_dir else "nothing was saved"
+    except KeyboardInterrupt as interrupt:
+        remedy = "the same command goes on from there" if config.checkpoint_dir else "nothing was saved"
         print(f"Training was stopped; {remedy}.", file=sys.stderr)
-        return 128 + (signal.SIGTERM if stop.args else signal.SIGINT)
+        return 128 + int(*interrupt.args or [signal.SIGINT])
     except Exception as error:
         if distributed.is_lost_peer(error):
-            fail(config, f"Another process is gone, and this one cannot go on without it; its log says why. ({error})")
+            reason = distributed.told() or f"Its log says why; here it is seen as: {error}"
+            fail(config, f"Another process is gone, and this one cannot go on without it. {reason}", innocent=True)
         else:
             traceback.print_exc()
             fail(config, f"{type(error).__name__}: {error}")
@@ -277,15 +317,12 @@ def main(config: Config) -> int:
     return 0
 
 
-def interrupt(number: int, _: FrameType | None) -> None:
-    """SIGTERM ends a run as Ctrl-C does."""
-    raise KeyboardInterrupt(number)
-
-
-def fail(config: Config, sentence: str) -> None:
-    """Say why, on stderr and where SageMaker takes its FailureReason from."""
+def fail(config: Config, sentence: str, *, innocent: bool = False) -> None:
+    """Say why, on stderr, where SageMaker takes its FailureReason from, and to the other processes."""
     print(f"Training failed (rank {os.environ.get('RANK', '0')}): {sentence}", file=sys.stderr, flush=True)
     failure.record(config.output_dir, sentence)
+    if not innocent:
+        distributed.tell(sentence)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,14 @@
 
 import gzip
 import hashlib
-import io
-import tarfile
 import tempfile
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from aws_cdk import AssetHashType
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("training", "inference")
-"""`training` proves its artifact with `inference`, so both travel."""
+from stacks.constructs.source_files import ROOT, pack
 
 
 class SourceArchive(assets.Asset):
@@ -38,27 +32,3 @@ class SourceArchive(assets.Asset):
                 asset_hash=hashlib.sha256(tar).hexdigest(),
                 asset_hash_type=AssetHashType.CUSTOM,
             )
-
-
-@cache
-def pack(root: Path) -> bytes:
-    """The tar of the folders under `root`: sorted, no owner, no times, no leading ./"""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, path in sorted(_members(root)):
-            entry = tarfile.TarInfo(name)
-            entry.size = path.stat().st_size
-            entry.mode = 0o644
-            with path.open("rb") as content:
-                archive.addfile(entry, content)
-    return buffer.getvalue()
-
-
-def _members(root: Path) -> Iterator[tuple[str, Path]]:
-    for folder in FOLDERS:
-        for path in (root / folder).rglob("*"):
-            if path.suffix in (".py", ".json", ".html") and "__pycache__" not in path.parts:
-                yield path.relative_to(root).as_posix(), path
-    requirements = root / "training" / "requirements.txt"
-    if requirements.exists():  # a host whose image lacks nothing needs none
-        yield requirements.name, requirements

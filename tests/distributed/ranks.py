@@ -38,6 +38,7 @@ class Rank:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["training.train", "tests.distributed.dogs"])
         self._log = log
+        log.touch()  # a process may be killed before it can
         self._results, theirs = context.Pipe(duplex=False)
         self.process: ForkServerProcess = context.Process(target=_run, args=(work, arguments, log, dict(env), theirs))
         self.process.start()

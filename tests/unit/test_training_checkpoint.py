@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training import checkpoint
-from training.checkpoint import CheckpointError
+from training.checkpoint import CheckpointError, Progress
 from training.distributed import World
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -18,17 +18,22 @@ def tensors(value: float) -> dict[str, torch.Tensor]:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    checkpoint.write(tmp_path, RUN, 4, tensors(0.5), {"epoch": 4, "best": {"valid_loss": 0.1}})
+    checkpoint.write(tmp_path, RUN, Progress(4, 7), tensors(0.5), {"best": {"valid_loss": 0.1}})
     found = checkpoint.newest(tmp_path, RUN, ALONE)
     assert found is not None
-    assert torch.equal(found[0]["network.weight"], tensors(0.5)["network.weight"])
-    assert found[1] == {"epoch": 4, "best": {"valid_loss": 0.1}}
+    assert found[0] == Progress(4, 7)
+    assert torch.equal(found[1]["network.weight"], tensors(0.5)["network.weight"])
+    assert found[2] == {"best": {"valid_loss": 0.1}}
 
 
 def test_the_newest_two_are_kept(tmp_path: Path) -> None:
-    for epoch in range(5):
-        checkpoint.write(tmp_path, RUN, epoch, tensors(epoch), {"epoch": epoch})
-    assert [path.name[:12] for path in sorted((tmp_path / RUN).iterdir())] == ["epoch-000003", "epoch-000004"]
+    for value, progress in enumerate([Progress(8), Progress(9, 120), Progress(10), Progress(10, 3)]):
+        checkpoint.write(tmp_path, RUN, progress, tensors(value), {})
+    names = [path.name[:19] for path in sorted((tmp_path / RUN).iterdir())]
+    assert names == ["epoch-000010-000000", "epoch-000010-000003"]
+    found = checkpoint.newest(tmp_path, RUN, ALONE)
+    assert found is not None
+    assert found[0] == Progress(10, 3)
 
 
 def test_nothing_is_found_where_nothing_was_written(tmp_path: Path) -> None:
@@ -37,30 +42,32 @@ def test_nothing_is_found_where_nothing_was_written(tmp_path: Path) -> None:
 
 
 def test_another_runs_are_not_found(tmp_path: Path) -> None:
-    checkpoint.write(tmp_path, "f" * 16, 0, tensors(1), {"epoch": 0})
+    checkpoint.write(tmp_path, "f" * 16, Progress(1), tensors(1), {})
     assert checkpoint.newest(tmp_path, RUN, ALONE) is None
     assert checkpoint.others(tmp_path, RUN) == ["f" * 16]
 
 
 def test_a_full_disk_leaves_the_last_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint.write(tmp_path, RUN, 0, tensors(0.5), {"epoch": 0})
+    checkpoint.write(tmp_path, RUN, Progress(1), tensors(0.5), {})
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(CheckpointError, match=r"epoch 2 cannot be written .*No space left on device.*--checkpoint-dir"):
-        checkpoint.write(tmp_path, RUN, 1, tensors(0.7), {"epoch": 1})
+    with pytest.raises(
+        CheckpointError, match=r"epoch-000002-000000 cannot be written .*No space left on device.*--checkpoint-dir"
+    ):
+        checkpoint.write(tmp_path, RUN, Progress(2), tensors(0.7), {})
     found = checkpoint.newest(tmp_path, RUN, ALONE)
     assert found is not None
-    assert found[1] == {"epoch": 0}
+    assert found[0] == Progress(1)
     assert len(list((tmp_path / RUN).iterdir())) == 1
 
 
 def test_a_place_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(CheckpointError):
-        checkpoint.write(tmp_path / "file", RUN, 0, tensors(1), {})
+        checkpoint.write(tmp_path / "file", RUN, Progress(1), tensors(1), {})
 
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])

@@ -1,0 +1,81 @@
+"""The whole program on hosts in namespaces, as PID 1 of each, and without anyone who ends the others when one fails."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from rehearsal.hosts import Host
+from rehearsal.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.processes import Child, ProcessGroup, free_port
+
+PLACES = ["--model-dir", "/opt/ml/model", "--output-dir", "/opt/ml/output", "--checkpoint-dir", "/opt/ml/checkpoints"]
+SMALL_TRAIN = str(Path(__file__).resolve().with_name("small_train.py"))
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Namespaces]:
+    try:
+        with Namespaces(tmp_path / "network") as network:
+            yield network
+    except NamespacesRefusedError as error:
+        pytest.skip(str(error))
+
+
+def ended_within(seconds: float, children: Sequence[Child]) -> list[int | None]:
+    """The exit codes once all have ended, or `seconds` are over; None for one that still runs."""
+    last = time.monotonic() + seconds
+    for child in children:
+        child.wait(max(0.0, last - time.monotonic()))
+    return [child.exit_code() for child in children]
+
+
+class Hosts:
+    """`size` hosts that run tests/distributed/small_train.py on folder/photos, from folder/weights.safetensors."""
+
+    def __init__(self, network: Namespaces, group: ProcessGroup, folder: Path, *, size: int) -> None:
+        self.network, self._group, self._folder = network, group, folder
+        self.hosts = [Host(rank, folder / f"algo-{rank + 1}") for rank in range(size)]
+        self._children: list[Child] = []
+
+    def start(
+        self, *options: str, own: Mapping[int, Sequence[str]] = {}, env: Mapping[str, str] = {}, wrap: str = '"$@"'
+    ) -> list[Child]:
+        """Start all of them; `own` are options of one rank, and `wrap` is a line of shell in which "$@" is the program.
+
+        Those that were started before must have ended; they are forgotten.
+        """
+        self._group.end(*self._children)
+        self._children = []
+        port = str(free_port())
+        data = ["--data", str(self._folder / "photos"), "--pretrained", str(self._folder / "weights.safetensors")]
+        small = ["--image-size", "32", "--batch-size", "8", "--precision", "fp32"]
+        program = [sys.executable, SMALL_TRAIN, *PLACES, *data, *small, *options]
+        for host in self.hosts:
+            host.prepare()
+            words = [*program, *own.get(host.rank, [])]
+            words = words if wrap == '"$@"' else ["sh", "-c", wrap, "sh", *words]
+            environment = {
+                **os.environ,
+                **self.network.environment(host),
+                "SM_HOSTS": json.dumps([each.name for each in self.hosts]),
+                "SM_CURRENT_HOST": host.name,
+                "SM_NETWORK_INTERFACE_NAME": self.network.interface,
+                "MASTER_ADDR": self.network.address(self.hosts[0]),
+                "MASTER_PORT": port,
+                "RANK": str(host.rank),
+                "WORLD_SIZE": str(len(self.hosts)),
+                "OMP_NUM_THREADS": "1",
+                **env,
+            }
+            command = self.network.command(host, words, [])
+            self._children.append(self._group.start(host.name, command, env=environment))
+        return self._children
+
+    def wait_for(self, words: str, child: Child) -> None:
+        """Wait until the child has printed the words."""
+        self._group.wait_until(lambda: words in child.log.read_text(), what=f"the line {words}", timeout_s=60)

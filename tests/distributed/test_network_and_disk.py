@@ -1,0 +1,92 @@
+"""What only hosts of their own can show: a cable that is cut, a disk that is full, a SIGTERM to PID 1."""
+
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.hosts import Host
+from rehearsal.namespaces import Namespaces
+from rehearsal.processes import ProcessGroup
+from tests.distributed.dogs import write_photos, write_weights
+from tests.distributed.namespaced import Hosts, ended_within, network
+
+__all__ = ["network"]
+
+FOR_EVER = ("--epochs", "10000")
+TIMEOUT_S = 3
+TRAIN = Path(__file__).resolve().parents[2] / "training" / "train.py"
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, network: Namespaces) -> Iterator[Hosts]:
+    write_photos(tmp_path / "photos")
+    write_weights(tmp_path / "weights.safetensors")
+    with ProcessGroup(tmp_path / "logs") as group:
+        yield Hosts(network, group, tmp_path, size=2)
+
+
+def test_a_cut_cable_ends_both_hosts_in_time(hosts: Hosts) -> None:
+    children = hosts.start(*FOR_EVER, env={"SMALL_TIMEOUT_S": str(TIMEOUT_S)})
+    hosts.wait_for("epoch=2 ", children[0])
+    hosts.network.cut(hosts.hosts[1])
+
+    assert ended_within(TIMEOUT_S + 5, children) == [1, 1]
+    for host in hosts.hosts:
+        assert host.failure.read_text().startswith("Another process is gone")
+
+
+def test_the_innocent_hosts_failure_file_tells_the_guilty_ones_reason(hosts: Hosts) -> None:
+    children = hosts.start(own={1: ["--pretrained", "/nowhere.safetensors"]})
+
+    assert ended_within(60, children) == [1, 1]
+    innocent, guilty = (host.failure.read_text() for host in hosts.hosts)
+    assert guilty.startswith("There is no file of pretrained weights /nowhere.safetensors")
+    assert innocent.startswith("Another process is gone, and this one cannot go on without it. algo-2 (rank 1): ")
+    assert innocent.endswith(guilty)
+
+
+def test_sigterm_to_pid_1_saves_the_step_and_leaves(hosts: Hosts) -> None:
+    children = hosts.start(*FOR_EVER, "--checkpoint-every", "10000")  # so that only the stop can have saved it
+    hosts.wait_for("epoch=2 ", children[0])
+    for child in children:
+        child.signal(signal.SIGTERM)
+
+    assert ended_within(10, children) == [128 + signal.SIGTERM] * 2
+    assert len(list(hosts.hosts[0].checkpoints.glob("*/epoch-*.safetensors"))) == 1
+    assert "Traceback" not in "".join(child.log.read_text() for child in children)
+    first, _ = hosts.start(*FOR_EVER)
+    hosts.wait_for("stage=resume epoch=", first)
+
+
+def test_sigterm_to_pid_1_is_obeyed_while_torch_is_imported(network: Namespaces, tmp_path: Path) -> None:
+    host = Host(0, tmp_path / "algo-1")
+    host.prepare()
+    program = [sys.executable, str(TRAIN), "--data", "/nowhere", "--model-dir", "/opt/ml/model"]
+    words = ["sh", "-c", 'echo up; exec "$@"', "sh", *program]
+    with ProcessGroup(tmp_path / "logs") as group:
+        child = group.start("algo-1", network.command(host, words, []))
+        group.wait_until(lambda: child.log.read_text() == "up\n", what="PID 1", timeout_s=30)
+        while not child.wait(0.05):  # Python itself is deaf at first
+            child.signal(signal.SIGTERM)
+
+    assert child.exit_code() == 128 + signal.SIGTERM
+    assert child.log.read_text() == "up\n"  # else it would have said that there is no folder /nowhere
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(hosts: Hosts) -> None:
+    """There is room for two checkpoints of 100 KB, and not for a third beside them."""
+    disk = "mount -t tmpfs -o size=256k tmpfs /opt/ml/checkpoints"
+    keep = "cp -r /opt/ml/checkpoints /opt/ml/output/data"
+    first, _ = hosts.start(*FOR_EVER, wrap=f'{disk}; "$@"; status=$?; {keep}; exit $status')
+    assert ended_within(60, [first]) == [1]
+    saved, folder = hosts.hosts[0].output_data / "checkpoints", hosts.hosts[0].checkpoints
+
+    reason = hosts.hosts[0].failure.read_text()
+    assert reason.startswith("The checkpoint epoch-000003-000000 cannot be written into /opt/ml/checkpoints (No space")
+    shutil.copytree(saved, folder, dirs_exist_ok=True)  # the same disk, with room
+    first, _ = hosts.start(*FOR_EVER)
+    hosts.wait_for("stage=resume epoch=2 step=0", first)
