@@ -4,18 +4,21 @@ The recipe is torchvision's for ImageNet models: shorter side to `resize` (bilin
 `crop`, scaled to 0..1, then normalised by channel.
 """
 
-import contextlib
 import io
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import PIL.WebPImagePlugin  # noqa: F401 - else the first WebP makes Pillow import every decoder it has
-from PIL import ExifTags, Image
+from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile  # else the first WebP makes Pillow import every decoder it has
 
 from inference.errors import RequestError
+from inference.memory import MemoryBudget
+from inference.metadata import JPEG, PNG, Bare, orientation_of, without_metadata
 
 Pixels = npt.NDArray[np.float32]
 
@@ -25,8 +28,12 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
 """Width x height above which a photo is refused before a byte of it is decoded (a 48-megapixel phone fits)."""
 
-MAX_PIXELS_WHOLE = 25_000_000
-"""The same for what cannot be scaled while it is decoded and is therefore held whole: PNG, WebP, progressive JPEG."""
+MAX_PIXELS_WHOLE = 16_000_000
+"""The same for what cannot be scaled while it is decoded and is therefore held whole: PNG, WebP, progressive JPEG.
+What takes more memory a pixel may have fewer: 12 megapixels of a coloured PNG, 4 of a WebP (docs/decisions/0055)."""
+
+DECODING = MemoryBudget(56 * 2**20)
+"""Bytes that all photos may take together while they are decoded; one that would take more alone is refused."""
 
 _MAX_ASPECT = 20
 """Longer side over shorter side. A 1 x 65500 strip would be scaled to 256 x 16 million before the crop."""
@@ -38,10 +45,21 @@ _DRAFT_MARGIN = 1.25
 """A JPEG is scaled while it is decoded to no less than this times the side wanted; bilinear scaling does the rest.
 The decoder's filter is not torchvision's: with no margin the probabilities of sharp photos move four times as far."""
 
+_EXACT_PIXELS = 4_000_000
+"""Up to so many, what is decoded whole is scaled exactly as torchvision does. Above, its pixels are averaged first."""
+
+_REDUCED_MARGIN = 2
+"""They are averaged to no less than this times the side wanted, which Pillow calls a reducing gap."""
+
+_BAND_ROWS = 64
+"""A photo that is held whole is brought to RGB so many rows at a time: no second one of its size is ever made."""
+
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice this, and a WebP before it allocates the canvas
 # Pillow warns of large images, odd EXIF, bad MPO tables: all judged here. Once for the process, because
 # warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+# libjpeg's own ceiling (in 1000 bytes), for a file whose header tells Pillow less than it tells libjpeg
+os.environ["JPEGMEM"] = str(DECODING.size // 1000)
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -83,7 +101,8 @@ class Preprocessing:
 
         Returns float32 of shape (3, crop, crop). Raises RequestError (400, 413, 415 or 422) for what is no photo.
         """
-        return self.normalise(self.square(decode(photo, shorter_side=self.resize)))
+        with _decoded(photo, self.resize) as image:
+            return self.normalise(self.square(image))
 
     def square(self, image: Image.Image) -> Image.Image:
         """The centred crop x crop square of an RGB image, as torchvision's Resize and CenterCrop cut it."""
@@ -107,30 +126,65 @@ class Preprocessing:
 def decode(photo: bytes, *, shorter_side: int) -> Image.Image:
     """Bytes to an upright RGB image whose shorter side is at least `shorter_side` where the photo has that many pixels.
 
-    A large JPEG is scaled while it is decoded (libjpeg's DCT scaling), which makes it several times cheaper.
+    A large JPEG is scaled while it is decoded (libjpeg's DCT scaling), which makes it several times cheaper; a large
+    PNG or WebP is averaged down right after it.
     Raises RequestError: 400 for no bytes, 413 for too many pixels, 415 for another format, 422 for a broken photo.
     """
+    with _decoded(photo, shorter_side) as image:
+        return image
+
+
+@contextmanager
+def _decoded(photo: bytes, shorter_side: int) -> Iterator[Image.Image]:
+    """What `decode` returns, for a block that is over before other photos may have its memory."""
     if not photo:
         raise RequestError(400, "empty", "The photo has no bytes; send a JPEG, PNG or WebP file.")
-    if not (photo.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or photo[:4] + photo[8:12] == b"RIFFWEBP"):
+    if not (photo.startswith((JPEG, PNG)) or photo[:4] + photo[8:12] == b"RIFFWEBP"):
         raise RequestError(
             415, "not_a_photo", "The bytes are not a JPEG, PNG or WebP photo; convert it to one of these."
         )
-    image = _guarded(lambda: Image.open(io.BytesIO(photo), formats=FORMATS))
-    _check_work(image, photo)
-    return _guarded(lambda: _upright_rgb(image, shorter_side))
+    bare = without_metadata(photo)
+    image = _guarded(lambda: Image.open(io.BytesIO(bare.photo), formats=FORMATS))
+    memory = _memory(image, bare, shorter_side)
+    _check_work(image, bare, memory)
+    with DECODING.hold(memory):
+        yield _guarded(lambda: _upright_rgb(image, shorter_side, bare.orientation))
 
 
-def _upright_rgb(image: Image.Image, shorter_side: int) -> Image.Image:
+def _upright_rgb(image: Image.Image, shorter_side: int, orientation: int) -> Image.Image:
     width, height = image.size
-    kept = shorter_side * _DRAFT_MARGIN / min(width, height)
+    factor, kept = _factor(image, shorter_side), shorter_side * _DRAFT_MARGIN / min(width, height)
     if kept < 1:
         image.draft("RGB", (round(width * kept), round(height * kept)))  # does nothing but to a JPEG
+    if isinstance(image, WebPImageFile):
+        orientation = orientation_of(image.info.get("exif", b""))
+        image = _first_frame(image)
     image.load()
-    with contextlib.suppress(Exception):  # metadata that cannot be read turns nothing
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-        if orientation in _UPRIGHT:
-            image = image.transpose(_UPRIGHT[orientation])
+    image = _reduced_rgb(image, factor)
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _first_frame(photo: WebPImageFile) -> Image.Image:
+    """The first frame, without the two canvases and the copy that Pillow keeps of it for the next: 4 bytes a pixel."""
+    mode, size, frame = photo.rawmode, photo.size, photo._get_next()[0]
+    photo._decoder = None
+    return Image.frombuffer(mode, size, frame, "raw", mode, 0, 1)
+
+
+def _reduced_rgb(image: Image.Image, factor: int) -> Image.Image:
+    """RGB on white, each `factor` x `factor` pixels averaged to one."""
+    if image.mode == "RGB" and factor == 1 and not image.has_transparency_data:
+        return image
+    width, height = image.size
+    reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    rows = max(_BAND_ROWS // factor, 1) * factor
+    for top in range(0, height, rows):
+        band = _rgb(image.crop((0, top, width, min(top + rows, height))))
+        reduced.paste(band.reduce(factor) if factor > 1 else band, (0, top // factor))
+    return reduced
+
+
+def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit greyscale: Pillow's own conversion clips to white
         image = Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).astype(np.uint8))
     if image.has_transparency_data:
@@ -141,11 +195,20 @@ def _upright_rgb(image: Image.Image, shorter_side: int) -> Image.Image:
     return image.convert("RGB")
 
 
-def _check_work(image: Image.Image, photo: bytes) -> None:
+def _factor(image: Image.Image, shorter_side: int) -> int:
+    """How many pixels of each side are averaged to one after decoding: of a JPEG, whose decoder scales, only one."""
+    if image.format == "JPEG" or image.width * image.height <= _EXACT_PIXELS:
+        return 1
+    return max(1, int(min(image.size) / (shorter_side * _REDUCED_MARGIN)))
+
+
+def _check_work(image: Image.Image, bare: Bare, memory: int) -> None:
     """Refuse what would take far more memory or time than a photo does. Reads the header alone."""
     width, height = image.size
-    jpeg, progressive = image.format in ("JPEG", "MPO"), "progressive" in image.info
-    limit = MAX_PIXELS if jpeg and not progressive else MAX_PIXELS_WHOLE
+    collected = image.format == "JPEG" and _is_collected(image, bare)
+    limit = MAX_PIXELS if image.format == "JPEG" and not collected else MAX_PIXELS_WHOLE
+    if memory > DECODING.size:
+        limit = min(limit, (DECODING.size - len(bare.photo)) * width * height // (memory - len(bare.photo)))
     if width * height > limit:
         raise RequestError(
             413,
@@ -158,10 +221,33 @@ def _check_work(image: Image.Image, photo: bytes) -> None:
             "too_narrow",
             f"The photo is a strip of {width} x {height} pixels; its sides may differ by a factor of {_MAX_ASPECT}.",
         )
-    if progressive and photo.count(b"\xff\xda") > _MAX_SCANS:
+    if collected and bare.photo.count(b"\xff\xda") > _MAX_SCANS:
         raise RequestError(
             422, "too_many_scans", f"The photo is a JPEG of more than {_MAX_SCANS} scans; save it as a baseline JPEG."
         )
+
+
+def _is_collected(jpeg: Image.Image, bare: Bare) -> bool:
+    """Whether libjpeg must hold all coefficients before the first row: progressive, or a scan for each colour."""
+    return "progressive" in jpeg.info or bare.components_of_first_scan != jpeg.layers  # type: ignore[attr-defined]
+
+
+def _memory(image: Image.Image, bare: Bare, shorter_side: int) -> int:
+    """Bytes that decoding takes at its peak, besides the photo's own. docs/decisions/0055 has what was measured."""
+    pixels, factor = image.width * image.height, _factor(image, shorter_side)
+    if image.format == "JPEG":
+        factor = max(scale for scale in (1, 2, 4, 8) if scale == 1 or scale * shorter_side < min(image.size))
+    made = 4 / factor**2 * (1 if bare.orientation == 1 else 2)
+    if image.format == "WEBP":
+        held = max(12, 4 + 2 * made)  # libwebp's two canvases and the frame; then the frame and what is made of it
+    elif image.format == "PNG":
+        held = {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4) + made
+    else:
+        held = 4 / factor**2 + made
+        if _is_collected(image, bare):
+            samples = [across * down for _, across, down, _ in image.layer]  # type: ignore[attr-defined]
+            held += 2 * sum(samples) / max(*samples, 1)
+    return len(bare.photo) + round(pixels * held)
 
 
 def _guarded(read: Callable[[], Image.Image]) -> Image.Image:

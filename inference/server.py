@@ -17,6 +17,7 @@ import anyio.to_thread
 import uvicorn
 
 from inference.artifact import ArtifactError
+from inference.connections import patient
 from inference.service import Service, application, log
 
 DRAIN_S = 25
@@ -30,7 +31,7 @@ async def serve(service: Service, listener: socket.socket) -> None:
     """Serve on `listener` until SIGTERM or SIGINT, then drain; end early where the model cannot be loaded."""
     config = uvicorn.Config(
         application(service),
-        http="h11",
+        http=patient(),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -6,7 +6,6 @@ of one JPEG, PNG or WebP photo and answers {"predictions": [{"breed": ..., "prob
 What cannot be answered is {"error": {"code": ..., "message": ...}}, and each invocation is one JSON line in the log.
 """
 
-import asyncio
 import json
 import logging
 import time
@@ -25,9 +24,13 @@ from starlette.routing import Route
 from inference.artifact import ArtifactError
 from inference.classifier import DEFAULT_TOP_K, Classifier, usable_cores
 from inference.errors import RequestError
+from inference.intake import Intake
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 """SageMaker's own limit on a real-time request."""
+
+BODIES_BYTES = 8 * MAX_BODY_BYTES
+"""Of all bodies in memory, arriving or waiting for a core."""
 
 CONTENT_TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "application/x-image"})
 ACCEPTS = frozenset({"*/*", "application/*", "application/json"})
@@ -96,6 +99,7 @@ def application(service: Service) -> Starlette:
     """The ASGI application over `service`."""
     # One prediction uses every core it can; more at once would only take turns and hold more memory.
     cores = anyio.CapacityLimiter(usable_cores())
+    bodies = Intake(largest=MAX_BODY_BYTES, memory=BODIES_BYTES, seconds=BODY_S)
     pending = 0
 
     async def ping(_: Request) -> Response:
@@ -106,16 +110,17 @@ def application(service: Service) -> Starlette:
         nonlocal pending
         started = time.perf_counter()
         try:
-            photo = await _body(request)  # first: a client that is still sending does not see an answer
-            _check_types(request)
-            top_k = _top_k(request)
-            if pending >= MAX_PENDING:
-                raise RequestError(429, "busy", f"{pending} photos are waiting already; try again in a second.")
-            pending += 1
-            try:
-                answer = JSONResponse(await anyio.to_thread.run_sync(service.answer, photo, top_k, limiter=cores))
-            finally:
-                pending -= 1
+            # the body first: a client that is still sending does not see an answer
+            async with bodies.body(request.stream()) as photo:
+                _check_types(request)
+                top_k = _top_k(request)
+                if pending >= MAX_PENDING:
+                    raise RequestError(429, "busy", f"{pending} photos are waiting already; try again in a second.")
+                pending += 1
+                try:
+                    answer = JSONResponse(await anyio.to_thread.run_sync(service.answer, photo, top_k, limiter=cores))
+                finally:
+                    pending -= 1
         except RequestError as error:
             log("refused", status=error.status, code=error.code, ms=_since(started, 1000))
             return _refusal(error.status, error.code, error.message)
@@ -155,23 +160,6 @@ def _answers(classifier: Classifier) -> bool:
         log("broken", cause=str(error))
         return False
     return True
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= MAX_BODY_BYTES:
-                    chunks.append(chunk)
-                elif size > 10 * MAX_BODY_BYTES:  # up to there it is read and dropped
-                    break
-    except TimeoutError:
-        raise RequestError(408, "too_slow", f"The photo did not arrive within {BODY_S} s; send it again.") from None
-    if size > MAX_BODY_BYTES:
-        raise RequestError(413, "too_large", f"The photo is larger than {MAX_BODY_BYTES // 2**20} MiB; scale it down.")
-    return b"".join(chunks)
 
 
 def _check_types(request: Request) -> None:

@@ -326,7 +326,7 @@ def test_a_bomb_is_refused_before_memory_is_taken_for_it(name: str) -> None:
 
 def test_the_limits_leave_room_for_real_cameras() -> None:
     assert MAX_PIXELS >= 8064 * 6048  # 48 megapixels, as phones write them
-    assert MAX_PIXELS_WHOLE >= 6000 * 4000
+    assert MAX_PIXELS_WHOLE >= 4000 * 3000  # a phone's longest screenshots
     image = decode(encoded(Image.new("RGB", (8064, 6048), RED), "JPEG"), shorter_side=256)
     assert image.size == (1008, 756)
 
@@ -366,10 +366,10 @@ def test_a_jpeg_of_endless_scans_is_refused_in_no_time() -> None:
     assert (error.status, error.code) == (422, "too_many_scans")
 
 
-def test_a_text_chunk_that_unpacks_to_a_flood_is_refused() -> None:
+def test_a_text_chunk_that_unpacks_to_a_flood_is_left_unread() -> None:
     flood = zlib.compress(bytes(64 * 2**20), 9)
-    assert refusal(png(9, 9, b"\0" * 28 * 9, extra=chunk(b"zTXt", b"k\0\0" + flood))).status == 422
-    assert refusal(png(9, 9, b"\0" * 28 * 9, extra=chunk(b"iTXt", b"k\0\1\0\0\0" + flood))).status == 422
+    for extra in (chunk(b"zTXt", b"k\0\0" + flood), chunk(b"iTXt", b"k\0\1\0\0\0" + flood)):
+        assert pixels(png(9, 9, b"\0" * 28 * 9, extra=extra)).shape == (9, 9, 3)
 
 
 def test_a_photo_with_a_page_behind_it_is_just_a_photo() -> None:
