@@ -11,8 +11,9 @@ import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from inference.classifier import session
+from inference.classifier import usable_cores
 from inference.images import Pixels
+from inference.runtime import Network
 
 INPUT = "photos"
 """Name of the exported network's input."""
@@ -58,8 +59,8 @@ def quantise(model: bytes, calibration: Iterable[Pixels]) -> bytes:
 
 def judge(fp32: bytes, int8: bytes, photos: Iterable[Pixels], labels: Sequence[int]) -> Verdict:
     """Compare the two models on photos that neither was made from. Each photo is asked for once, and not kept."""
-    models = [session(fp32), session(int8)]
-    answers = [[loaded.run(None, {INPUT: photo[np.newaxis]})[0].argmax() for loaded in models] for photo in photos]
+    models = [Network(model, threads=usable_cores()) for model in (fp32, int8)]
+    answers = [[model.logits(photo[np.newaxis], alone=True).argmax() for model in models] for photo in photos]
     first, second = np.asarray(answers).T
     truth = np.asarray(labels)
     accuracy, int8_accuracy = float((first == truth).mean()), float((second == truth).mean())

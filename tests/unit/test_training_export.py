@@ -12,8 +12,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from inference import artifact
-from inference.classifier import Classifier, session
+from inference.classifier import Classifier
 from inference.images import Pixels, Preprocessing
+from inference.runtime import Network
 from tests.distributed.dogs import small_resnet, write_photos
 from training.data import DataSet, scan
 from training.export import ExportError, claim, export, prove, source_hash
@@ -51,7 +52,7 @@ def accuracy(folder: Path, data: DataSet) -> float:
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_onnx_network_answers_as_the_torch_network(exported: Path, model: torch.nn.Module, count: int) -> None:
     batch = np.random.default_rng(0).normal(size=(count, 3, 32, 32)).astype(np.float32)
-    (ours,) = session((exported / artifact.MODEL).read_bytes()).run(None, {INPUT: batch})
+    ours = Network((exported / artifact.MODEL).read_bytes(), threads=2).logits(batch, alone=True)
     with torch.inference_mode():
         theirs = model(torch.from_numpy(batch)).numpy()
     assert np.abs(ours - theirs).max() < 1e-4
