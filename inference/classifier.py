@@ -2,18 +2,21 @@
 
 import io
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 from PIL import Image
 
 from inference import artifact
 from inference.artifact import ArtifactError
 from inference.errors import RequestError
 from inference.images import Pixels
+from inference.runtime import Network, cause
 
 DEFAULT_TOP_K = 5
 
@@ -37,18 +40,13 @@ class Classifier:
         self.labels = loaded.labels
         self.manifest = loaded.manifest
         self.preprocessing = loaded.manifest.preprocessing
-        self._session = session(loaded.model, threads)
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1 or len(outputs[0].shape) != 2:
+        self._network = Network(loaded.model, threads=usable_cores() if threads is None else threads)
+        self._in_hand = 0
+        self._counting = threading.Lock()
+        if self._network.classes != len(self.labels):
             raise ArtifactError(
-                "model.onnx must take one tensor and answer one of (photos, classes), but it takes "
-                f"{len(inputs)} and answers {', '.join(str(output.shape) for output in outputs)}; train again."
-            )
-        self._input = inputs[0].name
-        classes = outputs[0].shape[1]
-        if classes != len(self.labels):
-            raise ArtifactError(
-                f"model.onnx answers {classes} classes, but labels.json names {len(self.labels)}; train again."
+                f"model.onnx answers {self._network.classes} classes, but labels.json names {len(self.labels)}; "
+                "train again."
             )
         self.check()
 
@@ -60,8 +58,8 @@ class Classifier:
         """Answer a drawn photo. Raises ArtifactError where that does not work."""
         try:
             self.predict(_any_photo())
-        except Exception as error:  # onnxruntime's private types, or ours: the remedy is the same
-            raise ArtifactError(f"model.onnx loads but cannot predict ({_first_line(error)}); train again.") from error
+        except Exception as error:  # OpenVINO's, or ours: the remedy is the same
+            raise ArtifactError(f"model.onnx loads but cannot predict ({cause(error)}); train again.") from error
 
     def predict(self, image_bytes: bytes, *, top_k: int = DEFAULT_TOP_K) -> list[Prediction]:
         """The `top_k` most probable breeds of one photo (JPEG, PNG or WebP), best first.
@@ -71,7 +69,8 @@ class Classifier:
         """
         if top_k < 1:
             raise RequestError(400, "bad_top_k", f"top_k is {top_k}; ask for at least 1 breed.")
-        probabilities = self.probabilities(self.preprocessing(image_bytes)[np.newaxis])[0]
+        with self._photo_in_hand():
+            probabilities = self.probabilities(self.preprocessing(image_bytes)[np.newaxis])[0]
         best = np.argsort(-probabilities, kind="stable")[:top_k]
         return [Prediction(self.labels[index], float(probabilities[index])) for index in best]
 
@@ -80,12 +79,23 @@ class Classifier:
 
         Raises ArithmeticError where the network answers something infinite, or no number.
         """
-        (logits,) = self._session.run(None, {self._input: batch})
+        logits = self._network.logits(batch, alone=self._in_hand <= 1)
         if not np.isfinite(logits).all():
             raise ArithmeticError("its answer is not finite")
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: npt.NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
         return result
+
+    @contextmanager
+    def _photo_in_hand(self) -> Iterator[None]:
+        """Counts the photos that are being decoded or predicted now."""
+        with self._counting:
+            self._in_hand += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._in_hand -= 1
 
 
 def _any_photo() -> bytes:
@@ -94,26 +104,6 @@ def _any_photo() -> bytes:
     return buffer.getvalue()
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0][:200]
-
-
 def usable_cores() -> int:
     """Cores that this process may run on, which in a container or under taskset are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def session(model: bytes, threads: int | None = None) -> ort.InferenceSession:
-    """An ONNX model ready to run on the CPU, with `threads` (default: every usable core) to a prediction.
-
-    Raises ArtifactError where onnxruntime refuses the model.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = usable_cores() if threads is None else threads
-    options.log_severity_level = 3  # errors only: warnings about graph optimisation are not the operator's business
-    try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a dozen private types over a bad graph
-        raise ArtifactError(
-            f"model.onnx cannot be loaded by onnxruntime ({_first_line(error)}); train again."
-        ) from error

@@ -117,10 +117,10 @@ class Preprocessing:
 
     def normalise(self, image: Image.Image) -> Pixels:
         """uint8 RGB image to float32 (3, height, width), zero mean and unit variance over ImageNet."""
-        mean = np.asarray(self.mean, dtype=np.float32) * 255
-        std = np.asarray(self.std, dtype=np.float32) * 255
-        pixels = (np.asarray(image, dtype=np.float32) - mean) / std
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        pixels = np.asarray(image).transpose(2, 0, 1).astype(np.float32, order="C")
+        pixels -= np.asarray(self.mean, dtype=np.float32).reshape(3, 1, 1) * 255
+        pixels /= np.asarray(self.std, dtype=np.float32).reshape(3, 1, 1) * 255
+        return pixels
 
 
 def decode(photo: bytes, *, shorter_side: int) -> Image.Image:
@@ -192,7 +192,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image)
         return white
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # Pillow's convert would copy what is RGB already
 
 
 def _factor(image: Image.Image, shorter_side: int) -> int:

@@ -10,8 +10,9 @@ import torch
 from onnx import helper, numpy_helper
 from torchvision.models import ResNet
 
-from inference.classifier import session
+from inference.classifier import usable_cores
 from inference.images import Pixels
+from inference.runtime import Network
 from training.calibration import Logits
 
 INPUT, OUTPUT = "photos", "logits"
@@ -40,8 +41,8 @@ def to_onnx(model: ResNet, size: int) -> bytes:
 
 def run_all(models: Sequence[bytes], photos: Iterable[Pixels]) -> list[Logits]:
     """(photos, classes) of each model. A photo is asked for once, not kept, and alone in its batch, as in serving."""
-    sessions = [session(model) for model in models]
-    rows = [[loaded.run(None, {INPUT: photo[np.newaxis]})[0][0] for loaded in sessions] for photo in photos]
+    networks = [Network(model, threads=usable_cores()) for model in models]
+    rows = [[network.logits(photo[np.newaxis], alone=True)[0] for network in networks] for photo in photos]
     return [np.asarray(own, dtype=np.float32) for own in zip(*rows, strict=True)]
 
 

@@ -1,5 +1,6 @@
 """The server's life: it says in a sentence why it cannot start, and ends in order."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -128,6 +129,22 @@ def test_a_port_in_use_is_named(model: Path) -> None:
 def test_of_two_that_start_together_on_one_port_one_is_told() -> None:
     with listen("127.0.0.1", 0) as first, pytest.raises(OSError, match="already in use"):
         listen("127.0.0.1", first.getsockname()[1])
+
+
+def test_answers_leave_at_once_also_on_a_kept_connection() -> None:
+    async def nodelay() -> int:
+        accepted: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.set_result(writer.get_extra_info("socket"))
+            writer.close()
+
+        with listen("127.0.0.1", 0) as listener:
+            async with await asyncio.start_server(connected, sock=listener):
+                with socket.create_connection(listener.getsockname()):
+                    return (await accepted).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    assert asyncio.run(nodelay())  # else the system holds each answer back for 40 ms
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "99999999999"])

@@ -124,7 +124,7 @@ def test_the_requirements_are_the_versions_of_the_lock() -> None:
     lines = (ROOT / "training" / "requirements.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
 
-    assert pins.keys() == {"onnx", "onnxruntime", "onnxscript", "safetensors"}
+    assert pins.keys() == {"onnx", "onnxruntime", "onnxscript", "openvino", "safetensors"}
     assert pins == {name: lock[name] for name in pins}
 
 

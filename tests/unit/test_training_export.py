@@ -13,8 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torchvision.models import ResNet
 
 from inference import artifact
-from inference.classifier import Classifier, session
+from inference.classifier import Classifier
 from inference.images import Pixels, Preprocessing
+from inference.runtime import Network
 from tests.distributed.dogs import small_resnet, write_photos
 from training.calibration import softmax
 from training.data import DataSet, scan
@@ -58,7 +59,7 @@ def accuracy(folder: Path, data: DataSet) -> float:
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_onnx_network_answers_as_the_torch_network(exported: Path, model: ResNet, count: int) -> None:
     batch = np.random.default_rng(0).normal(size=(count, 3, 32, 32)).astype(np.float32)
-    (ours,) = session((exported / artifact.MODEL).read_bytes()).run(None, {INPUT: batch})
+    ours = Network((exported / artifact.MODEL).read_bytes(), threads=2).logits(batch, alone=True)
     temperature = json.loads((exported / artifact.MANIFEST).read_text())["training"]["temperature"]
     with torch.inference_mode():
         theirs = model(torch.from_numpy(batch)).numpy() / temperature
@@ -241,7 +242,8 @@ def test_a_temperature_divides_the_logits_and_changes_no_order(
     model = quantise(network, photos[:2]) if quantised else network
     before, after = run_all([model, with_temperature(model, temperature)], photos)
 
-    assert np.allclose(after, before / temperature, rtol=1e-5)
+    # the runtime folds the division into the last weights, which rounds otherwise
+    assert np.allclose(after, before / temperature, rtol=1e-4, atol=1e-5)
     assert (np.argsort(after, axis=1) == np.argsort(before, axis=1)).all()
 
 

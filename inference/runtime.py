@@ -1,0 +1,120 @@
+"""The network on the CPU: an ONNX model compiled by OpenVINO, for one photo at a time and for several at once.
+
+Which runtime, and why two compilations: docs/decisions/0050-runtime-and-threads.md.
+"""
+
+import ctypes
+import io
+import sys
+from collections import deque
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+from openvino.frontend import FrontEndManager
+
+from inference.artifact import ArtifactError
+from inference.images import Pixels
+
+Logits = npt.NDArray[np.float32]
+
+
+class Network:
+    """A classifier's network, ready to run. Safe to call from several threads at once.
+
+    Raises ArtifactError for bytes that are no ONNX model, and for a network that is no classifier of photos: it must
+    take one tensor (photos, 3, side, side) and answer one of (photos, classes).
+    """
+
+    def __init__(self, model: bytes, *, threads: int) -> None:
+        graph = _read(model)
+        self.classes = _classes(graph)
+        _take_one_photo_at_a_time(graph)
+        self._alone = _Compiled(graph, threads=threads, streams=1)
+        self._among_others = _Compiled(graph, threads=threads, streams=threads) if threads > 1 else self._alone
+        del graph
+        _return_memory()
+
+    def logits(self, batch: Pixels, *, alone: bool) -> Logits:
+        """(n, 3, side, side) in, (n, classes) out. `alone`: nobody else asks now, so every core works on each photo."""
+        compiled = self._alone if alone else self._among_others
+        answers = np.empty((len(batch), self.classes), dtype=np.float32)
+        for number in range(len(batch)):  # a larger batch gains nothing on a CPU, and would be compiled when it comes
+            answers[number] = compiled.run(batch[number : number + 1])
+        return answers
+
+
+class _Compiled:
+    """`streams` photos at once, each on its share of the `threads`."""
+
+    def __init__(self, graph: ov.Model, *, threads: int, streams: int) -> None:
+        options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": streams,
+            "INFERENCE_PRECISION_HINT": "f32",  # the default rounds to bf16 where the processor can
+        }
+        try:
+            self._model = ov.Core().compile_model(graph, "CPU", options)
+        except Exception as error:
+            raise _unloadable(error) from error
+        self._idle = deque(self._model.create_infer_request() for _ in range(streams))
+
+    def run(self, photo: Pixels) -> Logits:
+        try:
+            request = self._idle.pop()  # a deque needs no lock
+        except IndexError:
+            request = self._model.create_infer_request()
+        try:
+            request.infer([photo], share_inputs=True)
+            logits: Logits = request.get_output_tensor(0).data[0].copy()
+        finally:
+            self._idle.append(request)
+        return logits
+
+
+def _read(model: bytes) -> ov.Model:
+    # Not Core.read_model: it would take any of half a dozen other formats, and what they may refer to.
+    onnx = FrontEndManager().load_by_framework("onnx")
+    try:
+        return onnx.convert(onnx.load(io.BytesIO(model)))
+    except Exception as error:
+        raise _unloadable(error) from error
+
+
+def _classes(graph: ov.Model) -> int:
+    inputs = [port.get_partial_shape() for port in graph.inputs]
+    outputs = [port.get_partial_shape() for port in graph.outputs]
+    if len(inputs) != 1 or len(outputs) != 1 or outputs[0].rank != 2 or outputs[0][1].is_dynamic:
+        raise ArtifactError(
+            "model.onnx must take one tensor and answer one of (photos, classes), but it takes "
+            f"{len(inputs)} and answers {', '.join(map(str, outputs)) or 'none'}; train again."
+        )
+    return int(outputs[0][1].get_length())
+
+
+def _take_one_photo_at_a_time(graph: ov.Model) -> None:
+    """Fix the batch at one: memory is then reserved while loading, and no first request pays for it."""
+    shape = graph.inputs[0].get_partial_shape()
+    shape[0] = 1
+    try:
+        graph.reshape(shape)
+    except Exception as error:
+        raise _unloadable(error) from error
+
+
+def _unloadable(error: Exception) -> ArtifactError:
+    return ArtifactError(f"model.onnx cannot be loaded by OpenVINO ({cause(error)}); train again.")
+
+
+def cause(error: Exception) -> str:
+    """One line of an exception. OpenVINO's begin with the places in its own source that it passed."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    places = ("Exception from ", "Check ", "FrontEnd API failed", "Model wasn't", "Summary:")
+    told = [line.removeprefix("-- ") for line in lines if line and not line.startswith(places)]
+    return f"{type(error).__name__}: {(told or lines or [''])[0]}"[:200]
+
+
+def _return_memory() -> None:
+    """Hand back to the system what parsing and compiling took, which glibc would keep."""
+    if sys.platform == "linux":
+        getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
