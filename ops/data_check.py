@@ -182,7 +182,8 @@ def _balance(data: DataSet) -> Iterator[Finding]:
     few = [[f"{data.labels[label]} ({count})"] for label, count in sorted(train.items()) if count < FEWEST]
     if few:
         yield _warning("few_photos", f"{_breeds(few)} fewer than {FEWEST} training photos; add some.", few)
-    largest, smallest = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
+    largest = max(train, key=train.__getitem__, default=0)
+    smallest = min(train, key=train.__getitem__, default=0)
     if train[largest] > MOST_UNEVEN * train[smallest]:
         what = (
             f"{data.labels[largest]} has {train[largest]} training photos and {data.labels[smallest]} "

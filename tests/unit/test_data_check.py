@@ -136,6 +136,18 @@ def test_a_breed_with_no_usable_training_photo_is_an_error(tmp_path: Path) -> No
     assert "Pug" in missing.summary
 
 
+def test_a_copy_that_went_wrong_as_a_whole_is_told_in_sentences(tmp_path: Path) -> None:
+    for photo in write_photos(tmp_path / "photos").rglob("*.jpg"):
+        photo.write_bytes(b"<html>Sign in to download</html>")
+    checked = check(tmp_path / "photos")
+    data_sheet(checked, tmp_path / "sheet.png")
+
+    assert {finding.code for finding in checked.findings if finding.severity == "error"} == {
+        "no_usable_photos",
+        "many_unusable",
+    }
+
+
 def test_tiny_and_grey_photos_are_warnings(tmp_path: Path) -> None:
     write_photos(tmp_path)
     small = tmp_path / "train/Pug/4.jpg"
