@@ -82,7 +82,7 @@ def reliability(probabilities: Probabilities, targets: Targets) -> Reliability:
 def ece_by_chance(probabilities: Probabilities, *, draws: int = 200) -> float:
     """The error to expect of so many answers though each were right exactly as often as its confidence says.
 
-    The fewer the photos, the larger: of 200 it is some 4 points, and a smaller error than this shows no fault.
+    The fewer the photos, the larger: of 200 it may be 4 points, and a smaller error than this shows no fault.
     """
     confidence, rng = probabilities.max(axis=1), np.random.default_rng(0)
     return float(np.mean([_binned(confidence, rng.random(len(confidence)) < confidence).ece for _ in range(draws)]))
