@@ -27,7 +27,7 @@ TINY = Preprocessing().crop // 2
 """Pixels of the shorter side. The network's input is then scaled up more than twice."""
 MOST_SKIPPED = 0.05
 """Share of a split that may be unusable before something is wrong with the copy, not with a photo."""
-_LOOKED_AT = 96
+LOOKED_AT = 96
 """Pixels of the shorter side at which photos are looked at here."""
 _GREY = 8
 """Of 255: how far red, green and blue may be apart in a photo without colour, which JPEG does not keep exactly."""
@@ -101,14 +101,21 @@ def check(folder: Path, *, progress: Callable[[int, int], None] | None = None) -
     return Check(data=data, findings=sorted(findings, key=lambda finding: finding.severity != "error"))
 
 
+def smaller(image: Image.Image) -> Image.Image:
+    """As it is looked at."""
+    image = image.copy()
+    image.thumbnail((2 * LOOKED_AT, 2 * LOOKED_AT), Image.Resampling.BILINEAR)
+    return image
+
+
 def _look(data: DataSet, photo: Photo) -> _Seen | None:
-    image = read(data, photo, shorter_side=_LOOKED_AT)
+    image = read(data, photo, shorter_side=LOOKED_AT)
     if image is None:
         return None
     content = photo.path.read_bytes()
     with Image.open(io.BytesIO(content)) as header:
         shorter_side = min(header.size)
-    image.thumbnail((2 * _LOOKED_AT, 2 * _LOOKED_AT), Image.Resampling.BILINEAR)
+    image = smaller(image)
     channels = np.asarray(image, dtype=np.int16)
     apart = channels.max(axis=2) - channels.min(axis=2)
     return _Seen(
@@ -175,7 +182,8 @@ def _balance(data: DataSet) -> Iterator[Finding]:
     few = [[f"{data.labels[label]} ({count})"] for label, count in sorted(train.items()) if count < FEWEST]
     if few:
         yield _warning("few_photos", f"{_breeds(few)} fewer than {FEWEST} training photos; add some.", few)
-    largest, smallest = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
+    largest = max(train, key=train.__getitem__, default=0)
+    smallest = min(train, key=train.__getitem__, default=0)
     if train[largest] > MOST_UNEVEN * train[smallest]:
         what = (
             f"{data.labels[largest]} has {train[largest]} training photos and {data.labels[smallest]} "

@@ -4,9 +4,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from training.calibration import Logits, Reliability, Targets, reliability, softmax
+from training.calibration import (
+    Logits,
+    Probabilities,
+    Reliability,
+    Targets,
+    ece_by_chance,
+    mean_loss,
+    reliability,
+    softmax,
+)
 from training.data import Photo
 
 
@@ -28,9 +36,14 @@ class Answers:
         return float((self.logits.argmax(axis=1) == self.targets).mean())
 
     @property
-    def probabilities(self) -> npt.NDArray[np.float64]:
-        """(photos, classes), as served."""
+    def probabilities(self) -> Probabilities:
+        """As served."""
         return softmax(self.logits / self.temperature)
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy as served."""
+        return mean_loss(self.probabilities, self.targets)
 
     @property
     def before(self) -> Reliability:
@@ -41,6 +54,11 @@ class Answers:
     def after(self) -> Reliability:
         """Of the probabilities as served."""
         return reliability(self.probabilities, self.targets)
+
+    @property
+    def ece_by_chance(self) -> float:
+        """What the error as served would be though no probability were wrong."""
+        return ece_by_chance(self.probabilities)
 
 
 def targets_of(photos: Iterable[Photo]) -> Targets:
@@ -57,4 +75,7 @@ def figures(valid: Answers, test: Answers) -> dict[str, float]:
         "valid_ece": valid.after.ece,
         "test_ece_before": test.before.ece,
         "test_ece": test.after.ece,
+        "test_ece_by_chance": test.ece_by_chance,
+        "served_valid_loss": valid.loss,
+        "served_test_loss": test.loss,
     }

@@ -15,16 +15,19 @@ Logits = npt.NDArray[np.float32]
 Targets = npt.NDArray[np.int64]
 """(photos,) class indices."""
 
+Probabilities = npt.NDArray[np.float64]
+"""(photos, classes), each row of sum 1."""
+
 BINS = 15
 """Of equal width over 0..1, as in the paper."""
 
 _COOLEST, _HOTTEST = 0.05, 20.0
 
 
-def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """(photos, classes) probabilities in double precision."""
+def softmax(logits: npt.NDArray[np.floating]) -> Probabilities:
+    """(photos, classes) logits to probabilities, in double precision."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    result: npt.NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+    result: Probabilities = shifted / shifted.sum(axis=1, keepdims=True)
     return result
 
 
@@ -71,10 +74,27 @@ class Reliability:
     """Expected calibration error, 0..1: the mean over all answers of |accuracy - confidence| of their bins."""
 
 
-def reliability(probabilities: npt.NDArray[np.floating], targets: Targets) -> Reliability:
+def reliability(probabilities: Probabilities, targets: Targets) -> Reliability:
     """Sort the answers into BINS by the probability of their first breed."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == targets
+    return _binned(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
+
+
+def ece_by_chance(probabilities: Probabilities, *, draws: int = 200) -> float:
+    """The error to expect of so many answers though each were right exactly as often as its confidence says.
+
+    The fewer the photos, the larger: of 200 it may be 4 points, and a smaller error than this shows no fault.
+    """
+    confidence, rng = probabilities.max(axis=1), np.random.default_rng(0)
+    return float(np.mean([_binned(confidence, rng.random(len(confidence)) < confidence).ece for _ in range(draws)]))
+
+
+def mean_loss(probabilities: Probabilities, targets: Targets) -> float:
+    """Mean cross-entropy in nats: unlike ECE it needs no bins, and is lowest for the true probabilities."""
+    own = probabilities[np.arange(len(targets)), targets]
+    return float(-np.log(np.maximum(own, np.finfo(np.float64).tiny)).mean())
+
+
+def _binned(confidence: npt.NDArray[np.floating], right: npt.NDArray[np.bool_]) -> Reliability:
     # a confidence of exactly 1 belongs to the last bin, and one on an edge to the bin that it ends, as in the paper
     places = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     bins, ece = [], 0.0
@@ -83,5 +103,5 @@ def reliability(probabilities: npt.NDArray[np.floating], targets: Targets) -> Re
         count = int(inside.sum())
         mean, share = (float(confidence[inside].mean()), float(right[inside].mean())) if count else (0.0, 0.0)
         bins.append(Bin(low=place / BINS, high=(place + 1) / BINS, count=count, confidence=mean, accuracy=share))
-        ece += count / len(targets) * abs(share - mean)
+        ece += count / len(right) * abs(share - mean)
     return Reliability(bins=tuple(bins), ece=ece)

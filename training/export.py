@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from training.answers import Answers, targets_of
 from training.calibration import Logits, fit_temperature
 from training.config import Precision
 from training.data import DataSet, Photo, read_squares
+from training.metrics import emit
 from training.onnx_graph import run_all, to_onnx, with_temperature
 from training.quantise import CALIBRATION_PHOTOS, Verdict, judge, quantise
 
@@ -132,6 +134,7 @@ def _kept(
     fp32: bytes, data: DataSet, preprocessing: Preprocessing, precision: Precision
 ) -> tuple[bytes, Logits, Verdict | None]:
     """The network to serve, what it says of `valid`, and why it is the one."""
+    started = time.monotonic()
     train, valid = data.used("train"), data.used("valid")
     if precision == "fp32":
         (logits,) = run_all([fp32], _seen(data, valid, preprocessing))
@@ -141,6 +144,7 @@ def _kept(
     int8 = quantise(fp32, _seen(data, spread, preprocessing))
     logits, int8_logits = run_all([fp32, int8], _seen(data, valid, preprocessing))
     verdict = judge(logits, int8_logits, targets_of(valid), calibration_photos=taken)
+    emit(stage="int8", **asdict(verdict), elapsed_s=time.monotonic() - started)
     return (int8, int8_logits, verdict) if verdict.keep_int8 else (fp32, logits, verdict)
 
 

@@ -78,3 +78,7 @@ def test_a_change_of_what_the_hosts_do_not_run_is_the_same_archive(tmp_path: Pat
 
 def test_the_entry_point_that_the_job_names_is_in_it() -> None:
     assert "training/train.py" in [member.name for member in members(pack(ROOT))]
+
+
+def test_the_page_that_the_report_fills_is_in_it() -> None:
+    assert "training/report/page.html" in [member.name for member in members(pack(ROOT))]

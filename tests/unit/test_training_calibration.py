@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from training.calibration import Logits, Targets, fit_temperature, reliability, softmax
+from training.calibration import (
+    Logits,
+    Targets,
+    ece_by_chance,
+    fit_temperature,
+    mean_loss,
+    reliability,
+    softmax,
+)
 
 
 def calibrated(count: int, *, classes: int = 10, seed: int = 0) -> tuple[Logits, Targets]:
@@ -58,6 +66,24 @@ def test_a_network_that_knows_nothing_is_given_none() -> None:
     rng = np.random.default_rng(0)
     logits, targets = rng.normal(0, 5, (2000, 4)).astype(np.float32), rng.integers(0, 4, 2000)
     assert softmax(logits / fit_temperature(logits, targets)).max(axis=1).mean() < 0.4
+
+
+def test_few_answers_have_an_error_by_chance_and_many_have_none() -> None:
+    found = {count: ece_by_chance(softmax(calibrated(count)[0])) for count in (50, 500, 20_000)}
+    assert found[50] > 0.08 > found[500] > 0.02 > 0.01 > found[20_000]
+
+
+def test_the_error_by_chance_is_that_of_true_probabilities() -> None:
+    measured = [
+        reliability(softmax(logits), targets).ece for logits, targets in (calibrated(300, seed=s) for s in range(60))
+    ]
+    assert ece_by_chance(softmax(calibrated(300)[0])) == pytest.approx(np.mean(measured), rel=0.1)
+
+
+def test_the_loss_is_the_mean_of_minus_the_logarithms() -> None:
+    probabilities = np.asarray([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]])
+    assert mean_loss(probabilities, np.asarray([0, 0, 0])) == pytest.approx((np.log(2) + np.log(4)) / 3)
+    assert np.isfinite(mean_loss(probabilities, np.asarray([0, 0, 1])))
 
 
 def test_the_error_of_a_case_worked_by_hand() -> None:

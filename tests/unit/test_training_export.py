@@ -43,9 +43,11 @@ def network(model: ResNet) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def exported(data: DataSet, model: ResNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(data: DataSet, model: ResNet, network: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    export(model, folder, data=data, preprocessing=SMALL, precision="fp32", training={"source": source_hash()})
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("training.export.to_onnx", lambda *_: network)  # it takes seconds, and would be the same
+        export(model, folder, data=data, preprocessing=SMALL, precision="fp32", training={"source": source_hash()})
     return folder
 
 
@@ -211,7 +213,7 @@ def test_the_manifest_says_which_precision_and_why(
     agrees: bool,
 ) -> None:
     """int8 is kept exactly where the gate says so, whatever it is: here its bars are moved."""
-    monkeypatch.setattr("training.export.to_onnx", lambda *_: network)  # it takes seconds, and would be the same
+    monkeypatch.setattr("training.export.to_onnx", lambda *_: network)
     monkeypatch.setattr("training.quantise.MAX_ACCURACY_DROP", 1.0)
     monkeypatch.setattr("training.quantise.MIN_AGREEMENT", 0.0 if agrees else 1.01)
     manifest = export(model, tmp_path, data=data, preprocessing=SMALL, precision="auto", training={}).manifest

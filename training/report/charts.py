@@ -127,7 +127,7 @@ def confusion_matrix(found: Findings, breeds: Sequence[str]) -> Markup:
         counts.append(int(found.matrix[i].sum()) - sum(counts))
         for column, count in enumerate(counts):
             kind = "right" if column == row else "other" if column == size else "wrong"
-            strength = count / worst if kind == "wrong" else float(count > 0)
+            strength = count / worst if kind == "wrong" else 1.0 if kind == "right" else 0.3
             x = left + column * cell
             name = shown(found.labels[chosen[column]]) if column < size else "another breed"
             parts.append(

@@ -1,0 +1,98 @@
+"""Which copies `kennel data check` finds, and which strangers it takes for copies, against a difference hash.
+
+    python -m benchmarks.near_duplicates                   # on drawn dogs
+    python -m benchmarks.near_duplicates --data dogImages  # on photos of yours, which should hold no copies
+
+Copies of up to 200 photos are made by each alteration; found is the share that counts as the same as its original.
+Strangers are pairs of photos, none of them altered, that count as the same.
+"""
+
+import argparse
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageEnhance
+
+from inference.errors import RequestError
+from inference.images import decode
+from ops.data_check import LOOKED_AT, smaller
+from ops.sample.dataset import write_sample
+from ops.twins import ALIKE, fingerprint, twins
+from training.data import scan
+
+COPIES = 200
+CLOSE = (5, 10)
+"""Bits of 64 in which two difference hashes may differ; imagehash's users take 5 to 10."""
+
+
+def saved(photo: Image.Image, quality: int = 60) -> Image.Image:
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+def inner(photo: Image.Image, share: float) -> Image.Image:
+    """The photo without `share` of its width and height at each side."""
+    x, y = int(photo.width * share), int(photo.height * share)
+    return photo.crop((x, y, photo.width - x, photo.height - y))
+
+
+ALTERATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "saved again, quality 20": lambda photo: saved(photo, 20),
+    "half the size, quality 60": lambda photo: saved(photo.resize((photo.width // 2, photo.height // 2))),
+    "30 % brighter": lambda photo: ImageEnhance.Brightness(photo).enhance(1.3),
+    "40 % paler": lambda photo: ImageEnhance.Color(photo).enhance(0.6),
+    "2 % cut at each side": lambda photo: inner(photo, 0.02),
+    "3 % cut at each side": lambda photo: inner(photo, 0.03),
+    "5 % cut at each side": lambda photo: inner(photo, 0.05),
+}
+
+
+def difference_hash(photo: Image.Image) -> npt.NDArray[np.bool_]:
+    """(64,): whether each cell of a grey picture of 9 x 8 is brighter than the one before."""
+    cells = np.asarray(photo.convert("L").resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
+    return (cells[:, 1:] > cells[:, :-1]).ravel()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="train/, valid/ and test/ with a folder a breed")
+    data = parser.parse_args().data
+    with tempfile.TemporaryDirectory() as scratch:
+        if data is None:
+            data = Path(scratch) / "sample"
+            write_sample(data)
+        photos = []
+        for photo in (photo for split in scan(data).splits.values() for photo in split):
+            try:
+                photos.append(decode(photo.path.read_bytes(), shorter_side=LOOKED_AT))
+            except (OSError, RequestError):
+                continue
+    compare(photos)
+
+
+def compare(photos: list[Image.Image]) -> None:
+    looks = [smaller(photo) for photo in photos]
+    count = min(COPIES, len(photos))
+    chosen = [len(photos) * i // count for i in range(count)]
+    marks, hashes = [fingerprint(look) for look in looks], np.stack([difference_hash(look) for look in looks])
+    print(f"{len(photos)} photos, {len(chosen)} copies by each alteration")
+    print(f"{'':28}{'correlation':>12}" + "".join(f"{f'dHash <= {bits}':>12}" for bits in CLOSE))
+    for name, alter in ALTERATIONS.items():
+        altered = [smaller(alter(photos[i])) for i in chosen]
+        alike = [float(marks[i] @ fingerprint(copy)) >= ALIKE for i, copy in zip(chosen, altered, strict=True)]
+        apart = [int((hashes[i] != difference_hash(copy)).sum()) for i, copy in zip(chosen, altered, strict=True)]
+        found = [np.mean(alike), *(np.mean(np.asarray(apart) <= bits) for bits in CLOSE)]
+        print(f"{name:28}" + "".join(f"{share:12.1%}" for share in found))
+    signs = np.where(hashes, 1.0, -1.0).astype(np.float32)
+    apart_all = (64 - signs @ signs.T)[np.triu_indices(len(photos), 1)] / 2
+    strangers = [len(list(twins(marks))), *(int((apart_all <= bits).sum()) for bits in CLOSE)]
+    print(f"{'strangers taken for copies':28}" + "".join(f"{count:12}" for count in strangers))
+
+
+if __name__ == "__main__":
+    main()
