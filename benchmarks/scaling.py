@@ -33,7 +33,7 @@ from rehearsal.training_job import run_training_job
 TRAIN = Path(__file__).resolve().parents[1] / "training" / "train.py"
 GOAL = 0.9
 PHOTOS = {"frozen": 32, "full": 16}
-"""To learn, of each of eight breeds: enough for some 20 s on one core. They divide evenly into two hosts' shares, as the
+"""To learn, of each of eight breeds: enough for some 20 s on one core. They divide evenly between two hosts, as the
 photos of a large set nearly do."""
 JUDGED = 8
 OPTIONS: dict[str, dict[str, object]] = {"frozen": {"epochs": 20}, "full": {"epochs": 1}}
