@@ -58,6 +58,7 @@ check: test  ## the same as `make test`
 
 .PHONY: test-slow
 test-slow: setup audit  ## the tests that take minutes, and the audit
+	@$(MAKE) --no-print-directory toolkit || echo "The tests that need the toolkit will be skipped."
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
 
 .PHONY: golden
@@ -94,6 +95,10 @@ toolkit: .venv-toolkit/.installed  ## build AWS's own training toolkit: rehearsa
 .PHONY: bench-synth
 bench-synth: setup  ## how long synthesis takes, against an app of one bucket
 	@$(BIN)/python -m benchmarks.synth $(ARGS)
+
+.PHONY: bench-scaling
+bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core against one such host, in both modes
+	@$(BIN)/python -m benchmarks.scaling $(ARGS)
 
 .PHONY: lint
 lint: setup  ## ruff and mypy

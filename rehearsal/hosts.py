@@ -113,7 +113,11 @@ class Loopback:
     def channel(self, host: Host, name: str, folder: Path) -> Path:  # noqa: ARG002
         return folder
 
-    def command(self, host: Host, words: Sequence[str], channels: Sequence[tuple[str, Path]]) -> list[str]:  # noqa: ARG002
+    def command(self, host: Host, words: Sequence[str], channels: Sequence[tuple[str, Path]]) -> list[str]:
+        data = host.base / "input" / "data"
+        data.mkdir(exist_ok=True)
+        for name, folder in channels:
+            (data / name).symlink_to(folder)
         start = str(OPT_ML)
         return [str(host.base) + word.removeprefix(start) if word.startswith(start) else word for word in words]
 

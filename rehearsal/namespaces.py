@@ -132,9 +132,9 @@ class Namespaces:
         own = ["unshare", "--net", "--mount", "--uts", "sh", "-c", _HOST, host.name]
         return [*self._inside(), *own, *place, str(host.base), str(len(channels)), *folders, *words]
 
-    def cut(self, host: Host) -> None:
-        """Pull the host's cable at the switch. Packets are lost in silence, as on a real network."""
-        command = [*self._inside(), "ip", "link", "set", host.name, "down"]
+    def cut(self, rank: int) -> None:
+        """Pull a host's cable at the switch. Packets are lost in silence, as on a real network."""
+        command = [*self._inside(), "ip", "link", "set", f"algo-{rank + 1}", "down"]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
     def _inside(self) -> list[str]:

@@ -175,8 +175,8 @@ def join() -> World:
         except (dist.DistError, RuntimeError, ValueError) as error:
             address = f"{os.environ.get('MASTER_ADDR', '?')}:{os.environ.get('MASTER_PORT', '?')}"
             raise WorldError(
-                f"Process {rank} of {size} cannot meet the others at {address} within {TIMEOUT.seconds} s "
-                f"({_first_line(error)}); in a VPC, the security group must let its members reach each other."
+                f"Process {rank} of {size} cannot meet the others at {address} ({_first_line(error)}); it may wait "
+                f"{TIMEOUT.seconds} s. In a VPC, the security group must let its members reach each other."
             ) from error
     return World(rank, size, device)
 

@@ -40,17 +40,12 @@ class Hosts:
     def __init__(self, network: Namespaces, group: ProcessGroup, folder: Path, *, size: int) -> None:
         self.network, self._group, self._folder = network, group, folder
         self.hosts = [Host(rank, folder / f"algo-{rank + 1}") for rank in range(size)]
-        self._children: list[Child] = []
 
     def start(
         self, *options: str, own: Mapping[int, Sequence[str]] = {}, env: Mapping[str, str] = {}, wrap: str = '"$@"'
     ) -> list[Child]:
-        """Start all of them; `own` are options of one rank, and `wrap` is a line of shell in which "$@" is the program.
-
-        Those that were started before must have ended; they are forgotten.
-        """
-        self._group.end(*self._children)
-        self._children = []
+        """Start all of them; `own` are options of one rank, `wrap` a line of shell in which "$@" is the program."""
+        children = []
         port = str(free_port())
         data = ["--data", str(self._folder / "photos"), "--pretrained", str(self._folder / "weights.safetensors")]
         small = ["--image-size", "32", "--batch-size", "8", "--precision", "fp32"]
@@ -73,8 +68,8 @@ class Hosts:
                 **env,
             }
             command = self.network.command(host, words, [])
-            self._children.append(self._group.start(host.name, command, env=environment))
-        return self._children
+            children.append(self._group.start(host.name, command, env=environment))
+        return children
 
     def wait_for(self, words: str, child: Child) -> None:
         """Wait until the child has printed the words."""

@@ -1,18 +1,22 @@
 """What only hosts of their own can show: a cable that is cut, a disk that is full, a SIGTERM to PID 1."""
 
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from rehearsal.hosts import Host
 from rehearsal.namespaces import Namespaces
 from rehearsal.processes import ProcessGroup
+from tests.distributed import work
 from tests.distributed.dogs import write_photos, write_weights
 from tests.distributed.namespaced import Hosts, ended_within, network
+from training import checkpoint
+from training.checkpoint import Progress
+from training.distributed import World
 
 __all__ = ["network"]
 
@@ -29,14 +33,26 @@ def hosts(tmp_path: Path, network: Namespaces) -> Iterator[Hosts]:
         yield Hosts(network, group, tmp_path, size=2)
 
 
+def newest(folder: Path) -> Progress:
+    """Of the one run that has checkpoints there, as a run that goes on would find it."""
+    (run,) = folder.iterdir()
+    found = checkpoint.newest(folder, run.name, World(0, 1, torch.device("cpu")))
+    assert found is not None
+    return found[0]
+
+
 def test_a_cut_cable_ends_both_hosts_in_time(hosts: Hosts) -> None:
     children = hosts.start(*FOR_EVER, env={"SMALL_TIMEOUT_S": str(TIMEOUT_S)})
     hosts.wait_for("epoch=2 ", children[0])
-    hosts.network.cut(hosts.hosts[1])
+    (line, *_) = work.lines(children[0].log.read_text(), "epoch=1 ")
+    hosts.network.cut(1)
 
     assert ended_within(TIMEOUT_S + 5, children) == [1, 1]
     for host in hosts.hosts:
         assert host.failure.read_text().startswith("Another process is gone")
+    # what went through it until then: the gradient of the head, and some per cent for packets and small messages
+    gradient = 4 * 3 * (2048 + 1)
+    assert gradient < int(line["sent_bytes_per_step"]) < 1.5 * gradient
 
 
 def test_the_innocent_hosts_failure_file_tells_the_guilty_ones_reason(hosts: Hosts) -> None:
@@ -56,10 +72,8 @@ def test_sigterm_to_pid_1_saves_the_step_and_leaves(hosts: Hosts) -> None:
         child.signal(signal.SIGTERM)
 
     assert ended_within(10, children) == [128 + signal.SIGTERM] * 2
-    assert len(list(hosts.hosts[0].checkpoints.glob("*/epoch-*.safetensors"))) == 1
+    assert newest(hosts.hosts[0].checkpoints) >= Progress(2, 0)
     assert "Traceback" not in "".join(child.log.read_text() for child in children)
-    first, _ = hosts.start(*FOR_EVER)
-    hosts.wait_for("stage=resume epoch=", first)
 
 
 def test_sigterm_to_pid_1_is_obeyed_while_torch_is_imported(network: Namespaces, tmp_path: Path) -> None:
@@ -83,10 +97,6 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(hosts: Hosts) -> None:
     keep = "cp -r /opt/ml/checkpoints /opt/ml/output/data"
     first, _ = hosts.start(*FOR_EVER, wrap=f'{disk}; "$@"; status=$?; {keep}; exit $status')
     assert ended_within(60, [first]) == [1]
-    saved, folder = hosts.hosts[0].output_data / "checkpoints", hosts.hosts[0].checkpoints
-
     reason = hosts.hosts[0].failure.read_text()
     assert reason.startswith("The checkpoint epoch-000003-000000 cannot be written into /opt/ml/checkpoints (No space")
-    shutil.copytree(saved, folder, dirs_exist_ok=True)  # the same disk, with room
-    first, _ = hosts.start(*FOR_EVER)
-    hosts.wait_for("stage=resume epoch=2 step=0", first)
+    assert newest(hosts.hosts[0].output_data / "checkpoints") == Progress(2, 0)

@@ -1,5 +1,6 @@
 """However many processes there are, the run is the same one."""
 
+import statistics
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,24 @@ def test_full_mode_takes_the_same_first_steps_with_two_processes(tmp_path: Path)
 
     assert losses[1] == pytest.approx(losses[2], abs=0.05)
     assert losses[1][2] < 0.1  # and they are losses of something learnt
+
+
+@pytest.mark.slow
+def test_full_mode_with_two_processes_is_within_the_noise_of_seeds(tmp_path: Path) -> None:
+    """Norm layers see half of each batch, so the runs differ; by less than the seeds of one process do."""
+    write_photos(tmp_path / "photos", breeds=4, counts={"train": 16, "valid": 8, "test": 8})
+
+    def test_loss(size: int, seed: int) -> float:
+        folder = tmp_path / f"logs-{size}-{seed}"
+        config = settings(tmp_path, batch_size=32, epochs=4, learning_rate=1e-3, seed=seed)
+        return float(ranks.run(work.weights_of, config, size=size, folder=folder)[0]["test_loss"])
+
+    alone = [test_loss(1, seed) for seed in range(6)]
+    together = [test_loss(2, seed) for seed in range(6)]
+    differences = [abs(one - two) for one, two in zip(alone, together, strict=True)]
+    print(f"alone {alone}, together {together}")
+    assert statistics.mean(differences) <= 2 * statistics.stdev(alone)
+    assert abs(statistics.mean(alone) - statistics.mean(together)) <= statistics.stdev(alone)
 
 
 def judged(data: DataSet) -> list[tuple[int, int]]:

@@ -21,16 +21,16 @@ class ExportedError(Exception):
 def weights_of(config: Config) -> dict[str, float]:
     """Train, and write the weights of the epoch that is kept in the artifact's place."""
 
-    def export(model: ResNet, folder: Path, **_: Any) -> NoReturn:
+    def export(model: ResNet, folder: Path, *, training: dict[str, Any], **_: Any) -> NoReturn:
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
-        raise ExportedError
+        raise ExportedError(training["metrics"])
 
-    train.export = export  # type: ignore[attr-defined]
+    train.export = export  # type: ignore[assignment, attr-defined]
     world = distributed.join()
     try:
         return train.train(config, world)
-    except ExportedError:
-        return {}
+    except ExportedError as exported:
+        return dict(exported.args[0])
 
 
 def main(config: Config) -> NoReturn:

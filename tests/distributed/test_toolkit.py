@@ -1,0 +1,122 @@
+"""Two hosts started by AWS's own training toolkit, as SageMaker would start them."""
+
+import gzip
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from torchvision.models import resnet50
+
+from inference.classifier import Classifier
+from rehearsal.hosts import Loopback, Network
+from rehearsal.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.toolkit import Toolkit, run_toolkit_job
+from rehearsal.training_job import TrainingJob, TrainingJobFailedError
+from stacks.constructs.source_files import FOLDERS, ROOT, pack
+from tests.distributed.dogs import any_photo, write_photos, write_weights
+
+pytestmark = pytest.mark.slow
+
+SMALL: dict[str, object] = {"image-size": 32, "batch-size": 8, "learning-rate": 0.01, "weight-decay": 0.01}
+RUNS = 40
+
+
+@pytest.fixture
+def toolkit() -> Toolkit:
+    found = Toolkit.find()
+    if found is None:
+        pytest.skip("AWS's training toolkit is not built: `make toolkit` does it and needs a C compiler.")
+    return found
+
+
+@pytest.fixture(params=["namespaces", "loopback"])
+def network(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Network]:
+    with ExitStack() as stack:
+        try:
+            loopback = request.param == "loopback"
+            yield Loopback(numeric=True) if loopback else stack.enter_context(Namespaces(tmp_path / "network"))
+        except NamespacesRefusedError as error:
+            pytest.skip(str(error))
+
+
+def small_source(folder: Path) -> Path:
+    """The source that the deploy uploads, and the script with the small network beside it."""
+    for name in (*FOLDERS, "tests/distributed"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "test_*"))
+    (folder / "tests" / "__init__.py").touch()
+    shutil.copytree(ROOT / "rehearsal", folder / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def channels(folder: Path) -> dict[str, Path]:
+    weights = folder / "weights"
+    if not weights.exists():
+        write_photos(folder / "photos")
+        weights.mkdir()
+        write_weights(weights / "model.safetensors")
+    return {"data": folder / "photos", "pretrained": weights}
+
+
+def small_job(folder: Path, toolkit: Toolkit, network: Network, **hyperparameters: object) -> TrainingJob:
+    source = folder / "source"
+    return run_toolkit_job(
+        "tests/distributed/small_train.py",
+        toolkit=toolkit,
+        source=source if source.exists() else small_source(source),
+        job_dir=folder / "job",
+        channels=channels(folder),
+        hyperparameters={**SMALL, **hyperparameters},
+        network=network,
+        timeout_s=300,
+    )
+
+
+def test_the_very_archive_of_the_deploy_trains_on_two_hosts(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
+    """ResNet50 itself, the requirements that come with it, and the hyperparameters as strings."""
+    source = tmp_path / "source.tar.gz"
+    source.write_bytes(gzip.compress(pack(ROOT)))
+    photos, weights = write_photos(tmp_path / "photos"), tmp_path / "weights"
+    weights.mkdir()
+    write_weights(weights / "resnet50.safetensors", resnet50(num_classes=2))
+    job = run_toolkit_job(
+        "training/train.py",
+        toolkit=toolkit,
+        source=source,
+        job_dir=tmp_path / "job",
+        channels={"data": photos, "pretrained": weights},
+        hyperparameters={"image-size": 32, "epochs": 20, "learning-rate": 0.01, "precision": "fp32"},
+        network=network,
+        timeout_s=300,
+    )
+    first, second = ((tmp_path / "job" / "logs" / f"algo-{n}.log").read_text() for n in (1, 2))
+
+    classifier = Classifier(job.model_dir)
+    assert classifier.predict(any_photo("Pug", seed=12345))[0].breed == "Pug"
+    assert classifier.manifest.training["processes"] == 2
+    assert "Invoking TorchDistributed" in first
+    assert "stage=start mode=frozen breeds=3 train=18 valid=9 test=9 processes=2" in first
+    assert "epoch=" not in second
+    assert not any(host.failure.exists() for host in job.hosts)
+    if isinstance(network, Namespaces):
+        assert "torchrun --nnodes 2 --nproc_per_node 1 --master_addr algo-1" in first
+        assert "SM_CHANNEL_DATA=/opt/ml/input/data/data" in first
+        assert "sent_bytes_per_step=" in first
+
+
+def test_the_innocent_host_tells_the_guilty_ones_reason(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
+    """Only rank 0 writes checkpoints, and cannot. torchrun keeps the meeting place, so its words outlive it."""
+    reason = "The checkpoint epoch-000001-000000 cannot be written into /dev/null/full"
+    with pytest.raises(TrainingJobFailedError, match=f"Training failed on algo-1: {reason}"):
+        small_job(tmp_path, toolkit, network, **{"checkpoint-dir": "/dev/null/full"})
+    if isinstance(network, Namespaces):  # over loopback nothing keeps the SIGTERM from the second host's processes
+        innocent = (tmp_path / "job" / "algo-2" / "output" / "failure").read_text()
+        assert f"algo-1 (rank 0): {reason}" in innocent
+
+
+def test_forty_runs_in_a_row_all_succeed(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
+    ended = [small_job(tmp_path, toolkit, network, epochs=2, precision="fp32") for _ in range(RUNS)]
+
+    print(f"{len(ended)} runs of two hosts, {sum(job.seconds for job in ended):.0f} s, none failed")
+    assert len(ended) == RUNS

@@ -1,0 +1,144 @@
+"""Hosts in namespaces: what they see is what a SageMaker container sees, and a machine that refuses says so."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.training_job import run_training_job
+from tests.rehearsal.still_running import gone_in_time, orphans_of
+
+TELL = """
+import json, os, socket
+from pathlib import Path
+def refused(call):
+    try:
+        call()
+    except OSError as error:
+        return error.strerror
+Path(os.environ["SM_MODEL_DIR"], socket.gethostname()).write_text("weights")
+print(json.dumps({
+    "name": socket.gethostname(), "pid": os.getpid(), "peers": [socket.gethostbyname(f"algo-{n}") for n in (1, 2)],
+    "model_dir": os.environ["SM_MODEL_DIR"], "data": os.listdir(os.environ["SM_CHANNEL_DATA"]),
+    "interfaces": [name for _, name in socket.if_nameindex()], "network": os.environ["SM_NETWORK_INTERFACE_NAME"],
+    "write": refused(lambda: Path(os.environ["SM_CHANNEL_DATA"], "new").touch()),
+    "outside": refused(lambda: socket.create_connection(("192.0.2.1", 80), 5)),
+    "config": json.loads(Path("/opt/ml/input/config/resourceconfig.json").read_text()),
+}))
+"""
+MEET = """
+import os, socket, time
+if os.environ["RANK"] == "0":
+    socket.create_server(("0.0.0.0", 7777)).accept()
+else:
+    while socket.socket().connect_ex((os.environ["MASTER_ADDR"], 7777)):
+        time.sleep(0.01)
+"""
+OWNER = """
+import os, subprocess, sys
+from pathlib import Path
+from rehearsal.namespaces import Namespaces
+from rehearsal.training_job import run_training_job
+def descendants(_):
+    parents = [map(int, line.split()) for line in subprocess.getoutput("ps -e -o ppid= -o pid=").splitlines()]
+    found = {os.getpid()}
+    for _ in range(8):
+        parents = [tuple(pair) for pair in parents]
+        found |= {pid for parent, pid in parents if parent in found}
+    alive = [pid for pid in found - {os.getpid()} if os.path.exists(f"/proc/{pid}")]
+    os.write(1, f"{' '.join(map(str, alive))}\\n".encode())
+with Namespaces(Path(sys.argv[1]) / "network") as network:
+    words = ["sh", "-c", "echo up; sleep 600"]
+    run_training_job(words, job_dir=Path(sys.argv[1]) / "job", network=network, on_line=descendants)
+"""
+ENTER = """
+import sys
+from pathlib import Path
+from rehearsal.namespaces import Namespaces
+with Namespaces(Path(sys.argv[1])):
+    pass
+"""
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Namespaces]:
+    try:
+        with Namespaces(tmp_path / "network") as network:
+            yield network
+    except NamespacesRefusedError as error:
+        pytest.skip(str(error))
+
+
+def python(program: str) -> list[str]:
+    return [sys.executable, "-c", program]
+
+
+def test_a_host_sees_what_a_container_of_sagemaker_sees(tmp_path: Path, network: Namespaces) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "rex.jpg").touch()
+    job = run_training_job(python(TELL), job_dir=tmp_path / "job", channels={"data": photos}, network=network)
+
+    for number in (1, 2):
+        told = json.loads((tmp_path / "job" / "logs" / f"algo-{number}.log").read_text())
+        assert told["name"] == f"algo-{number}"
+        assert told["pid"] == 1
+        assert told["peers"] == ["10.77.0.1", "10.77.0.2"]
+        assert told["model_dir"] == "/opt/ml/model"
+        assert (told["data"], told["write"]) == (["rex.jpg"], "Read-only file system")
+        assert sorted(told["interfaces"]) == ["eth0", "lo"]
+        assert told["network"] == told["config"]["network_interface_name"] == "eth0"
+        assert told["outside"] == "Network is unreachable"
+        assert told["config"]["hosts"] == ["algo-1", "algo-2"]
+    assert sorted(path.name for path in job.model_dir.iterdir()) == ["algo-1", "algo-2"]
+    assert [path.name for path in photos.iterdir()] == ["rex.jpg"]
+
+
+def test_hosts_reach_each_other_and_can_be_started_again(tmp_path: Path, network: Namespaces) -> None:
+    for _ in range(3):
+        run_training_job(python(MEET), job_dir=tmp_path / "job", network=network, timeout_s=30)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_owner_leaves_nothing_behind(tmp_path: Path, network: Namespaces, how: signal.Signals) -> None:
+    pids = orphans_of(OWNER, str(tmp_path), how=how)
+
+    assert len(pids) >= 5  # the switch, and two hosts of two processes or more
+    assert gone_in_time(pids)
+
+
+def test_a_machine_without_the_programs_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NamespacesRefusedError, match=r"need `unshare`, which is not here .*apt install"):
+        Namespaces(tmp_path / "network").__enter__()
+
+
+def test_a_machine_that_refuses_says_so_in_a_sentence(tmp_path: Path, network: Namespaces) -> None:
+    """Within a namespace that may have no others."""
+    limit = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    command = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "sh",
+        "-c",
+        limit,
+        "sh",
+        *python(ENTER),
+        str(tmp_path / "refused"),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert last.startswith(
+        "rehearsal.namespaces.NamespacesRefusedError: This machine refuses namespaces to us (unshare: "
+    )
+    assert last.endswith("hosts can use loopback.")
