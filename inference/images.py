@@ -34,6 +34,9 @@ What takes more memory a pixel may have fewer: 12 megapixels of a coloured PNG, 
 DECODING = MemoryBudget(56 * 2**20)
 """Bytes that all photos may take together while they are decoded; one that would take more alone is refused."""
 
+MAX_RESIZE = 1024
+"""The most that a manifest may ask each photo to be scaled to: its tensor takes 12 bytes a pixel."""
+
 _MAX_ASPECT = 20
 """Longer side over shorter side. A 1 x 65500 strip would be scaled to 256 x 16 million before the crop."""
 
@@ -92,6 +95,8 @@ class Preprocessing:
             raise ValueError(
                 f"preprocessing.crop ({self.crop}) must be between 1 and preprocessing.resize ({self.resize})."
             )
+        if self.resize > MAX_RESIZE:
+            raise ValueError(f"preprocessing.resize ({self.resize}) must be at most {MAX_RESIZE} pixels.")
 
     @classmethod
     def for_size(cls, crop: int) -> "Preprocessing":

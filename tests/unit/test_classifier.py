@@ -106,7 +106,7 @@ def test_threads_do_not_mix_their_answers(classifier: Classifier) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x80\x04N.", b"PK\x03\x04"])
 def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
-    assert "cannot be loaded by onnxruntime" in refusal(tmp_path, content)
+    assert "cannot be loaded" in refusal(tmp_path, content)
 
 
 def test_other_classes_than_labels_are_refused(tmp_path: Path) -> None:
@@ -146,4 +146,4 @@ def test_weights_outside_the_file_are_refused(tmp_path: Path) -> None:
     weight.external_data.add(key="location", value="../secret.bin")
     weight.ClearField("raw_data")
     (tmp_path / "secret.bin").write_bytes(bytes(36))
-    assert "cannot be loaded by onnxruntime" in refusal(tmp_path / "model", model.SerializeToString())
+    assert "cannot be loaded" in refusal(tmp_path / "model", model.SerializeToString())
