@@ -1,16 +1,27 @@
-"""The model artifact: a folder of model.onnx, labels.json and the manifest.json that vouches for both."""
+"""The model artifact: a folder of model.onnx, labels.json and the manifest.json that vouches for both.
+
+No link is followed, no file is read that is not vouched for, and nothing is unpickled.
+"""
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from inference import graph
 from inference.images import Preprocessing
 
 FORMAT = "kennel-artifact-1"
 MODEL, LABELS, MANIFEST = "model.onnx", "labels.json", "manifest.json"
+
+_MOST_BYTES = {MODEL: 2**31, LABELS: 2**22, MANIFEST: 2**22}
+"""Of each file; 2 GiB is what the ONNX format itself allows."""
+
+_EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
 
 class ArtifactError(Exception):
@@ -62,16 +73,23 @@ def sha256(content: bytes) -> str:
 def load(folder: Path) -> Artifact:
     """Read the artifact in `folder` and check every file against the manifest.
 
-    Raises ArtifactError for a missing folder or file, an unknown format, a wrong checksum or senseless contents.
+    Raises ArtifactError for a missing folder or file, an unknown format, a wrong checksum, senseless contents, a model
+    that is more than a network, a link, and a file that the manifest does not know and that could be run.
     """
     if not folder.is_dir():
         raise ArtifactError(f"There is no model folder {folder}; name the folder that training wrote (--model-dir).")
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     contents = {name: _checked(folder, name, manifest.files) for name in (MODEL, LABELS)}
+    _check_strangers(folder, manifest.files)
+    try:
+        graph.check(contents[MODEL])
+    except graph.GraphError as error:
+        raise ArtifactError(f"{MODEL} in {folder} cannot be loaded: {error}; train again.") from error
     return Artifact(manifest=manifest, labels=_labels(contents[LABELS]), model=contents[MODEL])
 
 
-def _manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
+    """What the artifact in `folder` says of itself; no other file is looked at. Raises ArtifactError."""
     try:
         document = json.loads(_read(folder, MANIFEST))
     except (ValueError, RecursionError) as error:
@@ -93,11 +111,17 @@ def _manifest(folder: Path) -> Manifest:
                 mean=_triple(recipe["mean"]),
                 std=_triple(recipe["std"]),
             ),
-            files={str(name): str(digest) for name, digest in document["files"].items()},
+            files={_plain(name): str(digest) for name, digest in document["files"].items()},
             training=dict(document.get("training", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ArtifactError(f"{MANIFEST} in {folder} lacks or garbles a field ({error!r}); train again.") from error
+
+
+def _plain(name: str) -> str:
+    if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\:"):
+        raise ValueError(f"{name!r} is no name of a file beside the manifest")
+    return name
 
 
 def _triple(values: Any) -> tuple[float, float, float]:
@@ -117,15 +141,36 @@ def _checked(folder: Path, name: str, files: Mapping[str, str]) -> bytes:
 
 
 def _read(folder: Path, name: str) -> bytes:
-    path = folder / name
-    if path.is_symlink() or not path.is_file():
-        raise ArtifactError(
-            f"{folder} holds no regular file {name}; it is not a model artifact, or it was not copied whole."
-        )
+    """The bytes of a regular file. It is judged after it was opened, so that nothing can take its place in between."""
+    missing = f"{folder} holds no regular file {name}; it is not a model artifact, or it was not copied whole."
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        return path.read_bytes()
-    except OSError as error:
+        with os.fdopen(os.open(folder / name, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ArtifactError(missing)
+            if found.st_size > _MOST_BYTES[name]:
+                raise ArtifactError(
+                    f"{name} in {folder} has {found.st_size} bytes, and {_MOST_BYTES[name]} are the most; train again."
+                )
+            return file.read()
+    except PermissionError as error:
         raise ArtifactError(f"{name} in {folder} cannot be read ({error.strerror}); mend its permissions.") from error
+    except OSError as error:
+        raise ArtifactError(missing) from error
+
+
+def _check_strangers(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuse links, and what the manifest does not know and could be run. Notes and the like may lie there."""
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        where = path.relative_to(folder)
+        if stat.S_ISLNK(mode):
+            raise ArtifactError(f"{where} in {folder} is a link; an artifact is whole in itself, so copy it again.")
+        if stat.S_ISREG(mode) and mode & _EXECUTABLE and str(where) not in {*files, MANIFEST}:
+            raise ArtifactError(
+                f"{where} in {folder} can be run and the manifest does not know it; remove it, or its right to be run."
+            )
 
 
 def _labels(content: bytes) -> tuple[str, ...]:

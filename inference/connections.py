@@ -10,8 +10,12 @@ HEAD_S = 15
 """A request's head has this long to arrive. Not an idle connection's next one: uvicorn's keep-alive is for that."""
 
 MAX_CONNECTIONS = 1000
-SPARE_FILES = 64
-"""File descriptors that connections leave free: for the listener, the log, the model."""
+BACKLOG = 32
+"""Connections that are accepted in one turn of the event loop."""
+
+SPARE_FILES = 256
+"""File descriptors that connections leave free: for the log, the model, and some turns of the loop, which accepts new
+connections before it has closed the old ones."""
 
 
 def most_connections() -> int:
@@ -36,7 +40,9 @@ class PatientProtocol(H11Protocol):
         self._head: asyncio.TimerHandle | None = None
         self._open[self] = None
         if len(self._open) > self._most:
-            next((other for other in self._open if other._owes_bytes()), self).transport.abort()
+            closed = next((other for other in self._open if other._owes_bytes()), self)
+            del self._open[closed]
+            closed.transport.abort()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -5,7 +5,6 @@ The recipe is torchvision's for ImageNet models: shorter side to `resize` (bilin
 """
 
 import io
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,11 +34,19 @@ What takes more memory a pixel may have fewer: 12 megapixels of a coloured PNG, 
 DECODING = MemoryBudget(56 * 2**20)
 """Bytes that all photos may take together while they are decoded; one that would take more alone is refused."""
 
+MAX_RESIZE = 1024
+"""The most that a manifest may ask each photo to be scaled to: its tensor takes 12 bytes a pixel."""
+
 _MAX_ASPECT = 20
 """Longer side over shorter side. A 1 x 65500 strip would be scaled to 256 x 16 million before the crop."""
 
+MAX_PIXELS_DEEP = 8_000_000
+"""The same for a PNG of 16 bits a channel, which takes twice the time."""
+
 _MAX_SCANS = 40
-"""Of a progressive JPEG; about ten are usual. Each costs a pass over all pixels, and its sender 40 bytes."""
+_MAX_SCANNED = 240_000_000
+"""Scans of a progressive JPEG, and scans x pixels; about ten scans are usual. Each costs a pass over all pixels, and
+its sender 40 bytes."""
 
 _DRAFT_MARGIN = 1.25
 """A JPEG is scaled while it is decoded to no less than this times the side wanted; bilinear scaling does the rest.
@@ -58,8 +65,6 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice this, and a Web
 # Pillow warns of large images, odd EXIF, bad MPO tables: all judged here. Once for the process, because
 # warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-# libjpeg's own ceiling (in 1000 bytes), for a file whose header tells Pillow less than it tells libjpeg
-os.environ["JPEGMEM"] = str(DECODING.size // 1000)
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -90,6 +95,8 @@ class Preprocessing:
             raise ValueError(
                 f"preprocessing.crop ({self.crop}) must be between 1 and preprocessing.resize ({self.resize})."
             )
+        if self.resize > MAX_RESIZE:
+            raise ValueError(f"preprocessing.resize ({self.resize}) must be at most {MAX_RESIZE} pixels.")
 
     @classmethod
     def for_size(cls, crop: int) -> "Preprocessing":
@@ -207,6 +214,8 @@ def _check_work(image: Image.Image, bare: Bare, memory: int) -> None:
     width, height = image.size
     collected = image.format == "JPEG" and _is_collected(image, bare)
     limit = MAX_PIXELS if image.format == "JPEG" and not collected else MAX_PIXELS_WHOLE
+    if image.format == "PNG" and bare.photo[24] == 16:
+        limit = MAX_PIXELS_DEEP
     if memory > DECODING.size:
         limit = min(limit, (DECODING.size - len(bare.photo)) * width * height // (memory - len(bare.photo)))
     if width * height > limit:
@@ -221,9 +230,10 @@ def _check_work(image: Image.Image, bare: Bare, memory: int) -> None:
             "too_narrow",
             f"The photo is a strip of {width} x {height} pixels; its sides may differ by a factor of {_MAX_ASPECT}.",
         )
-    if collected and bare.photo.count(b"\xff\xda") > _MAX_SCANS:
+    scans = min(_MAX_SCANS, _MAX_SCANNED // max(width * height, 1)) if collected else None
+    if scans is not None and bare.photo.count(b"\xff\xda") > scans:
         raise RequestError(
-            422, "too_many_scans", f"The photo is a JPEG of more than {_MAX_SCANS} scans; save it as a baseline JPEG."
+            422, "too_many_scans", f"The photo is a JPEG of more than {scans} scans; save it as a baseline JPEG."
         )
 
 

@@ -1,8 +1,11 @@
 """Memory that decoders may hold between them, so that large photos take turns and never add up."""
 
+import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
 
 class MemoryBudget:
@@ -28,3 +31,14 @@ class MemoryBudget:
             with self._freed:
                 self._free += size
                 self._freed.notify()
+
+
+def give_freed_memory_back() -> None:
+    """Let glibc return a freed block of a megabyte or more to the system at once; elsewhere nothing changes.
+
+    By default the first large block that is freed teaches glibc to keep the next ones, and the heap ends up holding
+    about twice what photos take.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 2**20)

@@ -91,11 +91,11 @@ def _png(photo: bytes) -> Bare:
 
 
 def _webp(photo: bytes) -> Bare:
-    at = 12
+    at, end = 12, min(len(photo), 8 + int.from_bytes(photo[4:8], "little"))
     for _ in range(_MAX_PARTS):
         size = int.from_bytes(photo[at + 4 : at + 8], "little")
         at += 8 + size + size % 2
-        if at >= len(photo):
+        if at >= end:
             return Bare(photo)
     raise _too_many("chunks")
 

@@ -17,7 +17,9 @@ import anyio.to_thread
 import uvicorn
 
 from inference.artifact import ArtifactError
-from inference.connections import patient
+from inference.connections import BACKLOG, patient
+from inference.images import DECODING
+from inference.memory import give_freed_memory_back
 from inference.service import Service, application, log
 
 DRAIN_S = 25
@@ -27,11 +29,23 @@ KEEP_ALIVE_S = 75
 """Longer than a proxy keeps an idle connection, so that it is never closed under a request that is on its way."""
 
 
+WAITING = 2048
+"""Connections that the system keeps for us until they are accepted."""
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(WAITING)  # asyncio has set the system's queue to what it accepts in one turn
+
+
 async def serve(service: Service, listener: socket.socket) -> None:
     """Serve on `listener` until SIGTERM or SIGINT, then drain; end early where the model cannot be loaded."""
     config = uvicorn.Config(
         application(service),
         http=patient(),
+        backlog=BACKLOG,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -41,7 +55,7 @@ async def serve(service: Service, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
 
     async def load() -> None:
         try:
@@ -65,7 +79,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(2048)  # here, not later: two sockets can be bound to one port, but only one can listen
+        listener.listen(WAITING)  # here, not later: two sockets can be bound to one port, but only one can listen
     except BaseException:
         listener.close()
         raise
@@ -91,6 +105,9 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are of hostile bytes
+    give_freed_memory_back()
+    # libjpeg's own ceiling (in 1000 bytes), for a file whose header tells Pillow less than it tells libjpeg
+    os.environ["JPEGMEM"] = str(DECODING.size // 1000)
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn drains on these, then raises them again: to this handler, so that an ordered end is exit code 0
         signal.signal(number, lambda *_: sys.exit(0))

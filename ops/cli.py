@@ -70,19 +70,24 @@ def rehearse(
 @app.command()
 def predict(
     photos: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP files.", metavar="PHOTO...")],
-    model_dir: Annotated[Path, typer.Option(help="The artifact that training wrote.")] = Path(
-        "build/rehearsal/job/model"
-    ),
+    model_dir: Annotated[
+        Path, typer.Option("--model", "--model-dir", help="The artifact: training's folder, or a job's model.tar.gz.")
+    ] = Path("build/rehearsal/job/model"),
     top_k: Annotated[int, typer.Option(min=1, help="Breeds to name for each photo.")] = 3,
 ) -> None:
     """Name the breeds in photos, with an artifact on this machine.
 
-    Example: [bold]kennel predict rex.jpg --model-dir TrainedModels[/bold]
+    Example: [bold]kennel predict rex.jpg --model model.tar.gz[/bold]
     """
     from inference.classifier import Classifier
     from inference.errors import RequestError
+    from ops.archive import unpacked
 
-    classifier = Classifier(model_dir)
+    if model_dir.is_file():
+        with unpacked(model_dir) as folder:
+            classifier = Classifier(folder)
+    else:
+        classifier = Classifier(model_dir)
     failed = False
     for photo in photos:
         try:

@@ -94,10 +94,10 @@ def test_a_file_that_the_manifest_does_not_list_is_refused(folder: Path, name: s
 
 
 def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(path: Path) -> NoReturn:
+    def denied(path: Path, _: int) -> NoReturn:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", denied)  # the tests may run as root, whom no permission stops
+    monkeypatch.setattr(os, "open", denied)  # the tests may run as root, whom no permission stops
     assert "cannot be read (Permission denied)" in refusal(folder)
 
 

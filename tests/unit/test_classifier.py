@@ -104,18 +104,16 @@ def test_threads_do_not_mix_their_answers(classifier: Classifier) -> None:
         assert all(threads.map(ask, range(200)))
 
 
-@pytest.mark.parametrize("content", [b"not a network", b"\x80\x04N.", b"PK\x03\x04", b"<?xml version='1.0'?><net/>"])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a network", b"\x80\x04N.", b"PK\x03\x04", b"<?xml version='1.0'?><net/>"]
+)
 def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
-    assert "cannot be loaded by OpenVINO" in refusal(tmp_path, content)
-
-
-def test_an_empty_network_is_refused(tmp_path: Path) -> None:
-    assert "it takes 0 and answers none" in refusal(tmp_path, b"")
+    assert "cannot be loaded" in refusal(tmp_path, content)
 
 
 def test_operations_that_onnx_does_not_know_are_refused(tmp_path: Path) -> None:
     own = onnx_model([helper.make_node("Bark", ["photos"], ["logits"], domain="dogs")], {}, output_shape=["batch", 3])
-    assert "No conversion rule found for operations: dogs.Bark" in refusal(tmp_path, own)
+    assert "it uses the operator 'dogs.Bark'" in refusal(tmp_path, own)
 
 
 def test_other_classes_than_labels_are_refused(tmp_path: Path) -> None:
@@ -155,4 +153,4 @@ def test_weights_outside_the_file_are_refused(tmp_path: Path) -> None:
     weight.external_data.add(key="location", value="../secret.bin")
     weight.ClearField("raw_data")
     (tmp_path / "secret.bin").write_bytes(bytes(36))
-    assert "cannot be loaded by OpenVINO" in refusal(tmp_path / "model", model.SerializeToString())
+    assert "cannot be loaded" in refusal(tmp_path / "model", model.SerializeToString())

@@ -1,0 +1,110 @@
+"""No bytes take the server down, make it answer 5xx, or make it hold more memory than it promises."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inference.images import DECODING
+from inference.service import BODIES_BYTES
+from tests.builders import any_photo, write_artifact
+from tests.contract.server_process import Server, listening
+from tests.security.barrage import Body, Caller, barrage, fault_of
+from tests.security.confinement import memory_cap, resident
+from tests.security.forge import FOLDER, Attack
+from tests.security.make_attacks import all_attacks
+from tests.security.mutations import mutations
+
+CAP = 512 * 2**20
+SLACK = 40 * 2**20
+"""For what is no body and no pixel: sockets, the interpreter's own, memory that the allocator has not given back."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("hostile")
+    with listening(write_artifact(folder / "model", size=224), folder / "logs") as server:
+        server.wait_until_ready()
+        with memory_cap(server.child.pid, CAP):
+            yield server
+            assert server.child.exit_code() is None
+        assert "Traceback" not in server.log()
+
+
+@pytest.fixture(scope="module")
+def caller(server: Server) -> Iterator[Caller]:
+    caller = Caller(server.port)
+    yield caller
+    caller.close()
+
+
+def assert_still_answers(server: Server, caller: Caller, pid: int) -> None:
+    assert caller.ask(Body("a good photo", any_photo()))[0] == 200
+    assert server.child.pid == pid
+    assert server.child.exit_code() is None
+
+
+@pytest.mark.parametrize("attack", all_attacks(), ids=lambda attack: attack.name)
+def test_attack(server: Server, caller: Caller, attack: Attack) -> None:
+    pid = server.child.pid
+
+    status, answer = caller.ask(Body(attack.name, attack.body(), attack.content_type))
+
+    assert status in attack.expected
+    assert fault_of(status, answer) is None
+    assert not Path("sprung-by-a-pickle").exists()
+    assert_still_answers(server, caller, pid)
+
+
+def test_each_attack_is_a_file_and_each_file_an_attack() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {attack.path.name for attack in all_attacks()}
+    assert len(all_attacks()) >= 60
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 1_000_000
+
+
+def test_mutated_photos_are_answered_or_refused_and_nothing_else(server: Server, caller: Caller) -> None:
+    pid, bodies = server.child.pid, (Body(str(number), photo) for number, photo in enumerate(mutations(2000)))
+
+    outcome = barrage(server.port, bodies, callers=4)
+
+    print(f"2000 mutated photos: {dict(outcome.statuses)}, slowest {outcome.slowest_s:.3f} s")
+    assert outcome.sent == 2000
+    assert not outcome.unanswered
+    assert not outcome.unclear
+    assert set(outcome.statuses) <= {200, 400, 413, 415, 422}
+    assert min(outcome.statuses[200], outcome.statuses[422]) > 100
+    assert_still_answers(server, caller, pid)
+
+
+def test_the_largest_photos_all_at_once_hold_no_more_than_is_promised(server: Server, caller: Caller) -> None:
+    pid = server.child.pid
+    caller.ask(Body("a good photo", any_photo()))
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins here
+    before = resident(pid)
+    largest = [attack for attack in all_attacks() if "largest" in attack.name and attack.expected == (200,)]
+    bodies = [Body(attack.name, attack.body().ljust(5_000_000, b"\0")) for attack in largest for _ in range(4)]
+
+    outcome = barrage(server.port, bodies, callers=8)
+
+    taken = resident(pid, peak=True) - before
+    print(f"{len(bodies)} largest photos from 8 callers: {taken / 2**20:.0f} MB more at the peak")
+    assert outcome.statuses == {200: len(bodies)}
+    assert taken < DECODING.size + BODIES_BYTES + SLACK
+    assert_still_answers(server, caller, pid)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a cgroup here")
+def test_the_cap_would_have_been_felt(tmp_path: Path) -> None:
+    """The control: a process that takes more is ended."""
+    hungry = "input(); print(len(bytearray(600 * 2**20)), flush=True)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", hungry], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with memory_cap(process.pid, CAP):
+        told, _ = process.communicate(b"\n", timeout=60)
+    assert told == b""
+    assert process.returncode in (-signal.SIGKILL, 1)
