@@ -53,7 +53,7 @@ def prepare(model: Path | None, data: Path | None, weights: Path | None) -> Mate
     kind = "drawn dogs at 500 x 375" if data == KEPT / "drawn" else f"photos of {data}"
     photos = [file.read_bytes() for file in files]
     if data == KEPT / "drawn":
-        photos = [_resized(photo, (500, 375)) for photo in photos]
+        photos = [encoded(photo, (500, 375)) for photo in photos]
     return Material(model_dir=model, photos=photos, described=f"{len(photos)} {kind}")
 
 
@@ -61,16 +61,18 @@ def enlarged(photo: bytes) -> bytes:
     """The photo at 4000 x 3000, with as much fine detail as a camera's noise leaves."""
     image = Image.open(io.BytesIO(photo)).convert("RGB").resize(LARGE, Image.Resampling.BICUBIC)
     grain = Image.effect_noise(LARGE, 12).convert("RGB")
-    return _jpeg(Image.blend(image, grain, 0.1))
+    return _saved(Image.blend(image, grain, 0.1), "JPEG")
 
 
-def _resized(photo: bytes, size: tuple[int, int]) -> bytes:
-    return _jpeg(Image.open(io.BytesIO(photo)).convert("RGB").resize(size, Image.Resampling.BICUBIC))
+def encoded(photo: bytes, size: tuple[int, int], format: str = "JPEG") -> bytes:
+    """The photo at another size, or in another format."""
+    image = Image.open(io.BytesIO(photo)).convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    return _saved(image, format)
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _saved(image: Image.Image, format: str) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90)
+    image.save(buffer, format, quality=90)
     return buffer.getvalue()
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.http_load import Connection, invocation
@@ -31,6 +31,17 @@ class Server:
     def resident_mb(self, field: str = "VmRSS") -> float:
         """Of the process and all that it started. `field`: VmRSS, or VmHWM for the peak."""
         return sum(_status(pid, field) for pid in _family(self.child.pid)) / 1024
+
+    def descriptors(self) -> int:
+        """Files and sockets that the process has open."""
+        return len(list(Path(f"/proc/{self.child.pid}/fd").iterdir()))
+
+
+def wait_for(condition: Callable[[], bool], *, timeout_s: float) -> None:
+    """Until it holds, or the time is over."""
+    end = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def ours(group: ProcessGroup, model_dir: Path, name: str = "kennel") -> Server:
