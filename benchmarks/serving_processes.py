@@ -59,7 +59,12 @@ def reference(group: ProcessGroup, folder: Path, photo: bytes, name: str, env: M
     port = free_port()
     command = [str(REFERENCE / "serve.sh"), str(VENV), str(folder), str(port)]
     started = time.perf_counter()
-    child = group.start(name, command, env={**os.environ, **env})
+    own_ports = {  # TorchServe's are fixed, and two of it would meet there
+        "TS_GRPC_INFERENCE_PORT": str(free_port()),
+        "TS_GRPC_MANAGEMENT_PORT": str(free_port()),
+        "TS_METRICS_ADDRESS": f"http://127.0.0.1:{free_port()}",
+    }
+    child = group.start(name, command, env={**os.environ, **own_ports, **env})
 
     def answers() -> bool:
         try:

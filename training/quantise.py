@@ -60,7 +60,7 @@ def quantise(model: bytes, calibration: Iterable[Pixels]) -> bytes:
 def judge(fp32: bytes, int8: bytes, photos: Iterable[Pixels], labels: Sequence[int]) -> Verdict:
     """Compare the two models on photos that neither was made from. Each photo is asked for once, and not kept."""
     models = [Network(model, threads=usable_cores()) for model in (fp32, int8)]
-    answers = [[model.logits(photo[np.newaxis], alone=True).argmax() for model in models] for photo in photos]
+    answers = [[model.logits(photo[np.newaxis]).argmax() for model in models] for photo in photos]
     first, second = np.asarray(answers).T
     truth = np.asarray(labels)
     accuracy, int8_accuracy = float((first == truth).mean()), float((second == truth).mean())
