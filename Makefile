@@ -37,9 +37,9 @@ setup: $(VENV)/.installed-test node_modules/.installed  ## install everything (t
 
 .PHONY: lock
 lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ again; UPGRADE=1 takes newer releases
-	@for group in test synth deploy serve train rehearse audit toolkit; do \
+	@for group in test synth deploy serve train rehearse audit toolkit reference-serving; do \
 	  constraint="--constraint locks/test.txt"; \
-	  [ $$group = test ] && constraint=; [ $$group = audit ] && constraint="--override locks/audit-overrides.txt"; \
+	  case $$group in test|reference-serving) constraint=;; audit) constraint="--override locks/audit-overrides.txt";; esac; \
 	  file=locks/$$group.txt; [ $$group = serve ] && file=inference/requirements.txt; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    $(if $(UPGRADE),--upgrade) --group $$group $$constraint --output-file $$file pyproject.toml || exit 1; \
@@ -99,6 +99,18 @@ bench-synth: setup  ## how long synthesis takes, against an app of one bucket
 .PHONY: bench-scaling
 bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core against one such host, in both modes
 	@$(BIN)/python -m benchmarks.scaling $(ARGS)
+# TorchServe's packages cannot share an environment with ours: the toolkit needs an old setuptools.
+.venv-torchserve/.installed: locks/reference-serving.txt
+	@echo "== installing TorchServe and AWS's serving toolkit in .venv-torchserve (once, some GB with torch)"
+	@$(PYTHON) -m venv .venv-torchserve
+	@.venv-torchserve/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench-serving bench-load
+bench-serving: setup .venv-torchserve/.installed  ## our server against AWS's PyTorch serving stack, side by side
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
+bench-load: setup  ## 10,000 requests, one in a hundred bad: none lost, none wrong, memory flat
+	@$(BIN)/python -m benchmarks.serving_load $(ARGS)
 
 .PHONY: lint
 lint: setup  ## ruff and mypy

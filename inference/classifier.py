@@ -2,9 +2,6 @@
 
 import io
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +38,6 @@ class Classifier:
         self.manifest = loaded.manifest
         self.preprocessing = loaded.manifest.preprocessing
         self._network = Network(loaded.model, threads=usable_cores() if threads is None else threads)
-        self._in_hand = 0
-        self._counting = threading.Lock()
         if self._network.classes != len(self.labels):
             raise ArtifactError(
                 f"model.onnx answers {self._network.classes} classes, but labels.json names {len(self.labels)}; "
@@ -69,8 +64,7 @@ class Classifier:
         """
         if top_k < 1:
             raise RequestError(400, "bad_top_k", f"top_k is {top_k}; ask for at least 1 breed.")
-        with self._photo_in_hand():
-            probabilities = self.probabilities(self.preprocessing(image_bytes)[np.newaxis])[0]
+        probabilities = self.probabilities(self.preprocessing(image_bytes)[np.newaxis])[0]
         best = np.argsort(-probabilities, kind="stable")[:top_k]
         return [Prediction(self.labels[index], float(probabilities[index])) for index in best]
 
@@ -79,23 +73,12 @@ class Classifier:
 
         Raises ArithmeticError where the network answers something infinite, or no number.
         """
-        logits = self._network.logits(batch, alone=self._in_hand <= 1)
+        logits = self._network.logits(batch)
         if not np.isfinite(logits).all():
             raise ArithmeticError("its answer is not finite")
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: npt.NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
         return result
-
-    @contextmanager
-    def _photo_in_hand(self) -> Iterator[None]:
-        """Counts the photos that are being decoded or predicted now."""
-        with self._counting:
-            self._in_hand += 1
-        try:
-            yield
-        finally:
-            with self._counting:
-                self._in_hand -= 1
 
 
 def _any_photo() -> bytes:

@@ -13,3 +13,11 @@ class RequestError(Exception):
         self.status = status
         self.code = code
         self.message = message
+
+
+class BusyError(RequestError):
+    """More is asked than can be answered in time. `retry_after_s` whole seconds are worth waiting."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(429, "busy", message)
+        self.retry_after_s = retry_after_s

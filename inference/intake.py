@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from inference.errors import RequestError
+from inference.errors import BusyError, RequestError
 
 
 class Intake:
@@ -73,5 +73,5 @@ class Intake:
         oldest.reschedule(0)
 
 
-def _busy() -> RequestError:
-    return RequestError(429, "busy", "Too many photos are arriving at once; try again in a second.")
+def _busy() -> BusyError:
+    return BusyError("Too many photos are arriving at once; try again in a second.", retry_after_s=1)

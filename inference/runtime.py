@@ -1,7 +1,4 @@
-"""The network on the CPU: an ONNX model compiled by OpenVINO, for one photo at a time and for several at once.
-
-Which runtime, and why two compilations: docs/decisions/0050-runtime-and-threads.md.
-"""
+"""The network on the CPU: an ONNX model compiled by OpenVINO. Why OpenVINO, and why so: docs/decisions/0050."""
 
 import ctypes
 import io
@@ -30,40 +27,31 @@ class Network:
         graph = _read(model)
         self.classes = _classes(graph)
         _take_one_photo_at_a_time(graph)
-        self._alone = _Compiled(graph, threads=threads, streams=1)
-        self._among_others = _Compiled(graph, threads=threads, streams=threads) if threads > 1 else self._alone
-        del graph
-        _return_memory()
-
-    def logits(self, batch: Pixels, *, alone: bool) -> Logits:
-        """(n, 3, side, side) in, (n, classes) out. `alone`: nobody else asks now, so every core works on each photo."""
-        compiled = self._alone if alone else self._among_others
-        answers = np.empty((len(batch), self.classes), dtype=np.float32)
-        for number in range(len(batch)):  # a larger batch gains nothing on a CPU, and would be compiled when it comes
-            answers[number] = compiled.run(batch[number : number + 1])
-        return answers
-
-
-class _Compiled:
-    """`streams` photos at once, each on its share of the `threads`."""
-
-    def __init__(self, graph: ov.Model, *, threads: int, streams: int) -> None:
         options = {
             "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": streams,
+            "NUM_STREAMS": 1,  # every thread works on the same photo
             "INFERENCE_PRECISION_HINT": "f32",  # the default rounds to bf16 where the processor can
         }
         try:
-            self._model = ov.Core().compile_model(graph, "CPU", options)
+            self._compiled = ov.Core().compile_model(graph, "CPU", options)
         except Exception as error:
             raise _unloadable(error) from error
-        self._idle = deque(self._model.create_infer_request() for _ in range(streams))
+        del graph
+        _return_memory()
+        self._idle = deque([self._compiled.create_infer_request()])
 
-    def run(self, photo: Pixels) -> Logits:
+    def logits(self, batch: Pixels) -> Logits:
+        """(n, 3, side, side) in, (n, classes) out."""
+        answers = np.empty((len(batch), self.classes), dtype=np.float32)
+        for number in range(len(batch)):  # a larger batch gains nothing on a CPU, and would be compiled when it comes
+            answers[number] = self._of_one(batch[number : number + 1])
+        return answers
+
+    def _of_one(self, photo: Pixels) -> Logits:
         try:
             request = self._idle.pop()  # a deque needs no lock
         except IndexError:
-            request = self._model.create_infer_request()
+            request = self._compiled.create_infer_request()
         try:
             request.infer([photo], share_inputs=True)
             logits: Logits = request.get_output_tensor(0).data[0].copy()

@@ -3,9 +3,12 @@
 GET /ping is 200 only once a real prediction has worked, and while predictions work. POST /invocations takes the bytes
 of one JPEG, PNG or WebP photo and answers {"predictions": [{"breed": ..., "probability": ...}, ...], "model":
 "<manifest id>"}, best first. The header `X-Amzn-SageMaker-Custom-Attributes: top_k=N` asks for N breeds.
+A batch, application/json of {"images": ["<base64>", ...]}, is answered {"results": [...], "model": ...}: for each of
+its photos, in their order, {"predictions": [...]} or the {"error": ...} that it alone would have got.
 What cannot be answered is {"error": {"code": ..., "message": ...}}, and each invocation is one JSON line in the log.
 """
 
+import asyncio
 import json
 import logging
 import time
@@ -21,9 +24,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from inference import batch
+from inference.admission import Admission
 from inference.artifact import ArtifactError
 from inference.classifier import DEFAULT_TOP_K, Classifier, usable_cores
-from inference.errors import RequestError
+from inference.errors import BusyError, RequestError
 from inference.intake import Intake
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
@@ -32,17 +37,17 @@ MAX_BODY_BYTES = 6 * 1024 * 1024
 BODIES_BYTES = 8 * MAX_BODY_BYTES
 """Of all bodies in memory, arriving or waiting for a core."""
 
-CONTENT_TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "application/x-image"})
+CONTENT_TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "application/x-image", batch.CONTENT_TYPE})
 ACCEPTS = frozenset({"*/*", "application/*", "application/json"})
 
 BODY_S = 30
 """A photo that takes longer to arrive is given up: its caller has 60 s in all."""
 
-MAX_PENDING = 64
-"""Photos in memory, predicted or waiting for a core. One more caller is sent away at once, not kept past his 60 s."""
-
 STUCK_S = 60
 """A prediction that runs longer has no caller left, and the model is taken to have stopped answering."""
+
+FAULT = ("internal", "The model failed on this photo through a fault of its own; the service's log has the cause.")
+"""Code and message of what is not the caller's doing."""
 
 logger = logging.getLogger("kennel.serving")
 
@@ -72,27 +77,28 @@ class Service:
         self._classifier = classifier
         log("ready", model=classifier.model_id, breeds=len(classifier.labels), load_s=_since(started))
 
-    def answer(self, photo: bytes, top_k: int) -> dict[str, object]:
-        """The body of the answer to one photo. Raises RequestError, and anything else only through a fault of ours."""
-        classifier = self._classifier
-        if classifier is None:
-            raise RequestError(503, "loading", "The model is still being loaded; try again in a second.")
+    def predictions(self, photo: bytes, top_k: int) -> list[dict[str, object]]:
+        """Of one photo, best first. Raises RequestError, and anything else only through a fault of ours."""
         call = object()
         self._running[call] = time.monotonic()
         try:
-            predictions = classifier.predict(photo, top_k=top_k)
+            predictions = self.classifier.predict(photo, top_k=top_k)
         except RequestError:
             raise
         except Exception:
-            self._broken = not _answers(classifier)  # one odd photo must not take the service down
+            self._broken = not _answers(self.classifier)  # one odd photo must not take the service down
             raise
         finally:
             del self._running[call]
         self._broken = False
-        return {
-            "predictions": [{"breed": p.breed, "probability": round(p.probability, 6)} for p in predictions],
-            "model": classifier.model_id,
-        }
+        return [{"breed": p.breed, "probability": round(p.probability, 6)} for p in predictions]
+
+    @property
+    def classifier(self) -> Classifier:
+        """Raises RequestError while it is still being loaded."""
+        if self._classifier is None:
+            raise RequestError(503, "loading", "The model is still being loaded; try again in a second.")
+        return self._classifier
 
 
 def application(service: Service) -> Starlette:
@@ -100,39 +106,55 @@ def application(service: Service) -> Starlette:
     # One prediction uses every core it can; more at once would only take turns and hold more memory.
     cores = anyio.CapacityLimiter(usable_cores())
     bodies = Intake(largest=MAX_BODY_BYTES, memory=BODIES_BYTES, seconds=BODY_S)
-    pending = 0
+    admission = Admission(usable_cores())
 
     async def ping(_: Request) -> Response:
         ready = service.ready
         return JSONResponse({"status": "ready" if ready else "not ready"}, status_code=200 if ready else 503)
 
     async def invocations(request: Request) -> Response:
-        nonlocal pending
-        started = time.perf_counter()
+        started, arrived = time.perf_counter(), time.monotonic()
+
+        async def predicted(photo: bytes) -> list[dict[str, object]]:
+            def work() -> list[dict[str, object]]:
+                with admission.work(arrived):
+                    return service.predictions(photo, top_k)
+
+            return await anyio.to_thread.run_sync(work, limiter=cores)
+
+        async def result(photo: bytes) -> dict[str, object]:
+            try:
+                return {"predictions": await predicted(photo)}
+            except RequestError as error:  # one bad photo does not cost the others their answers
+                return _error(error.code, error.message)
+            except Exception:
+                log("failed", ms=_since(started, 1000), traceback=traceback.format_exc())
+                return _error(*FAULT)
+
         try:
             # the body first: a client that is still sending does not see an answer
-            async with bodies.body(request.stream()) as photo:
-                _check_types(request)
+            async with bodies.body(request.stream()) as body:
+                kind = _content_type(request)
                 top_k = _top_k(request)
-                if pending >= MAX_PENDING:
-                    raise RequestError(429, "busy", f"{pending} photos are waiting already; try again in a second.")
-                pending += 1
-                try:
-                    answer = JSONResponse(await anyio.to_thread.run_sync(service.answer, photo, top_k, limiter=cores))
-                finally:
-                    pending -= 1
+                model = service.classifier.model_id
+                photos = await anyio.to_thread.run_sync(batch.photos, body) if kind == batch.CONTENT_TYPE else [body]
+                with admission.photos(len(photos)):
+                    if kind == batch.CONTENT_TYPE:
+                        answer: dict[str, object] = {"results": await asyncio.gather(*map(result, photos))}
+                    else:
+                        answer = {"predictions": await predicted(body)}
         except RequestError as error:
             log("refused", status=error.status, code=error.code, ms=_since(started, 1000))
-            return _refusal(error.status, error.code, error.message)
+            wait = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else None
+            return _refusal(error.status, error.code, error.message, wait)
         except ClientDisconnect:
             log("abandoned", ms=_since(started, 1000))
             return Response(status_code=499)  # nobody reads it
         except Exception:  # a bug, not the caller's fault: the log has the traceback, the caller has a sentence
             log("failed", status=500, ms=_since(started, 1000), traceback=traceback.format_exc())
-            message = "The model failed on this photo through a fault of its own; the service's log has the cause."
-            return _refusal(500, "internal", message)
-        log("answered", status=200, bytes=len(photo), ms=_since(started, 1000))
-        return answer
+            return _refusal(500, *FAULT)
+        log("answered", status=200, photos=len(photos), bytes=len(body), ms=_since(started, 1000))
+        return JSONResponse({**answer, "model": model})
 
     async def no_such_route(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - for mypy: Starlette's handlers take any exception
@@ -148,9 +170,12 @@ def application(service: Service) -> Starlette:
 
 
 def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    retry = {"Retry-After": "1"} if status in (429, 503) else {}
-    body = {"error": {"code": code, "message": message}}
-    return JSONResponse(body, status_code=status, headers={**retry, **(headers or {})})
+    retry = {"Retry-After": "1"} if status == 503 else {}
+    return JSONResponse(_error(code, message), status_code=status, headers={**retry, **(headers or {})})
+
+
+def _error(code: str, message: str) -> dict[str, object]:
+    return {"error": {"code": code, "message": message}}
 
 
 def _answers(classifier: Classifier) -> bool:
@@ -162,16 +187,21 @@ def _answers(classifier: Classifier) -> bool:
     return True
 
 
-def _check_types(request: Request) -> None:
+def _content_type(request: Request) -> str:
+    """Of the body. Raises RequestError where it is not ours (415), or no answer of ours is wanted (406)."""
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent not in CONTENT_TYPES:
         raise RequestError(
-            415, "unsupported_type", f"The content type is {sent[:60]!r}; send image/jpeg, image/png or image/webp."
+            415,
+            "unsupported_type",
+            f"The content type is {sent[:60]!r}; send image/jpeg, image/png or image/webp, or a "
+            "batch as application/json.",
         )
     accept = ",".join(request.headers.getlist("accept"))
     accepted = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     if accept.strip() and not accepted & ACCEPTS:
         raise RequestError(406, "not_acceptable", "Answers are application/json; ask for that in the Accept header.")
+    return sent
 
 
 def _top_k(request: Request) -> int:

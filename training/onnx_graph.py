@@ -42,7 +42,7 @@ def to_onnx(model: ResNet, size: int) -> bytes:
 def run_all(models: Sequence[bytes], photos: Iterable[Pixels]) -> list[Logits]:
     """(photos, classes) of each model. A photo is asked for once, not kept, and alone in its batch, as in serving."""
     networks = [Network(model, threads=usable_cores()) for model in models]
-    rows = [[network.logits(photo[np.newaxis], alone=True)[0] for network in networks] for photo in photos]
+    rows = [[network.logits(photo[np.newaxis])[0] for network in networks] for photo in photos]
     return [np.asarray(own, dtype=np.float32) for own in zip(*rows, strict=True)]
 
 

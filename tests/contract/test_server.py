@@ -1,5 +1,6 @@
 """What a caller sees of the serving container, over real sockets: SageMaker's contract, and no more."""
 
+import base64
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from inference.batch import MAX_PHOTOS
 from inference.service import MAX_BODY_BYTES
 from tests.builders import LABELS, any_photo, colour_of, onnx_model, write_artifact
 from tests.contract.server_process import Server, listening
@@ -125,10 +127,62 @@ def test_a_second_accept_header_counts_too(server: Server) -> None:
     assert raw(server, HEAD + headers + photo).startswith(b"HTTP/1.1 200 ")
 
 
+# -- batches ---------------------------------------------------------------------------------------------------------
+
+
+def batch(server: Server, body: object, **headers: str) -> httpx.Response:
+    return server.invoke(body if isinstance(body, bytes) else json.dumps(body).encode(), "application/json", **headers)
+
+
+def base64_of(photo: bytes) -> str:
+    return base64.b64encode(photo).decode()
+
+
+def test_several_photos_in_one_request_are_each_answered_in_their_order(server: Server) -> None:
+    images = [base64_of(any_photo(colour_of(index % 3))) for index in range(7)]
+    response = batch(server, {"images": images}, X_Amzn_SageMaker_Custom_Attributes="top_k=1")
+
+    assert response.status_code == 200
+    body = response.json()
+    assert set(body) == {"results", "model"}
+    assert [result["predictions"][0]["breed"] for result in body["results"]] == [LABELS[n % 3] for n in range(7)]
+    assert {len(result["predictions"]) for result in body["results"]} == {1}
+    assert body["model"] == server.invoke(any_photo()).json()["model"]
+
+
+def test_a_bad_photo_does_not_cost_the_others_their_answers(server: Server) -> None:
+    bad = [b"a dog", any_photo()[:99], any_photo(size=(5001, 5000), format="PNG")]
+    images = ["no base64!", *map(base64_of, bad), base64_of(any_photo(colour_of(1)))]
+    results = batch(server, {"images": images}).json()["results"]
+
+    codes = [result["error"]["code"] for result in results[:-1]]
+    assert codes == ["empty", "not_a_photo", "broken_photo", "too_many_pixels"]
+    assert results[-1]["predictions"][0]["breed"] == LABELS[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        (any_photo(), (400, "bad_json")),
+        (b"", (400, "bad_json")),
+        (b"[" * 100_000, (400, "bad_json")),
+        (b"9" * 100_000, (400, "bad_json")),
+        ([], (400, "bad_batch")),
+        ({"images": []}, (400, "bad_batch")),
+        ({"images": "text"}, (400, "bad_batch")),
+        ({"images": [7]}, (400, "bad_batch")),
+        ({"image": ["text"]}, (400, "bad_batch")),
+        ({"images": [""] * (MAX_PHOTOS + 1)}, (413, "too_many_photos")),
+    ],
+)
+def test_a_batch_that_makes_no_sense_is_refused(server: Server, body: object, refusal: tuple[int, str]) -> None:
+    assert error_of(batch(server, body)) == refusal
+
+
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "image/gif", "", "image/jpegx"])
+@pytest.mark.parametrize("content_type", ["application/jsonl", "text/plain", "image/gif", "", "image/jpegx"])
 def test_other_content_types_are_refused(server: Server, content_type: str) -> None:
     assert error_of(server.invoke(any_photo(), content_type)) == (415, "unsupported_type")
 
@@ -305,7 +359,7 @@ def test_each_invocation_is_one_line_of_json(server: Server) -> None:
     server.invoke(b"text")
 
     answered, refused = server.events("answered")[-1], server.events("refused")[-1]
-    assert set(answered) == {"event", "status", "bytes", "ms"}
+    assert set(answered) == {"event", "status", "photos", "bytes", "ms"}
     assert (refused["status"], refused["code"]) == (415, "not_a_photo")
 
 
@@ -325,7 +379,13 @@ def test_a_photo_that_the_model_fails_on_is_our_fault_and_takes_nothing_down(tmp
         server.wait_until_ready()
         assert error_of(server.invoke(any_photo((255, 255, 255)))) == (500, "internal")
 
-        (line,) = server.events("failed")
+        white, red = batch(server, {"images": list(map(base64_of, (any_photo((255, 255, 255)), any_photo())))}).json()[
+            "results"
+        ]
+        assert white["error"]["code"] == "internal"
+        assert red["predictions"]
+
+        line, _ = server.events("failed")
         assert "its answer is not finite" in line["traceback"]
         assert httpx.get(f"{server.url}/ping").status_code == 200
         assert server.invoke(any_photo()).status_code == 200

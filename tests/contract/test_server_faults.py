@@ -1,6 +1,7 @@
 """Too much at once, too slow, stuck: what the service does when things go wrong inside the process or the queue."""
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,8 +14,9 @@ import httpx
 import pytest
 import uvicorn
 
-from inference import server
+from inference import admission, server
 from inference import service as serving
+from inference.admission import Admission
 from inference.classifier import Classifier, Prediction
 from inference.server import listen
 from inference.service import Service, application
@@ -78,25 +80,30 @@ def test_nothing_is_ready_before_the_model_is_loaded(service: Service, client: h
     assert client.post("/invocations", content=any_photo(), headers=JPEG).status_code == 200
 
 
-def test_when_too_many_wait_the_next_is_sent_away_at_once(
+def test_when_the_queue_is_too_long_the_next_is_sent_away_at_once(
     service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "MAX_PENDING", 3)
+    ten_seconds_each = itertools.count(0, 10).__next__
+    monkeypatch.setattr(serving, "Admission", lambda _: Admission(1, clock=ten_seconds_each))
     monkeypatch.setattr(serving, "usable_cores", lambda: 1)
+    monkeypatch.setattr(admission, "LIMIT_S", 1e6)
     service.load()
 
     def ask(_: int) -> httpx.Response:
         return one_core.post("/invocations", content=any_photo(), headers=JPEG)
 
     with listening(service) as one_core, ThreadPoolExecutor(8) as callers:
+        assert ask(0).status_code == 200  # it took ten seconds by that clock
+        monkeypatch.setattr(admission, "LIMIT_S", 30)  # and so no more than three may wait
         with held_predictions(monkeypatch) as started:
             asked = [callers.submit(ask, number) for number in range(8)]
             assert started.acquire(timeout=30)
             finished = islice(as_completed(asked, timeout=60), 5)  # the three others wait
             refused = [answer.result() for answer in finished]
             assert {answer.status_code for answer in refused} == {429}
-            assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+            assert {answer.headers["retry-after"] for answer in refused} == {"15"}
             assert one_core.get("/ping").status_code == 200  # busy is not broken
+            monkeypatch.setattr(admission, "LIMIT_S", 1e6)
         statuses = sorted(answer.result().status_code for answer in asked)
     assert statuses == [200] * 3 + [429] * 5
 

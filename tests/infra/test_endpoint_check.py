@@ -302,5 +302,6 @@ def test_the_serving_codes_own_answer_to_the_photo_is_a_prediction(
 ) -> None:
     service = Service(write_artifact(tmp_path / "model"))
     service.load()
-    container.body = json.dumps(service.answer(prediction.PHOTO, 5)).encode()
+    answer = {"predictions": service.predictions(prediction.PHOTO, 5), "model": service.classifier.model_id}
+    container.body = json.dumps(answer).encode()
     assert outcome(cloudformation)["Status"] == "SUCCESS"

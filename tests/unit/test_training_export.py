@@ -61,7 +61,7 @@ def accuracy(folder: Path, data: DataSet) -> float:
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_onnx_network_answers_as_the_torch_network(exported: Path, model: ResNet, count: int) -> None:
     batch = np.random.default_rng(0).normal(size=(count, 3, 32, 32)).astype(np.float32)
-    ours = Network((exported / artifact.MODEL).read_bytes(), threads=2).logits(batch, alone=True)
+    ours = Network((exported / artifact.MODEL).read_bytes(), threads=2).logits(batch)
     temperature = json.loads((exported / artifact.MANIFEST).read_text())["training"]["temperature"]
     with torch.inference_mode():
         theirs = model(torch.from_numpy(batch)).numpy() / temperature

@@ -1,0 +1,225 @@
+"""Our server against AWS's PyTorch serving stack (TorchServe, eager ResNet50): side by side, in turns, in one run.
+
+    make bench-serving
+    make bench-serving ARGS="--rounds 9"
+    make bench-serving ARGS="--without-reference"     # ours alone: no Java, no second environment
+
+Both servers are held to the same two cores, with the same weights; ours runs the artifact that training exported. The
+load generator shares those cores where the machine has no others, and the table says so. The reference runs twice, as
+it comes and with OMP_NUM_THREADS=1, and each goal is held against the better of the two.
+"""
+
+import argparse
+import io
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import serving_processes as processes
+from benchmarks.http_load import Answer, drive, invocation
+from benchmarks.serving_material import KEPT, Material, options, prepare
+from benchmarks.serving_processes import Server
+from inference.classifier import Classifier
+from inference.images import Preprocessing
+from rehearsal.processes import ProcessGroup
+
+CORES = 2
+CONCURRENCY = 8
+
+_classifier: Classifier
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Our server against AWS's PyTorch serving stack.")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each server (default: 5)")
+    parser.add_argument("--photos", type=int, default=60, help="sent to ours per turn; a third to the reference")
+    parser.add_argument("--without-reference", action="store_true", help="measure ours alone")
+    options(parser)
+    arguments = parser.parse_args()
+    missing = None if arguments.without_reference else processes.missing_for_reference()
+    if missing:
+        raise SystemExit(f"{missing} To measure ours alone: --without-reference.")
+    material = prepare(arguments.model, arguments.data, arguments.weights)
+
+    usable = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, usable[:CORES])  # inherited by the servers
+    starts = [start_s(material.model_dir) for _ in range(5)]
+    with tempfile.TemporaryDirectory() as logs, ProcessGroup(Path(logs)) as group:
+        servers = {"kennel": processes.ours(group, material.model_dir)}
+        if not arguments.without_reference:
+            folder = processes.reference_model(material.model_dir, KEPT / "reference")
+            print("== starting TorchServe, as it comes and with OMP_NUM_THREADS=1", flush=True)
+            for name, env in {"torchserve": {}, "torchserve, 1 thread": {"OMP_NUM_THREADS": "1"}}.items():
+                servers[name] = processes.reference(group, folder, material.photos[0], name, env)
+        resident = {name: server.resident_mb() for name, server in servers.items()}
+        with ProcessPoolExecutor(1, get_context("spawn"), load, (material.model_dir,)) as bare:
+            bare.submit(rate_of_bare_loop, material.photos[:1]).result()  # started, and held to the two cores
+            if usable[CORES:]:
+                os.sched_setaffinity(0, usable[CORES:])  # the load generator has cores of its own
+            latencies, rates, loop = measure(servers, bare, material, arguments.rounds, arguments.photos)
+        peak = servers["kennel"].resident_mb("VmHWM")
+
+    shared = "shares them" if not usable[CORES:] else "has others"
+    print(f"\n{material.described}; precision {processes.precision(material.model_dir)}; ", end="")
+    print(f"{CORES} cores, the load generator {shared}; {arguments.rounds} turns each\n")
+    table(servers, latencies, rates, resident)
+    p50 = {name: quantile(of, 0.5) for name, of in latencies.items()}
+    p99 = quantile(latencies["kennel"], 0.99)
+    rate = {name: statistics.median(of) for name, of in rates.items()}
+    possible = statistics.median(loop)
+    print()
+    if len(servers) > 1:
+        others = [name for name in servers if name != "kennel"]
+        goal("p50 of the reference / ours", min(p50[name] for name in others) / p50["kennel"], at_least=6)
+        goal("throughput, ours / the reference", rate["kennel"] / max(rate[name] for name in others), at_least=6)
+    goal("p99 / p50 at concurrency 1", p99 / p50["kennel"], at_most=2)
+    goal(
+        f"share of the bare loop ({possible:.0f} photos/s: decode and model, no HTTP)",
+        rate["kennel"] / possible,
+        at_least=0.8,
+    )
+    goal("ready after, s", statistics.median(starts), at_most=2)
+    goal("resident at its peak, MB", peak, at_most=300)
+    goal("12 megapixels to tensor, of plain PIL", twelve_megapixels(material), at_most=1 / 3)
+    agreement, largest = same_answers(material)
+    goal("same first breed as through torchvision", agreement, at_least=0.99)
+    goal("largest difference of a probability", largest, at_most=0.02)
+
+
+def start_s(model_dir: Path) -> float:
+    with tempfile.TemporaryDirectory() as logs, ProcessGroup(Path(logs)) as group:
+        return processes.ours(group, model_dir).ready_s
+
+
+def measure(
+    servers: dict[str, Server], bare: ProcessPoolExecutor, material: Material, rounds: int, photos: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]], list[float]]:
+    """Seconds of single requests, and photos per second at concurrency 8, by server; and those of the bare loop."""
+    latencies: dict[str, list[float]] = {name: [] for name in servers}
+    rates: dict[str, list[float]] = {name: [] for name in servers}
+    loop: list[float] = []
+    for turn in range(rounds + 1):  # the first warms up
+        print(f"== turn {turn} of {rounds}" if turn else "== warming up", flush=True)
+        for name, server in servers.items():
+            few = photos if name == "kennel" else max(CONCURRENCY * 2, photos // 3)
+            requests = [invocation(photo) for photo in _some(material.photos, few, turn)]
+            alone = [answer.seconds for answer in _good(drive(server.port, requests, concurrency=1))]
+            many = requests * (4 if name == "kennel" else 1)
+            started = time.perf_counter()
+            _good(drive(server.port, many, concurrency=CONCURRENCY))
+            rate = len(many) / (time.perf_counter() - started)
+            if turn:
+                latencies[name] += alone
+                rates[name].append(rate)
+        rate = bare.submit(rate_of_bare_loop, _some(material.photos, photos * 4, turn)).result()
+        if turn:
+            loop.append(rate)
+    return latencies, rates, loop
+
+
+def load(model_dir: Path) -> None:
+    """In the bare loop's process, as it starts."""
+    global _classifier
+    _classifier = Classifier(model_dir)
+
+
+def rate_of_bare_loop(photos: Sequence[bytes]) -> float:
+    """Photos per second of decode and model alone, on two threads: what the cores can do."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(CORES) as threads:
+        list(threads.map(_classifier.predict, photos))
+    return len(photos) / (time.perf_counter() - started)
+
+
+def twelve_megapixels(material: Material) -> float:
+    """Time from the bytes of a 12-megapixel photo to the tensor, over that of PIL's open, convert and resize."""
+    ours = Preprocessing()
+
+    def plain(photo: bytes) -> object:
+        image = Image.open(io.BytesIO(photo)).convert("RGB").resize((341, 256))
+        return ours.normalise(image.crop((58, 16, 282, 240)))
+
+    times: dict[str, list[float]] = {"ours": [], "plain": []}
+    for photo in material.large(10):
+        times["ours"].append(seconds(ours, photo))
+        times["plain"].append(seconds(plain, photo))
+    return statistics.median(times["ours"]) / statistics.median(times["plain"])
+
+
+def same_answers(material: Material) -> tuple[float, float]:
+    """Against torchvision's own transforms before the same network: share of equal first breeds, largest difference."""
+    from torchvision import transforms
+
+    classifier = Classifier(material.model_dir)
+    recipe = classifier.preprocessing
+    pipeline = transforms.Compose(
+        [
+            transforms.Resize(recipe.resize),
+            transforms.CenterCrop(recipe.crop),
+            transforms.ToTensor(),
+            transforms.Normalize(recipe.mean, recipe.std),
+        ]
+    )
+    equal, largest = 0, 0.0
+    photos = material.photos[:200]
+    for photo in photos:
+        theirs = pipeline(Image.open(io.BytesIO(photo)).convert("RGB")).numpy()
+        first, second = (classifier.probabilities(seen[np.newaxis])[0] for seen in (recipe(photo), theirs))
+        equal += int(first.argmax() == second.argmax())
+        largest = max(largest, float(np.abs(first - second).max()))
+    return equal / len(photos), largest
+
+
+def seconds(work: Callable[[bytes], object], photo: bytes) -> float:
+    started = time.perf_counter()
+    work(photo)
+    return time.perf_counter() - started
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def table(
+    servers: dict[str, Server],
+    latencies: dict[str, list[float]],
+    rates: dict[str, list[float]],
+    resident: dict[str, float],
+) -> None:
+    print(f"{'':22}{'p50 ms':>8}{'p99 ms':>8}{'photos/s at 8':>15}{'first answer s':>16}{'resident MB':>13}")
+    for name, server in servers.items():
+        p50, p99 = (quantile(latencies[name], share) * 1000 for share in (0.5, 0.99))
+        rate = statistics.median(rates[name])
+        print(f"{name:22}{p50:8.1f}{p99:8.1f}{rate:15.1f}{server.ready_s:16.1f}{resident[name]:13.0f}")
+
+
+def goal(what: str, found: float, *, at_least: float | None = None, at_most: float | None = None) -> None:
+    """Print a figure beside its goal."""
+    met = (at_least is None or found >= at_least) and (at_most is None or found <= at_most)
+    bound = f"at least {at_least:.3g}" if at_least is not None else f"at most {at_most:.3g}"
+    print(f"{what:70}{found:10.4g}   goal: {bound:15} {'met' if met else 'MISSED'}")
+
+
+def _some(photos: Sequence[bytes], count: int, turn: int) -> list[bytes]:
+    return [photos[(turn * count + number) % len(photos)] for number in range(count)]
+
+
+def _good(answers: Sequence[Answer | OSError]) -> list[Answer]:
+    good = [answer for answer in answers if isinstance(answer, Answer) and answer.status == 200]
+    if len(good) < len(answers):
+        raise SystemExit(
+            f"{len(answers) - len(good)} of {len(answers)} requests were not answered; nothing is measured."
+        )
+    return good
+
+
+if __name__ == "__main__":
+    main()

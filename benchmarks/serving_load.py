@@ -1,0 +1,162 @@
+"""The server under load, and under too much of it.
+
+    make bench-load
+    make bench-load ARGS="--requests 2000"
+
+First 10,000 requests at concurrency 8, one in a hundred of them bad: every answer is compared with what the classifier
+says in this process, or with the refusal that it deserves. Memory is read after a tenth of them and at the end, file
+descriptors before and after. Then batches of slow photos from ever more callers, until the queue is longer than
+SageMaker's 60 s allow: who is sent away is to know at once, and who was let in is to be answered in time.
+"""
+
+import argparse
+import base64
+import io
+import itertools
+import json
+import os
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from benchmarks import serving_processes as processes
+from benchmarks.http_load import Answer, Connection, drive, invocation
+from benchmarks.serving import CONCURRENCY, CORES, goal
+from benchmarks.serving_material import LARGE, options, prepare
+from benchmarks.serving_processes import Server
+from inference.admission import LIMIT_S
+from inference.classifier import Classifier, Prediction
+from rehearsal.processes import ProcessGroup
+
+BAD_EVERY = 100
+CALLERS = 60
+BATCH = 32
+
+Expected = int | list[Prediction]
+"""Of one request: the status of its refusal, or the predictions."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The server under load, and under too much of it.")
+    parser.add_argument("--requests", type=int, default=10_000, help="at concurrency 8 (default: 10,000)")
+    options(parser)
+    arguments = parser.parse_args()
+    material = prepare(arguments.model, arguments.data, arguments.weights)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    classifier = Classifier(material.model_dir)
+    with tempfile.TemporaryDirectory() as logs, ProcessGroup(Path(logs)) as group:
+        server = processes.ours(group, material.model_dir)
+        print(f"== {arguments.requests} requests at concurrency {CONCURRENCY}: {material.described}", flush=True)
+        load(server, classifier, material.photos[:100], arguments.requests)
+        print(f"== {CALLERS} callers with batches of {BATCH} slow photos", flush=True)
+        overload(server, material.photos[0])
+
+
+def load(server: Server, classifier: Classifier, photos: Sequence[bytes], count: int) -> None:
+    good = [(invocation(photo), classifier.predict(photo)) for photo in photos]
+    bad = bad_requests(photos[0])
+    work: list[tuple[bytes, Expected]] = [
+        bad[number // BAD_EVERY % len(bad)] if number % BAD_EVERY == BAD_EVERY - 1 else good[number % len(good)]
+        for number in range(count)
+    ]
+    descriptors = server.descriptors()
+    answers = drive(server.port, [request for request, _ in work[: count // 10]], concurrency=CONCURRENCY)
+    warm = server.resident_mb()
+    started = time.perf_counter()
+    answers += drive(server.port, [request for request, _ in work[count // 10 :]], concurrency=CONCURRENCY)
+    rate = (count - count // 10) / (time.perf_counter() - started)
+    growth = server.resident_mb() - warm
+    processes.wait_for(lambda: server.descriptors() <= descriptors, timeout_s=5)
+
+    print(f"{rate:.0f} requests/s; statuses {_statuses(answers)}")
+    goal("lost", sum(not isinstance(answer, Answer) for answer in answers), at_most=0)
+    pairs = zip(answers, work, strict=True)
+    goal("wrong", sum(isinstance(a, Answer) and not is_right(a, expected) for a, (_, expected) in pairs), at_most=0)
+    goal(f"memory grown from {warm:.0f} MB by, MB", growth, at_most=10)
+    goal("file descriptors more than before", server.descriptors() - descriptors, at_most=0)
+
+
+def bad_requests(photo: bytes) -> list[tuple[bytes, Expected]]:
+    """What a caller can get wrong, each with the status that it deserves."""
+    return [
+        (invocation(b""), 400),
+        (invocation(b"a dog"), 415),
+        (invocation(photo[: len(photo) // 2]), 422),
+        (invocation(photo, "text/plain"), 415),
+        (invocation(b"[[[", "application/json"), 400),
+        (invocation(bytes(7 * 2**20)), 413),
+        (invocation(photo).replace(b"application/json", b"text/html", 1), 406),
+        (invocation(photo).replace(b"/invocations", b"/elsewhere", 1), 404),
+    ]
+
+
+def is_right(answer: Answer, expected: Expected) -> bool:
+    if isinstance(expected, int):
+        return answer.status == expected and "error" in json.loads(answer.body)
+    if answer.status != 200:
+        return False
+    predictions = json.loads(answer.body)["predictions"]
+    return len(predictions) == len(expected) and all(
+        found["breed"] == e.breed and abs(found["probability"] - e.probability) < 1e-3
+        for found, e in zip(predictions, expected, strict=True)
+    )
+
+
+def slow_photo() -> bytes:
+    """12 megapixels in a PNG of few bytes: nothing of it can be skipped."""
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").resize(LARGE).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def overload(server: Server, photo: bytes) -> None:
+    """Each caller sends batch after batch, a new caller joins every fifth of a second, for the limit's time."""
+    slow = base64.b64encode(slow_photo()).decode()
+    request = invocation(json.dumps({"images": [slow] * BATCH}).encode(), "application/json")
+    end = time.monotonic() + LIMIT_S / 2
+    answers: list[Answer | OSError] = []
+
+    def caller(delay: float) -> None:
+        time.sleep(delay)
+        with Connection(server.port) as connection:
+            for _ in _until(end):
+                try:
+                    answer = connection.ask(request)
+                except OSError as error:
+                    answers.append(error)
+                    return
+                answers.append(answer)
+                if answer.status != 200:
+                    time.sleep(1)  # as impatient as a caller may be
+
+    callers = [threading.Thread(target=caller, args=(number / 5,)) for number in range(CALLERS)]
+    for thread in callers:
+        thread.start()
+    for thread in callers:
+        thread.join()
+    served = [a.seconds for a in answers if isinstance(a, Answer) and a.status == 200]
+    refused = [a.seconds for a in answers if isinstance(a, Answer) and a.status == 429]
+    print(f"statuses {_statuses(answers)}")
+    goal("refused", len(refused), at_least=1)
+    goal("slowest refusal, s", max(refused, default=0), at_most=1)
+    goal("slowest answer, s", max(served, default=0), at_most=LIMIT_S)
+    goal("other statuses", len(answers) - len(served) - len(refused), at_most=0)
+    with Connection(server.port) as connection:
+        goal("status of the next photo", connection.ask(invocation(photo)).status, at_most=200)
+
+
+def _until(end: float) -> Iterator[int]:
+    return itertools.takewhile(lambda _: time.monotonic() < end, itertools.count())
+
+
+def _statuses(answers: Sequence[Answer | OSError]) -> dict[str, int]:
+    return dict(Counter(str(a.status) if isinstance(a, Answer) else type(a).__name__ for a in answers))
+
+
+if __name__ == "__main__":
+    main()

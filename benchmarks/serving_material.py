@@ -1,0 +1,113 @@
+"""What the serving benchmarks ask about: an artifact that training's own export wrote, and photos to send.
+
+Real ones where `../shared/real` is there (or --data and --weights name others), else ResNet50 with random weights and
+drawn dogs at 500 x 375. Made once, and kept in build/bench/.
+"""
+
+import argparse
+import io
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "build" / "bench"
+REAL = ROOT.parent / "shared" / "real"
+
+LARGE = (4000, 3000)
+"""Of a phone's photo: 12 megapixels."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    model_dir: Path
+    photos: list[bytes]
+    """JPEG files, as many as there are in `test`."""
+    described: str
+
+    def large(self, count: int) -> list[bytes]:
+        """Some of the photos at 12 megapixels, as a phone would have sent them."""
+        return [enlarged(photo) for photo in self.photos[:: max(1, len(self.photos) // count)][:count]]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add --model, --data and --weights."""
+    parser.add_argument("--model", type=Path, help="an artifact to serve (default: trained on the photos, and kept)")
+    parser.add_argument("--data", type=Path, help="photos: train/, valid/, test/ with a folder a breed")
+    parser.add_argument("--weights", type=Path, help="ResNet50 weights to start from")
+
+
+def prepare(model: Path | None, data: Path | None, weights: Path | None) -> Material:
+    """Make or find the artifact and the photos. Raises SystemExit with a sentence where that does not work."""
+    real = data is None and (REAL / "dogs").is_dir()
+    data = data or (REAL / "dogs" if real else _drawn())
+    if weights is None and real:
+        weights = REAL / "resnet50-imagenet.safetensors"
+    model = model or _trained(data, weights or _random_weights(), "real" if real else "drawn")
+    files = sorted(data.glob("test/*/*.jpg"))
+    if not files:
+        raise SystemExit(f"There are no photos in {data}/test/<breed>/*.jpg; name another folder (--data).")
+    kind = "drawn dogs at 500 x 375" if data == KEPT / "drawn" else f"photos of {data}"
+    photos = [file.read_bytes() for file in files]
+    if data == KEPT / "drawn":
+        photos = [encoded(photo, (500, 375)) for photo in photos]
+    return Material(model_dir=model, photos=photos, described=f"{len(photos)} {kind}")
+
+
+def enlarged(photo: bytes) -> bytes:
+    """The photo at 4000 x 3000, with as much fine detail as a camera's noise leaves."""
+    image = Image.open(io.BytesIO(photo)).convert("RGB").resize(LARGE, Image.Resampling.BICUBIC)
+    grain = Image.effect_noise(LARGE, 12).convert("RGB")
+    return _saved(Image.blend(image, grain, 0.1), "JPEG")
+
+
+def encoded(photo: bytes, size: tuple[int, int], format: str = "JPEG") -> bytes:
+    """The photo at another size, or in another format."""
+    image = Image.open(io.BytesIO(photo)).convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    return _saved(image, format)
+
+
+def _saved(image: Image.Image, format: str) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, quality=90)
+    return buffer.getvalue()
+
+
+def _drawn() -> Path:
+    folder = KEPT / "drawn"
+    if not (folder / "test").is_dir():
+        _run("drawing dogs", "-m", "ops.cli", "data", "sample", str(folder), "--test", "20")
+    return folder
+
+
+def _random_weights() -> Path:
+    from safetensors.torch import save_file
+
+    from training.model import build
+
+    file = KEPT / "random.safetensors"
+    if not file.is_file():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        save_file(build(10, "none").state_dict(), file)
+    return file
+
+
+def _trained(data: Path, weights: Path, name: str) -> Path:
+    folder = KEPT / f"model-{name}"
+    if not (folder / "manifest.json").is_file():
+        _run(
+            f"training a head on {data} (a minute or two, once)",
+            *("-m", "training.train", "--data", str(data), "--pretrained", str(weights)),
+            *("--model-dir", str(folder), "--epochs", "10"),
+        )
+    return folder
+
+
+def _run(what: str, *arguments: str) -> None:
+    print(f"== {what}", flush=True)
+    ended = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise SystemExit(f"That did not work ({what}). Its last lines:\n{(ended.stdout + ended.stderr)[-2000:]}")

@@ -1,0 +1,86 @@
+"""Who is let in: as many as can be answered within SageMaker's 60 s, by what a photo has taken of late."""
+
+import pytest
+
+from inference.admission import LIMIT_S, MARGIN, Admission
+from inference.errors import BusyError, RequestError
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def after(*seconds_each: float, cores: int = 2) -> tuple[Admission, Clock]:
+    """An admission that has seen photos which took so long."""
+    clock = Clock()
+    admission = Admission(cores, clock=clock)
+    for seconds in seconds_each:
+        with admission.work(clock.now):
+            clock.now += seconds
+    return admission, clock
+
+
+def test_before_anything_is_known_everybody_is_let_in() -> None:
+    admission, _ = after()
+    with admission.photos(10_000), admission.photos(1):
+        assert admission.expected_wait_s == 0
+
+
+def test_the_wait_is_what_the_queue_takes_on_all_cores() -> None:
+    admission, _ = after(0.5)
+    with admission.photos(3), admission.photos(1):
+        assert admission.expected_wait_s == pytest.approx(4 * 0.5 / 2)
+    assert admission.expected_wait_s == 0
+
+
+def test_a_queue_longer_than_the_limit_allows_is_refused_with_a_time_to_come_back() -> None:
+    admission, _ = after(1.0)
+    most = int(LIMIT_S * MARGIN * 2)
+    with admission.photos(most):
+        with admission.photos(1):
+            pass
+        with admission.photos(2), pytest.raises(BusyError, match=rf"{most + 2} photos are waiting") as caught:
+            admission.photos(1).__enter__()
+    assert caught.value.status == 429
+    assert caught.value.retry_after_s == 25
+    with admission.photos(1):  # the queue is gone
+        pass
+
+
+def test_the_estimate_follows_what_photos_take() -> None:
+    slower, _ = after(0.01, *[1.0] * 50)
+    with slower.photos(2):
+        assert slower.expected_wait_s == pytest.approx(1, rel=0.02)
+    faster, _ = after(10.0, *[0.01] * 100)
+    with faster.photos(2):
+        assert faster.expected_wait_s < 0.02
+
+
+def test_a_photo_that_fails_gives_its_place_back_and_counts() -> None:
+    admission, clock = after()
+
+    def broken() -> None:
+        with admission.photos(5), admission.work(clock.now):
+            clock.now += 3
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        broken()
+    assert admission.expected_wait_s == 0
+    with admission.photos(2):
+        assert admission.expected_wait_s == pytest.approx(3)
+
+
+def test_work_whose_caller_has_given_up_is_not_begun() -> None:
+    admission, clock = after(1.0)
+    arrived = clock.now
+    clock.now += LIMIT_S + 1
+    with pytest.raises(RequestError) as caught, admission.work(arrived):
+        raise AssertionError("begun")
+    assert (caught.value.status, caught.value.code) == (503, "too_late")
