@@ -28,7 +28,7 @@ from torch import nn
 
 from inference.artifact import ArtifactError, sha256
 from inference.images import Preprocessing
-from training import checkpoint, distributed, failure
+from training import checkpoint, distributed, failure, head
 from training.checkpoint import CheckpointError
 from training.config import Config
 from training.data import DataError, DataSet, scan
@@ -36,6 +36,7 @@ from training.distributed import World, WorldError
 from training.export import ExportError, claim, export, prove, source_hash
 from training.features import FeatureMaterial
 from training.material import Material
+from training.memory import photo_budget
 from training.metrics import emit
 from training.model import WeightsError, build, fingerprint
 from training.optimiser import Precision, adamw, full_precision, mixed_precision, set_rate
@@ -75,6 +76,7 @@ def train(config: Config, world: World) -> dict[str, float]:
     model = build(len(data.labels), config.pretrained)
     run = identity(config, data, "" if config.pretrained == "none" else fingerprint(model))
     world.check_agreement("photos, weights and options", run)
+    saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None
     precision = mixed_precision(world.device)
     material: Material
     network: nn.Module
@@ -84,12 +86,13 @@ def train(config: Config, world: World) -> dict[str, float]:
             model,
             preprocessing=preprocessing,
             world=world,
-            precision=precision,
             batch_size=config.batch_size,
             seed=config.seed,
         )
         network, precision = model.fc.to(world.device), full_precision()
     else:
+        if config.pretrained != "none" and saved is None:
+            head.fit(model, data, preprocessing=preprocessing, config=config, world=world)
         material = PhotoMaterial(
             data,
             preprocessing=preprocessing,
@@ -97,19 +100,19 @@ def train(config: Config, world: World) -> dict[str, float]:
             batch_size=config.batch_size,
             seed=config.seed,
             workers=config.workers,
+            memory=photo_budget(config.photo_memory_gib),
         )
         network = model.to(world.device).to(memory_format=torch.channels_last)
 
     # -- optimiser
     trained = distributed.replicated(network, world)
     optimizer, scaler = adamw(network, config), precision.scaler
-    loss_of = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing, reduction="sum")
+    loss_of = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing or 0.0, reduction="sum")
     steps = config.epochs * material.steps()
 
     # -- resume
     first_epoch, best = 0, {"valid_loss": math.inf}
     best_weights = copy.deepcopy(network.state_dict())
-    saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None
     if saved is not None:
         tensors, meta = saved
         network.load_state_dict(strip(tensors, "network."))
@@ -120,6 +123,12 @@ def train(config: Config, world: World) -> dict[str, float]:
             emit(stage="resume", epoch=first_epoch)
     elif config.checkpoint_dir and world.is_first and checkpoint.others(config.checkpoint_dir, run):
         emit(stage="resume", ignored="the checkpoints there are of other data, weights or hyperparameters")
+    if saved is None and config.mode == "full" and config.pretrained != "none":
+        # the fitted head alone, in case that fine-tuning makes nothing better
+        valid_loss, valid_accuracy = evaluate(network, material, "valid", world, precision)
+        best = {"epoch": 0, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
+        if world.is_first:
+            emit(stage="head", **best, elapsed_s=time.monotonic() - started)
 
     # -- epochs
     for epoch in range(first_epoch, config.epochs):
@@ -176,6 +185,8 @@ def train(config: Config, world: World) -> dict[str, float]:
     network.load_state_dict(best_weights)
     test_loss, test_accuracy = evaluate(network, material, "test", world, precision)
     metrics = {**best, "test_loss": test_loss, "test_accuracy": test_accuracy}
+    if world.is_first:
+        emit(stage="judged", elapsed_s=time.monotonic() - started)
 
     # -- export and prove, which may take minutes: the other processes are done, and nothing waits for them
     distributed.leave()

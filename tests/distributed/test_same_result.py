@@ -53,7 +53,7 @@ def judged(data: DataSet) -> list[tuple[int, int]]:
     """(photos, sum of their labels) that this process is given of valid and test."""
     world = distributed.join()
     material = PhotoMaterial(
-        data, preprocessing=Preprocessing.for_size(32), world=world, batch_size=8, seed=0, workers=1
+        data, preprocessing=Preprocessing.for_size(32), world=world, batch_size=8, seed=0, workers=1, memory=0
     )
     targets = [
         torch.cat([targets for _, targets in material.examples(split)] or [torch.empty(0)])

@@ -7,7 +7,7 @@ import pytest
 
 from inference.images import Preprocessing
 from tests.distributed.dogs import any_photo, spoil, write_photos
-from training.data import DataError, DataSet, read_squares, read_whole, scan
+from training.data import DataError, DataSet, read_square, read_whole, scan
 
 SMALL = Preprocessing.for_size(32)
 
@@ -127,7 +127,10 @@ def test_hopeless_photos_are_named_with_the_reason_and_the_others_are_used(tmp_p
     (tmp_path / "train/Pug/2.jpg").write_bytes(b"GIF89a, in truth")
     data = scan(tmp_path)
     photos = data.splits["train"]
-    found = read_squares(data, photos, SMALL) if mode == "frozen" else read_whole(data, photos, shorter_side=40)
+    found = [
+        read_square(data, photo, SMALL) if mode == "frozen" else read_whole(data, photo, shorter_side=40)
+        for photo in photos
+    ]
 
     assert set(data.skipped) == {f"train/Pug/{index}.jpg" for index in range(3)}
     assert "no bytes" in data.skipped["train/Pug/1.jpg"]
@@ -138,7 +141,7 @@ def test_hopeless_photos_are_named_with_the_reason_and_the_others_are_used(tmp_p
 def test_a_photo_that_cannot_be_read_is_skipped(tmp_path: Path) -> None:
     data = scan(write_photos(tmp_path))
     data.splits["test"][0].path.unlink()
-    assert read_squares(data, data.splits["test"], SMALL)[0] is None
+    assert read_square(data, data.splits["test"][0], SMALL) is None
     assert data.skipped == {"test/Beagle/0.jpg": "The file cannot be read (No such file or directory)."}
 
 
@@ -153,6 +156,8 @@ def test_photos_are_kept_whole_and_no_larger_than_asked_for(tmp_path: Path) -> N
     data = scan(write_photos(tmp_path))
     (tmp_path / "train/Beagle/0.jpg").write_bytes(any_photo(size=(300, 200)))
     shapes = [
-        pixels.shape for pixels in read_whole(data, data.splits["train"][:2], shorter_side=100) if pixels is not None
+        pixels.shape
+        for photo in data.splits["train"][:2]
+        if (pixels := read_whole(data, photo, shorter_side=100)) is not None
     ]
     assert shapes == [(100, 150, 3), (48, 60, 3)]
