@@ -50,7 +50,7 @@ class FeatureMaterial:
         for split in splits:
             photos = data.splits[split]
             views = _VIEWS if split == "train" else 1
-            rows = _extract(data, split, backbone, world, views)
+            rows = extract(data, split, backbone, world, views)
             gathered = world.gather_rows(rows, len(photos), block=backbone.chunk)
             usable = gathered[:, -1] > 0
             # (photos, views, FEATURES)
@@ -106,7 +106,7 @@ class _Seconds:
     forward: float = 0.0
 
 
-def _extract(data: DataSet, split: str, backbone: Backbone, world: World, views: int) -> torch.Tensor:
+def extract(data: DataSet, split: str, backbone: Backbone, world: World, views: int) -> torch.Tensor:
     """(own photos, views * FEATURES + 1) float32. The last column is 1 for a usable photo and 0 for a skipped one.
 
     On a CPU each core decodes chunks and passes them through the backbone by itself, which keeps it busy where threads

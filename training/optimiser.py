@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from training.config import Config
+from training.distributed import World
+from training.material import Batch
 
 BACKBONE_RATES = {"layer4": 0.1, "layer3": 0.05, "layer2": 0.025, "layer1": 0.0125, "": 0.0125}
 """Full mode from pretrained weights: each stage learns at this share of the head's rate, the early ones, whose edges
@@ -54,6 +56,27 @@ def one_cycle(progress: float) -> float:
     if progress < WARM_UP:
         return 0.01 + 0.99 * progress / WARM_UP
     return 0.01 + 0.99 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
+
+
+def learn(
+    network: nn.Module,
+    batch: Batch,
+    *,
+    loss_of: nn.CrossEntropyLoss,
+    optimizer: torch.optim.Optimizer,
+    precision: "Precision",
+    world: World,
+) -> torch.Tensor:
+    """One step. Returns the sum of the losses of this process's examples, on the device: nothing waits for it."""
+    with precision.autocast():
+        outputs = network(batch.inputs)
+    loss: torch.Tensor = loss_of(outputs.float(), batch.targets)
+    # DDP averages over the processes; this makes the average the mean over the global batch.
+    torch.autograd.backward(precision.scaler.scale(loss * world.size / batch.global_count))
+    precision.scaler.step(optimizer)
+    precision.scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.detach()
 
 
 @dataclass(frozen=True, slots=True)

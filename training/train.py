@@ -39,7 +39,7 @@ from training.material import Material
 from training.memory import photo_budget
 from training.metrics import emit
 from training.model import WeightsError, build, fingerprint
-from training.optimiser import Precision, adamw, full_precision, mixed_precision, set_rate
+from training.optimiser import Precision, adamw, full_precision, learn, mixed_precision, set_rate
 from training.photos import PhotoMaterial
 
 
@@ -136,15 +136,7 @@ def train(config: Config, world: World) -> dict[str, float]:
         loss_sum, count = torch.zeros((), dtype=torch.float64, device=world.device), 0
         for step, batch in enumerate(material.epoch(epoch), start=epoch * material.steps()):
             set_rate(optimizer, step / steps)
-            with precision.autocast():
-                outputs = trained(batch.inputs)
-            loss = loss_of(outputs.float(), batch.targets)
-            # DDP averages over the processes; this makes the average the mean over the global batch.
-            scaler.scale(loss * world.size / batch.global_count).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad(set_to_none=True)
-            loss_sum += loss.detach()
+            loss_sum += learn(trained, batch, loss_of=loss_of, optimizer=optimizer, precision=precision, world=world)
             count += len(batch.targets)
         world.average([buffer for buffer in network.buffers() if buffer.is_floating_point()])
         total_loss, total_count = world.total(loss_sum.item(), count)
