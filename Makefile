@@ -12,7 +12,7 @@ CDK = PATH="$(CURDIR)/$(BIN):$$PATH" "$(CURDIR)/node_modules/.bin/cdk"
 
 .PHONY: help
 help:  ## list the verbs
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -99,6 +99,7 @@ bench-synth: setup  ## how long synthesis takes, against an app of one bucket
 .PHONY: bench-scaling
 bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core against one such host, in both modes
 	@$(BIN)/python -m benchmarks.scaling $(ARGS)
+
 # TorchServe's packages cannot share an environment with ours: the toolkit needs an old setuptools.
 .venv-torchserve/.installed: locks/reference-serving.txt
 	@echo "== installing TorchServe and AWS's serving toolkit in .venv-torchserve (once, some GB with torch)"
@@ -111,6 +112,12 @@ bench-serving: setup .venv-torchserve/.installed  ## our server against AWS's Py
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 bench-load: setup  ## 10,000 requests, one in a hundred bad: none lost, none wrong, memory flat
 	@$(BIN)/python -m benchmarks.serving_load $(ARGS)
+
+.PHONY: bench-training bench-training-gpu
+bench-training: setup  ## time to accuracy, against the course's recipe (a quarter of an hour)
+	@$(BIN)/python -m benchmarks.training_time $(ARGS)
+bench-training-gpu: setup  ## images/s on a GPU, against synthetic tensors
+	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 
 .PHONY: lint
 lint: setup  ## ruff and mypy

@@ -13,7 +13,22 @@ Mode = Literal["frozen", "full"]
 Precision = Literal["auto", "fp32"]
 
 # The options that decide the result, and so belong in the manifest and in a job's name. Paths do not.
-_PLACES = ("data", "model_dir", "output_dir", "report_dir", "checkpoint_dir", "checkpoint_every", "workers")
+_PLACES = (
+    "data",
+    "model_dir",
+    "output_dir",
+    "report_dir",
+    "checkpoint_dir",
+    "checkpoint_every",
+    "workers",
+    "photo_memory_gib",
+)
+
+_BY_MODE: dict[Mode, dict[str, float]] = {
+    "frozen": {"weight_decay": 1.0, "label_smoothing": 0.0},
+    "full": {"weight_decay": 0.05, "label_smoothing": 0.1},
+}
+"""The defaults that differ: a head alone needs holding back, a whole network needs doubt (docs/decisions/0031)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,9 +54,10 @@ class Config:
     """Photos per step over all processes together, so that the result does not depend on how many there are."""
     learning_rate: float = 0.001
     """Peak of AdamW's rate: a linear rise, then half a cosine."""
-    weight_decay: float = 1.0
-    """AdamW's, which the rate multiplies. Biases and norm layers have none."""
-    label_smoothing: float = 0.0
+    weight_decay: float | None = None
+    """AdamW's, which the rate multiplies. Biases and norm layers have none. None: 1.0 in frozen mode, 0.05 in full."""
+    label_smoothing: float | None = None
+    """Share of the target that goes to the other breeds. None: 0 in frozen mode, 0.1 in full."""
     image_size: int = 224
     """Pixels of each side of the network's input. Smaller is faster and sees less."""
     precision: Precision = "auto"
@@ -49,6 +65,9 @@ class Config:
     seed: int = 0
     workers: int | None = None
     """Threads that cut photos to size while the network trains, in full mode. None: as many as there are cores."""
+    photo_memory_gib: float | None = None
+    """Full mode: training photos that each process keeps decoded, at about 0.4 MB each; the others are decoded again in
+    every epoch, with the same result. None: half of the memory that is free."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -61,7 +80,10 @@ class Config:
             ("label_smoothing", 0.0, 0.9),
             ("seed", 0, 2**32 - 1),
             ("workers", 1, 256),
+            ("photo_memory_gib", 0.0, 65_536.0),
         ):
+            if getattr(self, name) is None and name in _BY_MODE[self.mode]:
+                object.__setattr__(self, name, _BY_MODE[self.mode][name])
             value = getattr(self, name)
             if value is not None and not low <= value <= high:  # a NaN is not within either
                 option = name.replace("_", "-")
@@ -164,12 +186,20 @@ def _parser(folders: Mapping[str, Path]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--learning-rate", type=float, default=default["learning_rate"], help="peak (default: %(default)s)"
     )
-    parser.add_argument("--weight-decay", type=float, default=default["weight_decay"], help="default: %(default)s")
-    parser.add_argument(
-        "--label-smoothing", type=float, default=default["label_smoothing"], help="default: %(default)s"
-    )
+    parser.add_argument("--weight-decay", type=float, help=f"default: {_of_each_mode('weight_decay')}")
+    parser.add_argument("--label-smoothing", type=float, help=f"default: {_of_each_mode('label_smoothing')}")
     parser.add_argument("--image-size", type=int, default=default["image_size"], help="pixels (default: %(default)s)")
     parser.add_argument("--precision", choices=["auto", "fp32"], default=default["precision"], help="of the artifact")
     parser.add_argument("--seed", type=int, default=default["seed"], help="default: %(default)s")
     parser.add_argument("--workers", type=int, help="threads that cut photos in full mode (default: one for each core)")
+    parser.add_argument(
+        "--photo-memory-gib",
+        type=float,
+        metavar="GIB",
+        help="decoded photos that full mode keeps, in each process (default: half of the free memory)",
+    )
     return parser
+
+
+def _of_each_mode(name: str) -> str:
+    return ", ".join(f"{values[name]} ({mode})" for mode, values in _BY_MODE.items())

@@ -3,11 +3,9 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +22,6 @@ _JPEG = b"\xff\xd8\xff"
 _UDACITY_PREFIX = re.compile(r"^\d{3}\.(?=.)")
 
 Square = npt.NDArray[np.uint8]
-T = TypeVar("T")
 
 
 class DataError(Exception):
@@ -172,34 +169,24 @@ def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | Non
     return None
 
 
-def read_squares(data: DataSet, photos: Sequence[Photo], preprocessing: Preprocessing) -> list[Square | None]:
-    """The serving view of each photo, before normalisation: uint8 (crop, crop, 3), None where it is unusable."""
-
-    def square(photo: Photo) -> Square | None:
-        image = read(data, photo, shorter_side=preprocessing.resize)
-        return None if image is None else np.array(preprocessing.square(image))
-
-    return _on_all_cores(square, photos)
+def read_square(data: DataSet, photo: Photo, preprocessing: Preprocessing) -> Square | None:
+    """The serving view of a photo, before normalisation: uint8 (crop, crop, 3), None where it is unusable."""
+    image = read(data, photo, shorter_side=preprocessing.resize)
+    return None if image is None else np.array(preprocessing.square(image))
 
 
-def read_whole(data: DataSet, photos: Sequence[Photo], *, shorter_side: int) -> list[Square | None]:
-    """Each whole photo, scaled down to `shorter_side` where it is larger: uint8 (height, width, 3), or None."""
-
-    def whole(photo: Photo) -> Square | None:
-        image = read(data, photo, shorter_side=shorter_side)
-        if image is None:
-            return None
-        scale = shorter_side / min(image.size)
-        if scale < 1:
-            size = (round(image.width * scale), round(image.height * scale))
-            image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        return np.array(image)
-
-    return _on_all_cores(whole, photos)
+def read_whole(data: DataSet, photo: Photo, *, shorter_side: int) -> Square | None:
+    """The whole photo, scaled down to `shorter_side` where it is larger: uint8 (height, width, 3), or None."""
+    image = read(data, photo, shorter_side=shorter_side)
+    if image is None:
+        return None
+    scale = shorter_side / min(image.size)
+    if scale < 1:
+        size = (round(image.width * scale), round(image.height * scale))
+        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.array(image)
 
 
-def _on_all_cores(work: Callable[[Photo], T], photos: Sequence[Photo]) -> list[T]:
-    # Threads suffice: Pillow lets go of the interpreter lock while it decodes and scales.
-    cores = max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    with ThreadPoolExecutor(cores) as pool:
-        return list(pool.map(work, photos))
+def cores() -> int:
+    """This process's share of the cores."""
+    return max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

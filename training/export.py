@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from inference.images import Pixels, Preprocessing
 from training.answers import Answers, targets_of
 from training.calibration import Logits, fit_temperature
 from training.config import Precision
-from training.data import DataSet, Photo, read_squares
+from training.data import DataSet, Photo, cores, read_square
 from training.metrics import emit
 from training.onnx_graph import run_all, to_onnx, with_temperature
 from training.quantise import CALIBRATION_PHOTOS, Verdict, judge, quantise
@@ -150,12 +151,15 @@ def _kept(
 
 def _seen(data: DataSet, photos: Sequence[Photo], preprocessing: Preprocessing) -> Iterator[Pixels]:
     """The network's input for each photo, as serving makes it, decoded some at a time on all cores."""
-    for start in range(0, len(photos), _CHUNK):
-        chunk = photos[start : start + _CHUNK]
-        for photo, square in zip(chunk, read_squares(data, chunk, preprocessing), strict=True):
-            if square is None:
-                raise ExportError(f"{data.name(photo)} could be read before, and now cannot; leave the photos alone.")
-            yield preprocessing.normalise(Image.fromarray(square))
+    with ThreadPoolExecutor(cores()) as pool:
+        for start in range(0, len(photos), _CHUNK):
+            chunk = photos[start : start + _CHUNK]
+            squares = pool.map(lambda photo: read_square(data, photo, preprocessing), chunk)
+            for photo, square in zip(chunk, squares, strict=True):
+                if square is None:
+                    name = data.name(photo)
+                    raise ExportError(f"{name} could be read before, and now cannot; leave the photos alone.")
+                yield preprocessing.normalise(Image.fromarray(square))
 
 
 def source_hash() -> str:

@@ -1,25 +1,30 @@
 """The frozen backbone's features of every photo: computed once, shared by all processes, learnt from in seconds."""
 
+import contextlib
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 from torchvision.models import ResNet
 
 from inference.images import Preprocessing
-from training.data import SPLITS, DataSet, Square, read_squares
+from training.data import SPLITS, DataSet, Photo, cores, read_square
 from training.distributed import World
 from training.material import Batch, global_batches, normalised, order, settle_skipped
 from training.metrics import emit
-from training.model import FEATURES
-from training.optimiser import Precision
+from training.model import FEATURES, folded_backbone
+from training.optimiser import half_type
+from training.threads import ahead, one_thread_each
 
-_CHUNK = 32
-"""Photos that pass through the backbone together. A chunk is never divided between processes: in half precision a
-photo's features depend, in their last bits, on what else is in its batch."""
+_CHUNK = {"cpu": 8, "cuda": 64}
+"""Photos that pass through the backbone together. On a CPU few, so that the layers' outputs stay in its cache: 8 pass
+twice as fast as 32 (docs/decisions/0030). A chunk is never divided between processes: in half precision a photo's
+features depend, in their last bits, on what else is in its batch."""
+
+_VIEWS = 2
+"""A training photo and its mirror image are two examples of the same breed."""
 
 _PROGRESS_EVERY_S = 1.0
 
@@ -34,73 +39,126 @@ class FeatureMaterial:
         *,
         preprocessing: Preprocessing,
         world: World,
-        precision: Precision,
         batch_size: int,
         seed: int,
+        splits: Sequence[str] = SPLITS,
     ) -> None:
         self._world, self._seed = world, seed
-        backbone = nn.Sequential(*list(model.children())[:-1], nn.Flatten()).eval().to(world.device)
-        backbone = backbone.to(memory_format=torch.channels_last)
+        backbone = Backbone(model, preprocessing, world.device)
         self._features: dict[str, torch.Tensor] = {}
         self._targets: dict[str, torch.Tensor] = {}
-        for split in SPLITS:
+        for split in splits:
             photos = data.splits[split]
-            views = 2 if split == "train" else 1
-            with torch.inference_mode(), precision.autocast():
-                rows = _extract(data, split, backbone, preprocessing, world, views)
-            gathered = world.gather_rows(rows, len(photos), block=_CHUNK)
+            views = _VIEWS if split == "train" else 1
+            rows = extract(data, split, backbone, world, views)
+            gathered = world.gather_rows(rows, len(photos), block=backbone.chunk)
             usable = gathered[:, -1] > 0
-            # (photos, views, FEATURES): a photo and its mirror image are two examples of the same breed.
+            # (photos, views, FEATURES)
             self._features[split] = gathered[usable, :-1].reshape(-1, FEATURES)
             labels = torch.tensor([photo.label for photo in photos], device=world.device)[usable]
             self._targets[split] = labels.repeat_interleave(views)
-        settle_skipped(data, world)
+        if tuple(splits) == SPLITS:  # else it is for the material that reads them all
+            settle_skipped(data, world)
         self._batches = global_batches(len(self._targets["train"]), batch_size, world, least=1)
 
     def steps(self) -> int:
         return len(self._batches)
 
     def epoch(self, number: int) -> Iterator[Batch]:
+        for features, targets in self.whole_batches(number):
+            own = slice(self._world.rank, None, self._world.size)
+            yield Batch(features[own], targets[own], len(targets))
+
+    def whole_batches(self, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The same without regard to other processes: (n, FEATURES) and (n,) class indices of each global batch."""
         features, targets = self._features["train"], self._targets["train"]
         indices = order(len(targets), self._seed, number).to(self._world.device)
         for batch in self._batches:
-            whole = indices[batch]
-            own = whole[self._world.rank :: self._world.size]
-            yield Batch(features[own], targets[own], len(whole))
+            yield features[indices[batch]], targets[indices[batch]]
 
     def examples(self, split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         own = slice(self._world.rank, None, self._world.size)
         yield self._features[split][own], self._targets[split][own]
 
 
-def _extract(
-    data: DataSet, split: str, backbone: nn.Module, preprocessing: Preprocessing, world: World, views: int
-) -> torch.Tensor:
-    """(own photos, views * FEATURES + 1) float32: of each photo the features of the serving view and, where `views` is
-    2, of its mirror image. The last column is 1 for a usable photo and 0 for a skipped one.
+class Backbone:
+    """The network without its head, for looking only: norm layers folded into the convolutions, in half precision where
+    the device computes in it. The model itself is left as it is."""
+
+    def __init__(self, model: ResNet, preprocessing: Preprocessing, device: torch.device) -> None:
+        self.preprocessing, self.device, self.chunk = preprocessing, device, _CHUNK[device.type]
+        self._type = half_type(device) or torch.float32
+        self._layers = folded_backbone(model).to(device, self._type).to(memory_format=torch.channels_last)
+
+    def features(self, pixels: torch.Tensor, views: int = 1) -> torch.Tensor:
+        """(n, views * FEATURES) float32 of uint8 (n, size, size, 3) on the device; the mirror image's come second."""
+        with torch.inference_mode():
+            inputs = normalised(pixels, self.preprocessing).to(self._type)
+            maps = [self._layers(view) for view in (inputs, inputs.flip(3))[:views]]
+            return torch.cat([each.float().mean((2, 3)) for each in maps], dim=1)
+
+
+@dataclass(slots=True)
+class _Seconds:
+    """Of all threads together, for printing: two that add at the same moment may lose a chunk's share."""
+
+    decode: float = 0.0
+    forward: float = 0.0
+
+
+def extract(data: DataSet, split: str, backbone: Backbone, world: World, views: int) -> torch.Tensor:
+    """(own photos, views * FEATURES + 1) float32. The last column is 1 for a usable photo and 0 for a skipped one.
+
+    On a CPU each core decodes chunks and passes them through the backbone by itself, which keeps it busy where threads
+    that share one chunk wait for each other. Before a GPU the cores only decode, some chunks ahead of it.
     """
-    total = len(data.splits[split])
-    photos = world.share(data.splits[split], block=_CHUNK)
-    chunks = [range(i, min(i + _CHUNK, len(photos))) for i in range(0, len(photos), _CHUNK)]
-    rows = torch.zeros(len(photos), views * FEATURES + 1, device=world.device)
-    reported = time.monotonic()
-    with ThreadPoolExecutor(1) as ahead:  # the next chunk is decoded while this one is on the device
+    photos = world.share(data.splits[split], block=backbone.chunk)
+    on_cpu = backbone.device.type == "cpu"
+    spent = _Seconds()
 
-        def squares(chunk: range) -> list[Square | None]:
-            return read_squares(data, [photos[i] for i in chunk], preprocessing)
+    def read(chunk: list[Photo]) -> tuple[torch.Tensor, list[bool]]:
+        began = time.perf_counter()
+        size = backbone.preprocessing.crop
+        pixels = torch.zeros(len(chunk), size, size, 3, dtype=torch.uint8, pin_memory=not on_cpu)
+        found = [read_square(data, photo, backbone.preprocessing) for photo in chunk]
+        for row, square in zip(pixels.numpy(), found, strict=True):
+            if square is not None:
+                np.copyto(row, square)
+        spent.decode += time.perf_counter() - began
+        return pixels, [square is not None for square in found]
 
-        coming = [ahead.submit(squares, chunk) for chunk in chunks[:1]]
-        for position, chunk in enumerate(chunks):
-            found = coming.pop().result()
-            coming = [ahead.submit(squares, following) for following in chunks[position + 1 : position + 2]]
-            kept = [i for i, square in zip(chunk, found, strict=True) if square is not None]
-            if kept:
-                pixels = torch.from_numpy(np.stack([square for square in found if square is not None]))
-                inputs = normalised(pixels.to(world.device), preprocessing)
-                features = [backbone(view).float() for view in (inputs, inputs.flip(3))[:views]]
-                rows[kept, :-1] = torch.cat(features, dim=1)
-                rows[kept, -1] = 1.0
-            if world.is_first and (position + 1 == len(chunks) or time.monotonic() - reported > _PROGRESS_EVERY_S):
+    def look(pixels: torch.Tensor) -> torch.Tensor:
+        began = time.perf_counter()
+        features = backbone.features(pixels.to(backbone.device, non_blocking=True), views)
+        spent.forward += time.perf_counter() - began
+        return features
+
+    def read_and_look(chunk: list[Photo]) -> tuple[torch.Tensor, list[bool]]:
+        pixels, usable = read(chunk)
+        return look(pixels), usable
+
+    rows = torch.zeros(len(photos), views * FEATURES + 1, device=backbone.device)
+    flags: list[bool] = []
+    chunks = [photos[i : i + backbone.chunk] for i in range(0, len(photos), backbone.chunk)]
+    total, reported, began = len(data.splits[split]), time.monotonic(), time.monotonic()
+    with one_thread_each() if on_cpu else contextlib.nullcontext():
+        for found, usable in ahead(read_and_look if on_cpu else read, chunks, workers=cores()):
+            start, stop = len(flags), len(flags) + len(usable)
+            rows[start:stop, :-1] = found if on_cpu else look(found)
+            flags += usable
+            if world.is_first and time.monotonic() - reported > _PROGRESS_EVERY_S:
                 reported = time.monotonic()
-                emit(stage="features", split=split, done=min(chunk.stop * world.size, total), total=total)
+                emit(stage="features", split=split, done=min(stop * world.size, total), total=total)
+    rows[:, -1] = torch.tensor(flags, dtype=torch.float32, device=backbone.device)
+    if world.is_first:
+        took = time.monotonic() - began
+        share = took / ((spent.decode + spent.forward) or 1.0)  # of the wall time, since threads work side by side
+        emit(
+            stage="features",
+            split=split,
+            done=total,
+            total=total,
+            decode_s=spent.decode * share,
+            forward_s=spent.forward * share,
+        )
     return rows

@@ -1,12 +1,16 @@
 """ResNet50: built, filled with pretrained weights, and split into a backbone and a head."""
 
+import copy
 import hashlib
 import pickle
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval
 from torchvision.models import ResNet, ResNet50_Weights, resnet50
 
 FEATURES = 2048
@@ -37,6 +41,19 @@ def fingerprint(model: ResNet) -> str:
         if not name.startswith("fc."):
             digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def folded_backbone(model: ResNet) -> nn.Sequential:
+    """A copy of all but the pooling and the head, in evaluation mode, with each norm layer folded into the convolution
+    before it: a fifth fewer passes over memory."""
+    layers = copy.deepcopy(nn.Sequential(*list(model.children())[:-2])).eval()
+    for block in list(layers.modules()):
+        children = list(block.named_children())
+        for (before, conv), (name, norm) in pairwise(children):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(block, before, fuse_conv_bn_eval(conv, norm))
+                setattr(block, name, nn.Identity())
+    return layers
 
 
 def _fill(model: ResNet, found: object, source: str) -> None:

@@ -10,31 +10,39 @@ import torch
 from torch import nn
 
 from training.config import Config
+from training.distributed import World
+from training.material import Batch
 
-BACKBONE_RATE = 0.1
-"""Full mode from pretrained weights: the backbone learns at this share of the head's rate."""
+BACKBONE_RATES = {"layer4": 0.1, "layer3": 0.05, "layer2": 0.025, "layer1": 0.0125, "": 0.0125}
+"""Full mode from pretrained weights: each stage learns at this share of the head's rate, the early ones, whose edges
+and textures any photo needs, the slowest. The last entry is the stem."""
 
 WARM_UP = 0.15
 """Share of the steps over which the rate rises to its peak."""
 
 
 def adamw(network: nn.Module, config: Config) -> torch.optim.AdamW:
-    """AdamW without decay on biases and norm layers, and with a slower rate for a pretrained backbone."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    """AdamW without decay on biases and norm layers, and with slower rates for a pretrained backbone."""
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        slow = config.mode == "full" and config.pretrained != "none" and not name.startswith("fc.")
-        groups.setdefault((slow, parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((_share_of_rate(name, config), parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "peak": config.learning_rate * (BACKBONE_RATE if slow else 1.0),
+                "peak": config.learning_rate * share,
                 "weight_decay": config.weight_decay if decays else 0.0,
             }
-            for (slow, decays), parameters in groups.items()
+            for (share, decays), parameters in groups.items()
         ],
         lr=config.learning_rate,
     )
+
+
+def _share_of_rate(name: str, config: Config) -> float:
+    if config.mode == "frozen" or config.pretrained == "none" or name.startswith("fc."):
+        return 1.0
+    return next(share for stage, share in BACKBONE_RATES.items() if name.startswith(stage))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, progress: float) -> None:
@@ -50,6 +58,27 @@ def one_cycle(progress: float) -> float:
     return 0.01 + 0.99 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
 
 
+def learn(
+    network: nn.Module,
+    batch: Batch,
+    *,
+    loss_of: nn.CrossEntropyLoss,
+    optimizer: torch.optim.Optimizer,
+    precision: "Precision",
+    world: World,
+) -> torch.Tensor:
+    """One step. Returns the sum of the losses of this process's examples, on the device: nothing waits for it."""
+    with precision.autocast():
+        outputs = network(batch.inputs)
+    loss: torch.Tensor = loss_of(outputs.float(), batch.targets)
+    # DDP averages over the processes; this makes the average the mean over the global batch.
+    torch.autograd.backward(precision.scaler.scale(loss * world.size / batch.global_count))
+    precision.scaler.step(optimizer)
+    precision.scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.detach()
+
+
 @dataclass(frozen=True, slots=True)
 class Precision:
     """A half precision that the device computes faster, and the loss scaler that it calls for."""
@@ -59,19 +88,21 @@ class Precision:
     scaler: torch.amp.GradScaler
 
 
+def half_type(device: torch.device) -> torch.dtype | None:
+    """The half precision that the device computes in; None where it has none."""
+    if device.type == "cuda":  # never bf16: the T4 of a g4dn has none, though PyTorch may say that it does
+        return torch.float16
+    cpu = torch.cpu.get_capabilities()
+    return torch.bfloat16 if cpu.get("avx512_bf16") or cpu.get("amx_bf16") else None
+
+
 def mixed_precision(device: torch.device) -> Precision:
     """For the whole network."""
-    if device.type == "cuda":  # never bf16: the T4 of a g4dn has none, though PyTorch may say that it does
-        return Precision(lambda: torch.autocast("cuda", dtype=torch.float16), torch.amp.GradScaler("cuda"))
-    cpu = torch.cpu.get_capabilities()
-    native = bool(cpu.get("avx512_bf16") or cpu.get("amx_bf16"))
-    return Precision(lambda: torch.autocast("cpu", dtype=torch.bfloat16, enabled=native), _no_scaler())
+    half = half_type(device)
+    scaler = torch.amp.GradScaler(device.type, enabled=half == torch.float16)  # bf16 has the exponents of fp32
+    return Precision(lambda: torch.autocast(device.type, dtype=half, enabled=half is not None), scaler)
 
 
 def full_precision() -> Precision:
     """For a head alone, which is too small to gain from less."""
-    return Precision(nullcontext, _no_scaler())
-
-
-def _no_scaler() -> torch.amp.GradScaler:
-    return torch.amp.GradScaler("cpu", enabled=False)
+    return Precision(nullcontext, torch.amp.GradScaler("cpu", enabled=False))

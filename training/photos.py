@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
-from inference.classifier import usable_cores
 from inference.images import Preprocessing
-from training.data import SPLITS, DataSet, Square, read_squares, read_whole
+from training.data import SPLITS, DataError, DataSet, Photo, Square, cores, read_square, read_whole
 from training.distributed import World
 from training.material import Batch, global_batches, normalised, order, settle_skipped
 from training.metrics import emit
+from training.threads import ahead
 
 _EVALUATION_BATCH = 64
 
@@ -24,7 +25,10 @@ MARGIN = 1.25
 
 
 class PhotoMaterial:
-    """Training photos whole, in every process, since any may fall to it in some epoch; of the others only its share."""
+    """Training photos whole, in every process, since any may fall to it in some epoch; of the others only its share.
+
+    As many training photos as fit into `memory` bytes stay decoded; the others are decoded again in every epoch.
+    """
 
     def __init__(
         self,
@@ -35,30 +39,30 @@ class PhotoMaterial:
         batch_size: int,
         seed: int,
         workers: int | None,
+        memory: int,
     ) -> None:
         self._world, self._seed, self._preprocessing = world, seed, preprocessing
-        self._workers = workers or usable_cores()
+        self._workers = workers or cores()
         if world.is_first:
             emit(stage="decode", total=sum(map(len, data.splits.values())))
-        whole = read_whole(data, data.splits["train"], shorter_side=round(preprocessing.resize * MARGIN))
+        self._whole = _Whole(data, shorter_side=round(preprocessing.resize * MARGIN), memory=memory)
         judged = {}
         for split in SPLITS[1:]:
             photos = world.share(data.splits[split])
-            judged[split] = list(zip(photos, read_squares(data, photos, preprocessing), strict=True))
+            squares = ahead(lambda photo: read_square(data, photo, preprocessing), photos, workers=cores())
+            judged[split] = list(zip(photos, squares, strict=True))
         settle_skipped(data, world)  # also what only another host could not read: all must hold the same list
-        used = [
-            (pixels, photo.label)
-            for photo, pixels in zip(data.splits["train"], whole, strict=True)
-            if pixels is not None and data.name(photo) not in data.skipped
-        ]
-        self._photos = [pixels for pixels, _ in used]
-        self._targets = torch.tensor([label for _, label in used])
+        self._photos = data.used("train")
+        self._targets = torch.tensor([photo.label for photo in self._photos])
         self._judged = {
             split: _stacked([(square, photo.label) for photo, square in found if square is not None], preprocessing)
             for split, found in judged.items()
         }
+        if world.is_first:
+            kept = len(self._whole)
+            emit(stage="decoded", kept=kept, again_each_epoch=max(0, len(self._photos) - kept))
         # Two at least: norm layers need more than one value of each channel.
-        self._batches = global_batches(len(used), batch_size, world, least=2)
+        self._batches = global_batches(len(self._photos), batch_size, world, least=2)
 
     def steps(self) -> int:
         return len(self._batches)
@@ -76,18 +80,58 @@ class PhotoMaterial:
             for step, (batch, own) in enumerate(zip(self._batches, shares, strict=True)):
                 pixels = torch.from_numpy(np.stack(list(coming.pop())))
                 coming = [begin(following) for following in shares[step + 1 : step + 2]]  # while this one is learnt
-                inputs = normalised(pixels.to(world.device), self._preprocessing)
-                yield Batch(inputs, self._targets[own].to(world.device), batch.stop - batch.start)
+                inputs = normalised(to_device(pixels, world.device), self._preprocessing)
+                yield Batch(inputs, to_device(self._targets[own], world.device), batch.stop - batch.start)
 
     def examples(self, split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         pixels, targets = self._judged[split]
         for start in range(0, len(targets), _EVALUATION_BATCH):
             part = slice(start, start + _EVALUATION_BATCH)
-            inputs = normalised(pixels[part].to(self._world.device), self._preprocessing)
-            yield inputs, targets[part].to(self._world.device)
+            inputs = normalised(to_device(pixels[part], self._world.device), self._preprocessing)
+            yield inputs, to_device(targets[part], self._world.device)
 
     def _cut(self, index: int, seed: tuple[int, int, int]) -> Square:
-        return random_cut(self._photos[index], self._preprocessing.crop, np.random.default_rng(seed))
+        whole = self._whole.photo(self._photos[index])
+        return random_cut(whole, self._preprocessing.crop, np.random.default_rng(seed))
+
+
+class _Whole:
+    """The training photos at `shorter_side`: all are decoded once, to know which can be, and the first ones kept."""
+
+    def __init__(self, data: DataSet, *, shorter_side: int, memory: int) -> None:
+        self._data, self._shorter_side = data, shorter_side
+        self._kept: dict[Path, Square] = {}
+        photos = data.splits["train"]
+        for photo, pixels in zip(photos, ahead(self._read, photos, workers=cores()), strict=True):
+            if pixels is not None and pixels.nbytes <= memory:
+                self._kept[photo.path] = pixels
+                memory -= pixels.nbytes
+
+    def __len__(self) -> int:
+        """How many are kept."""
+        return len(self._kept)
+
+    def photo(self, photo: Photo) -> Square:
+        """uint8 (height, width, 3). Raises DataError where it could be decoded before and cannot be any more."""
+        pixels = self._kept.get(photo.path)
+        if pixels is None:
+            pixels = self._read(photo)
+        if pixels is None:
+            raise DataError(
+                f"{self._data.name(photo)} could be decoded when the training began, and now it cannot; do not change "
+                "the photos while they are learnt from."
+            )
+        return pixels
+
+    def _read(self, photo: Photo) -> Square | None:
+        return read_whole(self._data, photo, shorter_side=self._shorter_side)
+
+
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Without waiting for a GPU: the copy begins when the GPU comes to it."""
+    if device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def random_cut(photo: Square, size: int, rng: np.random.Generator) -> Square:

@@ -29,7 +29,7 @@ from torch import nn
 
 from inference.artifact import ArtifactError, sha256
 from inference.images import Preprocessing
-from training import checkpoint, distributed, failure
+from training import checkpoint, distributed, failure, head
 from training.answers import figures
 from training.checkpoint import CheckpointError, Progress
 from training.config import Config
@@ -38,9 +38,10 @@ from training.distributed import World, WorldError
 from training.export import ExportError, annotate, claim, export, prove, source_hash
 from training.features import FeatureMaterial
 from training.material import Material
+from training.memory import photo_budget
 from training.metrics import emit
 from training.model import WeightsError, build, fingerprint
-from training.optimiser import Precision, adamw, full_precision, mixed_precision, set_rate
+from training.optimiser import Precision, adamw, full_precision, learn, mixed_precision, set_rate
 from training.photos import PhotoMaterial
 from training.report.findings import findings
 from training.report.page import publish, render
@@ -83,6 +84,7 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
     model = build(len(data.labels), config.pretrained)
     run = identity(config, data, "" if config.pretrained == "none" else fingerprint(model))
     world.check_agreement("photos, weights and options", run)
+    saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None
     precision = mixed_precision(world.device)
     material: Material
     network: nn.Module
@@ -92,12 +94,13 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
             model,
             preprocessing=preprocessing,
             world=world,
-            precision=precision,
             batch_size=config.batch_size,
             seed=config.seed,
         )
         network, precision = model.fc.to(world.device), full_precision()
     else:
+        if config.pretrained != "none" and saved is None:
+            head.fit(model, data, preprocessing=preprocessing, config=config, world=world)
         material = PhotoMaterial(
             data,
             preprocessing=preprocessing,
@@ -105,20 +108,20 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
             batch_size=config.batch_size,
             seed=config.seed,
             workers=config.workers,
+            memory=photo_budget(config.photo_memory_gib),
         )
         network = model.to(world.device).to(memory_format=torch.channels_last)
 
     # -- optimiser
     trained = distributed.replicated(network, world)
     optimizer, scaler = adamw(network, config), precision.scaler
-    loss_of = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing, reduction="sum")
+    loss_of = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing or 0.0, reduction="sum")
     steps = config.epochs * material.steps()
 
     # -- resume
     progress, best, loss_sum, count = Progress(), {"valid_loss": math.inf}, 0.0, 0
     history: list[dict[str, float]] = []
     best_weights = copy.deepcopy(network.state_dict())
-    saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None
     if saved is not None:
         progress, tensors, meta = saved
         network.load_state_dict(strip(tensors, "network."))
@@ -133,6 +136,12 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
             emit(stage="resume", epoch=progress.epochs, step=progress.steps)
     elif config.checkpoint_dir and world.is_first and checkpoint.others(config.checkpoint_dir, run):
         emit(stage="resume", ignored="the checkpoints there are of other data, weights or hyperparameters")
+    if saved is None and config.mode == "full" and config.pretrained != "none":
+        # the fitted head alone, in case that fine-tuning makes nothing better
+        valid_loss, valid_accuracy = evaluate(network, material, "valid", world, precision)
+        best = {"epoch": 0, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
+        if world.is_first:
+            emit(stage="head", **best, elapsed_s=time.monotonic() - started)
 
     def save(progress: Progress, loss_sum: float = 0.0, count: float = 0, **buffers: torch.Tensor) -> None:
         if config.checkpoint_dir and world.is_first:
@@ -160,15 +169,7 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
         sent, steps_before = distributed.bytes_sent(), done
         for batch in islice(material.epoch(epoch), done, None):
             set_rate(optimizer, (epoch * material.steps() + done) / steps)
-            with precision.autocast():
-                outputs = trained(batch.inputs)
-            loss = loss_of(outputs.float(), batch.targets)
-            # DDP averages over the processes; this makes the average the mean over the global batch.
-            scaler.scale(loss * world.size / batch.global_count).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad(set_to_none=True)
-            loss_sums += loss.detach()
+            loss_sums += learn(trained, batch, loss_of=loss_of, optimizer=optimizer, precision=precision, world=world)
             count += len(batch.targets)
             done += 1
             if world.anyone(stop.requested):
@@ -213,6 +214,8 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
     network.load_state_dict(best_weights)
     test_loss, test_accuracy = evaluate(network, material, "test", world, precision)
     metrics = {**best, "test_loss": test_loss, "test_accuracy": test_accuracy}
+    if world.is_first:
+        emit(stage="judged", elapsed_s=time.monotonic() - started)
 
     # -- export and prove, which may take minutes: the other processes are done, and nothing waits for them
     distributed.leave()

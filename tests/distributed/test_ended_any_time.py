@@ -108,9 +108,9 @@ def test_stopped_in_mid_epoch(tmp_path: Path, mode: str, rank: int, step: int) -
 
 
 def test_stopped_while_an_epoch_is_judged(tmp_path: Path) -> None:
-    """Its steps are not taken again, only the judgement."""
+    """Its steps are not taken again, only the judgement. (The first is of the fitted head, before any epoch.)"""
     config = prepared(tmp_path, "full", epochs=3)
-    started = ranks.start(stopped_at, config, 2, 0, "evaluate", size=2, folder=tmp_path / "stopped")
+    started = ranks.start(stopped_at, config, 3, 0, "evaluate", size=2, folder=tmp_path / "stopped")
     assert started[0].wait().status == 128 + signal.SIGTERM
     assert started[1].wait().status == 1  # its peer is gone
     assert saved(config)[-1].startswith("epoch-000001-000003-")

@@ -8,7 +8,7 @@ import pytest
 from inference.errors import RequestError
 from inference.images import Preprocessing, decode
 from tests.distributed.dogs import any_photo, cut_off, spoil, write_photos
-from training.data import DataError, DataSet, read_squares, read_whole, scan
+from training.data import DataError, DataSet, read_square, read_whole, scan
 
 SMALL = Preprocessing.for_size(32)
 
@@ -128,7 +128,10 @@ def test_hopeless_photos_are_named_with_the_reason_and_the_others_are_used(tmp_p
     (tmp_path / "train/Pug/2.jpg").write_bytes(b"GIF89a, in truth")
     data = scan(tmp_path)
     photos = data.splits["train"]
-    found = read_squares(data, photos, SMALL) if mode == "frozen" else read_whole(data, photos, shorter_side=40)
+    found = [
+        read_square(data, photo, SMALL) if mode == "frozen" else read_whole(data, photo, shorter_side=40)
+        for photo in photos
+    ]
 
     assert set(data.skipped) == {f"train/Pug/{index}.jpg" for index in range(3)}
     assert "no bytes" in data.skipped["train/Pug/1.jpg"]
@@ -141,7 +144,10 @@ def test_a_training_photo_that_is_cut_off_is_learnt_from_and_named(tmp_path: Pat
     cut_off(write_photos(tmp_path), "train/Pug/0.jpg", kept=0.9)
     data = scan(tmp_path)
     photos = data.splits["train"]
-    found = read_squares(data, photos, SMALL) if mode == "frozen" else read_whole(data, photos, shorter_side=40)
+    found = [
+        read_square(data, photo, SMALL) if mode == "frozen" else read_whole(data, photo, shorter_side=40)
+        for photo in photos
+    ]
 
     assert all(pixels is not None for pixels in found)
     assert data.skipped == {}
@@ -153,7 +159,8 @@ def test_a_training_photo_that_is_cut_off_is_learnt_from_and_named(tmp_path: Pat
 def test_a_photo_that_serving_would_refuse_is_not_judged_by(tmp_path: Path, split: str) -> None:
     cut_off(write_photos(tmp_path), f"{split}/Pug/0.jpg", kept=0.9)
     data = scan(tmp_path)
-    read_squares(data, data.splits[split], SMALL)
+    for photo in data.splits[split]:
+        read_square(data, photo, SMALL)
 
     assert data.skipped.keys() == {f"{split}/Pug/0.jpg"}
     assert data.truncated == {}
@@ -161,10 +168,10 @@ def test_a_photo_that_serving_would_refuse_is_not_judged_by(tmp_path: Path, spli
 
 def test_what_there_is_of_a_photo_that_is_cut_off_is_as_in_the_whole_one(tmp_path: Path) -> None:
     data = scan(write_photos(tmp_path))
-    photo = data.splits["train"][:1]
-    (whole,) = read_whole(data, photo, shorter_side=48)
-    cut_off(tmp_path, data.name(photo[0]), kept=0.8)
-    (cut,) = read_whole(data, photo, shorter_side=48)
+    photo = data.splits["train"][0]
+    whole = read_whole(data, photo, shorter_side=48)
+    cut_off(tmp_path, data.name(photo), kept=0.8)
+    cut = read_whole(data, photo, shorter_side=48)
 
     assert whole is not None
     assert cut is not None
@@ -177,7 +184,8 @@ def test_a_broken_photo_beside_good_ones_does_not_make_their_reading_lenient(tmp
     """Pillow's own switch is one for the process: it would let serving's decoder through, too."""
     cut_off(write_photos(tmp_path), "train/Pug/0.jpg", kept=0.9)
     data = scan(tmp_path)
-    read_squares(data, data.splits["train"], SMALL)
+    for photo in data.splits["train"]:
+        read_square(data, photo, SMALL)
     assert data.truncated
     with pytest.raises(RequestError):
         decode((tmp_path / "train/Pug/0.jpg").read_bytes(), shorter_side=32)
@@ -186,7 +194,7 @@ def test_a_broken_photo_beside_good_ones_does_not_make_their_reading_lenient(tmp
 def test_a_photo_that_cannot_be_read_is_skipped(tmp_path: Path) -> None:
     data = scan(write_photos(tmp_path))
     data.splits["test"][0].path.unlink()
-    assert read_squares(data, data.splits["test"], SMALL)[0] is None
+    assert read_square(data, data.splits["test"][0], SMALL) is None
     assert data.skipped == {"test/Beagle/0.jpg": "The file cannot be read (No such file or directory)."}
 
 
@@ -201,6 +209,8 @@ def test_photos_are_kept_whole_and_no_larger_than_asked_for(tmp_path: Path) -> N
     data = scan(write_photos(tmp_path))
     (tmp_path / "train/Beagle/0.jpg").write_bytes(any_photo(size=(300, 200)))
     shapes = [
-        pixels.shape for pixels in read_whole(data, data.splits["train"][:2], shorter_side=100) if pixels is not None
+        pixels.shape
+        for photo in data.splits["train"][:2]
+        if (pixels := read_whole(data, photo, shorter_side=100)) is not None
     ]
     assert shapes == [(100, 150, 3), (48, 60, 3)]

@@ -1,0 +1,149 @@
+"""How much of a GPU's speed our training reaches: photos from disk against tensors that are there already.
+
+    make bench-training-gpu
+    make bench-training-gpu ARGS='--data dogImages --batch-size 64'
+
+Two pairs, each side in turns on the same GPU, medians: a step of full fine-tuning (photos cut on the CPU, copied,
+normalised, learnt from) and the frozen backbone's features (photos decoded, copied, looked at). The synthetic side does
+the same to tensors that lie on the device and are never replaced. Without a GPU it says so and ends with status 0;
+`--device cpu` shows that the loops work, and no more.
+"""
+
+import argparse
+import contextlib
+import io
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from inference.images import Preprocessing
+from ops.sample.dataset import write_sample
+from training.config import Config
+from training.data import DataSet, scan
+from training.distributed import World
+from training.features import Backbone, extract
+from training.material import Batch
+from training.memory import photo_budget
+from training.model import build
+from training.optimiser import adamw, learn, mixed_precision
+from training.photos import PhotoMaterial
+
+GOAL = 0.9
+
+Run = Callable[[], int]
+"""Does its work, and returns how many photos that were."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    if options.device == "cuda" and not torch.cuda.is_available():
+        print("There is no GPU here, so there is nothing to measure; run this on a g4dn.xlarge (the Workbench stack).")
+        return 0
+    device = torch.device(options.device)
+    if device.type == "cuda":
+        print(f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}")
+    with tempfile.TemporaryDirectory() as temporary:
+        data = scan(options.data or _drawn(Path(temporary)))
+        for name, ours, synthetic in (
+            ("fine-tuning", *fine_tuning(data, options, device)),
+            ("features", *features(data, options, device)),
+        ):
+            rates = in_turns([ours, synthetic], device, rounds=options.rounds)
+            share = rates[0] / rates[1]
+            print(
+                f"{name:12} {rates[0]:8.1f} images/s from photos, {rates[1]:8.1f} from synthetic tensors: "
+                f"{share:.2f} (goal: at least {GOAL})"
+            )
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Images per second on the GPU, against synthetic tensors.")
+    parser.add_argument("--data", type=Path, help="train/, valid/, test/ (default: drawn photos)")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    parser.add_argument("--image-size", type=int, default=224, help="default: %(default)s")
+    parser.add_argument("--steps", type=int, default=40, help="of fine-tuning in a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="of each side, in turns (default: %(default)s)")
+    return parser.parse_args(arguments)
+
+
+def _drawn(folder: Path) -> Path:
+    write_sample(folder / "photos", seed=0)
+    return folder / "photos"
+
+
+def fine_tuning(data: DataSet, options: argparse.Namespace, device: torch.device) -> tuple[Run, Run]:
+    """Our step on our photos, and the same step on one batch over and over. Weights do not matter for the speed."""
+    world, precision = World(0, 1, device), mixed_precision(device)
+    config = Config(data=data.folder, model_dir=data.folder, mode="full", pretrained="none")
+    network = build(len(data.labels), "none").to(device).to(memory_format=torch.channels_last).train()
+    optimizer, loss_of = adamw(network, config), nn.CrossEntropyLoss(label_smoothing=0.1, reduction="sum")
+    with contextlib.redirect_stdout(io.StringIO()):  # its progress
+        material = PhotoMaterial(
+            data,
+            preprocessing=Preprocessing.for_size(options.image_size),
+            world=world,
+            batch_size=options.batch_size,
+            seed=0,
+            workers=None,
+            memory=photo_budget(None),
+        )
+    steps = min(options.steps, material.steps())
+    epoch = iter(range(1_000_000))
+
+    def step(batch: Batch) -> int:
+        learn(network, batch, loss_of=loss_of, optimizer=optimizer, precision=precision, world=world)
+        return len(batch.targets)
+
+    size = options.image_size
+    pixels = torch.randn(options.batch_size, 3, size, size, device=device).to(memory_format=torch.channels_last)
+    targets = torch.randint(0, len(data.labels), (options.batch_size,), device=device)
+    resident = Batch(pixels, targets, options.batch_size)
+    return (
+        lambda: sum(step(batch) for batch in islice(material.epoch(next(epoch)), steps)),
+        lambda: sum(step(resident) for _ in range(steps)),
+    )
+
+
+def features(data: DataSet, options: argparse.Namespace, device: torch.device) -> tuple[Run, Run]:
+    """All training photos and their mirror images through the frozen backbone, and as many synthetic ones."""
+    backbone = Backbone(build(len(data.labels), "none"), Preprocessing.for_size(options.image_size), device)
+    world, photos = World(0, 1, device), data.splits["train"]
+    shape = (backbone.chunk, options.image_size, options.image_size, 3)
+    resident = torch.randint(0, 256, shape, dtype=torch.uint8, device=device)
+
+    def from_photos() -> int:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return len(extract(data, "train", backbone, world, views=2))
+
+    def synthetic() -> int:
+        chunks = -(-len(photos) // backbone.chunk)
+        return sum(len(backbone.features(resident, views=2)) for _ in range(chunks))
+
+    return from_photos, synthetic
+
+
+def in_turns(runs: Sequence[Run], device: torch.device, *, rounds: int) -> list[float]:
+    """Median images per second of each."""
+    rates: list[list[float]] = [[] for _ in runs]
+    for number in range(rounds + 1):
+        for own, run in zip(rates, runs, strict=True):
+            started = time.perf_counter()
+            photos = run()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if number:  # the first round warms up
+                own.append(photos / (time.perf_counter() - started))
+    return [statistics.median(own) for own in rates]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
