@@ -38,7 +38,7 @@ PHOTOS = {"frozen": 64, "full": 8}
 photos of a large set nearly do."""
 JUDGED = 8
 OPTIONS: dict[str, dict[str, object]] = {"frozen": {"epochs": 20}, "full": {"epochs": 3}}
-"""In full mode each host decodes all photos to learn, once: over three epochs it weighs more than over a real number."""
+"""In full mode each host decodes all photos to learn, once: over three epochs that weighs more than over twenty."""
 
 
 class TrainedError(Exception):
