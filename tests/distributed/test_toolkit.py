@@ -3,19 +3,22 @@
 import gzip
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 from torchvision.models import resnet50
 
 from inference.classifier import Classifier
 from rehearsal.hosts import Loopback, Network
 from rehearsal.namespaces import Namespaces, NamespacesRefusedError
 from rehearsal.toolkit import Toolkit, run_toolkit_job
-from rehearsal.training_job import TrainingJob, TrainingJobFailedError
+from rehearsal.training_job import TrainingJob, TrainingJobFailedError, run_training_job
 from stacks.constructs.source_files import FOLDERS, ROOT, pack
+from tests.distributed import work
 from tests.distributed.dogs import any_photo, write_photos, write_weights
 
 pytestmark = pytest.mark.slow
@@ -114,6 +117,21 @@ def test_the_innocent_host_tells_the_guilty_ones_reason(tmp_path: Path, toolkit:
     if isinstance(network, Namespaces):  # over loopback nothing keeps the SIGTERM from the second host's processes
         innocent = (tmp_path / "job" / "algo-2" / "output" / "failure").read_text()
         assert f"algo-1 (rank 0): {reason}" in innocent
+
+
+def test_two_hosts_learn_what_one_process_learns(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
+    two = small_job(tmp_path, toolkit, network, epochs=5, precision="fp32")
+    weights = load_file(two.model_dir / "model.safetensors")
+    one = run_training_job(
+        [sys.executable, str(ROOT / "tests" / "distributed" / "small_train.py")],
+        job_dir=tmp_path / "alone",
+        hosts=1,
+        channels=channels(tmp_path),
+        hyperparameters={**SMALL, "epochs": 5, "precision": "fp32"},
+        timeout_s=300,
+    )
+
+    assert work.difference(weights, load_file(one.model_dir / "model.safetensors")) <= 1e-5
 
 
 def test_many_runs_in_a_row_all_succeed(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
