@@ -51,11 +51,13 @@ while [ "$channels" -gt 0 ]; do
   shift 2
   channels=$((channels - 1))
 done
+exec 9<"$base"  # which may itself lie under /opt, where the overlay would hide it
 mount -t tmpfs tmpfs "$scratch"
 mkdir "$scratch/upper" "$scratch/work"
 mount -t overlay overlay -o "lowerdir=/opt,upperdir=$scratch/upper,workdir=$scratch/work" /opt
 mkdir -p /opt/ml /opt/tmp
-mount --rbind "$base" /opt/ml
+mount --no-canonicalize --rbind /proc/self/fd/9 /opt/ml
+exec 9<&-
 exec unshare --pid --fork --kill-child=KILL --mount-proc "$@"
 """
 

@@ -4,26 +4,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pytest
-
 from rehearsal.hosts import Host
-from rehearsal.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.namespaces import Namespaces
 from rehearsal.processes import Child, ProcessGroup, free_port
 
 PLACES = ["--model-dir", "/opt/ml/model", "--output-dir", "/opt/ml/output", "--checkpoint-dir", "/opt/ml/checkpoints"]
 SMALL_TRAIN = str(Path(__file__).resolve().with_name("small_train.py"))
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[Namespaces]:
-    try:
-        with Namespaces(tmp_path / "network") as network:
-            yield network
-    except NamespacesRefusedError as error:
-        pytest.skip(str(error))
 
 
 def ended_within(seconds: float, children: Sequence[Child]) -> list[int | None]:

@@ -13,12 +13,10 @@ from rehearsal.namespaces import Namespaces
 from rehearsal.processes import ProcessGroup
 from tests.distributed import work
 from tests.distributed.dogs import write_photos, write_weights
-from tests.distributed.namespaced import Hosts, ended_within, network
+from tests.distributed.namespaced import Hosts, ended_within
 from training import checkpoint
 from training.checkpoint import Progress
 from training.distributed import World
-
-__all__ = ["network"]
 
 FOR_EVER = ("--epochs", "10000")
 TIMEOUT_S = 3

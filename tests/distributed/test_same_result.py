@@ -1,10 +1,13 @@
 """However many processes there are, the run is the same one."""
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from inference.images import Preprocessing
 from tests.distributed import ranks, work
@@ -12,6 +15,9 @@ from tests.distributed.dogs import settings, spoil, write_photos, write_weights
 from training import distributed
 from training.config import Config
 from training.data import DataSet, scan
+from training.features import FeatureMaterial
+from training.model import build
+from training.optimiser import full_precision
 from training.photos import PhotoMaterial
 
 UNEVEN = {"train": 23, "valid": 5, "test": 3}
@@ -48,6 +54,46 @@ def test_full_mode_takes_the_same_first_steps_with_two_processes(tmp_path: Path)
 
     assert losses[1] == pytest.approx(losses[2], abs=0.05)
     assert losses[1][2] < 0.1  # and they are losses of something learnt
+
+
+def collectives(folder: Path, pretrained: Path) -> int:
+    """How often the processes wait for each other while the features of all photos are computed."""
+    count = 0
+
+    def counted(inner: Callable[..., Any]) -> Callable[..., Any]:
+        def outer(*arguments: Any, **options: Any) -> Any:
+            nonlocal count
+            count += 1
+            return inner(*arguments, **options)
+
+        return outer
+
+    world = distributed.join()
+    data, model = scan(folder), build(3, str(pretrained))
+    for name in ("all_gather", "all_reduce", "broadcast"):
+        setattr(dist, name, counted(getattr(dist, name)))
+    FeatureMaterial(
+        data,
+        model,
+        preprocessing=Preprocessing.for_size(32),
+        world=world,
+        precision=full_precision(),
+        batch_size=8,
+        seed=0,
+    )
+    distributed.leave()
+    return count
+
+
+def test_features_need_no_collective_for_each_batch(tmp_path: Path) -> None:
+    weights = write_weights(tmp_path / "weights.safetensors")
+    counts = []
+    for photos in (4, 60):  # of each of three breeds: one batch in all, and six of them
+        folder = write_photos(tmp_path / f"{photos}-photos", counts={"train": photos, "valid": 2, "test": 2})
+        counts.append(ranks.run(collectives, folder, weights, size=2, folder=tmp_path / f"{photos}-logs"))
+
+    assert counts[0] == counts[1]
+    assert 0 < counts[0][0] < 10
 
 
 @pytest.mark.slow
