@@ -82,6 +82,10 @@ audit: node_modules/.installed .venv-audit/.installed  ## let checkov, cloudspla
 bench-synth: setup  ## how long synthesis takes, against an app of one bucket
 	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
+.PHONY: bench-hostile
+bench-hostile: setup  ## hostile bytes against the server: answers, the slowest, memory (under a cap of 512 MB)
+	@$(BIN)/python -m benchmarks.hostile $(ARGS)
+
 .PHONY: lint
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
