@@ -1,6 +1,7 @@
 """The serving image, built and run where there is no Docker: debootstrap makes the base, buildah builds on it."""
 
 import configparser
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 CONTEXT = Path(__file__).parents[2] / "inference"
 SUITE = "trixie"  # what python:3.13-slim is made of
@@ -73,9 +75,11 @@ class Images:
         container = run(*self._buildah, "from", "--pull-never", f"localhost/{image}").strip()
         return Path(run(*self._buildah, "mount", container).strip())
 
-    def setting(self, path: str) -> str:
-        """A field of the image's configuration, in Go's notation: `.OCIv1.Config.User`."""
-        return run(*self._buildah, "inspect", "--type", "image", "--format", f"{{{{{path}}}}}", IMAGE).strip()
+    def configuration(self) -> dict[str, Any]:
+        """The image's own, with OCI's names: Entrypoint, Cmd, Env, User, WorkingDir."""
+        inspected = json.loads(run(*self._buildah, "inspect", "--type", "image", IMAGE))
+        configuration: dict[str, Any] = inspected["OCIv1"]["config"]
+        return configuration
 
 
 def size(root: Path) -> int:

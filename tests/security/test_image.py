@@ -57,14 +57,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def container(images: Images, root: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
     """The image's own command, as its own user, on a read-only file system, with a network of its own."""
-    command = json.loads(images.setting("json .OCIv1.Config.Entrypoint"))
-    command += json.loads(images.setting("json .OCIv1.Config.Cmd"))
-    environment = dict(entry.split("=", 1) for entry in json.loads(images.setting("json .OCIv1.Config.Env")))
+    image = images.configuration()
+    environment = dict(entry.split("=", 1) for entry in image["Env"])
     launcher = [sys.executable, str(Path(__file__).with_name("locked_down.py")), "--root", str(root)]
     launcher += ["--bind", str(model), "/opt/ml/model", "--user", str(USER)]
-    launcher += ["--folder", images.setting(".OCIv1.Config.WorkingDir")]
+    launcher += ["--folder", image["WorkingDir"]]
     with ProcessGroup(tmp_path_factory.mktemp("container")) as group:
-        child = group.start("container", [*launcher, *command], env={"PATH": os.environ["PATH"], **environment})
+        child = group.start("container", [*launcher, *image["Entrypoint"], *image["Cmd"]], env=environment)
         group.wait_until(lambda: '"ready"' in child.log.read_text(), what="the model", timeout_s=60)
         yield child
         assert child.exit_code() is None
@@ -98,7 +97,7 @@ def test_it_installs_what_is_pinned_and_nothing_else(root: Path) -> None:
 
 
 def test_its_user_is_nobody_who_owns_or_may_become_anything(images: Images, base: Path, root: Path) -> None:
-    name = images.setting(".OCIv1.Config.User")
+    name = images.configuration()["User"]
     entry = next(line for line in (root / "etc/passwd").read_text().splitlines() if line.startswith(f"{name}:"))
     assert entry.split(":")[2] == str(USER)
     assert entry.endswith("/nologin")
