@@ -119,6 +119,10 @@ bench-training: setup  ## time to accuracy, against the course's recipe (a quart
 bench-training-gpu: setup  ## images/s on a GPU, against synthetic tensors
 	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 
+.PHONY: bench-hostile
+bench-hostile: setup  ## hostile bytes against the server: answers, the slowest, memory (under a cap of 512 MB)
+	@$(BIN)/python -m benchmarks.hostile $(ARGS)
+
 .PHONY: lint
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy

@@ -1,0 +1,97 @@
+"""The server needs no network, no place to write and no rights: it answers as ever where it has none of them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.processes import Child, ProcessGroup
+from tests.builders import LABELS, write_artifact
+from tests.contract.server_process import Server, command_line, listening
+from tests.security.ask import answers
+
+LAUNCHER = [sys.executable, str(Path(__file__).with_name("locked_down.py"))]
+
+ATTEMPTS = """
+import json, os, socket, sys, tempfile
+def attempt(deed):
+    try:
+        deed()
+        return "done"
+    except OSError as error:
+        return error.strerror or "no place"
+print(json.dumps({
+    "user": os.getuid(),
+    "write here": attempt(lambda: open("written", "w")),
+    "write to /tmp": attempt(lambda: open("/tmp/written", "w")),
+    "write to the model": attempt(lambda: open(sys.argv[1] + "/written", "w")),
+    "reach a network": attempt(lambda: socket.create_connection(("192.0.2.1", 80), timeout=5)),
+    "become root": attempt(lambda: os.setuid(0)),
+}))
+"""
+
+
+def namespaces_are_allowed() -> bool:
+    ran = subprocess.run([*LAUNCHER, "true"], capture_output=True, check=False)
+    return ran.returncode == 0
+
+
+pytestmark = pytest.mark.skipif(
+    not namespaces_are_allowed(),
+    reason="this system lets nobody make user namespaces (kernel.unprivileged_userns_clone)",
+)
+
+
+def inside(confined: Child, *command: str) -> str:
+    """The output of a command in the network of this process."""
+    enter = ["nsenter", "--target", str(confined.pid), "--user", "--net", "--preserve-credentials", "--"]
+    return subprocess.run([*enter, *command], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_artifact(tmp_path_factory.mktemp("model"), size=64)
+
+
+@pytest.fixture(scope="module")
+def confined(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    command = [*LAUNCHER, *command_line("--model-dir", str(model), "--port", "8080")]
+    with ProcessGroup(tmp_path_factory.mktemp("confined")) as group:
+        server = group.start("server", command)
+        group.wait_until(lambda: '"ready"' in server.log.read_text(), what="the model", timeout_s=60)
+        yield server
+        assert server.exit_code() is None
+
+
+@pytest.fixture(scope="module")
+def free(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with listening(model, tmp_path_factory.mktemp("free")) as server:
+        server.wait_until_ready()
+        yield server
+
+
+def test_what_is_locked_down_can_do_none_of_it(model: Path) -> None:
+    """The control: else the next test proves nothing."""
+    command = [*LAUNCHER, sys.executable, "-c", ATTEMPTS, str(model)]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    read_only = "Read-only file system"
+    assert told == {
+        "user": 10001,
+        "write here": read_only,
+        "write to /tmp": read_only,
+        "write to the model": read_only,
+        "reach a network": "Network is unreachable",
+        "become root": "Invalid argument",
+    }
+
+
+def test_it_answers_photos_and_attacks_as_it_does_elsewhere(confined: Child, free: Server) -> None:
+    told = json.loads(inside(confined, sys.executable, "-m", "tests.security.ask", "8080", "8"))
+    expected = json.loads(json.dumps(answers(free.port, 8)))
+
+    assert told["ping"][0] == 200
+    assert [told[f"{breed}.JPEG"][1]["predictions"][0]["breed"] for breed in LABELS] == list(LABELS)
+    assert told == expected
