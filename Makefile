@@ -12,7 +12,7 @@ CDK = PATH="$(CURDIR)/$(BIN):$$PATH" "$(CURDIR)/node_modules/.bin/cdk"
 
 .PHONY: help
 help:  ## list the verbs
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -82,9 +82,11 @@ audit: node_modules/.installed .venv-audit/.installed  ## let checkov, cloudspla
 bench-synth: setup  ## how long synthesis takes, against an app of one bucket
 	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
-.PHONY: bench-training bench-training-gpu
+.PHONY: bench-training bench-training-modes bench-training-gpu
 bench-training: setup  ## time to accuracy, against the course's recipe (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.training_time $(ARGS)
+bench-training-modes: setup  ## frozen features against full fine-tuning, seed by seed
+	@$(BIN)/python -m benchmarks.training_modes $(ARGS)
 bench-training-gpu: setup  ## images/s on a GPU, against synthetic tensors
 	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 
