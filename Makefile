@@ -82,7 +82,9 @@ audit: node_modules/.installed .venv-audit/.installed  ## let checkov, cloudspla
 bench-synth: setup  ## how long synthesis takes, against an app of one bucket
 	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
-.PHONY: bench-training bench-training-modes bench-training-gpu
+.PHONY: bench-features bench-training bench-training-modes bench-training-gpu
+bench-features: setup  ## passes through the frozen backbone on one core, and what the mirror image is worth
+	@$(BIN)/python -m benchmarks.features $(ARGS)
 bench-training: setup  ## time to accuracy, against the course's recipe (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.training_time $(ARGS)
 bench-training-modes: setup  ## frozen features against full fine-tuning, seed by seed
