@@ -12,7 +12,7 @@ CDK = PATH="$(CURDIR)/$(BIN):$$PATH" "$(CURDIR)/node_modules/.bin/cdk"
 
 .PHONY: help
 help:  ## list the verbs
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -114,8 +114,14 @@ bench-load: setup  ## 10,000 requests, one in a hundred bad: none lost, none wro
 	@$(BIN)/python -m benchmarks.serving_load $(ARGS)
 
 .PHONY: bench-training bench-training-gpu
+
+.PHONY: bench-features bench-training bench-training-modes bench-training-gpu
+bench-features: setup  ## passes through the frozen backbone on one core, and what the mirror image is worth
+	@$(BIN)/python -m benchmarks.features $(ARGS)
 bench-training: setup  ## time to accuracy, against the course's recipe (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.training_time $(ARGS)
+bench-training-modes: setup  ## frozen features against full fine-tuning, seed by seed
+	@$(BIN)/python -m benchmarks.training_modes $(ARGS)
 bench-training-gpu: setup  ## images/s on a GPU, against synthetic tensors
 	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 

@@ -26,8 +26,6 @@ from torchvision.datasets import ImageFolder  # noqa: E402
 from training.metrics import emit  # noqa: E402
 from training.model import build  # noqa: E402
 
-ImageFile.LOAD_TRUNCATED_IMAGES = True  # as the course has it: one of its photos is cut off
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The course's recipe: frozen ResNet50, every photo in every epoch.")
@@ -39,6 +37,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
+    ImageFile.LOAD_TRUNCATED_IMAGES = True  # as the course has it: one of its photos is cut off
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     evaluation = transforms.Compose([transforms.Resize((224, 224)), transforms.ToTensor()])

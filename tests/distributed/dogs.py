@@ -85,5 +85,6 @@ def settings(folder: Path, **changed: Any) -> Config:
         "image_size": 32,
         "precision": "fp32",
         "weight_decay": 0.01,
+        "label_smoothing": 0.0,
     }
     return Config(**{**values, **changed})

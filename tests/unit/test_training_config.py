@@ -35,6 +35,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--checkpoint-every", "0"),
         ("--seed", "-1"),
         ("--workers", "0"),
+        ("--photo-memory-gib", "-1"),
+        ("--photo-memory-gib", "nan"),
         ("--mode", "half"),
         ("--precision", "int8"),
     ],
@@ -84,6 +86,15 @@ def test_hyperparameters_are_strings_and_folders_are_variables(monkeypatch: pyte
 def test_elsewhere_nothing_is_saved_unless_asked_for() -> None:
     config = Config.from_command_line(PLACES)
     assert (config.checkpoint_dir, config.output_dir) == (None, None)
+
+
+@pytest.mark.parametrize(("mode", "decay", "smoothing"), [("frozen", 1.0, 0.0), ("full", 0.05, 0.1)])
+def test_each_mode_has_its_own_recipe_and_the_manifest_says_which(mode: str, decay: float, smoothing: float) -> None:
+    config = Config.from_command_line([*PLACES, "--mode", mode])
+    assert (config.weight_decay, config.label_smoothing) == (decay, smoothing)
+    assert config.hyperparameters()["weight_decay"] == decay
+    given = Config.from_command_line([*PLACES, "--mode", mode, "--weight-decay", "0", "--label-smoothing", "0.3"])
+    assert (given.weight_decay, given.label_smoothing) == (0.0, 0.3)
 
 
 @given(st.sampled_from(["data", "model_dir", "output_dir", "checkpoint_dir"]), st.text("abc", min_size=1))

@@ -1,5 +1,7 @@
 """Batches, orders, cuts: the same for any number of processes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.images import Preprocessing
-from training.data import DataError
+from tests.distributed.dogs import spoil, write_photos
+from training.data import DataError, DataSet, scan
 from training.distributed import World
 from training.material import global_batches, normalised, order
 from training.optimiser import one_cycle
-from training.photos import random_cut
+from training.photos import PhotoMaterial, random_cut
 
 
 def world(size: int) -> World:
@@ -82,3 +85,42 @@ def test_the_rate_rises_then_falls() -> None:
     assert rates[-1] == pytest.approx(0.01, abs=1e-4)
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def photos(data: DataSet, *, memory: int) -> PhotoMaterial:
+    return PhotoMaterial(
+        data,
+        preprocessing=Preprocessing.for_size(32),
+        world=world(1),
+        batch_size=8,
+        seed=3,
+        workers=2,
+        memory=memory,
+    )
+
+
+ONE_PHOTO = 60 * 48 * 3 * 2 // 3  # bytes, at most, of a drawn one at this size
+
+
+@pytest.mark.parametrize("memory", [0, 5 * ONE_PHOTO])
+def test_photos_that_memory_does_not_hold_are_the_same_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], memory: int
+) -> None:
+    spoil(write_photos(tmp_path), "train/Pug/3.jpg")
+    held = photos(scan(tmp_path), memory=1 << 40)
+    assert "kept=17 again_each_epoch=0" in capsys.readouterr().out
+    again = photos(scan(tmp_path), memory=memory)
+    kept = int(capsys.readouterr().out.split("kept=")[1].split()[0])
+    assert (kept == 0) == (memory == 0)
+    assert kept < 17
+    for number in (0, 1):
+        for one, other in zip(held.epoch(number), again.epoch(number), strict=True):
+            assert torch.equal(one.inputs, other.inputs)
+            assert torch.equal(one.targets, other.targets)
+
+
+def test_a_photo_that_is_lost_while_it_is_learnt_from_is_a_sentence(tmp_path: Path) -> None:
+    material = photos(scan(write_photos(tmp_path)), memory=0)
+    (tmp_path / "train/Beagle/0.jpg").unlink()
+    with pytest.raises(DataError, match=r"train/Beagle/0\.jpg could be decoded when"):
+        list(material.epoch(0))

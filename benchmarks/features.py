@@ -1,0 +1,129 @@
+"""What a pass through the frozen backbone costs on one core, in which form, and what the mirror image is worth.
+
+    make bench-features
+    make bench-features ARGS='--data dogImages --pretrained resnet50.safetensors'
+
+The first table is of processor time on one thread, so that it means something on a busy machine too: the best of
+several passes, all forms in turns. The second trains the head on the photos' features, with and without their mirror
+images, seed by seed.
+"""
+
+import argparse
+import contextlib
+import copy
+import io
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from torchvision.models import ResNet
+
+from benchmarks.training_time import material_of
+from inference.images import Preprocessing
+from training.config import Config
+from training.data import DataSet, scan
+from training.distributed import World
+from training.features import Backbone, extract
+from training.model import FEATURES, build, folded_backbone
+from training.optimiser import adamw, mixed_precision, set_rate
+from training.threads import one_thread_each
+
+CPU = torch.device("cpu")
+EPOCHS = 20
+BATCH = 64
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Passes through the frozen backbone, and what their views are worth.")
+    parser.add_argument(
+        "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
+    )
+    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or torchvision's)")
+    parser.add_argument("--rounds", type=int, default=4, help="of each form, in turns (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, pretrained = material_of(options, Path(temporary))
+        data = scan(folder)
+        model = build(len(data.labels), pretrained).eval()
+        speed(model, options.rounds)
+        views(data, model, options.seeds)
+    return 0
+
+
+def speed(model: ResNet, rounds: int) -> None:
+    """Images a second of one core."""
+    whole = nn.Sequential(*list(model.children())[:-2])
+    plain = copy.deepcopy(whole).to(memory_format=torch.channels_last)
+    folded = folded_backbone(model).to(memory_format=torch.channels_last)
+    half = copy.deepcopy(folded).to(torch.bfloat16)
+    autocast = mixed_precision(CPU).autocast
+
+    def in_autocast(inputs: torch.Tensor) -> None:
+        with autocast():
+            plain(inputs)
+
+    forms: dict[str, tuple[Callable[[torch.Tensor], object], int, torch.dtype]] = {
+        "fp32, as built, 32 photos": (whole, 32, torch.float32),
+        "fp32, folded, channels last, 8": (folded, 8, torch.float32),
+        "autocast, channels last, 32": (in_autocast, 32, torch.float32),
+        "autocast, channels last, 8": (in_autocast, 8, torch.float32),
+        **{f"bf16, folded, channels last, {count}": (half, count, torch.bfloat16) for count in (4, 8, 16, 32)},
+    }
+    rates: dict[str, float] = dict.fromkeys(forms, 0.0)
+    with torch.inference_mode(), one_thread_each():
+        for number in range(rounds + 1):
+            for name, (form, count, kind) in forms.items():
+                inputs = torch.randn(count, 3, 224, 224).to(kind)
+                inputs = inputs if form is whole else inputs.to(memory_format=torch.channels_last)
+                before = time.process_time()
+                form(inputs)
+                if number:  # the first round warms up
+                    rates[name] = max(rates[name], count / (time.process_time() - before))
+    for name, rate in rates.items():
+        print(f"{name:34} {rate:6.1f} images/s of one core", flush=True)
+
+
+def views(data: DataSet, model: ResNet, seeds: int) -> None:
+    """Accuracy on `test` of heads that learnt from each photo, and from each photo and its mirror image."""
+    backbone, world = Backbone(model, Preprocessing(), CPU), World(0, 1, CPU)
+    with contextlib.redirect_stdout(io.StringIO()):
+        train = extract(data, "train", backbone, world, views=2)
+        test = extract(data, "test", backbone, world, views=1)
+    labels = {split: torch.tensor([photo.label for photo in data.splits[split]]) for split in ("train", "test")}
+    for name, count in (("each photo", 1), ("and its mirror image", 2)):
+        features = train[:, : count * FEATURES].reshape(-1, FEATURES)
+        targets = labels["train"].repeat_interleave(count)
+        found = []
+        for seed in range(seeds):
+            head = fitted(features, targets, len(data.labels), data, seed)
+            right = head(test[:, :FEATURES]).argmax(1) == labels["test"]
+            found.append(right.float().mean().item())
+        each = " ".join(f"{accuracy:.3f}" for accuracy in found)
+        print(f"{name:34} {statistics.mean(found):6.3f} accuracy on test, mean of {each}", flush=True)
+
+
+def fitted(features: torch.Tensor, targets: torch.Tensor, classes: int, data: DataSet, seed: int) -> nn.Linear:
+    """A head, by frozen mode's recipe."""
+    torch.manual_seed(seed)
+    head = nn.Linear(FEATURES, classes)
+    optimizer = adamw(head, Config(data=data.folder, model_dir=data.folder))
+    steps = -(-len(targets) // BATCH) * EPOCHS
+    step = 0
+    for _ in range(EPOCHS):
+        for batch in torch.randperm(len(targets)).chunk(steps // EPOCHS):
+            set_rate(optimizer, step / steps)
+            torch.autograd.backward(nn.functional.cross_entropy(head(features[batch]), targets[batch]))
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            step += 1
+    return head
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Which mode wins, and by how much: a head on frozen features against full fine-tuning, on the same photos and weights.
+
+    make bench-training-modes
+    make bench-training-modes ARGS='--epochs 3 --rates 2e-4 --seeds 5'
+
+The two take turns, seed by seed, each as a process of its own with the recipe of its mode; `full` once for each rate.
+The table has every seed's accuracy on `test`, so that the spread is seen.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.training_time import lines_of, material_of
+
+
+@dataclass(slots=True)
+class Mode:
+    options: Sequence[str]
+    accuracies: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """The epoch that was best on `valid`; 0 is the fitted head, before any fine-tuning."""
+    seconds: list[float] = field(default_factory=list)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Frozen features against full fine-tuning, over several seeds.")
+    parser.add_argument(
+        "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
+    )
+    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or torchvision's)")
+    parser.add_argument("--seeds", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=2, help="of full fine-tuning (default: %(default)s)")
+    parser.add_argument("--rates", nargs="+", default=["2e-4"], help="of full fine-tuning (default: 2e-4)")
+    options = parser.parse_args()
+    modes = {"frozen": Mode(["--mode", "frozen"])}
+    for rate in options.rates:
+        recipe = ["--mode", "full", "--epochs", str(options.epochs), "--learning-rate", rate, "--batch-size", "32"]
+        modes[f"full, rate {rate}"] = Mode(recipe)
+    with tempfile.TemporaryDirectory() as temporary:
+        data, pretrained = material_of(options, Path(temporary))
+        for seed in range(options.seeds):
+            for name, mode in modes.items():
+                print(f"{name}, seed {seed} ...", flush=True)
+                given = ["--data", str(data), "--pretrained", pretrained, "--seed", str(seed), "--precision", "fp32"]
+                run(mode, ["training.train", *given, "--model-dir", f"{temporary}/model", *mode.options])
+    report(modes)
+    return 0
+
+
+def run(mode: Mode, command: Sequence[str]) -> None:
+    """One training to its end; what it prints last is the epoch that it kept."""
+    fields: dict[str, str] = {}
+    for at, pairs in lines_of(command):
+        fields.update(pairs)
+        if pairs.get("stage") == "judged":
+            mode.seconds.append(at)
+        if pairs.get("stage") == "head" or "of" in pairs:
+            print(f"  epoch {pairs['epoch']}: {pairs['valid_accuracy']} of valid after {at:.0f} s", flush=True)
+    mode.accuracies.append(float(fields["test_accuracy"]))
+    mode.losses.append(float(fields["test_loss"]))
+    mode.kept.append(fields["epoch"])
+
+
+def report(modes: dict[str, Mode]) -> None:
+    """A line for each mode, and how far each is from the first."""
+    (first, *_) = modes.values()
+    print(f"\n{'mode':20} {'accuracy':>8} {'loss':>7} {'s':>7} {'to frozen':>10}  by seed (epoch kept)")
+    for name, mode in modes.items():
+        mean = statistics.mean(mode.accuracies)
+        seeds = "  ".join(f"{each:.3f} ({kept})" for each, kept in zip(mode.accuracies, mode.kept, strict=True))
+        print(
+            f"{name:20} {mean:8.3f} {statistics.mean(mode.losses):7.3f} {statistics.median(mode.seconds):7.0f} "
+            f"{mean - statistics.mean(first.accuracies):+10.3f}  {seeds}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

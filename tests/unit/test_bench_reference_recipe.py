@@ -1,0 +1,30 @@
+"""The recipe that we compare with learns, from `train`, and only its head."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import ImageFile
+
+import training.model
+from benchmarks import reference_recipe
+from tests.distributed import work
+from tests.distributed.dogs import small_resnet, write_photos, write_weights
+
+
+def test_the_reference_learns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training.model, "resnet50", small_resnet)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # to be put back
+    photos = write_photos(tmp_path / "photos", counts={"train": 4, "valid": 1, "test": 1})
+    weights = write_weights(tmp_path / "weights.safetensors")
+    arguments = ["--data", str(photos), "--pretrained", str(weights), "--epochs", "3", "--batch-size", "4"]
+    monkeypatch.setattr(sys, "argv", ["reference_recipe", *arguments])
+    reference_recipe.main()
+
+    epochs = work.lines(capsys.readouterr().out, "epoch=")
+    losses, seconds = ([float(epoch[name]) for epoch in epochs] for name in ("train_loss", "elapsed_s"))
+    assert len(epochs) == 3
+    assert losses[-1] < losses[0]
+    assert seconds == sorted(seconds)

@@ -1,0 +1,28 @@
+"""The GPU benchmark's loops, on a CPU: they learn from photos, and say so where there is no GPU."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import training.model
+from benchmarks import training_gpu
+from tests.distributed.dogs import small_resnet, write_photos
+
+
+def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert training_gpu.main([]) == 0
+    assert "no GPU" in capsys.readouterr().out
+
+
+def test_both_sides_of_both_pairs_go_through_the_same_number_of_photos(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training.model, "resnet50", small_resnet)
+    photos = str(write_photos(tmp_path))
+    small = ["--image-size", "32", "--batch-size", "6", "--steps", "2", "--rounds", "1"]
+    assert training_gpu.main(["--device", "cpu", "--data", photos, *small]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["fine-tuning", "features"]
+    assert all(float(word) > 0 for line in lines for word in line.split()[1::5][:1])

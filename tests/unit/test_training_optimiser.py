@@ -1,0 +1,52 @@
+"""Which weights learn how fast, and which are held back."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.distributed.dogs import small_resnet
+from training.config import Config
+from training.optimiser import adamw, mixed_precision, set_rate
+
+
+def settings(**changed: Any) -> Config:
+    return Config(**{"data": Path("d"), "model_dir": Path("m"), "mode": "full", "pretrained": "w.pth", **changed})
+
+
+def peaks(config: Config) -> dict[str, float]:
+    """Of each stage, by the name of its parameters."""
+    network = small_resnet(num_classes=3)
+    peak = {id(p): group["peak"] for group in adamw(network, config).param_groups for p in group["params"]}
+    return {name: peak[id(parameter)] for name, parameter in network.named_parameters()}
+
+
+def test_a_pretrained_network_learns_the_slower_the_nearer_to_the_pixels() -> None:
+    found = peaks(settings(learning_rate=0.01))
+    stages = ["conv1.weight", *(f"layer{stage}.0.conv1.weight" for stage in (1, 2, 3, 4)), "fc.weight"]
+    rates = [found[name] for name in stages]
+    assert rates == sorted(rates)
+    assert rates[-2:] == pytest.approx([0.001, 0.01])
+    assert rates[0] < 0.0002
+
+
+def test_from_nothing_every_weight_learns_alike() -> None:
+    assert set(peaks(settings(pretrained="none")).values()) == {0.001}
+
+
+def test_norm_layers_and_biases_do_not_decay_and_all_else_does() -> None:
+    network = small_resnet(num_classes=3)
+    decay = {id(p): group["weight_decay"] for group in adamw(network, settings()).param_groups for p in group["params"]}
+    for name, parameter in network.named_parameters():
+        assert decay[id(parameter)] == (0.05 if parameter.ndim > 1 else 0.0), name
+
+
+def test_all_rates_follow_one_curve() -> None:
+    optimizer = adamw(small_resnet(num_classes=3), settings())
+    set_rate(optimizer, 0.7)
+    assert len({round(group["lr"] / group["peak"], 9) for group in optimizer.param_groups}) == 1
+
+
+def test_no_gradient_is_scaled_in_bf16() -> None:
+    assert not mixed_precision(torch.device("cpu")).scaler.is_enabled()
