@@ -109,7 +109,7 @@ def measure(
     for turn in range(rounds + 1):  # the first warms up
         print(f"== turn {turn} of {rounds}" if turn else "== warming up", flush=True)
         for name, server in servers.items():
-            few = photos if name == "kennel" else max(CONCURRENCY * 2, photos // 3)
+            few = photos if name == "kennel" else max(CONCURRENCY, photos // 3)
             requests = [invocation(photo) for photo in _some(material.photos, few, turn)]
             alone = [answer.seconds for answer in _good(drive(server.port, requests, concurrency=1))]
             many = requests * (4 if name == "kennel" else 1)
