@@ -113,8 +113,6 @@ bench-serving: setup .venv-torchserve/.installed  ## our server against AWS's Py
 bench-load: setup  ## 10,000 requests, one in a hundred bad: none lost, none wrong, memory flat
 	@$(BIN)/python -m benchmarks.serving_load $(ARGS)
 
-.PHONY: bench-training bench-training-gpu
-
 .PHONY: bench-features bench-training bench-training-modes bench-training-gpu
 bench-features: setup  ## passes through the frozen backbone on one core, and what the mirror image is worth
 	@$(BIN)/python -m benchmarks.features $(ARGS)

@@ -5,8 +5,8 @@
 
 The server runs under a cap of 512 MB (a cgroup where that is allowed, else RLIMIT_DATA). First each attack of
 tests/security/attacks comes by itself, and the time that counts is its caller's; then the same attacks and the mutated
-photos come from several callers at once, which is when memory adds up. Beside the times stands what Pillow takes for the
-same bytes where nothing is kept from it.
+photos come from several callers at once, which is when memory adds up. Beside the times stands what Pillow takes for
+the same bytes where nothing is kept from it.
 """
 
 import argparse

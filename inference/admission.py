@@ -28,21 +28,24 @@ class Admission:
         self._photos = 0
         self._photo_s = 0.0
 
-    @property
-    def expected_wait_s(self) -> float:
-        """Until a photo that comes now would be answered."""
-        return self._photos * self._photo_s / self._cores
+    def expected_s(self, count: int = 0) -> float:
+        """Until all that is in the house and `count` photos more are answered."""
+        return (self._photos + count) * self._photo_s / self._cores
+
+    def check(self, count: int = 1) -> None:
+        """Raises BusyError where `count` photos more could not be answered in time. Alone, any number may try."""
+        expected = self.expected_s(count)
+        if self._photos and expected > LIMIT_S * MARGIN:
+            raise BusyError(
+                f"{self._photos} photos are waiting, {expected:.0f} s of work with yours; try again later.",
+                retry_after_s=math.ceil(expected / 2),
+            )
 
     @contextmanager
     def photos(self, count: int) -> Iterator[None]:
-        """Holds places for `count` photos. Raises BusyError, at once, where they could not be answered in time."""
+        """Holds places for `count` photos. Raises BusyError as `check` does."""
         with self._lock:
-            wait = self.expected_wait_s
-            if wait > LIMIT_S * MARGIN:
-                raise BusyError(
-                    f"{self._photos} photos are waiting, some {wait:.0f} s of work; try again later.",
-                    retry_after_s=math.ceil(wait / 2),
-                )
+            self.check(count)
             self._photos += count
         try:
             yield

@@ -137,6 +137,7 @@ def application(service: Service) -> Starlette:
                 kind = _content_type(request)
                 top_k = _top_k(request)
                 model = service.classifier.model_id
+                admission.check()  # before a batch is taken apart: who is refused is to know at once
                 photos = await anyio.to_thread.run_sync(batch.photos, body) if kind == batch.CONTENT_TYPE else [body]
                 with admission.photos(len(photos)):
                     if kind == batch.CONTENT_TYPE:

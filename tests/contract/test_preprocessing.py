@@ -1,18 +1,24 @@
 """Serving sees a photo as torchvision does: Resize(256), CenterCrop(224), ToTensor, Normalize."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import helper
 from PIL import Image
 from torchvision import transforms
 
+from inference.classifier import Classifier
 from inference.images import Pixels, Preprocessing
-from tests.builders import any_photo, detailed, encoded
+from tests.builders import any_photo, detailed, encoded, onnx_model, write_artifact
 
 RECIPES = [Preprocessing(), Preprocessing.for_size(64), Preprocessing.for_size(33), Preprocessing(resize=50, crop=50)]
+GAIN = 0.25
+"""Logits to a unit of difference: so that the network is fairly sure, and small differences show."""
+
 STEP = 1 / 255 / 0.224
 """One level of an 8-bit channel, after normalisation."""
 
@@ -69,6 +75,45 @@ def test_a_jpeg_scaled_while_it_is_decoded_is_close(size: tuple[int, int]) -> No
     difference = np.abs(Preprocessing()(photo) - torchvision(photo, Preprocessing()))
     assert difference.mean() < STEP
     assert difference.max() < 8 * STEP
+
+
+def test_200_photos_are_answered_as_through_torchvision(tmp_path: Path) -> None:
+    """By a network that knows ten scenes by where their colours are, a cell of 8 x 8 pixels as one."""
+    sizes = [(500, 375), (375, 500), (640, 640), (301, 299), (280, 560), (700, 660)]
+    scenes = [detailed((96, 72), seed=seed) for seed in range(10)]
+    photos = []
+    for number in range(200):
+        size = sizes[number % len(sizes)]
+        grain = Image.effect_noise(size, 60).convert("RGB")
+        photos.append(encoded(Image.blend(scenes[number % 10].resize(size), grain, 0.4), "JPEG", quality=88))
+    classifier = Classifier(write_artifact(tmp_path, [f"scene {n}" for n in range(10)], 224, model=knows(scenes)))
+
+    ours, theirs = (
+        np.concatenate([classifier.probabilities(see(photo)[np.newaxis]) for photo in photos])
+        for see in (Preprocessing(), lambda photo: torchvision(photo, Preprocessing()))
+    )
+    assert (theirs.argmax(axis=1) == np.arange(200) % 10).mean() > 0.9  # it does know them,
+    assert 0.4 < np.median(theirs.max(axis=1)) < 0.95  # and is not so sure that nothing could move it
+    assert np.abs(ours - theirs).max() <= 0.02
+    assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() >= 0.99
+
+
+def knows(scenes: list[Image.Image]) -> bytes:
+    """An ONNX network that compares the means of its 28 x 28 cells with those of the scenes."""
+    seen = np.stack([Preprocessing()(encoded(scene.resize((340, 256)), "PNG")) for scene in scenes])
+    cells = seen.reshape(len(scenes), 3, 28, 8, 28, 8).mean(axis=(3, 5)).reshape(len(scenes), -1)
+    cells -= cells.mean(axis=0)
+    weight = GAIN * cells / np.linalg.norm(cells, axis=1, keepdims=True)
+    return onnx_model(
+        [
+            helper.make_node("AveragePool", ["photos"], ["cells"], kernel_shape=[8, 8], strides=[8, 8]),
+            helper.make_node("Flatten", ["cells"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
+        ],
+        {"weight": weight, "bias": np.zeros(len(scenes))},
+        output_shape=["batch", len(scenes)],
+        size=224,
+    )
 
 
 def test_the_figures_are_those_of_a_known_pixel() -> None:

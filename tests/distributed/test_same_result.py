@@ -17,7 +17,6 @@ from training.config import Config
 from training.data import DataSet, scan
 from training.features import FeatureMaterial
 from training.model import build
-from training.optimiser import full_precision
 from training.photos import PhotoMaterial
 
 UNEVEN = {"train": 23, "valid": 5, "test": 3}
@@ -77,7 +76,6 @@ def collectives(folder: Path, pretrained: Path) -> int:
         model,
         preprocessing=Preprocessing.for_size(32),
         world=world,
-        precision=full_precision(),
         batch_size=8,
         seed=0,
     )
