@@ -139,7 +139,9 @@ format: setup  ## let ruff rewrite what it can
 
 PROJECT ?= kennel
 STACKS ?= --all
-AT_PROJECT = -c project.name=$(PROJECT)
+# Empty: what cdk.json says, or development. Of a production deployment it is to be given each time: export PRESET=production
+PRESET ?=
+AT_PROJECT = -c project.name=$(PROJECT) $(if $(PRESET),-c preset=$(PRESET))
 # The photos' digest: other photos train again, the same ones never do. Empty before there are any.
 WITH_PHOTOS = version=$$($(BIN)/kennel data version --project $(PROJECT)) && \
   set -- $(AT_PROJECT) $${version:+-c training.data_version=$$version}

@@ -11,7 +11,7 @@ from stacks.constructs.dashboard import ServiceDashboard
 from stacks.constructs.function_telemetry import FunctionTelemetry
 from stacks.constructs.notices import Notices
 from stacks.constructs.service_alarms import ServiceAlarms
-from stacks.constructs.service_metrics import EndpointMetrics, FunctionMetrics
+from stacks.constructs.service_metrics import EndpointMetrics, FunctionMetrics, failed_events
 from stacks.settings import Settings
 
 
@@ -38,7 +38,13 @@ class MonitoringStack(cdk.Stack):
 
         alerts = AlertTopic(self, "Alerts", telemetry=telemetry, email=settings.monitoring.email)
         alarms = ServiceAlarms(
-            self, "Alarms", endpoint=endpoint, function=function, serving=settings.serving, api=settings.api
+            self,
+            "Alarms",
+            endpoint=endpoint,
+            function=function,
+            failed_events=failed_events(queue_name=telemetry.queue_name),
+            serving=settings.serving,
+            api=settings.api,
         )
         for alarm in alarms.all:
             alarm.add_alarm_action(alerts.action)
@@ -53,10 +59,12 @@ class MonitoringStack(cdk.Stack):
         )
         if settings.monitoring.monthly_budget_usd:
             MonthlyBudget(self, "Budget", limit_usd=settings.monitoring.monthly_budget_usd, alerts=alerts)
+        # of the region: an account has one list of dashboards for all of them
+        dashboard = f"{settings.project.name}-{cdk.Aws.REGION}"
         ServiceDashboard(
             self,
             "Dashboard",
-            name=settings.project.name,
+            name=dashboard,
             project=settings.project.name,
             endpoint=endpoint,
             function=function,
@@ -66,5 +74,5 @@ class MonitoringStack(cdk.Stack):
         )
 
         console = f"https://{cdk.Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region={cdk.Aws.REGION}"
-        cdk.CfnOutput(self, "DashboardUrl", value=f"{console}#dashboards/dashboard/{settings.project.name}")
+        cdk.CfnOutput(self, "DashboardUrl", value=f"{console}#dashboards/dashboard/{dashboard}")
         cdk.CfnOutput(self, "AlertTopicArn", value=alerts.topic.topic_arn)

@@ -181,7 +181,8 @@ class TrainingSettings:
             self.spot_max_wait_min,
             f"between training.max_runtime_min ({self.max_runtime_min}) and {longest}, the time that a deploy waits",
         )
-        _within("training.poll_interval_s", self.poll_interval_s, 5, 300)
+        # a look takes seconds of its own, and all of them together must stay under CloudFormation's hour
+        _within("training.poll_interval_s", self.poll_interval_s, 30, 300)
         _require(
             self.WAIT_CEILING_MIN * 60 % self.poll_interval_s == 0,
             "training.poll_interval_s",
@@ -331,8 +332,8 @@ class ServingSettings:
         _within("serving.download_timeout_s", self.download_timeout_s, 60, 3600)
         _one_of("serving.log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS)
         _within("serving.canary_interval_min", self.canary_interval_min, 0, 10)
-        # two calls that fail, and a minute for the alarm to see them
-        shortest = (2 * self.canary_interval_min + 1) * 60 if self.canary_interval_min else 0
+        # two calls that fail, the wait for the first of them, and the minutes until the alarm has seen them
+        shortest = (2 * self.canary_interval_min + 3) * 60 if self.canary_interval_min else 0
         _require(
             self.rollout.bake_s >= shortest,
             "serving.rollout.bake_s",

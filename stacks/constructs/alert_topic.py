@@ -11,15 +11,18 @@ from constructs import Construct
 from stacks.constructs.function_telemetry import FunctionTelemetry
 
 PUBLISHERS = {
-    # service: the ARNs, of this account, on whose behalf it may publish
+    # service: the ARNs, of this account, on whose behalf it may publish. EventBridge tells neither key nor topic for
+    # whom it asks; with a condition on that, its alerts would be dropped without a word:
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
     "cloudwatch.amazonaws.com": f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm:*",
     "budgets.amazonaws.com": f"arn:{Aws.PARTITION}:budgets::{Aws.ACCOUNT_ID}:*",
-    "events.amazonaws.com": f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/*",
+    "events.amazonaws.com": "",
 }
 
 
 class AlertTopic(Construct):
-    """Encrypted, TLS only, open to three services of AWS on behalf of this account. Deleting it ends the mails.
+    """Encrypted, TLS only, open to three services of AWS. Deleting it ends the mails.
 
     The key is our own: with the key that AWS manages for SNS, alarms and budgets may not publish, and say so nowhere.
     """
@@ -37,10 +40,11 @@ class AlertTopic(Construct):
         self.topic = sns.Topic(self, "Topic", display_name="Kennel", master_key=key, enforce_ssl=True)
         for service, sources in PUBLISHERS.items():
             principal = iam.ServicePrincipal(service)
-            conditions = {
+            ours = {
                 "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
                 "ArnLike": {"aws:SourceArn": sources},
             }
+            conditions = ours if sources else None
             self.topic.add_to_resource_policy(
                 iam.PolicyStatement(
                     actions=["sns:Publish"],
@@ -54,9 +58,7 @@ class AlertTopic(Construct):
                     actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                     principals=[principal],
                     resources=["*"],
-                    # EventBridge sends neither key to KMS, and its alerts would be dropped without a word:
-                    # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-                    conditions=None if service.startswith("events.") else conditions,
+                    conditions=conditions,
                 )
             )
         if email:

@@ -48,7 +48,11 @@ class ServiceDashboard(Construct):
         return [
             _graph("Training: loss on the photos that it learns from", of("train:loss")),
             _graph("Training: loss on the others", of("validation:loss", "test:loss")),
-            _graph("Training: accuracy", of("validation:accuracy", "test:accuracy")),
+            _graph(
+                "Training: accuracy (left), calibration error (right)",
+                of("validation:accuracy", "test:accuracy", "test:served_accuracy"),
+                right=of("validation:ece", "test:ece"),
+            ),
         ]
 
     def _endpoint(self, metrics: EndpointMetrics, settings: ServingSettings) -> list[cloudwatch.IWidget]:

@@ -18,7 +18,12 @@ class EndpointCapture(Construct):
     def __init__(self, scope: BucketAccess, id: str, *, settings: CaptureSettings) -> None:
         super().__init__(scope, id)
         bucket = scope.bucket
-        bucket.add_lifecycle_rule(prefix=settings.prefix, expiration=Duration.days(settings.keep_days))
+        bucket.add_lifecycle_rule(
+            prefix=settings.prefix,
+            expiration=Duration.days(settings.keep_days),
+            # the bucket keeps versions: what has expired would otherwise be there for another month
+            noncurrent_version_expiration=Duration.days(1),
+        )
         objects = f"{scope.arn}/{settings.prefix}*"
         self.writer = BucketGrant([allow("s3:PutObject", on=objects)], objects=objects)
         content = sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(

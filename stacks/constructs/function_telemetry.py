@@ -46,7 +46,7 @@ class FunctionTelemetry(Construct):
             "SQS3",
             "Serverless-SQSRedrivePolicy",
         )
-        self.queue_arn = queue.queue_arn
+        self.queue_arn, self.queue_name = queue.queue_arn, queue.queue_name
         self._trace = iam.ManagedPolicy(self, "Policy", statements=[traces()])
         acknowledge(self._trace, "X-Ray's calls know no resource.", "IAM5[Resource::*]")
         self._send = iam.ManagedPolicy(

@@ -10,7 +10,7 @@ from stacks.settings import ApiSettings, ServingSettings
 
 
 class ServiceAlarms(Construct):
-    """The endpoint and the function, while they serve. The two that take a rollout back are in the serving stack."""
+    """The endpoint and the functions, while they serve. The two that take a rollout back are in the serving stack."""
 
     def __init__(
         self,
@@ -19,6 +19,7 @@ class ServiceAlarms(Construct):
         *,
         endpoint: EndpointMetrics,
         function: FunctionMetrics,
+        failed_events: cloudwatch.Metric,
         serving: ServingSettings,
         api: ApiSettings,
     ) -> None:
@@ -63,6 +64,13 @@ class ServiceAlarms(Construct):
                 metric=function.of("Duration", "p95"),
                 above=api.timeout_s * 1000 * 4 // 5,
                 minutes=5,
+            ),
+            self._alarm(
+                "EventFailed",
+                entry("An event, or a notice of one, found nobody who could take it.", "An event failed"),
+                metric=failed_events,
+                above=0,
+                minutes=1,
             ),
         ]
         if api.provisioned_concurrency:

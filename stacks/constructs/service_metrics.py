@@ -72,6 +72,17 @@ class FunctionMetrics:
         )
 
 
+def failed_events(*, queue_name: str) -> cloudwatch.Metric:
+    """How many events wait in the queue of those that nobody could handle."""
+    return cloudwatch.Metric(
+        namespace="AWS/SQS",
+        metric_name="ApproximateNumberOfMessagesVisible",
+        dimensions_map={"QueueName": queue_name},
+        statistic="Maximum",
+        period=MINUTE,
+    )
+
+
 def training(name: str, *, project: str) -> cloudwatch.MathExpression:
     """A metric of each of the project's jobs. A search, because a job's name is known only when it runs."""
     # hyphens part words in a search, and inside an unquoted word are an error

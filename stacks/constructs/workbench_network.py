@@ -1,5 +1,7 @@
 """A network for the workbench: out to the internet, nothing in."""
 
+from typing import cast
+
 from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -21,7 +23,7 @@ class WorkbenchNetwork(Construct):
             availability_zones=[Fn.select(zone_index, Fn.get_azs())],
             nat_gateways=0,
             subnet_configuration=[
-                ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=25)
+                ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=27)
             ],
             gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
             # CDK would empty the default group by a Lambda function; nothing here is ever in that group
@@ -29,6 +31,8 @@ class WorkbenchNetwork(Construct):
         )
         self._log_what_is_refused(vpc)
         subnet = vpc.public_subnets[0]
+        # Addresses of its own in each zone: CloudFormation makes the new subnet before it deletes the old one.
+        cast(ec2.CfnSubnet, subnet.node.default_child).cidr_block = f"10.77.0.{32 * zone_index}/27"
         self.subnet_id = subnet.subnet_id
         self.ready = subnet.internet_connectivity_established
         self.security_group = ec2.SecurityGroup(

@@ -42,7 +42,7 @@ SAMPLERS: dict[str, Draw] = {
     "training.spot_max_wait_min": between(1, 45),
     "training.volume_gib": between(1, 125),
     "training.max_runtime_min": between(1, 45),
-    "training.poll_interval_s": one_of(5, 10, 15, 20, 30, 60, 100, 300),
+    "training.poll_interval_s": one_of(30, 50, 60, 100, 300),
     "training.mode": one_of("frozen", "full"),
     "training.epochs": between(1, 1000),
     "training.batch_size": lambda dice: 20 * 2 ** dice.randint(0, 5) * 63,

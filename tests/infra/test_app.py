@@ -142,3 +142,9 @@ def test_an_image_past_its_end_of_patch_is_warned_of() -> None:
 def test_nothing_is_warned_of_where_nothing_is_trained() -> None:
     settings = load({"training.model_data": "s3://models/model.tar.gz"})
     assert warnings(settings, date(2099, 1, 1)) == []
+
+
+def test_synth_says_that_an_image_is_past_its_end_of_patch_and_goes_on(tmp_path: Path) -> None:
+    done = app(out=tmp_path, **{"training.image_end_of_patch": "2026-01-01"})
+    assert done.returncode == 0, done.stderr
+    assert "kennel: warning: AWS stopped patching the training image" in done.stderr

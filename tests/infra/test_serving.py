@@ -220,7 +220,7 @@ def test_the_canary_may_invoke_this_one_endpoint(development: Assembly) -> None:
 
 
 def test_a_rarer_canary_looks_over_longer_periods(synthesise: Synthesise) -> None:
-    assembly = synthesise(("serving.canary_interval_min", 2))
+    assembly = synthesise(("serving.canary_interval_min", 2), ("serving.rollout.bake_s", 420))
     _, schedule = of_serving(assembly, "AWS::Scheduler::Schedule", "Canary")
     _, alarm = of_serving(assembly, "AWS::CloudWatch::Alarm", "Canary")
     assert schedule["Properties"]["ScheduleExpression"] == "rate(2 minutes)"
@@ -235,11 +235,11 @@ def test_zero_turns_the_canary_off_and_leaves_the_other_alarms(synthesise: Synth
 
 
 def test_a_bake_too_short_for_the_canary_to_fail_in_is_refused() -> None:
-    load({"serving.rollout.bake_s": 180})
+    load({"serving.rollout.bake_s": 300})
     load({"serving.rollout.bake_s": 60, "serving.canary_interval_min": 0})
-    with pytest.raises(SettingsError, match=r"serving\.rollout\.bake_s is 179, but must be at least 180.*canary"):
-        load({"serving.rollout.bake_s": 179})
-    with pytest.raises(SettingsError, match=r"bake_s is 300, but must be at least 420"):
+    with pytest.raises(SettingsError, match=r"serving\.rollout\.bake_s is 299, but must be at least 300.*canary"):
+        load({"serving.rollout.bake_s": 299})
+    with pytest.raises(SettingsError, match=r"bake_s is 300, but must be at least 540"):
         load({"serving.canary_interval_min": 3})
 
 
@@ -355,7 +355,9 @@ def test_cdk_nag_has_nothing_to_say_of_captures(synthesise: Synthesise) -> None:
 def test_captures_expire(synthesise: Synthesise) -> None:
     assembly = synthesise(("serving.capture.percent", 10), ("serving.capture.keep_days", 7))
     rules = assembly.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
-    assert {"ExpirationInDays": 7, "Prefix": "capture/", "Status": "Enabled"} in rules
+    (rule,) = [rule for rule in rules if rule.get("Prefix") == "capture/"]
+    assert (rule["ExpirationInDays"], rule["Status"]) == (7, "Enabled")
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}  # else they only get a delete marker
 
 
 def test_a_change_of_capture_takes_effect_although_variants_are_retained(development: Assembly) -> None:

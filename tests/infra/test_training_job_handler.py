@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -191,6 +192,16 @@ def test_a_finished_job_whose_artifact_was_deleted_is_trained_again(deployment: 
     deployment.sagemaker.finish(name)
     deployment.s3.delete_object(Bucket=BUCKET, Key=f"training/artifacts/{name}/output/model.tar.gz")
     assert deployment.create()["PhysicalResourceId"] == f"{name}-2"
+
+
+def test_an_artifact_under_another_prefix_is_no_result(deployment: Deployment) -> None:
+    """The endpoint's role reads one prefix, and the handler lists one: `storage.artifact_prefix` was changed."""
+    first = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(first)
+    deployment.physical_id = ""
+    second = deployment.create(ArtifactPrefix="models/")["PhysicalResourceId"]
+    assert deployment.sagemaker.running == [second]
+    assert second != first
 
 
 @pytest.mark.parametrize("end", ["fail", "stop"])
@@ -403,6 +414,35 @@ def test_a_job_that_reached_its_time_limit_says_which_setting(deployment: Deploy
     deployment.sagemaker.expire(event["PhysicalResourceId"])
     with pytest.raises(TrainingError, match=r"training\.max_runtime_min"):
         deployment.look(event)
+
+
+NO_CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Please retry."
+
+
+@pytest.mark.parametrize(("minutes", "limit_s"), [(0, 2700), (20, 25 * 60), (34, 11 * 60)])
+def test_a_job_on_another_type_gets_no_more_time_than_its_deploy_will_wait(
+    deployment: Deployment, minutes: int, limit_s: int
+) -> None:
+    deadline = {"DeployWaitSeconds": "3300", "StartupSeconds": "600"}
+    event = deployment.create(FallbackInstanceTypes="ml.g5.xlarge", **deadline)
+    deployment.sagemaker.time += timedelta(minutes=minutes)
+    deployment.sagemaker.fail(event["PhysicalResourceId"], NO_CAPACITY)
+    assert deployment.look(event) == {"IsComplete": False}
+    second = deployment.sagemaker.created[-1]
+    assert second["ResourceConfig"]["InstanceType"] == "ml.g5.xlarge"
+    assert second["StoppingCondition"] == {"MaxRuntimeInSeconds": limit_s}
+
+
+def test_a_type_that_could_not_end_in_time_is_left_to_the_next_deploy(deployment: Deployment) -> None:
+    deadline = {"DeployWaitSeconds": "3300", "StartupSeconds": "600"}
+    event = deployment.create(FallbackInstanceTypes="ml.g5.xlarge", **deadline)
+    deployment.sagemaker.time += timedelta(minutes=36)
+    deployment.sagemaker.fail(event["PhysicalResourceId"], NO_CAPACITY)
+    with pytest.raises(TrainingError, match=r"only after 36 minutes: too late in a deploy of 55 to try another type"):
+        deployment.look(event)
+    assert deployment.sagemaker.running == []
+    deployment.create(FallbackInstanceTypes="ml.g5.xlarge", **deadline)
+    assert deployment.sagemaker.created[-1]["ResourceConfig"]["InstanceType"] == "ml.g5.xlarge"
 
 
 def test_a_job_that_was_deleted_meanwhile_ends_the_deploy(deployment: Deployment) -> None:

@@ -153,3 +153,9 @@ def test_kennel_save_copies_the_result_to_a_folder_of_its_own_in_the_bucket(
     assert source == "/home/ubuntu/TrainedModels"
     assert re.fullmatch(r"s3://bucket/training/workbench/\d{8}T\d{6}Z/", target)
     assert target in done.stdout
+
+
+def test_another_zone_has_addresses_of_its_own(synthesise: Synthesise) -> None:
+    """A subnet cannot be moved: CloudFormation makes the new one while the old one still has its addresses."""
+    blocks = [synthesise(("workbench.zone_index", zone)).only("AWS::EC2::Subnet")["CidrBlock"] for zone in range(3)]
+    assert blocks == ["10.77.0.0/27", "10.77.0.32/27", "10.77.0.64/27"]

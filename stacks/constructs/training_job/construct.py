@@ -64,6 +64,8 @@ class TrainingJob(Construct):
                 "VolumeGiB": str(settings.volume_gib),
                 "MaxRuntimeSeconds": str(settings.max_runtime_min * 60),
                 "MaxWaitSeconds": str(settings.spot_max_wait_min * 60 if settings.spot else 0),
+                "DeployWaitSeconds": str(settings.WAIT_CEILING_MIN * 60),
+                "StartupSeconds": str(settings.STARTUP_MIN * 60),
                 "FallbackInstanceTypes": ",".join(settings.fallback_instance_types),
                 "Metrics": METRICS,
                 # CloudFormation asks again when this changes; empty, the handler lists the photos itself.
@@ -140,7 +142,7 @@ class TrainingJob(Construct):
             log_group=log_group,
             role=role,
             telemetry=self._telemetry,
-            timeout_s=300,  # lists the photos, and waits up to two minutes for a new role to be known everywhere
+            timeout_s=840,  # lists the photos, twice, and waits two minutes for a new role to be known everywhere
         )
 
     def _wire(

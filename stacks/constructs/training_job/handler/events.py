@@ -1,6 +1,7 @@
 """CloudFormation's events, as the CDK Provider framework passes them on."""
 
 import os
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -20,7 +21,8 @@ def on_event(event: Json, _context: Any = None, jobs: Jobs | None = None) -> Jso
     jobs = jobs or _jobs()
     request = JobRequest.of(event["ResourceProperties"])
     if event["RequestType"] != "Delete":
-        return {"PhysicalResourceId": jobs.start(request, event.get("PhysicalResourceId", ""))}
+        begun = jobs.now().isoformat()  # the framework hands what is returned here on to `is_complete`
+        return {"PhysicalResourceId": jobs.start(request, event.get("PhysicalResourceId", "")), "Begun": begun}
     known = event["PhysicalResourceId"]
     return {"PhysicalResourceId": known, "Jobs": jobs.doomed(request, known)}
 
@@ -35,7 +37,7 @@ def is_complete(event: Json, _context: Any = None, jobs: Jobs | None = None) -> 
     try:
         if event["RequestType"] == "Delete":
             return {"IsComplete": jobs.ended(event["Jobs"])}
-        result = jobs.result(request, event["PhysicalResourceId"])
+        result = jobs.result(request, event["PhysicalResourceId"], since=datetime.fromisoformat(event["Begun"]))
     except (BotoCoreError, ClientError) as error:
         if is_transient(error):
             return {"IsComplete": False}  # a deploy must not fail because one look did; the next is seconds away

@@ -26,6 +26,9 @@ RUNNING = ("InProgress",)
 ENDING = (*RUNNING, "Stopping")
 """What is still billed."""
 
+LEAST_S = 600
+"""A job that would have less time than this is not started: it could hardly end in it."""
+
 TRIES = 99
 """How many tries one recipe may have had before someone should look: a job's name stays taken for ever."""
 
@@ -52,7 +55,7 @@ class Jobs:
         """
         if not request.data_version and request.made(known):
             found = self._newest(request, known)
-            if found is not None and self._has_result(found):
+            if found is not None and self._has_result(request, found):
                 return known
         name = self._name(request)
         for first in _tries(name):
@@ -61,7 +64,7 @@ class Jobs:
                 self._check_photos(request)
                 self._launch(request, first, list(request.attempts(first)))
                 return first
-            if found["TrainingJobStatus"] in RUNNING or self._has_result(found):
+            if found["TrainingJobStatus"] in RUNNING or self._has_result(request, found):
                 return first
             if _lacked_capacity(found) and (untried := _untried(request, first, found)):
                 self._launch(request, first, untried)
@@ -71,8 +74,9 @@ class Jobs:
             f"See {self.log_link(name)}, then change what they share: the code, the data or a setting."
         )
 
-    def result(self, request: JobRequest, first: str) -> Json | None:
-        """What a try made, or None while it runs. Where AWS had no capacity, goes on with the next instance type.
+    def result(self, request: JobRequest, first: str, *, since: datetime | None = None) -> Json | None:
+        """What a try made, or None while it runs. Where AWS had no capacity, goes on with the next instance type, in
+        what is left of the time that the deploy, begun at `since`, waits.
 
         Raises `TrainingError` for a try that will never finish.
         """
@@ -91,9 +95,22 @@ class Jobs:
                 "InstanceType": request.attempts(first)[job],
             }
         if _lacked_capacity(found):
-            self._launch(request, first, _untried(request, first, found))
+            untried = _untried(request, first, found)
+            self._launch(self._in_time(request, job, since) if untried else request, first, untried)
             return None
         raise TrainingError(f"Training job {job} is {status}: {_reason(found)}. Its log: {self.log_link(job)}")
+
+    def _in_time(self, request: JobRequest, job: str, since: datetime | None) -> JobRequest:
+        if since is None or not request.deploy_wait_s:
+            return request
+        waited_s = (self.now() - since).total_seconds()
+        left_s = request.deploy_wait_s - waited_s - request.startup_s
+        if left_s < min(LEAST_S, request.max_runtime_s):
+            raise TrainingError(
+                f"AWS had no capacity for training job {job}, and told so only after {waited_s / 60:.0f} minutes: too "
+                f"late in a deploy of {request.deploy_wait_s // 60} to try another type. Deploy again: it is next."
+            )
+        return request.limited_to(left_s)
 
     def ended(self, jobs: list[str]) -> bool:
         """Whether nothing of these is billed any more, nor ever will be. Stops what runs."""
@@ -200,11 +217,16 @@ class Jobs:
             if error.response["Error"]["Code"] != "ValidationException":
                 raise
 
-    def _has_result(self, found: Json) -> bool:
-        """A job may be Completed and its artifact deleted since; its name then promises nothing."""
+    def _has_result(self, request: JobRequest, found: Json) -> bool:
+        """A job may be Completed and its artifact deleted since, or lie where `storage.artifact_prefix` was once, which
+        nobody may read any more. Its name then promises nothing.
+        """
         if found["TrainingJobStatus"] != "Completed":
             return False
-        bucket, _, key = found["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+        uri = found["ModelArtifacts"]["S3ModelArtifacts"]
+        if not uri.startswith(request.artifacts.uri):
+            return False
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
         listed = self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
         return any(item["Key"] == key for item in listed.get("Contents", []))
 

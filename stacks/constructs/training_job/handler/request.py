@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Json = dict[str, Any]
@@ -45,6 +45,10 @@ class JobRequest:
     """What the photos are called, usually the digest of their listing. Empty: the handler lists them itself."""
     max_wait_s: int = 0
     """With managed spot training: its limit, the waiting for instances included. 0: on demand."""
+    deploy_wait_s: int = 0
+    """How long a deploy waits for all of it. 0: as long as it takes."""
+    startup_s: int = 0
+    """Of that: getting the instances, loading the image and the data, writing the artifact."""
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> "JobRequest":
@@ -65,7 +69,14 @@ class JobRequest:
             fallbacks=tuple(kind for kind in properties.get("FallbackInstanceTypes", "").split(",") if kind),
             data_version=properties.get("DataVersion", ""),
             max_wait_s=int(properties.get("MaxWaitSeconds") or 0),
+            deploy_wait_s=int(properties.get("DeployWaitSeconds") or 0),
+            startup_s=int(properties.get("StartupSeconds") or 0),
         )
+
+    def limited_to(self, seconds: float) -> "JobRequest":
+        """The same with no more time than this: no job is paid for whose end its deploy would not see."""
+        limit = int(seconds)
+        return replace(self, max_runtime_s=min(self.max_runtime_s, limit), max_wait_s=min(self.max_wait_s, limit))
 
     def name(self, data_version: str) -> str:
         """The job's name: a hash of everything that determines its result, so that no result is paid for twice.
