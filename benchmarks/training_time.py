@@ -132,20 +132,22 @@ def _reference(arguments: Sequence[str], options: argparse.Namespace) -> list[Ep
 def lines_of(command: Sequence[str]) -> Iterator[tuple[float, dict[str, str]]]:
     """(seconds since the process's start, key=value pairs) of each line it prints, and of its end."""
     started = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as errors,  # a pipe that nobody reads would fill up and stop the process
+        subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
         assert process.stdout is not None  # noqa: S101 - for mypy
-        assert process.stderr is not None  # noqa: S101
         try:
             for line in process.stdout:
                 yield time.monotonic() - started, dict(_PAIR.findall(line))
         except BaseException:
             process.terminate()
             raise
-        errors = process.stderr.read()
-    if process.returncode:
-        sys.exit(f"{command[0]} ended with status {process.returncode}:\n{errors}")
+        if process.wait():
+            errors.seek(0)
+            sys.exit(f"{command[0]} ended with status {process.returncode}:\n{errors.read()}")
     yield time.monotonic() - started, {}
 
 

@@ -20,7 +20,7 @@ from training.threads import ahead, one_thread_each
 
 _CHUNK = {"cpu": 8, "cuda": 64}
 """Photos that pass through the backbone together. On a CPU few, so that the layers' outputs stay in its cache: 8 pass
-twice as fast as 32 (docs/decisions/0030). A chunk is never divided between processes: in half precision a photo's
+faster than 32 (docs/decisions/0030). A chunk is never divided between processes: in half precision a photo's
 features depend, in their last bits, on what else is in its batch."""
 
 _VIEWS = 2

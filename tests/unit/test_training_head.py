@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import training.model
-from tests.distributed import work
+from tests.distributed import ranks, work
 from tests.distributed.dogs import settings, small_resnet, write_photos, write_weights
 from training.config import Config
 from training.distributed import World
@@ -48,3 +48,15 @@ def test_a_fine_tuning_that_spoils_the_network_leaves_the_fitted_head(
 ) -> None:
     log = log_of(replace(config, learning_rate=3.0), capsys, monkeypatch)
     assert "kept_epoch=0" in log
+
+
+def test_two_processes_start_from_the_same_head_as_one(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    write_weights(tmp_path / "weights.safetensors")
+    losses = set()
+    for size in (1, 2):
+        run = settings(tmp_path, mode="full", epochs=1)
+        ranks.run(work.weights_of, run, size=size, folder=tmp_path / f"logs-{size}")
+        (head,) = work.lines((tmp_path / f"logs-{size}" / "rank-0.log").read_text(), "stage=head")
+        losses.add(head["valid_loss"])
+    assert len(losses) == 1
