@@ -246,7 +246,8 @@ def _memory(image: Image.Image, bare: Bare, shorter_side: int) -> int:
     """Bytes that decoding takes at its peak, besides the photo's own. docs/decisions/0055 has what was measured."""
     pixels, factor = image.width * image.height, _factor(image, shorter_side)
     if image.format == "JPEG":
-        factor = max(scale for scale in (1, 2, 4, 8) if scale == 1 or scale * shorter_side < min(image.size))
+        kept = shorter_side * _DRAFT_MARGIN
+        factor = max(scale for scale in (1, 2, 4, 8) if scale == 1 or scale * kept <= min(image.size))
     made = 4 / factor**2 * (1 if bare.orientation == 1 else 2)
     if image.format == "WEBP":
         held = max(12, 4 + 2 * made)  # libwebp's two canvases and the frame; then the frame and what is made of it
