@@ -4,6 +4,7 @@ import ctypes
 import io
 import sys
 from collections import deque
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ class Network:
             "INFERENCE_PRECISION_HINT": "f32",  # the default rounds to bf16 where the processor can
         }
         try:
-            self._compiled = ov.Core().compile_model(graph, "CPU", options)
+            self._compiled = _core().compile_model(graph, "CPU", options)
         except Exception as error:
             raise _unloadable(error) from error
         del graph
@@ -58,6 +59,17 @@ class Network:
         finally:
             self._idle.append(request)
         return logits
+
+
+@cache
+def _core() -> ov.Core:
+    """One for the process, and for ever.
+
+    Each gives its thread a stack for signal handlers and, when it goes, the one that was there before: with two that go
+    in the order in which they came that is one that has been freed, and the next SIGTERM ends in a segmentation fault.
+    Seen with OpenVINO 2026.4.1; tests/unit/test_runtime.py tells when it is mended.
+    """
+    return ov.Core()
 
 
 def _read(model: bytes) -> ov.Model:
