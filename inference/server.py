@@ -103,7 +103,8 @@ def main() -> int:
         "--port", type=int, default=os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"), help="default: %(default)s"
     )
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    # force: a library that has logged while it was imported would otherwise have settled all of this already
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are of hostile bytes
     give_freed_memory_back()
     # libjpeg's own ceiling (in 1000 bytes), for a file whose header tells Pillow less than it tells libjpeg

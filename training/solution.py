@@ -4,7 +4,7 @@ in TrainedModels/report/.
     python3 solution.py
     python3 solution.py --mode full --epochs 10 --pretrained weights.safetensors
 
-Uses the GPU where there is one. Ctrl-C loses nothing: the same command goes on after the last epoch. It runs the very
+Uses the GPU where there is one. Ctrl-C loses nothing: the same command goes on from there. It runs the very
 code of the SageMaker job, and takes its options (--help).
 """
 

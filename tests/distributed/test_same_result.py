@@ -91,7 +91,7 @@ def test_features_need_no_collective_for_each_batch(tmp_path: Path) -> None:
         counts.append(ranks.run(collectives, folder, weights, size=2, folder=tmp_path / f"{photos}-logs"))
 
     assert counts[0] == counts[1]
-    assert 0 < counts[0][0] < 10
+    assert 0 < counts[0][0] < 15  # a few for each split
 
 
 @pytest.mark.slow

@@ -27,6 +27,11 @@ assert heard == [signal.SIGTERM]
 """
 
 
+def test_importing_it_reports_nothing_to_anybody() -> None:
+    code = "import inference.runtime, sys; sys.exit('openvino_telemetry' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def after_two_networks(tmp_path: Path, cores: str) -> int:
     """Exit status of a process that gets SIGTERM after it has had two networks, and has let go of both."""
     (tmp_path / "model.onnx").write_bytes(network(3))
