@@ -13,6 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from ops.sample.dataset import DEFAULT_COUNTS, write_sample
+
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "bench"
 REAL = ROOT.parent / "shared" / "real"
@@ -79,7 +81,8 @@ def _saved(image: Image.Image, format: str) -> bytes:
 def _drawn() -> Path:
     folder = KEPT / "drawn"
     if not (folder / "test").is_dir():
-        _run("drawing dogs", "-m", "ops.cli", "data", "sample", str(folder), "--test", "20")
+        print("== drawing dogs", flush=True)
+        write_sample(folder, counts={**DEFAULT_COUNTS, "test": 20})
     return folder
 
 
