@@ -14,6 +14,7 @@ from PIL import Image, PngImagePlugin
 from inference.errors import RequestError
 from inference.images import MAX_PIXELS, MAX_PIXELS_WHOLE, decode
 from tests.builders import any_photo, detailed, encoded
+from tests.security.mutations import mutated
 
 RED = (200, 40, 40)
 
@@ -391,48 +392,12 @@ def seeds() -> list[bytes]:
     ]
 
 
-def mutated(photo: bytes, dice: random.Random) -> bytes:
-    """One to six of: a byte or a bit changed, a stretch cut out, doubled or overwritten, the end cut off."""
-    changed = bytearray(photo)
-    for _ in range(dice.randint(1, 6)):
-        reach = min(len(changed), dice.choice((64, 512, len(photo))))  # headers get their share
-        if not reach:
-            break
-        at, length = dice.randrange(reach), dice.choice((1, 2, 4, 16, 64))
-        match dice.randrange(8):
-            case 0:
-                del changed[at : at + length]
-            case 1:
-                changed[at:at] = changed[at : at + length]
-            case 2:
-                changed[at : at + length] = dice.randbytes(length)
-            case 3:
-                del changed[max(16, at) :]
-            case 4 | 5:
-                changed[at] ^= 1 << dice.randrange(8)
-            case _:
-                changed[at] = dice.choice((0, 1, 0x7F, 0x80, 0xFF))
-    return bytes(changed)
-
-
-def with_right_checksums(photo: bytes) -> bytes:
-    """A PNG whose chunks are believed: else every mutation ends at the first checksum."""
-    at, believed = 8, bytearray(photo)
-    while at + 12 <= len(believed):
-        end = at + 8 + int.from_bytes(believed[at : at + 4])
-        believed[end : end + 4] = struct.pack(">I", zlib.crc32(believed[at + 4 : end]))
-        at = end + 4
-    return bytes(believed)
-
-
 @pytest.mark.parametrize("kind", range(len(seeds())))
 def test_mutated_photos_are_read_or_refused_and_nothing_else(kind: int) -> None:
     photo, dice = seeds()[kind], random.Random(kind)
     outcomes = {"read": 0, 400: 0, 413: 0, 415: 0, 422: 0}
     for _ in range(600):
         hostile = mutated(photo, dice)
-        if hostile.startswith(b"\x89PNG") and dice.random() < 0.8:
-            hostile = with_right_checksums(hostile)
         try:
             decode(hostile, shorter_side=32)
             outcomes["read"] += 1
