@@ -8,16 +8,21 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from training import distributed, metrics, train
-from training.config import Config
+from training import metrics
+
+plain = metrics.emit
 
 
 def emit(**fields: object) -> None:
-    metrics.emit(**fields, processor_s=time.process_time())
+    plain(**fields, processor_s=time.process_time())
 
+
+metrics.emit = emit
+
+from training import distributed, train  # noqa: E402 - they take the name as it is when they are imported
+from training.config import Config  # noqa: E402
 
 if __name__ == "__main__":
     cores = os.environ["CORES"].split(",")
     os.sched_setaffinity(0, {int(cores[int(os.environ["RANK"])])})
-    train.emit = emit  # type: ignore[attr-defined]
     distributed.exit_now(train.main(Config.from_command_line()))

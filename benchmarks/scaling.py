@@ -11,7 +11,8 @@ alone.
 
 Two cores of one machine share its memory and, in the cloud, its mood. So the same run shows the ceiling: two hosts that
 train apart, at the same time, against one. What the two hosts lose to it is what training together costs. On a busy
-machine the processor time of rank 0 tells more: all its work, but not its waiting.
+machine the processor time of rank 0 tells more: all its work, but not its waiting. It is printed by stage, too: half of
+the lonely host's is what sharing all work would leave.
 """
 
 import argparse
@@ -45,23 +46,43 @@ class TrainedError(Exception):
     """The last epoch is over: what follows is not part of the measurement."""
 
 
+ENDED_BY = {
+    "features": "network, features",
+    "decode": "fitted head",
+    "photos": "decoding",
+    "decoded": "decoding",
+    "head": "judging the head",
+}
+"""What a host has done when it prints the line of a stage, where that is not the stage's own name."""
+
+
 @dataclass(slots=True)
 class Watch:
     """Reads the lines of rank 0 until the last epoch."""
 
     seconds: float = 0.0
-    processor_s: float = 0.0
     sent: int = 0
+    stages: dict[str, float] = field(default_factory=dict)
+    """Processor time of rank 0, by what it was taken for, in the order of the run."""
     lines: list[str] = field(default_factory=list)
+    _until: float = 0.0
+
+    @property
+    def processor_s(self) -> float:
+        return sum(self.stages.values())
 
     def __call__(self, line: str) -> None:
         self.lines.append(line)
         pairs = fields_of(line)
-        if pairs.get("stage") == "start":
-            self.processor_s = -float(pairs["processor_s"])
+        if "processor_s" not in pairs:
+            return
+        now, stage = float(pairs["processor_s"]), pairs.get("stage", "epochs")
+        if stage != "start":
+            work = ENDED_BY.get(stage, stage)
+            self.stages[work] = self.stages.get(work, 0.0) + now - self._until
+        self._until = now
         if "epoch" in pairs and pairs["epoch"] == pairs.get("of"):
             self.seconds, self.sent = float(pairs["elapsed_s"]), int(pairs.get("sent_bytes_per_step", 0))
-            self.processor_s += float(pairs["processor_s"])
             raise TrainedError
 
 
@@ -117,6 +138,9 @@ def measure(mode: str, arguments: argparse.Namespace, network: Network, folder: 
         print(f"{mode:6} turn {turn + 1}: {told}", flush=True)
     alone, together = (statistics.median(watch.seconds for watch in watches) for watches in (one, two))
     work = [statistics.median(watch.processor_s for watch in watches) for watches in (one, two)]
+    for stage in one[0].stages:
+        alone_s, together_s = (statistics.median(watch.stages[stage] for watch in watches) for watches in (one, two))
+        print(f"{mode:6}   {stage:18} {alone_s:7.2f} s of processor time, of rank 0 of two {together_s:7.2f} s")
     print(
         f"{mode:6} efficiency {alone / together / 2:.2f} (goal: at least {GOAL}), where the machine's ceiling is "
         f"{alone / statistics.median(both):.2f}; by processor time {work[0] / work[1] / 2:.2f}; "

@@ -23,6 +23,9 @@ from training.distributed import World
 
 _NAME = re.compile(r"^epoch-(\d{6})-(\d{6})-([0-9a-f]{16})\.safetensors$")
 _META = "meta"
+LAYOUT = 2
+"""Counted up when what `train.py` saves changes, so that no run goes on from what older code has written."""
+
 KEPT = 2
 """The newest, and the one before it in case the newest cannot be read."""
 

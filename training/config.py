@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, cast
 
 from training import failure
 
@@ -24,11 +24,17 @@ _PLACES = (
     "photo_memory_gib",
 )
 
-_BY_MODE: dict[Mode, dict[str, float]] = {
-    "frozen": {"weight_decay": 1.0, "label_smoothing": 0.0},
-    "full": {"weight_decay": 0.05, "label_smoothing": 0.1},
+_RECIPES: dict[str, dict[str, float]] = {
+    "frozen": {"learning_rate": 0.001, "weight_decay": 1.0, "label_smoothing": 0.0},
+    "full": {"learning_rate": 0.0001, "weight_decay": 0.05, "label_smoothing": 0.0},
+    "from nothing": {"learning_rate": 0.001, "weight_decay": 0.05, "label_smoothing": 0.1},
 }
-"""The defaults that differ: a head alone needs holding back, a whole network needs doubt (docs/decisions/0031)."""
+"""The defaults that differ: a head alone needs holding back, a network that knows something must not forget it, and one
+that knows nothing needs doubt (docs/decisions/0031). The last is full mode without pretrained weights."""
+
+
+BY_RECIPE = cast(float, None)
+"""Stands for what the mode's recipe has. No Config holds it: the recipe's value takes its place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,12 +58,12 @@ class Config:
     epochs: int = 20
     batch_size: int = 64
     """Photos per step over all processes together, so that the result does not depend on how many there are."""
-    learning_rate: float = 0.001
+    learning_rate: float = BY_RECIPE
     """Peak of AdamW's rate: a linear rise, then half a cosine."""
-    weight_decay: float | None = None
-    """AdamW's, which the rate multiplies. Biases and norm layers have none. None: 1.0 in frozen mode, 0.05 in full."""
-    label_smoothing: float | None = None
-    """Share of the target that goes to the other breeds. None: 0 in frozen mode, 0.1 in full."""
+    weight_decay: float = BY_RECIPE
+    """AdamW's, which the rate multiplies. Biases and norm layers have none."""
+    label_smoothing: float = BY_RECIPE
+    """Share of the target that goes to the other breeds."""
     image_size: int = 224
     """Pixels of each side of the network's input. Smaller is faster and sees less."""
     precision: Precision = "auto"
@@ -70,6 +76,9 @@ class Config:
     every epoch, with the same result. None: half of the memory that is free."""
 
     def __post_init__(self) -> None:
+        for name, value in self._recipe().items():
+            if getattr(self, name) is BY_RECIPE:
+                object.__setattr__(self, name, value)
         for name, low, high in (
             ("epochs", 1, 10_000),
             ("checkpoint_every", 1, 10_000),
@@ -82,8 +91,6 @@ class Config:
             ("workers", 1, 256),
             ("photo_memory_gib", 0.0, 65_536.0),
         ):
-            if getattr(self, name) is None and name in _BY_MODE[self.mode]:
-                object.__setattr__(self, name, _BY_MODE[self.mode][name])
             value = getattr(self, name)
             if value is not None and not low <= value <= high:  # a NaN is not within either
                 option = name.replace("_", "-")
@@ -92,6 +99,9 @@ class Config:
             raise ValueError(
                 "--mode frozen needs pretrained weights, but --pretrained is none; use --mode full or name a file."
             )
+
+    def _recipe(self) -> dict[str, float]:
+        return _RECIPES["from nothing" if self.mode == "full" and self.pretrained == "none" else self.mode]
 
     def hyperparameters(self) -> dict[str, Any]:
         """What decides the result, for the manifest."""
@@ -183,11 +193,9 @@ def _parser(folders: Mapping[str, Path]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--batch-size", type=int, default=default["batch_size"], help="over all processes (%(default)s)"
     )
-    parser.add_argument(
-        "--learning-rate", type=float, default=default["learning_rate"], help="peak (default: %(default)s)"
-    )
-    parser.add_argument("--weight-decay", type=float, help=f"default: {_of_each_mode('weight_decay')}")
-    parser.add_argument("--label-smoothing", type=float, help=f"default: {_of_each_mode('label_smoothing')}")
+    parser.add_argument("--learning-rate", type=float, help=f"peak; default: {_of_each_recipe('learning_rate')}")
+    parser.add_argument("--weight-decay", type=float, help=f"default: {_of_each_recipe('weight_decay')}")
+    parser.add_argument("--label-smoothing", type=float, help=f"default: {_of_each_recipe('label_smoothing')}")
     parser.add_argument("--image-size", type=int, default=default["image_size"], help="pixels (default: %(default)s)")
     parser.add_argument("--precision", choices=["auto", "fp32"], default=default["precision"], help="of the artifact")
     parser.add_argument("--seed", type=int, default=default["seed"], help="default: %(default)s")
@@ -201,5 +209,5 @@ def _parser(folders: Mapping[str, Path]) -> argparse.ArgumentParser:
     return parser
 
 
-def _of_each_mode(name: str) -> str:
-    return ", ".join(f"{values[name]} ({mode})" for mode, values in _BY_MODE.items())
+def _of_each_recipe(name: str) -> str:
+    return ", ".join(f"{values[name]} ({recipe})" for recipe, values in _RECIPES.items())

@@ -123,7 +123,8 @@ def replicated(network: nn.Module, world: World) -> nn.Module:
     with warnings.catch_warnings():
         # torch 2.14 has a new name for the option; the old one is what every release that AWS's images carry knows
         warnings.filterwarnings("ignore", message=".*broadcast_buffers", category=FutureWarning)
-        return DistributedDataParallel(network, broadcast_buffers=False)
+        # The gradients live in the buckets that are sent: else each step would copy them in and out again.
+        return DistributedDataParallel(network, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
 def buffers_of_all(network: nn.Module, world: World) -> torch.Tensor:

@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.models import ResNet
 
 from inference.images import Preprocessing
-from training.config import Config
+from training.config import BY_RECIPE, Config
 from training.data import DataSet
 from training.distributed import World
 from training.features import FeatureMaterial
@@ -19,8 +19,7 @@ from training.optimiser import adamw, set_rate
 
 EPOCHS = 20
 BATCH_SIZE = 64
-LEARNING_RATE = 0.001
-"""All three frozen mode's. The options of a full run are about the fine-tuning."""
+"""Both frozen mode's, as the recipe is. The options of a full run are about the fine-tuning."""
 
 
 def fit(model: ResNet, data: DataSet, *, preprocessing: Preprocessing, config: Config, world: World) -> None:
@@ -35,7 +34,7 @@ def fit(model: ResNet, data: DataSet, *, preprocessing: Preprocessing, config: C
         splits=("train",),
     )
     model.fc.to(world.device)
-    frozen = replace(config, mode="frozen", learning_rate=LEARNING_RATE, weight_decay=None, label_smoothing=None)
+    frozen = replace(config, mode="frozen", learning_rate=BY_RECIPE, weight_decay=BY_RECIPE, label_smoothing=BY_RECIPE)
     optimizer = adamw(model.fc, frozen)
     steps = EPOCHS * material.steps()
     for epoch in range(EPOCHS):

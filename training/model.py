@@ -34,6 +34,20 @@ def build(classes: int, pretrained: str) -> ResNet:
     return model
 
 
+def begin_epoch(network: nn.Module, *, pretrained: bool) -> None:
+    """Training mode; the norm layers of a pretrained network keep the statistics that came with its weights.
+
+    A batch's own statistics are those of a few dozen photos: over them the same photo comes out a little different each
+    time, and what the layers behind have learnt from millions fits it less (docs/decisions/0031). Kept ones also make a
+    photo's outputs independent of its batch, and so of how many processes share it.
+    """
+    network.train()
+    if pretrained:
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
+
 def fingerprint(model: ResNet) -> str:
     """16 hex digits of the backbone's weights: equal where two runs start from the same ones."""
     digest = hashlib.sha256()

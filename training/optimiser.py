@@ -36,6 +36,7 @@ def adamw(network: nn.Module, config: Config) -> torch.optim.AdamW:
             for (share, decays), parameters in groups.items()
         ],
         lr=config.learning_rate,
+        fused=True,  # one pass over the weights in place of a dozen
     )
 
 

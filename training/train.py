@@ -35,13 +35,14 @@ from training.checkpoint import CheckpointError, Progress
 from training.config import Config
 from training.data import DataError, DataSet, scan
 from training.distributed import World, WorldError
+from training.evaluation import evaluate
 from training.export import ExportError, annotate, claim, export, prove, source_hash
 from training.features import FeatureMaterial
 from training.material import Material
 from training.memory import photo_budget
 from training.metrics import emit
-from training.model import WeightsError, build, fingerprint
-from training.optimiser import Precision, adamw, full_precision, learn, mixed_precision, set_rate
+from training.model import WeightsError, begin_epoch, build, fingerprint
+from training.optimiser import adamw, full_precision, learn, mixed_precision, set_rate
 from training.photos import PhotoMaterial
 from training.report.findings import findings
 from training.report.page import publish, render
@@ -115,11 +116,11 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
     # -- optimiser
     trained = distributed.replicated(network, world)
     optimizer, scaler = adamw(network, config), precision.scaler
-    loss_of = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing or 0.0, reduction="sum")
+    loss_of = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing, reduction="sum")
     steps = config.epochs * material.steps()
 
     # -- resume
-    progress, best, loss_sum, count = Progress(), {"valid_loss": math.inf}, 0.0, 0
+    progress, best, loss_sum, count = Progress(), {"valid_loss_calibrated": math.inf}, 0.0, 0
     history: list[dict[str, float]] = []
     best_weights = copy.deepcopy(network.state_dict())
     if saved is not None:
@@ -138,8 +139,8 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
         emit(stage="resume", ignored="the checkpoints there are of other data, weights or hyperparameters")
     if saved is None and config.mode == "full" and config.pretrained != "none":
         # the fitted head alone, in case that fine-tuning makes nothing better
-        valid_loss, valid_accuracy = evaluate(network, material, "valid", world, precision)
-        best = {"epoch": 0, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
+        best = {"epoch": 0, **evaluate(network, material, "valid", world, precision).figures()}
+        history.append(best)
         if world.is_first:
             emit(stage="head", **best, elapsed_s=time.monotonic() - started)
 
@@ -163,7 +164,7 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
     # -- epochs
     stop.defer()
     for epoch in range(progress.epochs, config.epochs):
-        trained.train()
+        begin_epoch(trained, pretrained=config.pretrained != "none")
         done = progress.steps if epoch == progress.epochs else 0
         loss_sums = torch.tensor(loss_sum, dtype=torch.float64, device=world.device)
         sent, steps_before = distributed.bytes_sent(), done
@@ -184,27 +185,29 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
         total_loss, total_count = world.total(loss_sums.item(), count)
         try:
             with stop.at_once():
-                valid_loss, valid_accuracy = evaluate(network, material, "valid", world, precision)
+                judgement = evaluate(network, material, "valid", world, precision)
         except (KeyboardInterrupt, RuntimeError):  # asked for, or another process is gone
             save(Progress(epoch, done), total_loss, total_count, buffers=buffers)
             raise
         loss_sum, count, train_loss = 0.0, 0, total_loss / total_count
-        if not math.isfinite(train_loss + valid_loss):
+        if not math.isfinite(train_loss + judgement.loss):
             raise DivergedError(
-                f"The loss is no number any more in epoch {epoch + 1} (train {train_loss}, valid {valid_loss}); lower "
-                f"--learning-rate, which is {config.learning_rate}."
+                f"The loss is no number any more in epoch {epoch + 1} (train {train_loss}, valid {judgement.loss}); "
+                f"lower --learning-rate, which is {config.learning_rate}."
             )
-        history.append({"train_loss": train_loss, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy})
+        judged = {"epoch": epoch + 1, **judgement.figures()}
+        history.append({**judged, "train_loss": train_loss})
         if world.is_first:
             emit(
                 epoch=epoch + 1,
                 of=config.epochs,
-                **history[-1],
+                train_loss=train_loss,
+                **judgement.figures(),
                 **({} if sent is None else {"sent_bytes_per_step": sent}),
                 elapsed_s=time.monotonic() - started,
             )
-        if valid_loss <= best["valid_loss"]:
-            best = {"epoch": epoch + 1, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
+        if judgement.calibrated_loss <= best["valid_loss_calibrated"]:
+            best = judged
             best_weights = copy.deepcopy(network.state_dict())
         if (epoch + 1) % config.checkpoint_every == 0 or epoch + 1 == config.epochs:
             save(Progress(epoch + 1))
@@ -212,8 +215,8 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
 
     # -- evaluate the epoch that is kept
     network.load_state_dict(best_weights)
-    test_loss, test_accuracy = evaluate(network, material, "test", world, precision)
-    metrics = {**best, "test_loss": test_loss, "test_accuracy": test_accuracy}
+    judgement = evaluate(network, material, "test", world, precision)
+    metrics = {**best, "test_loss": judgement.loss, "test_accuracy": judgement.accuracy}
     if world.is_first:
         emit(stage="judged", elapsed_s=time.monotonic() - started)
 
@@ -245,7 +248,7 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
             config.model_dir,
             data.used("test"),
             labels=data.labels,
-            accuracy=test_accuracy,
+            accuracy=judgement.accuracy,
             temperature=valid.temperature,
         )
         served = figures(valid, test)
@@ -267,28 +270,12 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
     return metrics
 
 
-def evaluate(
-    network: nn.Module, material: Material, split: str, world: World, precision: Precision
-) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy over a split: every example counted once, over all processes."""
-    network.eval()
-    loss = right = count = 0.0
-    with torch.inference_mode():
-        for inputs, targets in material.examples(split):
-            with precision.autocast():
-                outputs = network(inputs).float()
-            loss += nn.functional.cross_entropy(outputs, targets, reduction="sum").item()
-            right += (outputs.argmax(1) == targets).sum().item()
-            count += len(targets)
-    loss, right, count = world.total(loss, right, count)
-    return loss / count, right / count
-
-
 def identity(config: Config, data: DataSet, weights: str) -> str:
     """16 hex digits: two runs may share a checkpoint, and two processes a run, only where this is equal."""
     decisive = config.hyperparameters()
     del decisive["precision"]  # of the artifact alone
-    return sha256(repr((sorted(decisive.items()), data.version, data.labels, weights)).encode())[:16]
+    every = (checkpoint.LAYOUT, sorted(decisive.items()), data.version, data.labels, weights)
+    return sha256(repr(every).encode())[:16]
 
 
 def strip(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

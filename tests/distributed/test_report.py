@@ -20,7 +20,9 @@ def test_a_resumed_run_reports_all_of_its_epochs_and_the_photos_that_were_cut_of
 
     assert "stage=resume epoch=4" in log
     assert "loss over 4 epochs" in page
-    assert [epoch.keys() for epoch in training["history"]] == [{"train_loss", "valid_loss", "valid_accuracy"}] * 4
+    judged = {"epoch", "train_loss", "valid_loss", "valid_accuracy", "valid_loss_calibrated"}
+    assert [epoch.keys() for epoch in training["history"]] == [judged] * 4
+    assert [epoch["epoch"] for epoch in training["history"]] == [1, 2, 3, 4]
     assert training["truncated"].keys() == {"train/Beagle/1.jpg"}
     assert "train/Beagle/1.jpg" in page
     assert "truncated=train/Beagle/1.jpg" in log

@@ -88,13 +88,25 @@ def test_elsewhere_nothing_is_saved_unless_asked_for() -> None:
     assert (config.checkpoint_dir, config.output_dir) == (None, None)
 
 
-@pytest.mark.parametrize(("mode", "decay", "smoothing"), [("frozen", 1.0, 0.0), ("full", 0.05, 0.1)])
-def test_each_mode_has_its_own_recipe_and_the_manifest_says_which(mode: str, decay: float, smoothing: float) -> None:
-    config = Config.from_command_line([*PLACES, "--mode", mode])
-    assert (config.weight_decay, config.label_smoothing) == (decay, smoothing)
-    assert config.hyperparameters()["weight_decay"] == decay
-    given = Config.from_command_line([*PLACES, "--mode", mode, "--weight-decay", "0", "--label-smoothing", "0.3"])
-    assert (given.weight_decay, given.label_smoothing) == (0.0, 0.3)
+RECIPES = {
+    ("frozen", "weights.pth"): (0.001, 1.0, 0.0),
+    ("full", "weights.pth"): (0.0001, 0.05, 0.0),
+    ("full", "none"): (0.001, 0.05, 0.1),
+}
+"""Rate, decay and smoothing by mode and weights."""
+
+
+@pytest.mark.parametrize(("mode", "pretrained"), list(RECIPES))
+def test_each_mode_has_its_own_recipe_and_the_manifest_says_which(mode: str, pretrained: str) -> None:
+    places = [*PLACES, "--mode", mode, "--pretrained", pretrained]
+    config = Config.from_command_line(places)
+    assert (config.learning_rate, config.weight_decay, config.label_smoothing) == RECIPES[mode, pretrained]
+    noted = config.hyperparameters()
+    assert (noted["learning_rate"], noted["weight_decay"]) == RECIPES[mode, pretrained][:2]
+    given = Config.from_command_line([*places, "--learning-rate", "0.5", "--weight-decay", "0"])
+    assert (given.learning_rate, given.weight_decay) == (0.5, 0.0)
+    smoothed = Config.from_command_line([*places, "--label-smoothing", "0.3"])
+    assert smoothed.label_smoothing == 0.3
 
 
 @given(st.sampled_from(["data", "model_dir", "output_dir", "checkpoint_dir"]), st.text("abc", min_size=1))

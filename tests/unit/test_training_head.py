@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import training.model
 from tests.distributed import ranks, work
@@ -60,3 +61,20 @@ def test_two_processes_start_from_the_same_head_as_one(tmp_path: Path) -> None:
         (head,) = work.lines((tmp_path / f"logs-{size}" / "rank-0.log").read_text(), "stage=head")
         losses.add(head["valid_loss"])
     assert len(losses) == 1
+
+
+def statistics_of(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in weights.items() if name.endswith(("running_mean", "running_var"))}
+
+
+def test_fine_tuning_keeps_the_norm_layers_statistics_and_training_from_nothing_makes_its_own(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    write_weights(tmp_path / "weights.safetensors")
+    given = statistics_of(load_file(tmp_path / "weights.safetensors"))
+    for pretrained, kept in ((str(tmp_path / "weights.safetensors"), True), ("none", False)):
+        config = settings(tmp_path, mode="full", pretrained=pretrained, learning_rate=0.01)
+        ranks.run(work.weights_of, config, size=2, folder=tmp_path / f"logs-{kept}")
+        learnt = work.read_weights(config)
+        found = statistics_of(learnt)
+        assert all(torch.equal(found[name], given[name]) for name in given) == kept
+        assert len(given) > 10

@@ -20,7 +20,8 @@ from training.report import charts
 from training.report.findings import Findings, findings, interval, shown
 from training.report.page import MOST_MISTAKES, publish, render
 
-HISTORY = [{"train_loss": 1.2, "valid_loss": 1.0, "valid_accuracy": 0.5}] * 3
+HISTORY = [{"epoch": epoch, "train_loss": 1.2, "valid_loss": 1.0, "valid_accuracy": 0.5} for epoch in (1, 2, 3)]
+HEAD = {"epoch": 0, "valid_loss": 0.9, "valid_accuracy": 0.6}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def right(data: DataSet) -> list[int]:
     return [photo.label for photo in data.splits["test"]]
 
 
-def page_of(data: DataSet, test: Answers, **training: Any) -> str:
+def page_of(data: DataSet, test: Answers, history: Sequence[dict[str, float]] = HISTORY, **training: Any) -> str:
     made: dict[str, Any] = {
         "metrics": {"epoch": 2, "valid_loss": 1.0, "valid_accuracy": 0.5},
         "quantisation": None,
@@ -54,7 +55,7 @@ def page_of(data: DataSet, test: Answers, **training: Any) -> str:
         **training,
     }
     manifest = Manifest(precision="fp32", preprocessing=Preprocessing(), files={}, training=made)
-    return render(data=data, manifest=manifest, history=HISTORY, valid=test, test=test)
+    return render(data=data, manifest=manifest, history=history, valid=test, test=test)
 
 
 class _Page(HTMLParser):
@@ -153,10 +154,11 @@ def test_every_chart_is_sound_xml_and_tells_what_it_shows(data: DataSet) -> None
     said[:5] = [1] * 5
     answers = answers_of(data, said)
     found = findings(answers, data.labels)
-    losses = {"training": [1.2, 0.4], "validation": [1.0, 0.5]}
+    losses = {"training": {1: 1.2, 2: 0.4}, "validation": {0: 1.0, 1: 0.8, 2: 0.5}}
     drawn = [
         charts.curves(losses, name="loss", kept=2),
-        charts.curves({"validation": [0.5]}, name="accuracy", kept=1, percent=True),
+        charts.curves({"validation": {1: 0.5}}, name="accuracy", kept=1, percent=True),
+        charts.curves({"training": {1: 1.0}, "validation": {0: 0.5, 1: 0.6}}, name="loss", kept=0),
         charts.reliability_diagram(answers.after),
         charts.confusion_matrix(found, ["Beagle", "Collie"]),
     ]
@@ -164,17 +166,33 @@ def test_every_chart_is_sound_xml_and_tells_what_it_shows(data: DataSet) -> None
         root = ElementTree.fromstring(str(chart))  # noqa: S314 - our own
         assert root.attrib["role"] == "img"
         assert len(root.attrib["aria-label"]) > 30
-        places = [float(place) for place in re.findall(r' (?:x|y|cx|cy)="([^"]+)"', str(chart))]
-        assert min(places) >= 0
-        assert np.isfinite(places).all()
+        _, _, width, height = map(float, root.attrib["viewBox"].split())
+        for axis, end in (("x", width), ("y", height)):
+            places = [float(place) for place in re.findall(rf' c?{axis}[12]?="([^"]+)"', str(chart))]
+            assert places
+            assert all(0 <= place <= end for place in places), (axis, places)
     assert "loss over 2 epochs: training from 1.2000 to 0.4000" in drawn[0]
-    assert "5 photos of Beagle taken for Collie" in drawn[3]
+    assert "5 photos of Beagle taken for Collie" in drawn[-1]
+
+
+def test_a_kept_head_is_epoch_0_of_the_curves(data: DataSet) -> None:
+    """Full mode that made nothing better: the marker stands at the curve's beginning."""
+    metrics = {"epoch": 0, "valid_loss": 0.9, "valid_accuracy": 0.6}
+    page = page_of(data, answers_of(data, right(data)), [HEAD, *HISTORY], metrics=metrics)
+    marker = re.search(r'class="kept" x1="([^"]+)"', page)
+    first = re.search(r'class="line s1"[^>]*points="([^,]+),', page)
+    assert marker
+    assert first
+    assert marker[1] == first[1]
+    assert "epoch 0, the head fitted before any fine-tuning" in page
+    assert "validation from 0.9000 to 1.0000" in page
 
 
 @pytest.mark.parametrize("percent", [False, True])
 @pytest.mark.parametrize("values", [[0.0], [1.0], [0.7, 0.7, 0.7], [1e-4, 2e-4], [0.01, 1.0]])
 def test_curves_of_any_range_have_their_axis(values: list[float], percent: bool) -> None:
-    chart = str(charts.curves({"validation": values}, name="loss", kept=1, percent=percent))
+    line = dict(enumerate(values, start=1))
+    chart = str(charts.curves({"validation": line}, name="loss", kept=1, percent=percent))
     assert 2 <= chart.count('class="grid"') <= 9
 
 

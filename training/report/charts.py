@@ -52,29 +52,32 @@ class _Frame:
         return [*parts, _text(12, middle + 4, y_name, "middle", "axis", turned)]
 
 
-def curves(series: Mapping[str, Sequence[float]], *, name: str, kept: int, percent: bool = False) -> Markup:
-    """Lines over the epochs 1, 2, ... of a run; `kept` is the epoch that the artifact holds."""
-    values = [value for line in series.values() for value in line]
-    epochs = max(len(line) for line in series.values())
+def curves(series: Mapping[str, Mapping[int, float]], *, name: str, kept: int, percent: bool = False) -> Markup:
+    """Lines over a run: of each series, its value after each epoch, of which 0 is what the run began with.
+
+    kept: the epoch that the artifact holds.
+    """
+    values = [value for line in series.values() for value in line.values()]
+    first, epochs = (end(epoch for line in series.values() for epoch in (kept, *line)) for end in (min, max))
     low, high = (min(*values, 0.9), 1.0) if percent else (0.0, max(values) or 1.0)
     y_ticks = _ticks(low, high, percent=percent)
     y_range = (min(y_ticks), max(y_ticks))
-    frame = _Frame(560, 280, 136, (1, max(epochs, 2)), y_range)
+    frame = _Frame(560, 280, 136, (first, max(epochs, first + 1)), y_range)
     step = max(1, math.ceil(epochs / 8))
-    x_ticks = {float(epoch): str(epoch) for epoch in range(1, epochs + 1, step)}
+    x_ticks = {float(epoch): str(epoch) for epoch in range(first, epochs + 1, step)}
     parts = frame.axes(x_ticks, y_ticks, "epoch", name)
     x, bottom = frame.at(kept, y_range[0])
     parts.append(f'<line class="kept" x1="{x}" y1="{_TOP}" x2="{x}" y2="{bottom}"/>')
-    ends = _apart([frame.at(len(line), line[-1])[1] for line in series.values()])
+    ends = _apart([frame.at(*max(line.items()))[1] for line in series.values()])
     for number, ((label, line), end) in enumerate(zip(series.items(), ends, strict=True)):
-        places = [frame.at(epoch, value) for epoch, value in enumerate(line, start=1)]
+        places = [frame.at(epoch, value) for epoch, value in sorted(line.items())]
         points = " ".join(f"{x},{y}" for x, y in places)
         dash = f'stroke-dasharray="{_DASHES[number % len(_DASHES)]}"'
         parts.append(f'<polyline class="line s{number}" {dash} points="{points}"/>')
         parts += [f'<circle class="dot s{number}" cx="{x}" cy="{y}" r="2.5"/>' for x, y in places if len(places) <= 40]
-        last = f"{100 * line[-1]:.1f} %" if percent else f"{line[-1]:.3f}"
+        last = f"{100 * line[max(line)]:.1f} %" if percent else f"{line[max(line)]:.3f}"
         parts.append(_text(places[-1][0] + 9, end + 4, f"{label} {last}", "start", f"name s{number}"))
-    told = "; ".join(f"{label} from {line[0]:.4f} to {line[-1]:.4f}" for label, line in series.items())
+    told = "; ".join(f"{label} from {line[min(line)]:.4f} to {line[max(line)]:.4f}" for label, line in series.items())
     return _svg(frame.width, frame.height, f"{name} over {epochs} epochs: {told}. Epoch {kept} is kept.", parts)
 
 

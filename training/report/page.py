@@ -51,7 +51,8 @@ def render(
 ) -> str:
     """The page as HTML that asks for nothing over the network.
 
-    history: of each epoch, `train_loss`, `valid_loss` and `valid_accuracy`.
+    history: of each judged `epoch`, `valid_loss` and `valid_accuracy`, and `train_loss` of all but epoch 0, which is
+        the fitted head that full mode begins with.
     """
     found = findings(test, data.labels)
     environment = Environment(
@@ -75,8 +76,11 @@ def render(
 
 
 def _charts(history: Sequence[Mapping[str, float]], test: Answers, found: Findings, *, kept: int) -> dict[str, Any]:
-    losses = {"training": [e["train_loss"] for e in history], "validation": [e["valid_loss"] for e in history]}
-    right = {"validation": [epoch["valid_accuracy"] for epoch in history]}
+    def line(figure: str) -> dict[int, float]:
+        return {int(judged["epoch"]): judged[figure] for judged in history if figure in judged}
+
+    losses = {"training": line("train_loss"), "validation": line("valid_loss")}
+    right = {"validation": line("valid_accuracy")}
     return {
         "loss": charts.curves(losses, name="loss", kept=kept) if history else "",
         "accuracy": charts.curves(right, name="accuracy", kept=kept, percent=True) if history else "",
