@@ -26,7 +26,7 @@ _PLACES = (
 
 _RECIPES: dict[str, dict[str, float]] = {
     "frozen": {"learning_rate": 0.001, "weight_decay": 1.0, "label_smoothing": 0.0},
-    "full": {"learning_rate": 0.0001, "weight_decay": 0.05, "label_smoothing": 0.0},
+    "full": {"learning_rate": 0.00005, "weight_decay": 0.05, "label_smoothing": 0.0},
     "from nothing": {"learning_rate": 0.001, "weight_decay": 0.05, "label_smoothing": 0.1},
 }
 """The defaults that differ: a head alone needs holding back, a network that knows something must not forget it, and one

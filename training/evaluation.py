@@ -10,7 +10,7 @@ from training.material import Material
 from training.optimiser import Precision
 
 SHARPNESS = torch.logspace(-4, 4, 65, base=2)
-"""Factors of the logits among which the best is sought, 1/16 to 16, in steps of 9 %: finer ones change no third digit."""
+"""Factors of the logits among which the best is sought, in steps of 9 %: finer ones change no third digit."""
 
 
 @dataclass(frozen=True, slots=True)

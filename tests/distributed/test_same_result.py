@@ -55,6 +55,24 @@ def test_full_mode_takes_the_same_first_steps_with_two_processes(tmp_path: Path)
     assert losses[1][2] < 0.1  # and they are losses of something learnt
 
 
+def test_fine_tuning_does_not_depend_on_how_many_processes_share_a_batch(tmp_path: Path) -> None:
+    """Norm layers keep the statistics of the pretrained weights, so what a photo gives is its own. The weights cannot be
+    compared: where a gradient is next to nothing AdamW's step follows its rounding."""
+    write_photos(tmp_path / "photos", counts=UNEVEN)
+    write_weights(tmp_path / "weights.safetensors")
+    losses = {}
+    for size in (1, 2, 3):
+        config = settings(tmp_path, mode="full", batch_size=32, epochs=4, learning_rate=2e-3)
+        ranks.run(work.weights_of, config, size=size, folder=tmp_path / f"logs-{size}")
+        log = (tmp_path / f"logs-{size}" / "rank-0.log").read_text()
+        losses[size] = [float(line["train_loss"]) for line in work.lines(log, "epoch=")]
+
+    print(losses)
+    assert losses[1] == pytest.approx(losses[2], abs=0.002)
+    assert losses[1] == pytest.approx(losses[3], abs=0.002)
+    assert losses[1][0] - losses[1][-1] > 0.05  # and they are losses of something learnt
+
+
 def collectives(folder: Path, pretrained: Path) -> int:
     """How often the processes wait for each other while the features of all photos are computed."""
     count = 0

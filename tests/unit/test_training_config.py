@@ -90,7 +90,7 @@ def test_elsewhere_nothing_is_saved_unless_asked_for() -> None:
 
 RECIPES = {
     ("frozen", "weights.pth"): (0.001, 1.0, 0.0),
-    ("full", "weights.pth"): (0.0001, 0.05, 0.0),
+    ("full", "weights.pth"): (0.00005, 0.05, 0.0),
     ("full", "none"): (0.001, 0.05, 0.1),
 }
 """Rate, decay and smoothing by mode and weights."""
