@@ -23,6 +23,7 @@ class Mode:
     options: Sequence[str]
     accuracies: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    """Cross-entropy on `test` as served: with the temperature fitted on `valid`."""
     kept: list[str] = field(default_factory=list)
     """The epoch that was best on `valid`; 0 is the fitted head, before any fine-tuning."""
     seconds: list[float] = field(default_factory=list)
@@ -65,7 +66,7 @@ def run(mode: Mode, command: Sequence[str]) -> None:
         if pairs.get("stage") == "head" or "of" in pairs:
             print(f"  epoch {pairs['epoch']}: {pairs['valid_accuracy']} of valid after {at:.0f} s", flush=True)
     mode.accuracies.append(float(fields["test_accuracy"]))
-    mode.losses.append(float(fields["test_loss"]))
+    mode.losses.append(float(fields["served_test_loss"]))
     mode.kept.append(fields["epoch"])
 
 

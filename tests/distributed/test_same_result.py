@@ -56,8 +56,8 @@ def test_full_mode_takes_the_same_first_steps_with_two_processes(tmp_path: Path)
 
 
 def test_fine_tuning_does_not_depend_on_how_many_processes_share_a_batch(tmp_path: Path) -> None:
-    """Norm layers keep the statistics of the pretrained weights, so what a photo gives is its own. The weights cannot be
-    compared: where a gradient is next to nothing AdamW's step follows its rounding."""
+    """Norm layers keep the statistics of the pretrained weights, so what a photo gives is its own. Losses are compared,
+    not weights: where a gradient is next to nothing AdamW's step follows its rounding."""
     write_photos(tmp_path / "photos", counts=UNEVEN)
     write_weights(tmp_path / "weights.safetensors")
     losses = {}
