@@ -36,6 +36,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rehearsed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """One short rehearsal over the whole path: its folder and what it printed."""
     (photos / "train" / BREEDS[0].name / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a photo")
+    whole = next((photos / "train" / BREEDS[1].name).iterdir())
+    whole.with_name("cut off.jpg").write_bytes(whole.read_bytes()[:-400])
     folder = tmp_path_factory.mktemp("rehearsal")
     run = kennel("rehearse", "--folder", str(folder), "--data", str(photos), "--pretrained", "none", "--epochs", "1")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -69,6 +71,13 @@ def test_a_broken_photo_is_named_and_left_out(rehearsed: tuple[Path, str]) -> No
     _, printed = rehearsed
 
     assert f"skipped train/{BREEDS[0].name}/broken.jpg" in printed.replace("\n", " ")
+
+
+def test_a_photo_that_is_cut_off_is_named(rehearsed: tuple[Path, str]) -> None:
+    _, printed = rehearsed
+
+    assert "1 training photo is cut off:" in printed
+    assert re.search(rf"train/{BREEDS[1].name}/cut off.jpg: \d+% of the photo is there", printed)
 
 
 @pytest.mark.parametrize(("metric", "expression"), METRICS.items())
