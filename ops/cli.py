@@ -79,10 +79,15 @@ def predict(
 
     Example: [bold]kennel predict rex.jpg --model model.tar.gz[/bold]
     """
+    from inference.artifact import ArtifactError
     from inference.classifier import Classifier
     from inference.errors import RequestError
     from ops.archive import unpacked
 
+    if not model_dir.exists():
+        raise ArtifactError(
+            f"There is no {model_dir}; name a job's model.tar.gz, or the folder that training wrote (--model)."
+        )
     if model_dir.is_file():
         with unpacked(model_dir) as folder:
             classifier = Classifier(folder)

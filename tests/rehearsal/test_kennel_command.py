@@ -122,7 +122,8 @@ def test_predict_goes_on_after_a_file_that_is_no_photo(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["predict", "a.jpg", "--model-dir", "/nowhere"], "There is no model folder /nowhere"),
+        (["predict", "a.jpg", "--model", "/nowhere.tar.gz"], "There is no /nowhere.tar.gz; name a job's model.tar.gz"),
+        (["predict", "a.jpg", "--model-dir", "/nowhere"], "the folder that training wrote (--model)"),
         (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "There is no data folder /nowhere"),
         (["data", "sample", "{foreign}"], "is not empty"),
         (["data", "check", "{foreign}"], "has no train and no valid and no test folder"),
