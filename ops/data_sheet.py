@@ -113,7 +113,7 @@ def _draw(sheet: Image.Image, found: Check, strip: _Strip, box: tuple[int, int, 
 def _tile(found: Check, name: str) -> Image.Image:
     tile = Image.new("RGB", (_TILE, _TILE), TRACK)
     try:
-        photo = ImageOps.contain(_decoded((found.data.folder / name).read_bytes()), (_TILE, _TILE))
+        photo = ImageOps.contain(_decoded(found.data.path(name).read_bytes()), (_TILE, _TILE))
     except (OSError, RequestError):
         ImageDraw.Draw(tile).text((_TILE / 2, _TILE / 2), "no picture", QUIET, typeface(14), anchor="mm")
         return tile
