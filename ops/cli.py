@@ -3,6 +3,7 @@
 import signal
 import sys
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -22,6 +23,10 @@ class Hosts(StrEnum):
     LOOPBACK = "loopback"
 
 
+SHEET = Path("build/data-check.png")
+"""Where `data check` draws its picture, and `data upload` looks whether the photos were found fit."""
+
+Project = Annotated[str, typer.Option(help="The deployment, as in the setting project.name.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
 
 
@@ -131,9 +136,7 @@ def sample(
 @data_app.command(name="check")
 def check_photos(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
-    sheet: Annotated[Path, typer.Option(metavar="PNG", help="The picture of what was found is written here.")] = Path(
-        "build/data-check.png"
-    ),
+    sheet: Annotated[Path, typer.Option(metavar="PNG", help="The picture of what was found is written here.")] = SHEET,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON that names every photo.")] = False,
 ) -> None:
     """Open every photo and say what would spoil a training: leaks between splits, broken and missing photos.
@@ -144,7 +147,7 @@ def check_photos(
 
     from ops import data_table
     from ops.data_check import check
-    from ops.data_sheet import data_sheet
+    from ops.data_sheet import breeds_shown, data_sheet
     from ops.steps import Steps, terminal
 
     console = Console(stderr=True) if as_json else terminal()
@@ -155,7 +158,8 @@ def check_photos(
         typer.echo(data_table.as_json(found))
     else:
         data_table.print_check(found, console)
-        typer.echo(f"A picture of it: {sheet}")
+        shown = breeds_shown(found)
+        typer.echo(f"A picture of it: {sheet}" + (f", of {shown}" if shown else ""))
     if not found.sound:
         raise typer.Exit(1)
 
@@ -208,6 +212,8 @@ def main() -> None:
     """Entry point: errors that a person can act on are printed as their sentence, without a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a photo's name may hold bytes that are not UTF-8
     try:
         app()
     except SystemExit as end:

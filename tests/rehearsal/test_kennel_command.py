@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -19,9 +21,19 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
 
 
-def kennel(*arguments: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
+def kennel(
+    *arguments: str, timeout_s: float = 240, environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    """In this environment without its AWS settings, and with the given ones."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
-        [*KENNEL, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=timeout_s, check=False
+        [*KENNEL, *arguments],
+        cwd=REPOSITORY,
+        env={**own, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
     )
 
 
@@ -167,8 +179,23 @@ def test_file_names_are_printed_as_they_are(tmp_path: Path) -> None:
     assert str(folder) in run.stdout.replace("\n", "")
 
 
+def test_a_file_name_that_is_not_utf8_is_printed_all_the_same(photos: Path, tmp_path: Path) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    odd = os.fsencode(tmp_path / "photos" / "train" / BREEDS[0].name) + b"/caf\xe9.heic"
+    with open(odd, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+        file.write(b"x")
+
+    sheet = ["--sheet", str(tmp_path / "sheet.png")]
+    run = kennel("data", "check", str(tmp_path / "photos"), *sheet, environment={"PYTHONIOENCODING": "utf-8:strict"})
+
+    assert run.returncode in (0, 1)
+    assert "caf\\udce9.heic" in run.stdout
+    assert "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize(
-    "words", [[], ["rehearse"], ["predict"], ["data", "sample"], ["data", "check"], ["data", "upload"]]
+    "words",
+    [[], ["rehearse"], ["predict"], ["data", "sample"], ["data", "check"], ["data", "upload"], ["data", "version"]],
 )
 def test_help_shows_how_to_call_it(words: list[str]) -> None:
     run = kennel(*words, "--help")
