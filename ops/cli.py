@@ -167,43 +167,59 @@ def check_photos(
 @data_app.command(name="upload")
 def upload_photos(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
-    target: Annotated[str, typer.Argument(metavar="S3_URI", help="The Storage stack's output DataUri.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="S3_URI", help="Such as s3://my-bucket/data; if not given, the deployed stack's bucket."
+        ),
+    ] = "",
+    project: Project = "kennel",
 ) -> None:
     """Copy photos to the bucket; what is there already is not sent again.
 
-    Example: [bold]kennel data upload dogImages s3://my-bucket/data[/bold]
+    Example: [bold]kennel data upload dogImages[/bold], once `make deploy STACKS=Storage` has made the bucket
     """
+    from ops.data_sheet import was_found_fit
     from ops.steps import Steps, terminal
-    from ops.upload import upload
+    from ops.upload import Progress, upload
 
     console = terminal()
-    with Steps(console, total=1).step(f"Upload {folder} to {target}") as report:
-        summary = upload(folder, target, progress=lambda done, total: report(done, total, ""))
-    typer.echo(f"{summary.uploaded} photos sent, {summary.already_there} were there already.")
+    with Steps(console, total=1).step(f"Upload {folder.resolve().name}", in_bytes=True) as report:
+
+        def show(now: Progress) -> None:
+            note = f"{now.photos}/{now.of_photos} photos" if console.is_terminal else ""  # no line for each of them
+            report(now.done_bytes, now.of_bytes, note)
+
+        summary = upload(folder, target, project=project, progress=show)
+    typer.echo(f"{summary.uploaded} photos sent to {summary.target}, {summary.already_there} were there already.")
     if summary.strangers:
         typer.echo(
             f"{len(summary.strangers)} photos in the bucket are not in {folder}, and would be trained on, such as "
             f"{summary.strangers[0]}; remove them with `aws s3 rm` where that is not meant.",
             err=True,
         )
+    if not was_found_fit(summary.version, SHEET):
+        typer.echo(f"`kennel data check {folder}` has not found these photos fit to train on yet; let it look first.")
+    typer.echo(f"Train and serve: make deploy{'' if project == 'kennel' else f' PROJECT={project}'}")
 
 
 @data_app.command()
 def version(
     target: Annotated[
-        str, typer.Argument(metavar="[S3_URI]", help="Where the photos are, if not in the deployed stack's bucket.")
+        str, typer.Argument(metavar="S3_URI", help="Where the photos are, if not in the deployed stack's bucket.")
     ] = "",
-    project: Annotated[str, typer.Option(help="The deployment, as in the setting project.name.")] = "kennel",
+    project: Project = "kennel",
 ) -> None:
     """Print the digest of the photos in the bucket, or nothing where there are none: `make deploy` trains on a new one.
 
     Example: [bold]kennel data version s3://my-bucket/data[/bold]
     """
-    from ops.data_version import DataVersionError, data_version
+    from ops.data_bucket import BucketError
+    from ops.data_version import data_version
 
     try:
         typer.echo(data_version(target, project=project))
-    except DataVersionError as error:
+    except BucketError as error:
         typer.echo(f"kennel: {error}", err=True)
         raise typer.Exit(1) from error
 
@@ -234,9 +250,9 @@ def _is_sentence(error: Exception) -> bool:
     if isinstance(error, OSError) and error.filename is not None:
         return True
     from inference.artifact import ArtifactError
+    from ops.data_bucket import BucketError
     from ops.rehearse import RehearsalError
     from ops.sample.dataset import SampleFolderError, SampleRequestError
-    from ops.upload import UploadError
     from rehearsal.lambda_runtime import FunctionError
     from rehearsal.namespaces import NamespacesRefusedError
     from rehearsal.processes import ProcessFailedError
@@ -245,6 +261,7 @@ def _is_sentence(error: Exception) -> bool:
 
     expected = (
         ArtifactError,
+        BucketError,
         DataError,
         FunctionError,
         NamespacesRefusedError,
@@ -253,7 +270,6 @@ def _is_sentence(error: Exception) -> bool:
         SampleFolderError,
         SampleRequestError,
         TrainingJobFailedError,
-        UploadError,
     )
     return isinstance(error, expected)
 

@@ -157,6 +157,29 @@ def test_a_mistake_gets_a_sentence_and_no_traceback(arguments: list[str], senten
     assert (foreign / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("words", [["upload", "{photos}"], ["upload", "{photos}", "s3://my-bucket/data"], ["version"]])
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"AWS_PROFILE": "nobody"}, "There is no AWS profile 'nobody'"),
+        ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "lacks its other half, AWS_SECRET_ACCESS_KEY"),
+        ({}, "There are no AWS credentials"),
+    ],
+)
+def test_a_mistake_with_aws_gets_a_sentence_and_no_traceback(
+    words: list[str], environment: dict[str, str], sentence: str, photos: Path
+) -> None:
+    nothing = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    surroundings = {**nothing, "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1", **environment}
+
+    run = kennel("data", *(word.format(photos=photos) for word in words), environment=surroundings)
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("kennel: ")
+    assert sentence in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_photo_folder_without_test_is_refused_before_any_training(photos: Path, tmp_path: Path) -> None:
     halves = tmp_path / "halves"
     halves.mkdir()
