@@ -3,6 +3,7 @@
 import signal
 import sys
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -22,6 +23,10 @@ class Hosts(StrEnum):
     LOOPBACK = "loopback"
 
 
+SHEET = Path("build/data-check.png")
+"""Where `data check` draws its picture, and `data upload` looks whether the photos were found fit."""
+
+Project = Annotated[str, typer.Option(help="The deployment, as in the setting project.name.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
 
 
@@ -79,10 +84,15 @@ def predict(
 
     Example: [bold]kennel predict rex.jpg --model model.tar.gz[/bold]
     """
+    from inference.artifact import ArtifactError
     from inference.classifier import Classifier
     from inference.errors import RequestError
     from ops.archive import unpacked
 
+    if not model_dir.exists():
+        raise ArtifactError(
+            f"There is no {model_dir}; name a job's model.tar.gz, or the folder that training wrote (--model)."
+        )
     if model_dir.is_file():
         with unpacked(model_dir) as folder:
             classifier = Classifier(folder)
@@ -126,9 +136,7 @@ def sample(
 @data_app.command(name="check")
 def check_photos(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
-    sheet: Annotated[Path, typer.Option(metavar="PNG", help="The picture of what was found is written here.")] = Path(
-        "build/data-check.png"
-    ),
+    sheet: Annotated[Path, typer.Option(metavar="PNG", help="The picture of what was found is written here.")] = SHEET,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON that names every photo.")] = False,
 ) -> None:
     """Open every photo and say what would spoil a training: leaks between splits, broken and missing photos.
@@ -139,7 +147,7 @@ def check_photos(
 
     from ops import data_table
     from ops.data_check import check
-    from ops.data_sheet import data_sheet
+    from ops.data_sheet import breeds_shown, data_sheet
     from ops.steps import Steps, terminal
 
     console = Console(stderr=True) if as_json else terminal()
@@ -150,7 +158,8 @@ def check_photos(
         typer.echo(data_table.as_json(found))
     else:
         data_table.print_check(found, console)
-        typer.echo(f"A picture of it: {sheet}")
+        shown = breeds_shown(found)
+        typer.echo(f"A picture of it: {sheet}" + (f", of {shown}" if shown else ""))
     if not found.sound:
         raise typer.Exit(1)
 
@@ -158,43 +167,59 @@ def check_photos(
 @data_app.command(name="upload")
 def upload_photos(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
-    target: Annotated[str, typer.Argument(metavar="S3_URI", help="The Storage stack's output DataUri.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="S3_URI", help="Such as s3://my-bucket/data; if not given, the deployed stack's bucket."
+        ),
+    ] = "",
+    project: Project = "kennel",
 ) -> None:
     """Copy photos to the bucket; what is there already is not sent again.
 
-    Example: [bold]kennel data upload dogImages s3://my-bucket/data[/bold]
+    Example: [bold]kennel data upload dogImages[/bold], once `make deploy STACKS=Storage` has made the bucket
     """
+    from ops.data_sheet import was_found_fit
     from ops.steps import Steps, terminal
-    from ops.upload import upload
+    from ops.upload import Progress, upload
 
     console = terminal()
-    with Steps(console, total=1).step(f"Upload {folder} to {target}") as report:
-        summary = upload(folder, target, progress=lambda done, total: report(done, total, ""))
-    typer.echo(f"{summary.uploaded} photos sent, {summary.already_there} were there already.")
+    with Steps(console, total=1).step(f"Upload {folder.resolve().name}", in_bytes=True) as report:
+
+        def show(now: Progress) -> None:
+            note = f"{now.photos}/{now.of_photos} photos" if console.is_terminal else ""  # no line for each of them
+            report(now.done_bytes, now.of_bytes, note)
+
+        summary = upload(folder, target, project=project, progress=show)
+    typer.echo(f"{summary.uploaded} photos sent to {summary.target}, {summary.already_there} were there already.")
     if summary.strangers:
         typer.echo(
             f"{len(summary.strangers)} photos in the bucket are not in {folder}, and would be trained on, such as "
             f"{summary.strangers[0]}; remove them with `aws s3 rm` where that is not meant.",
             err=True,
         )
+    if not was_found_fit(summary.version, SHEET):
+        typer.echo(f"`kennel data check {folder}` has not found these photos fit to train on yet; let it look first.")
+    typer.echo(f"Train and serve: make deploy{'' if project == 'kennel' else f' PROJECT={project}'}")
 
 
 @data_app.command()
 def version(
     target: Annotated[
-        str, typer.Argument(metavar="[S3_URI]", help="Where the photos are, if not in the deployed stack's bucket.")
+        str, typer.Argument(metavar="S3_URI", help="Where the photos are, if not in the deployed stack's bucket.")
     ] = "",
-    project: Annotated[str, typer.Option(help="The deployment, as in the setting project.name.")] = "kennel",
+    project: Project = "kennel",
 ) -> None:
     """Print the digest of the photos in the bucket, or nothing where there are none: `make deploy` trains on a new one.
 
     Example: [bold]kennel data version s3://my-bucket/data[/bold]
     """
-    from ops.data_version import DataVersionError, data_version
+    from ops.data_bucket import BucketError
+    from ops.data_version import data_version
 
     try:
         typer.echo(data_version(target, project=project))
-    except DataVersionError as error:
+    except BucketError as error:
         typer.echo(f"kennel: {error}", err=True)
         raise typer.Exit(1) from error
 
@@ -203,6 +228,8 @@ def main() -> None:
     """Entry point: errors that a person can act on are printed as their sentence, without a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a photo's name may hold bytes that are not UTF-8
     try:
         app()
     except SystemExit as end:
@@ -223,9 +250,9 @@ def _is_sentence(error: Exception) -> bool:
     if isinstance(error, OSError) and error.filename is not None:
         return True
     from inference.artifact import ArtifactError
+    from ops.data_bucket import BucketError
     from ops.rehearse import RehearsalError
     from ops.sample.dataset import SampleFolderError, SampleRequestError
-    from ops.upload import UploadError
     from rehearsal.lambda_runtime import FunctionError
     from rehearsal.namespaces import NamespacesRefusedError
     from rehearsal.processes import ProcessFailedError
@@ -234,6 +261,7 @@ def _is_sentence(error: Exception) -> bool:
 
     expected = (
         ArtifactError,
+        BucketError,
         DataError,
         FunctionError,
         NamespacesRefusedError,
@@ -242,7 +270,6 @@ def _is_sentence(error: Exception) -> bool:
         SampleFolderError,
         SampleRequestError,
         TrainingJobFailedError,
-        UploadError,
     )
     return isinstance(error, expected)
 

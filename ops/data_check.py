@@ -14,6 +14,7 @@ from PIL import Image
 
 from inference.classifier import usable_cores
 from inference.images import Preprocessing
+from ops.data_unread import Unread, unread
 from ops.twins import Fingerprint, fingerprint, twins
 from training.data import SPLITS, DataSet, Photo, read, scan
 
@@ -97,7 +98,7 @@ def check(folder: Path, *, progress: Callable[[int, int], None] | None = None) -
                     progress(done, len(photos))
         finally:
             pool.shutdown(cancel_futures=True)
-    findings = [*_unusable(data), *_same(seen), *_balance(data), *_poor(seen)]
+    findings = [*_unusable(data), *_same(seen), *_balance(data), *_poor(seen), *_unread(unread(folder))]
     return Check(data=data, findings=sorted(findings, key=lambda finding: finding.severity != "error"))
 
 
@@ -205,6 +206,26 @@ def _poor(seen: Sequence[_Seen]) -> Iterator[Finding]:
         yield _warning("greyscale", f"{_many(grey)} without colour; callers send few such.", grey)
 
 
+def _unread(found: Unread) -> Iterator[Finding]:
+    if found.unknown:
+        kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in found.suffixes().most_common()]
+        what = (
+            f"{_files(found.unknown)} of a kind that is not read ({_listed(kinds)}); save photos among them as JPEG, "
+            "PNG or WebP."
+        )
+        yield _warning("unknown_files", what, [[name] for name in found.unknown])
+    if found.astray:
+        places = [f"{count} in {place}/" for place, count in found.folders().most_common()]
+        what = (
+            f"{_many(found.astray)} not directly in a breed's folder and not read ({_listed(places)}); move each into "
+            "its breed's folder."
+        )
+        yield _warning("astray", what, [[name] for name in found.astray])
+    if found.dangling:
+        what = f"{_many(found.dangling)} links to nothing; copy the photos themselves."
+        yield _warning("dangling", what, [[name] for name in found.dangling])
+
+
 def _error(code: str, summary: str, photos: Sequence[Sequence[str]] = ()) -> Finding:
     return Finding(severity="error", code=code, summary=summary, photos=photos)
 
@@ -215,6 +236,10 @@ def _warning(code: str, summary: str, photos: Sequence[Sequence[str]] = ()) -> F
 
 def _many(photos: Sequence[object]) -> str:
     return "1 photo is" if len(photos) == 1 else f"{len(photos)} photos are"
+
+
+def _files(files: Sequence[object]) -> str:
+    return "1 file is" if len(files) == 1 else f"{len(files)} files are"
 
 
 def _breeds(breeds: Sequence[object]) -> str:

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from inference.errors import RequestError
 from inference.images import decode
@@ -22,6 +23,7 @@ _TILE, _CAPTION = 136, 20
 _PER_BREED = 5
 _PER_FINDING = 10
 _MOST_BREEDS = 150
+_FIT = "Kennel data version, fit to train on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,36 @@ def data_sheet(found: Check, path: Path) -> None:
         row, column = divmod(place, 2)
         _draw(sheet, found, strip, (_MARGIN + column * (half + _GAP), y + row * (tall + _GAP), half, tall))
     png = BytesIO()
-    sheet.save(png, "PNG")
+    sheet.save(png, "PNG", pnginfo=_verdict(found))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, png.getvalue())
 
 
+def breeds_shown(found: Check) -> str:
+    """Which breeds are on the sheet; nothing where all of them are."""
+    breeds = len(found.data.labels)
+    return f"the first {_MOST_BREEDS} of {breeds} breeds" if breeds > _MOST_BREEDS else ""
+
+
+def was_found_fit(version: str, sheet: Path) -> bool:
+    """Whether `sheet` is of photos of this version (DataSet.version), which were fit to train on."""
+    try:
+        with Image.open(sheet) as image:
+            return image.info.get(_FIT) == version
+    except (OSError, ValueError):  # there is none, or another program's
+        return False
+
+
+def _verdict(found: Check) -> PngInfo:
+    """For `was_found_fit`."""
+    note = PngInfo()
+    if found.sound:
+        note.add_text(_FIT, found.data.version)
+    return note
+
+
 def _is_of_photos(finding: Finding) -> bool:
-    return finding.photos[0][0].partition("/")[0] in SPLITS
+    return "/" in finding.photos[0][0]  # a breed's name has none
 
 
 def _of(finding: Finding) -> _Strip:
@@ -87,6 +112,8 @@ def _header(sheet: Image.Image, found: Check) -> None:
     facts = (
         f"{len(found.data.labels)} breeds · {counts} · {warnings} warnings · beside each breed: train / valid / test"
     )
+    if shown := breeds_shown(found):
+        facts += f" · below: {shown}"
     pen.text((_MARGIN, 72), facts, QUIET, typeface(16))
 
 
@@ -113,7 +140,7 @@ def _draw(sheet: Image.Image, found: Check, strip: _Strip, box: tuple[int, int, 
 def _tile(found: Check, name: str) -> Image.Image:
     tile = Image.new("RGB", (_TILE, _TILE), TRACK)
     try:
-        photo = ImageOps.contain(_decoded((found.data.folder / name).read_bytes()), (_TILE, _TILE))
+        photo = ImageOps.contain(_decoded(found.data.path(name).read_bytes()), (_TILE, _TILE))
     except (OSError, RequestError):
         ImageDraw.Draw(tile).text((_TILE / 2, _TILE / 2), "no picture", QUIET, typeface(14), anchor="mm")
         return tile

@@ -7,7 +7,7 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,8 @@ EXPECTED_ACCURACY = 0.9
 """Of the drawn photos. Less means that something on the path is broken."""
 HOSTS = 2
 TOP_K = 3
+MOST_NAMED = 5
+"""Photos that are cut off; the report of the training names them all."""
 
 FROM_SCRATCH: dict[str, object] = {
     "mode": "full",
@@ -237,6 +239,18 @@ def _say_what_was_learnt(lines: TrainingLines, console: Console) -> None:
     console.print(f"     its probabilities are {off:.1f} points off on average; {before:.1f} without the temperature")
     for name, reason in lines.skipped.items():
         console.print(f"     [yellow]skipped[/yellow] {escape(name)}: {escape(reason)}")
+    _say_what_is_cut_off(lines.truncated, console)
+
+
+def _say_what_is_cut_off(truncated: Mapping[str, str], console: Console) -> None:
+    if not truncated:
+        return
+    many = "1 training photo is" if len(truncated) == 1 else f"{len(truncated)} training photos are"
+    console.print(f"     [yellow]{many} cut off[/yellow]:")
+    for name, note in list(truncated.items())[:MOST_NAMED]:
+        console.print(f"       {escape(name)}: {escape(note)}")
+    if len(truncated) > MOST_NAMED:
+        console.print(f"       and {len(truncated) - MOST_NAMED} more; the report of the training names them all")
 
 
 def _print_answers(answers: Iterable[Answer], console: Console) -> None:

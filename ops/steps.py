@@ -6,7 +6,17 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 WIDTH_WITHOUT_TERMINAL = 160
 """Columns where the output goes to a file or a CI log, which have no width of their own."""
@@ -30,9 +40,10 @@ class Steps:
         self._number = 0
 
     @contextmanager
-    def step(self, what: str) -> Iterator[Report]:
+    def step(self, what: str, *, in_bytes: bool = False) -> Iterator[Report]:
         """Announce a step, yield the function that moves its bar, and say how long it took.
 
+        With `in_bytes` what is done and its total are bytes, and the bar shows them and the time that is left.
         A step that raises leaves its line without a tick; the caller's error says why.
         """
         self._number += 1
@@ -40,12 +51,13 @@ class Steps:
         started = time.monotonic()
         if not self._console.is_terminal:
             self._console.print(f"{label} ...")
+        columns: list[ProgressColumn] = [BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn()]
+        if in_bytes:  # all of it within 80 columns
+            columns = [BarColumn(bar_width=8), DownloadColumn(), TimeRemainingColumn(), TextColumn("left")]
         progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
+            *columns,
             TextColumn("[dim]{task.fields[note]}"),
             console=self._console,
             transient=True,

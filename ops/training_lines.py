@@ -22,6 +22,8 @@ class TrainingLines:
     """The last line: the metrics of the epoch that was kept."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Photos that could not be used, with the reason."""
+    truncated: dict[str, str] = field(default_factory=dict)
+    """Training photos that are cut off and were learnt from all the same, with how much of each there is."""
     _done: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, line: str) -> None:
@@ -38,3 +40,5 @@ class TrainingLines:
             self.final = pairs
         elif "skipped" in pairs and "reason" in pairs:
             self.skipped[pairs["skipped"]] = pairs["reason"]
+        elif "truncated" in pairs and "note" in pairs:
+            self.truncated[pairs["truncated"]] = pairs["note"]

@@ -8,12 +8,11 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 
+from ops.data_bucket import BucketError, deployed, explained, parted, session
 from training.data import SUFFIXES, scan
 
 if TYPE_CHECKING:
@@ -24,57 +23,74 @@ ATTEMPTS = 8
 """To send a photo: a line that is down for half a minute ends nothing."""
 
 
-class UploadError(Exception):
-    """Photos that cannot be uploaded. The message is one sentence with the remedy."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far an upload is; what was in the bucket already counts as done."""
+
+    photos: int
+    of_photos: int
+    done_bytes: int
+    of_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadSummary:
     """What is in the bucket now."""
 
+    target: str
+    """Where they are: s3://bucket/data."""
+    version: str
+    """Of the folder: DataSet.version."""
     uploaded: int
     already_there: int
     strangers: Sequence[str]
     """Photos that are in the bucket and not in the folder: keys. Training learns from them, too."""
 
 
-def upload(folder: Path, target: str, *, progress: Callable[[int, int], None] | None = None) -> UploadSummary:
+def upload(
+    folder: Path,
+    target: str = "",
+    *,
+    project: str = "kennel",
+    progress: Callable[[Progress], None] | None = None,
+) -> UploadSummary:
     """Copy the photos of `folder` to `target`, such as s3://bucket/data, under the same names.
 
-    A photo that the bucket holds with the same size and checksum is not sent again; nothing is ever deleted. An upload
-    that was ended leaves whole photos, and the next one sends the others. `progress(done, total)` counts photos and is
-    called in this thread.
+    Without a target, to the bucket of this project's storage stack. A photo that the bucket holds with the same size
+    and checksum is not sent again; nothing is ever deleted. An upload that was ended leaves whole photos, and the next
+    one sends the others. `progress` is called in this thread.
 
-    Raises DataError where the folder is not a data folder, UploadError where the bucket cannot be written.
+    Raises DataError where the folder is not a data folder, BucketError where the bucket cannot be written.
     """
     data = scan(folder)
-    bucket, prefix = _split(target)
-    s3 = boto3.Session().client(
-        "s3", config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "max_attempts": ATTEMPTS})
-    )
+    target = target or _of_the_stack(project, folder)
+    bucket, prefix = parted(target)
     files = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
-    try:
+    with explained(f"the upload to {bucket}", needs="s3:ListBucket and s3:PutObject on it"):
+        s3 = session().client(
+            "s3",
+            config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "max_attempts": ATTEMPTS}),
+        )
         there = _listing(s3, bucket, prefix)
         uploaded = _bring(s3, bucket, files, there, progress)
-    except NoCredentialsError as error:
-        raise UploadError(
-            "There are no AWS credentials; run `aws configure sso` or set AWS_PROFILE, then again."
-        ) from error
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        raise UploadError(f"The bucket {bucket} refused the upload ({code}). {_remedy(code)}") from error
-    except BotoCoreError as error:
-        raise UploadError(f"The upload to {bucket} stopped ({error}); the same command goes on from there.") from error
     strangers = sorted(key for key in there.keys() - files.keys() if Path(key).suffix.lower() in SUFFIXES)
-    return UploadSummary(uploaded=uploaded, already_there=len(files) - uploaded, strangers=strangers)
+    return UploadSummary(
+        target=f"s3://{bucket}/{prefix}".rstrip("/"),
+        version=data.version,
+        uploaded=uploaded,
+        already_there=len(files) - uploaded,
+        strangers=strangers,
+    )
 
 
-def _split(target: str) -> tuple[str, str]:
-    parts = urlsplit(target)
-    if parts.scheme != "s3" or not parts.netloc:
-        raise UploadError(f"The target is {target!r}; give an S3 address such as s3://my-bucket/data.")
-    prefix = parts.path.strip("/")
-    return parts.netloc, f"{prefix}/" if prefix else ""
+def _of_the_stack(project: str, folder: Path) -> str:
+    uri = deployed(project)
+    if not uri:
+        raise BucketError(
+            f"There is no stack {project}-storage in this account and region; make it (make deploy STACKS=Storage), or "
+            f"name another project (--project) or a bucket: kennel data upload {folder} s3://BUCKET/data"
+        )
+    return uri
 
 
 def _listing(s3: "S3Client", bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
@@ -88,20 +104,27 @@ def _bring(
     bucket: str,
     files: Mapping[str, Path],
     there: Mapping[str, tuple[int, str]],
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[Progress], None] | None,
 ) -> int:
     """Compare each photo with the bucket's, and send it where they differ. Returns how many were sent."""
-    sent, total = 0, len(files)
-    if progress:
-        progress(0, total)
+    sizes = {key: path.stat().st_size for key, path in files.items()}
+    total, of_bytes = len(files), sum(sizes.values())
+    sent = done_bytes = 0
+
+    def tell(left: int) -> None:
+        if progress:
+            progress(Progress(photos=total - left, of_photos=total, done_bytes=done_bytes, of_bytes=of_bytes))
+
+    tell(total)
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        waiting = {pool.submit(_put, s3, bucket, key, path, there.get(key)) for key, path in files.items()}
+        key_of = {pool.submit(_put, s3, bucket, key, path, there.get(key)): key for key, path in files.items()}
+        waiting = set(key_of)
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
                 sent += sum(future.result() for future in done)
-                if progress:
-                    progress(total - len(waiting), total)
+                done_bytes += sum(sizes[key_of[future]] for future in done)
+                tell(len(waiting))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)  # on Ctrl-C the photos under way are finished, no more begun
     return sent
@@ -132,10 +155,3 @@ def _is_same(s3: "S3Client", bucket: str, key: str, tag: str, content: bytes) ->
         return s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256") == checksum
     except ClientError:
         return False  # these credentials may write and not read: the photo is sent again
-
-
-def _remedy(code: str) -> str:
-    return {
-        "NoSuchBucket": "Deploy the Storage stack first (make deploy STACKS=Storage); use its output DataUri.",
-        "AccessDenied": "These credentials need s3:ListBucket and s3:PutObject on it.",
-    }.get(code, "The code says why; the same command goes on where this one stopped.")

@@ -17,7 +17,10 @@ from inference.images import Preprocessing, decode
 from training.truncated import decode_truncated
 
 SPLITS = ("train", "valid", "test")
+ALSO_CALLED = {"valid": ("val", "validation")}
+"""What a split's folder may be called as well, where it is not called as the split."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_KINDS = ", ".join(sorted(SUFFIXES))
 _JPEG = b"\xff\xd8\xff"
 _UDACITY_PREFIX = re.compile(r"^\d{3}\.(?=.)")
 
@@ -51,8 +54,14 @@ class DataSet:
     """Training photos that are cut off and used all the same, found so far: name to how much of each there is."""
 
     def name(self, photo: Photo) -> str:
-        """split/breed/file, as in the data folder."""
-        return photo.path.relative_to(self.folder).as_posix()
+        """split/breed/file, as in the data folder and in the bucket; with valid/ for a folder val/, too."""
+        folder, _, rest = photo.path.relative_to(self.folder).as_posix().partition("/")
+        return f"{_split_of(folder)}/{rest}"
+
+    def path(self, name: str) -> Path:
+        """The file of that name."""
+        split, _, rest = name.partition("/")
+        return folder_of(self.folder, split) / rest
 
     def used(self, split: str) -> list[Photo]:
         """The photos of a split that have not been skipped."""
@@ -71,8 +80,20 @@ class DataSet:
                 )
 
 
+def folder_of(folder: Path, split: str) -> Path:
+    """Where a split's photos are within a data folder; the folder that is called as the split comes first."""
+    called = [folder / name for name in (split, *ALSO_CALLED.get(split, ())) if (folder / name).is_dir()]
+    return called[0] if called else folder / split
+
+
+def _split_of(name: str) -> str:
+    return next((split for split, others in ALSO_CALLED.items() if name in others), name)
+
+
 def scan(folder: Path) -> DataSet:
     """Read a data folder in the ImageFolder or the Udacity `dogImages` layout; no photo is opened.
+
+    `val/` or `validation/` is read as `valid/` where there is none: names and version are the same.
 
     Raises DataError for a missing or empty folder or split, fewer than two breeds, or a breed that `train` lacks.
     """
@@ -85,11 +106,11 @@ def scan(folder: Path) -> DataSet:
 def _scan(folder: Path) -> DataSet:
     if not folder.is_dir():
         raise DataError(f"There is no data folder {folder}; name one that holds train/, valid/ and test/ (--data).")
-    missing = [split for split in SPLITS if not (folder / split).is_dir()]
+    missing = _missing(folder)
     if missing:
         raise DataError(
             f"The data folder {folder} has no {' and no '.join(missing)} folder; it needs train/, valid/ and test/, "
-            "each with one folder of photos per breed. Move about a tenth of each breed's photos to each one missing."
+            f"each with one folder of photos per breed. {_remedy(folder, missing)}"
         )
     folders = [path.name for path in _breeds(folder / "train")]
     if len(folders) < 2:
@@ -104,15 +125,30 @@ def _scan(folder: Path) -> DataSet:
     return DataSet(folder=folder, labels=_labels(folders), splits=splits, version=digest.hexdigest()[:16])
 
 
+def _missing(folder: Path) -> list[str]:
+    return [split for split in SPLITS if not folder_of(folder, split).is_dir()]
+
+
+def _remedy(folder: Path, missing: Sequence[str]) -> str:
+    within = [path for path in _breeds(folder) if path.name != "__MACOSX"]  # which macOS's zip puts beside the photos
+    if len(within) == 1 and not _missing(within[0]):
+        return f"The folder {within[0]} in it has: name that one."
+    if "train" in missing:
+        return "Name the folder that has them, or make them: of each breed about a tenth in valid/, and in test/."
+    return "Move about a tenth of each breed's photos to each one missing."
+
+
 def _breeds(split: Path) -> list[Path]:
     return sorted(path for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _photos(folder: Path, split: str, index: dict[str, int], digest: "hashlib._Hash") -> Iterable[Photo]:
-    for breed in _breeds(folder / split):
+    place = folder_of(folder, split)
+    for breed in _breeds(place):
         if breed.name not in index:
             raise DataError(
-                f"{split}/ has the breed {breed.name}, of which train/ has no photos; add some there or remove it here."
+                f"{place.name}/ has the breed {breed.name}, of which train/ has no photos; add some there or remove it "
+                "here."
             )
         for path in sorted(breed.iterdir()):
             # Hidden: macOS's zip leaves a "._photo.jpg", which is no photo, beside each one.
@@ -125,14 +161,13 @@ def _photos(folder: Path, split: str, index: dict[str, int], digest: "hashlib._H
 def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Photo]]) -> None:
     for split, photos in splits.items():
         if not photos:
-            raise DataError(
-                f"{folder}/{split} holds no photos ({', '.join(sorted(SUFFIXES))}); add some for every breed."
-            )
+            raise DataError(f"{folder_of(folder, split)} holds no photos ({_KINDS}); add some for every breed.")
     present = {photo.label for photo in splits["train"]}
     empty = [name for position, name in enumerate(breeds) if position not in present]
     if empty:
         raise DataError(
-            f"{folder}/train/{empty[0]} holds no photos; add some or remove the folder. ({len(empty)} such.)"
+            f"{folder}/train/{empty[0]} holds no photos itself ({_KINDS}); add some or remove the folder. "
+            f"({len(empty)} such.)"
         )
 
 

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -19,9 +21,19 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
 
 
-def kennel(*arguments: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
+def kennel(
+    *arguments: str, timeout_s: float = 240, environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    """In this environment without its AWS settings, and with the given ones."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
-        [*KENNEL, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=timeout_s, check=False
+        [*KENNEL, *arguments],
+        cwd=REPOSITORY,
+        env={**own, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
     )
 
 
@@ -36,6 +48,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rehearsed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """One short rehearsal over the whole path: its folder and what it printed."""
     (photos / "train" / BREEDS[0].name / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a photo")
+    whole = next((photos / "train" / BREEDS[1].name).iterdir())
+    whole.with_name("cut off.jpg").write_bytes(whole.read_bytes()[:-400])
     folder = tmp_path_factory.mktemp("rehearsal")
     run = kennel("rehearse", "--folder", str(folder), "--data", str(photos), "--pretrained", "none", "--epochs", "1")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -69,6 +83,13 @@ def test_a_broken_photo_is_named_and_left_out(rehearsed: tuple[Path, str]) -> No
     _, printed = rehearsed
 
     assert f"skipped train/{BREEDS[0].name}/broken.jpg" in printed.replace("\n", " ")
+
+
+def test_a_photo_that_is_cut_off_is_named(rehearsed: tuple[Path, str]) -> None:
+    _, printed = rehearsed
+
+    assert "1 training photo is cut off:" in printed
+    assert re.search(rf"train/{BREEDS[1].name}/cut off.jpg: \d+% of the photo is there", printed)
 
 
 @pytest.mark.parametrize(("metric", "expression"), METRICS.items())
@@ -113,7 +134,8 @@ def test_predict_goes_on_after_a_file_that_is_no_photo(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["predict", "a.jpg", "--model-dir", "/nowhere"], "There is no model folder /nowhere"),
+        (["predict", "a.jpg", "--model", "/nowhere.tar.gz"], "There is no /nowhere.tar.gz; name a job's model.tar.gz"),
+        (["predict", "a.jpg", "--model-dir", "/nowhere"], "the folder that training wrote (--model)"),
         (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "There is no data folder /nowhere"),
         (["data", "sample", "{foreign}"], "is not empty"),
         (["data", "check", "{foreign}"], "has no train and no valid and no test folder"),
@@ -133,6 +155,29 @@ def test_a_mistake_gets_a_sentence_and_no_traceback(arguments: list[str], senten
     assert sentence in run.stderr
     assert "Traceback" not in run.stderr
     assert (foreign / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("words", [["upload", "{photos}"], ["upload", "{photos}", "s3://my-bucket/data"], ["version"]])
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"AWS_PROFILE": "nobody"}, "There is no AWS profile 'nobody'"),
+        ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "lacks its other half, AWS_SECRET_ACCESS_KEY"),
+        ({}, "There are no AWS credentials"),
+    ],
+)
+def test_a_mistake_with_aws_gets_a_sentence_and_no_traceback(
+    words: list[str], environment: dict[str, str], sentence: str, photos: Path
+) -> None:
+    nothing = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    surroundings = {**nothing, "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1", **environment}
+
+    run = kennel("data", *(word.format(photos=photos) for word in words), environment=surroundings)
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("kennel: ")
+    assert sentence in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_a_photo_folder_without_test_is_refused_before_any_training(photos: Path, tmp_path: Path) -> None:
@@ -157,8 +202,23 @@ def test_file_names_are_printed_as_they_are(tmp_path: Path) -> None:
     assert str(folder) in run.stdout.replace("\n", "")
 
 
+def test_a_file_name_that_is_not_utf8_is_printed_all_the_same(photos: Path, tmp_path: Path) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    odd = os.fsencode(tmp_path / "photos" / "train" / BREEDS[0].name) + b"/caf\xe9.heic"
+    with open(odd, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+        file.write(b"x")
+
+    sheet = ["--sheet", str(tmp_path / "sheet.png")]
+    run = kennel("data", "check", str(tmp_path / "photos"), *sheet, environment={"PYTHONIOENCODING": "utf-8:strict"})
+
+    assert run.returncode in (0, 1)
+    assert "caf\\udce9.heic" in run.stdout
+    assert "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize(
-    "words", [[], ["rehearse"], ["predict"], ["data", "sample"], ["data", "check"], ["data", "upload"]]
+    "words",
+    [[], ["rehearse"], ["predict"], ["data", "sample"], ["data", "check"], ["data", "upload"], ["data", "version"]],
 )
 def test_help_shows_how_to_call_it(words: list[str]) -> None:
     run = kennel(*words, "--help")

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 from rich.console import Console
+from typer.testing import CliRunner
 
 from ops import cli
 from ops.data_check import Check, Finding, check
-from ops.data_sheet import data_sheet
+from ops.data_sheet import data_sheet, was_found_fit
 from ops.data_table import as_json, print_check
 from ops.twins import fingerprint, twins
 from tests.builders import detailed, encoded
@@ -163,6 +164,71 @@ def test_tiny_and_grey_photos_are_warnings(tmp_path: Path) -> None:
     }
 
 
+def test_files_of_kinds_that_are_not_read_are_counted_by_suffix_with_an_example_of_each(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    for name in ("train/Pug/a.heic", "train/Pug/b.HEIC", "test/Pug/x.gif", "train/notes.txt", "valid/Beagle/noname"):
+        (tmp_path / name).write_bytes(b"x")
+    for passed_over in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / "train/Pug" / passed_over).write_bytes(b"x")
+    checked = check(tmp_path)
+
+    assert checked.sound
+    assert found(checked).keys() == {"unknown_files"}
+    finding = found(checked)["unknown_files"]
+    assert finding.summary.startswith("5 files are of a kind that is not read (2 .heic, ")
+    assert "1 without a suffix" in finding.summary
+    assert {Path(group[0]).suffix.lower() for group in finding.photos[:4]} == {".heic", ".gif", ".txt", ""}
+    assert len(finding.photos) == 5
+
+
+def test_photos_at_another_depth_are_counted_by_folder(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    photo = detailed((150, 120), seed=99)
+    for name in ("train/Pug/more/1.jpg", "train/Pug/more/2.jpg", "train/Pug/more/still/3.jpg", "test/loose.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(encoded(photo, "JPEG"))
+    checked = check(tmp_path)
+
+    assert checked.sound
+    assert found(checked).keys() == {"astray"}
+    assert "4 photos are not directly in a breed's folder" in found(checked)["astray"].summary
+    assert "(2 in train/Pug/more/, 1 in train/Pug/more/still/, 1 in test/)" in found(checked)["astray"].summary
+
+
+def test_photos_of_a_folder_that_valid_takes_the_place_of_are_astray(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    shutil.copytree(tmp_path / "valid", tmp_path / "val")
+    assert "2 in val/Beagle/" in found(check(tmp_path))["astray"].summary
+
+
+def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
+    (write_photos(tmp_path) / "train/Pug/gone.jpg").symlink_to("nowhere")
+    assert found(check(tmp_path)).keys() == {"dangling"}
+    assert found(check(tmp_path))["dangling"].photos == [["train/Pug/gone.jpg"]]
+
+
+def test_a_breeds_folder_that_is_a_link_is_looked_through_as_training_does(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    (tmp_path / "photos/train/Pug").rename(tmp_path / "pugs")
+    (tmp_path / "photos/train/Pug").symlink_to(tmp_path / "pugs")
+    (tmp_path / "pugs/a.tif").write_bytes(b"x")
+    assert found(check(tmp_path / "photos"))["unknown_files"].photos == [["train/Pug/a.tif"]]
+
+
+def test_val_is_read_and_drawn_as_valid(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos")
+    shutil.copy(tmp_path / "photos/train/Beagle/3.jpg", tmp_path / "photos/valid/Beagle/copy.jpg")
+    sheets = []
+    for renamed in (False, True):
+        if renamed:
+            (tmp_path / "photos/valid").rename(tmp_path / "photos/val")
+        checked = check(tmp_path / "photos")
+        assert found(checked)["identical_leak"].photos == [["train/Beagle/3.jpg", "valid/Beagle/copy.jpg"]]
+        data_sheet(checked, tmp_path / "sheet.png")
+        sheets.append((tmp_path / "sheet.png").read_bytes())
+    assert sheets[0] == sheets[1]
+
+
 def test_few_uneven_and_absent_photos_are_warnings(tmp_path: Path) -> None:
     write_photos(tmp_path, counts={"train": 22, "valid": 1, "test": 1})
     for index in range(2, 22):
@@ -230,6 +296,32 @@ def test_the_sheet_is_a_picture_of_what_was_found_and_of_every_breed(tmp_path: P
     assert pixels.shape[1] == 1600
     assert tile.std() > 20
     assert (tile == twin).all()
+
+
+def test_a_sheet_without_all_breeds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = write_photos(tmp_path / "photos", breeds=("Beagle", "Pug", "Saluki"))
+    headers = []
+    for most in (3, 2):
+        monkeypatch.setattr("ops.data_sheet._MOST_BREEDS", most)
+        done = CliRunner().invoke(cli.app, ["data", "check", str(photos), "--sheet", str(tmp_path / "sheet.png")])
+        assert done.exit_code == 0
+        assert ("sheet.png, of the first 2 of 3 breeds" in done.stdout) == (most == 2)
+        with Image.open(tmp_path / "sheet.png") as sheet:
+            headers.append(sheet.crop((0, 70, 1600, 100)).tobytes())
+    assert headers[0] != headers[1]
+
+
+def test_a_sheet_tells_which_photos_were_found_fit(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    checked = check(write_photos(tmp_path / "photos"))
+    assert not was_found_fit(checked.data.version, sheet)
+    data_sheet(checked, sheet)
+    assert was_found_fit(checked.data.version, sheet)
+    assert not was_found_fit("0" * 16, sheet)
+    shutil.copy(tmp_path / "photos/train/Pug/0.jpg", tmp_path / "photos/test/Pug/leak.jpg")
+    spoilt = check(tmp_path / "photos")
+    data_sheet(spoilt, sheet)
+    assert not was_found_fit(spoilt.data.version, sheet)
 
 
 @pytest.mark.parametrize("leak", [True, False])

@@ -86,6 +86,38 @@ def test_a_missing_split_is_a_sentence(tmp_path: Path, split: str) -> None:
     assert f"has no {split} folder" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("called", ["val", "validation"])
+def test_valid_may_be_called_as_elsewhere_and_is_the_same_data(tmp_path: Path, called: str) -> None:
+    before = scan(write_photos(tmp_path))
+    valid = names(before, "valid")
+    (tmp_path / "valid").rename(tmp_path / called)
+    after = scan(tmp_path)
+
+    assert (names(after, "valid"), after.version) == (valid, before.version)
+    assert [after.path(name) for name in valid] == [photo.path for photo in after.splits["valid"]]
+    assert all(photo.path.is_file() for photo in after.splits["valid"])
+
+
+def test_valid_comes_before_another_folder_of_its_other_names(tmp_path: Path) -> None:
+    before = scan(write_photos(tmp_path))
+    (tmp_path / "val" / "Pug").mkdir(parents=True)
+    (tmp_path / "val" / "Pug" / "0.jpg").write_bytes(any_photo())
+
+    assert scan(tmp_path).splits == before.splits
+
+
+def test_a_folder_around_the_data_folder_is_a_sentence_that_names_it(tmp_path: Path) -> None:
+    write_photos(tmp_path / "dogImages")
+    (tmp_path / "__MACOSX").mkdir()
+    assert f"The folder {tmp_path}/dogImages in it has: name that one." in refusal(tmp_path)
+
+
+def test_of_two_data_folders_none_is_named(tmp_path: Path) -> None:
+    write_photos(tmp_path / "dogs")
+    write_photos(tmp_path / "cats")
+    assert "name that one" not in refusal(tmp_path)
+
+
 @pytest.mark.parametrize(("breeds", "found"), [(0, "no breed"), (1, "only the breed Beagle")])
 def test_fewer_than_two_breeds_are_a_sentence(tmp_path: Path, breeds: int, found: str) -> None:
     for split in ("train", "valid", "test"):

@@ -28,13 +28,15 @@ def test_features_move_the_bar_by_photos() -> None:
     assert moves == [(64, 400, "features of the train photos")]
 
 
-def test_the_last_line_and_the_skipped_photos_are_kept() -> None:
+def test_the_last_line_and_the_photos_that_are_skipped_or_cut_off_are_kept() -> None:
     lines = TrainingLines(lambda *_: None)
 
     lines(metrics.line(skipped="train/Pug/a b.jpg", reason="The photo has no bytes."))
+    lines(metrics.line(truncated="train/Pug/1.jpg", note="80% of the photo is there, and is learnt from."))
     lines(metrics.line(epoch=9, test_accuracy=0.95, served_test_accuracy=0.94, precision="int8", model="abc"))
 
     assert lines.skipped == {"train/Pug/a b.jpg": "The photo has no bytes."}
+    assert lines.truncated == {"train/Pug/1.jpg": "80% of the photo is there, and is learnt from."}
     assert lines.final["served_test_accuracy"] == "0.9400"
 
 

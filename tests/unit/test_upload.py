@@ -1,6 +1,9 @@
 """`kennel data upload` against a real S3 interface (moto's, in this process)."""
 
+import io
 import itertools
+import re
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +12,18 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from rich.console import Console
+from typer.testing import CliRunner
 
 import ops.upload
+from ops.cli import app
+from ops.data_bucket import BucketError
+from ops.data_check import check
+from ops.data_sheet import data_sheet
 from ops.sample.breeds import BREEDS
 from ops.sample.dataset import write_sample
-from ops.upload import UploadError, upload
+from ops.steps import Steps
+from ops.upload import Progress, upload
 from tests.distributed.dogs import write_photos
 from training.data import DataError
 
@@ -35,6 +45,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("upload") / "sample"
     write_sample(folder, counts={"train": 2, "valid": 1, "test": 1}, breeds=BREEDS[:2])
     return folder
+
+
+def deploy_storage(project: str) -> None:
+    output = f'{{"DataUri": {{"Value": "s3://{BUCKET}/data/"}}}}'
+    boto3.client("cloudformation").create_stack(
+        StackName=f"{project}-storage",
+        TemplateBody=f'{{"Resources": {{"T": {{"Type": "AWS::SNS::Topic"}}}}, "Outputs": {output}}}',
+    )
 
 
 def keys() -> set[str]:
@@ -69,13 +87,14 @@ def test_a_photo_that_differs_in_the_bucket_is_sent_again(bucket: str, photos: P
     assert boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == original
 
 
-def test_progress_counts_the_photos_up_to_all_of_them(bucket: str, photos: Path) -> None:
-    seen: list[tuple[int, int]] = []
+def test_progress_counts_photos_and_bytes_up_to_all_of_them(bucket: str, photos: Path) -> None:
+    seen: list[Progress] = []
 
-    upload(photos, f"s3://{bucket}/data", progress=lambda done, total: seen.append((done, total)))
+    upload(photos, f"s3://{bucket}/data", progress=seen.append)
 
-    assert seen[0] == (0, 8)
-    assert seen[-1] == (8, 8)
+    size = sum(path.stat().st_size for path in photos.rglob("*.jpg"))
+    assert seen[0] == Progress(photos=0, of_photos=8, done_bytes=0, of_bytes=size)
+    assert seen[-1] == Progress(photos=8, of_photos=8, done_bytes=size, of_bytes=size)
 
 
 def test_an_upload_that_is_ended_leaves_whole_photos_and_the_next_sends_the_others(
@@ -85,8 +104,8 @@ def test_an_upload_that_is_ended_leaves_whole_photos_and_the_next_sends_the_othe
     pressed, begun = threading.Event(), itertools.count(1)
     send = ops.upload._put
 
-    def ctrl_c(done: int, _: int) -> None:
-        if done:
+    def ctrl_c(now: Progress) -> None:
+        if now.photos:
             pressed.set()
             raise KeyboardInterrupt
 
@@ -128,13 +147,13 @@ def test_photos_that_only_the_bucket_has_are_named_and_left(bucket: str, photos:
 
 
 def test_a_missing_bucket_is_told_with_the_way_to_make_it(bucket: str, photos: Path) -> None:
-    with pytest.raises(UploadError, match=r"nowhere refused .* \(NoSuchBucket\). Deploy the Storage stack first"):
+    with pytest.raises(BucketError, match=r"upload to nowhere \(NoSuchBucket\). Deploy the Storage stack first"):
         upload(photos, "s3://nowhere/data")
 
 
-@pytest.mark.parametrize("target", ["photos/data", "https://photos/data", "s3://", ""])
+@pytest.mark.parametrize("target", ["photos/data", "https://photos/data", "s3://"])
 def test_a_target_that_is_no_s3_address_is_refused(photos: Path, target: str) -> None:
-    with pytest.raises(UploadError, match="give an S3 address such as"):
+    with pytest.raises(BucketError, match="no S3 address; write s3://BUCKET/PREFIX"):
         upload(photos, target)
 
 
@@ -145,12 +164,72 @@ def test_a_folder_that_cannot_be_trained_on_is_not_uploaded(bucket: str, tmp_pat
     assert keys() == set()
 
 
-def test_without_credentials_there_is_a_sentence(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+def test_val_is_uploaded_as_valid(bucket: str, photos: Path, tmp_path: Path) -> None:
+    """The training job's handler asks for valid/, and so would a second upload after the folder was renamed."""
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos" / "valid").rename(tmp_path / "photos" / "val")
+    upload(photos, f"s3://{bucket}/data")
+    before = keys()
 
-    with pytest.raises(UploadError, match="There are no AWS credentials"):
-        upload(photos, "s3://photos/data")
+    assert upload(tmp_path / "photos", f"s3://{bucket}/data").uploaded == 0
+    assert keys() == before
+
+
+def test_without_a_target_photos_go_to_the_deployed_stacks_bucket(bucket: str, photos: Path) -> None:
+    deploy_storage("shelter")
+
+    assert upload(photos, project="shelter").target == f"s3://{bucket}/data"
+    assert len(keys()) == 8
+
+
+def test_without_a_stack_there_is_a_sentence_with_both_ways_on(bucket: str, photos: Path) -> None:
+    with pytest.raises(BucketError, match=r"no stack kennel-storage .*make deploy STACKS=Storage.*--project"):
+        upload(photos)
+
+
+@pytest.mark.parametrize("project", ["kennel", "shelter"])
+def test_the_command_says_what_to_do_next(
+    bucket: str, photos: Path, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy_storage(project)
+    monkeypatch.setattr("ops.cli.SHEET", tmp_path / "sheet.png")
+    done = CliRunner().invoke(app, ["data", "upload", str(photos), "--project", project])
+
+    assert done.exit_code == 0
+    assert "8 photos sent to s3://photos/data, 0 were there already." in done.stdout
+    assert done.stdout.endswith("make deploy\n" if project == "kennel" else "make deploy PROJECT=shelter\n")
+
+
+def test_the_command_reminds_of_the_check_until_these_photos_were_found_fit(
+    bucket: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    monkeypatch.setattr("ops.cli.SHEET", sheet)
+    mine = tmp_path / "photos"
+    shutil.copytree(photos, mine)
+
+    def reminded() -> bool:
+        done = CliRunner().invoke(app, ["data", "upload", str(mine), f"s3://{bucket}/data"])
+        assert done.exit_code == 0
+        return f"`kennel data check {mine}` has not found these photos fit" in done.stdout
+
+    assert reminded()
+    data_sheet(check(mine), sheet)
+    assert not reminded()
+    photo = next((mine / "train").rglob("*.jpg"))
+    shutil.copy(photo, mine / "test" / photo.parent.name / "leak.jpg")
+    assert reminded()
+    data_sheet(check(mine), sheet)
+    assert reminded()
+
+
+def test_the_bar_shows_bytes_and_the_time_left() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+    with Steps(console, total=1).step("Upload dogImages", in_bytes=True) as report:
+        report(0, 800_000_000, "")
+        report(200_000_000, 800_000_000, "2080/8351 photos")
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+
+    assert "200.0/800.0 MB" in shown
+    assert re.search(r" \S+:\S+ left", shown)
+    assert "2080/8351 photos" in shown

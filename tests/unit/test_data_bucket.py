@@ -1,0 +1,187 @@
+"""Mistakes with AWS get one sentence with the remedy, of `kennel data upload` and of `kennel data version` alike."""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ops.data_bucket import BucketError, deployed, parted, session
+from ops.data_version import data_version
+from ops.upload import upload
+from tests.distributed.dogs import write_photos
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/EXAMPLE"}
+COMMANDS: dict[str, Callable[[Path], object]] = {
+    "upload": lambda photos: upload(photos, "s3://my-bucket/data"),
+    "version": lambda _: data_version("s3://my-bucket/data"),
+    "upload to the stack": upload,
+    "version of the stack": lambda _: data_version(),
+}
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No credentials but a test's own."""
+    for name in (*KEYS, "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photos(tmp_path_factory.mktemp("photos"), breeds=2, counts={"train": 1, "valid": 1, "test": 1})
+
+
+class _Refusal(BaseHTTPRequestHandler):
+    """Answers every request with one of AWS's errors, as S3 and as CloudFormation write them."""
+
+    code = "AccessDenied"
+
+    def _refuse(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        error = f"<Error><Code>{self.code}</Code><Message>No.</Message></Error>"
+        body = (error if self.command == "GET" else f"<ErrorResponse>{error}</ErrorResponse>").encode()
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = _refuse  # noqa: N815 - http.server's names
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Has AWS, for valid keys, answer with this error code."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusal) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+        yield lambda code: monkeypatch.setattr(_Refusal, "code", code)
+        server.shutdown()
+
+
+def refusal(command: str, photos: Path) -> str:
+    with pytest.raises(BucketError) as caught:
+        COMMANDS[command](photos)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({}, "There are no AWS credentials; run `aws configure sso`"),
+        ({"AWS_PROFILE": "nobody"}, "There is no AWS profile 'nobody'; set AWS_PROFILE to one of"),
+        ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "lacks its other half, AWS_SECRET_ACCESS_KEY; set it"),
+        ({**KEYS, "AWS_CONFIG_FILE": __file__}, "AWS could not be asked for the"),
+        ({**KEYS, "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}, "AWS could not be reached for"),
+    ],
+)
+def test_a_mistake_on_this_machine(
+    command: str, environment: dict[str, str], sentence: str, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.upload.ATTEMPTS", 1)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert sentence in refusal(command, photos)
+
+
+@pytest.mark.parametrize("command", ["upload", "version of the stack"])
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("ExpiredToken", "run `aws sso login`"),
+        ("InvalidAccessKeyId", "AWS_SESSION_TOKEN"),
+        ("InvalidClientTokenId", "AWS_SESSION_TOKEN"),
+        ("SignatureDoesNotMatch", "copy both again"),
+        ("RequestTimeTooSkewed", "clock is wrong"),
+        ("AccountProblem", "It says: No. Mend that"),
+    ],
+)
+def test_what_aws_refuses(command: str, code: str, remedy: str, photos: Path, refuse: Callable[[str], None]) -> None:
+    refuse(code)
+    said = refusal(command, photos)
+    assert said.startswith("AWS refused the ")
+    assert f"({code})" in said
+    assert remedy in said
+
+
+@pytest.mark.parametrize(
+    ("command", "permission"),
+    [
+        ("upload", "s3:ListBucket and s3:PutObject"),
+        ("version", "s3:ListBucket on my-bucket"),
+        ("upload to the stack", "cloudformation:DescribeStacks"),
+    ],
+)
+def test_a_missing_permission_is_named(
+    command: str, permission: str, photos: Path, refuse: Callable[[str], None]
+) -> None:
+    refuse("AccessDenied")
+    assert f"These credentials need {permission}" in refusal(command, photos)
+
+
+def test_a_stack_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    with pytest.raises(BucketError, match="There is no AWS region; set AWS_REGION"):
+        deployed("kennel")
+
+
+@pytest.mark.parametrize("other", [None, "eu-west-1"])
+def test_the_region_is_the_one_that_cdk_deploys_into(monkeypatch: pytest.MonkeyPatch, other: str | None) -> None:
+    """https://docs.aws.amazon.com/cdk/v2/guide/configure-env.html: AWS_REGION before all others."""
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    if other:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", other)
+    assert session().region_name == "eu-central-1"
+    monkeypatch.delenv("AWS_REGION")
+    assert session().region_name == other
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("s3://my-bucket/data", ("my-bucket", "data/")),
+        ("s3://my-bucket/a/b/", ("my-bucket", "a/b/")),
+        ("s3://my.bucket/", ("my.bucket", "")),
+        ("s3://abc", ("abc", "")),
+    ],
+)
+def test_an_address_is_a_bucket_and_a_prefix(uri: str, expected: tuple[str, str]) -> None:
+    assert parted(uri) == expected
+
+
+@pytest.mark.parametrize("bucket", ["My_Bucket", "ab", "-bucket", "my bucket", "a" * 64])
+def test_an_impossible_bucket_is_refused_by_its_name(bucket: str) -> None:
+    with pytest.raises(BucketError, match=f"No bucket can be called '{bucket}'"):
+        parted(f"s3://{bucket}/data")
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "credential_process = false",
+        "sso_session = mine\nsso_account_id = 111122223333\nsso_role_name = Admin\n"
+        "[sso-session mine]\nsso_region = us-east-1\nsso_start_url = https://example.awsapps.com/start",
+    ],
+    ids=["credential_process", "sso"],
+)
+def test_a_profile_that_gives_no_credentials(
+    profile: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"[default]\n{profile}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "run `aws sso login` or mend the profile" in refusal("upload", photos)
