@@ -28,11 +28,12 @@ class NoAnswerError(Exception):
 
 def resolve(parameter: str) -> tuple[str, str]:
     """Asks the account and region of the caller's environment. Raises `NoAnswerError`."""
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from ops.data_bucket import session
+
     try:
-        client = boto3.client("ssm")
+        client = session().client("ssm")
         value: str = client.get_parameter(Name=parameter)["Parameter"]["Value"]
     except (BotoCoreError, ClientError) as error:
         raise NoAnswerError(

@@ -224,6 +224,29 @@ def version(
         raise typer.Exit(1) from error
 
 
+@app.command()
+def report(
+    target: Annotated[
+        str, typer.Argument(metavar="[S3_URI]", help="A job's output.tar.gz, if not the deployed stack's.")
+    ] = "",
+    project: Project = "kennel",
+    to: Annotated[Path, typer.Option(metavar="DIR", help="The page is written here.")] = Path("build/report"),
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Fetch the page that shows how good a training's result is: curves, worst pairs, mistakes, calibration.
+
+    Example: [bold]kennel report --open[/bold]
+    """
+    import webbrowser
+
+    from ops.report import fetch_report
+
+    page = fetch_report(target, to, project=project)
+    typer.echo(f"The report: {page}")
+    if show and not webbrowser.open(page.resolve().as_uri()):
+        typer.echo("No browser could be started; open the page yourself.", err=True)
+
+
 def main() -> None:
     """Entry point: errors that a person can act on are printed as their sentence, without a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -252,6 +275,7 @@ def _is_sentence(error: Exception) -> bool:
     from inference.artifact import ArtifactError
     from ops.data_bucket import BucketError
     from ops.rehearse import RehearsalError
+    from ops.report import ReportError
     from ops.sample.dataset import SampleFolderError, SampleRequestError
     from rehearsal.lambda_runtime import FunctionError
     from rehearsal.namespaces import NamespacesRefusedError
@@ -267,6 +291,7 @@ def _is_sentence(error: Exception) -> bool:
         NamespacesRefusedError,
         ProcessFailedError,
         RehearsalError,
+        ReportError,
         SampleFolderError,
         SampleRequestError,
         TrainingJobFailedError,

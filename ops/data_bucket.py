@@ -78,16 +78,24 @@ def deployed(project: str) -> str:
 
     Raises BucketError where AWS does not say.
     """
-    with explained(f"the look at the stack {project}-storage", needs="cloudformation:DescribeStacks"):
+    return output_of(f"{project}-storage", "DataUri")
+
+
+def output_of(stack: str, name: str) -> str:
+    """An output of a deployed stack; empty where the stack, or the output, does not exist yet.
+
+    Raises BucketError where AWS does not say.
+    """
+    with explained(f"the look at the stack {stack}", needs="cloudformation:DescribeStacks"):
         try:
-            described = session().client("cloudformation").describe_stacks(StackName=f"{project}-storage")
+            described = session().client("cloudformation").describe_stacks(StackName=stack)
         except ClientError as error:
             if "does not exist" in error.response["Error"]["Message"]:
                 return ""
             raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0].get("Outputs", [])}
-    uri: str = outputs.get("DataUri", "")  # a stack that is only just being made has none
-    return uri
+    value: str = outputs.get(name, "")  # a stack that is only just being made has none
+    return value
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from stacks.settings import Settings, SettingsError
@@ -75,7 +76,11 @@ def _parse(key: str, value: object, hint: Any) -> object:
     if get_origin(hint) is tuple:
         parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
         return tuple(str(part).strip() for part in parts if str(part).strip())
-    text = str(value).strip()
+    text = "" if value is None else str(value).strip()
+    if isinstance(hint, UnionType):  # X | None
+        if not text:
+            return None
+        (hint,) = (option for option in get_args(hint) if option is not NoneType)
     try:
         if hint is bool:
             return {"true": True, "false": False}[text.lower()]

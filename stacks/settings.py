@@ -112,8 +112,15 @@ class TrainingSettings:
     """Passes over the training photos; in frozen mode over their features, which takes seconds."""
     batch_size: int = 64
     """Photos a step over all hosts together."""
-    learning_rate: float = 0.001
-    """At the start of training."""
+    learning_rate: float | None = None
+    """Its peak: it rises first, then falls. Empty, here and in the next two: what the mode's recipe has
+    (docs/decisions/0031)."""
+    weight_decay: float | None = None
+    """Of AdamW. The larger, the more the weights are held back."""
+    label_smoothing: float | None = None
+    """Share of each photo's target that goes to the other breeds."""
+    precision: Literal["auto", "fp32"] = "auto"
+    """auto: int8 is served where its answers stay the same, which the job finds out; fp32: never."""
     seed: int = 0
     """Two jobs with one seed and one data set give one result."""
     image_size: int = 224
@@ -198,7 +205,10 @@ class TrainingSettings:
             self.batch_size,
             f"a multiple of training.instance_count ({self.instance_count})",
         )
-        _require(0 < self.learning_rate <= 1, "training.learning_rate", self.learning_rate, "above 0 and at most 1")
+        rate = self.learning_rate
+        _require(rate is None or 0 < rate <= 1, "training.learning_rate", rate, "above 0 and at most 1")
+        _within("training.weight_decay", self.weight_decay or 0.0, 0.0, 10.0)
+        _within("training.label_smoothing", self.label_smoothing or 0.0, 0.0, 0.9)
         _within("training.seed", self.seed, 0, 2**31 - 1)
         _within("training.image_size", self.image_size, 32, 1024)
         _matches("training.pretrained_uri", self.pretrained_uri, f"|{S3_OBJECT}", "s3://BUCKET/KEY, or empty")

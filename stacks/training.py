@@ -69,6 +69,7 @@ class TrainingStack(cdk.Stack):
             settings=settings,
         )
         cdk.CfnOutput(self, "ModelData", value=job.model_data)
+        cdk.CfnOutput(self, "Report", value=job.report)
         cdk.CfnOutput(self, "JobName", value=job.job_name)
         cdk.CfnOutput(self, "TestAccuracy", value=job.test_accuracy)
         cdk.CfnOutput(self, "TrainedOn", value=job.trained_on)
@@ -87,7 +88,7 @@ def _digest(*parts: str) -> str:
 
 def hyperparameters(source: SourceArchive, settings: TrainingSettings) -> dict[str, str]:
     """What SageMaker's toolkit reads (`sagemaker_*`) and what it passes on to train.py as options."""
-    return {
+    options = {
         "sagemaker_program": "training/train.py",
         "sagemaker_submit_directory": source.s3_object_url,
         # Without it the toolkit starts plain Python on each host: two separate trainings, and no error.
@@ -97,7 +98,13 @@ def hyperparameters(source: SourceArchive, settings: TrainingSettings) -> dict[s
         "mode": settings.mode,
         "epochs": str(settings.epochs),
         "batch-size": str(settings.batch_size),
-        "learning-rate": str(settings.learning_rate),
         "seed": str(settings.seed),
         "image-size": str(settings.image_size),
+        "precision": settings.precision,
     }
+    recipe = {
+        "learning-rate": settings.learning_rate,
+        "weight-decay": settings.weight_decay,
+        "label-smoothing": settings.label_smoothing,
+    }
+    return options | {name: str(value) for name, value in recipe.items() if value is not None}

@@ -24,6 +24,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "training.instance_type": ("g4dn.xlarge", "ml.g4dn", "gpu"),
     "training.fallback_instance_types": ("g5.xlarge", "ml.g5.xlarge,ml.g5.xlarge"),
     "training.mode": ("half", ""),
+    "training.precision": ("int8", ""),
     "training.pretrained_uri": ("https://example.org/weights", "s3://weights", "weights.pth"),
     "training.data_version": ("two words", "x" * 65),
     "training.model_data": ("s3://bucket/model.zip", "model.tar.gz"),
@@ -54,7 +55,8 @@ def wrong_values(name: str) -> tuple[object, ...]:
     kind = type(default(name))
     if name in WRONG:
         return WRONG[name]
-    return {bool: ("maybe", "", "2"), int: (-1, "many", 10**10, "1.5", ""), float: (-0.1, "fast", 2.0)}[kind]
+    switches, counts, optional = ("maybe", "", "2"), (-1, "many", 10**10, "1.5", ""), (-0.1, "fast", 20.0, "nan")
+    return {bool: switches, int: counts, type(None): optional}[kind]  # the optional ones are numbers, all of them
 
 
 def test_every_setting_is_drawn_and_broken() -> None:

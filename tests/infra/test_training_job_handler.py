@@ -379,10 +379,17 @@ def test_a_finished_job_hands_over_its_artifact_and_accuracy(deployment: Deploym
         "Data": {
             "JobName": name,
             "ModelData": f"s3://{BUCKET}/training/artifacts/{name}/output/model.tar.gz",
+            "Report": f"s3://{BUCKET}/training/artifacts/{name}/output/output.tar.gz",
             "TestAccuracy": "0.9300",
             "InstanceType": "ml.g4dn.xlarge",
         },
     }
+
+
+def test_the_accuracy_is_that_of_what_is_served(deployment: Deployment) -> None:
+    event = deployment.create()
+    deployment.sagemaker.finish(event["PhysicalResourceId"], **{"test:accuracy": 0.93, "test:served_accuracy": 0.925})
+    assert deployment.look(event)["Data"]["TestAccuracy"] == "0.9250"
 
 
 def test_a_finished_job_without_the_metric_still_answers(deployment: Deployment) -> None:

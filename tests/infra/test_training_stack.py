@@ -5,13 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stacks.constructs.training_job.image import REGISTRIES
 from stacks.constructs.training_job.metrics import METRICS
 from stacks.settings import SettingsError
 from tests.infra.conftest import Assembly, Synthesise
+from training.answers import Answers, figures
 from training.config import Config
+from training.data import Photo
+from training.metrics import line
 
 
 def test_the_job_is_two_g4dn_xlarge_hosts_with_the_designs_limits(development: Assembly) -> None:
@@ -37,9 +41,9 @@ def test_the_script_and_its_options_are_passed_as_text(development: Assembly) ->
         "mode": "frozen",
         "epochs": "20",
         "batch-size": "64",
-        "learning-rate": "0.001",
         "seed": "0",
         "image-size": "224",
+        "precision": "auto",
     }
 
 
@@ -54,6 +58,15 @@ def test_every_option_of_the_job_is_one_that_the_script_accepts(development: Ass
     config = Config.from_command_line([*command, "--data", str(tmp_path), "--model-dir", str(tmp_path)])
     assert (config.mode, config.epochs, config.batch_size, config.seed) == ("frozen", 20, 64, 0)
     assert (config.learning_rate, config.image_size) == (0.001, 224)
+
+
+def test_a_recipe_of_ones_own_reaches_the_script(synthesise: Synthesise, tmp_path: Path) -> None:
+    assembly = synthesise(("training.mode", "full"), ("training.weight_decay", 0.0), ("training.label_smoothing", 0.1))
+    options = assembly.only("Custom::TrainingJob")["HyperParameters"]
+    command = [part for name in ("mode", "weight-decay", "label-smoothing") for part in (f"--{name}", options[name])]
+    config = Config.from_command_line([*command, "--data", str(tmp_path), "--model-dir", str(tmp_path)])
+    assert (config.weight_decay, config.label_smoothing) == (0.0, 0.1)
+    assert "learning-rate" not in options  # the script knows what suits the mode
 
 
 def test_the_image_is_aws_own_in_each_region(development: Assembly) -> None:
@@ -75,7 +88,7 @@ def test_the_deploy_waits_55_minutes_and_looks_every_30_seconds(development: Ass
 
 
 @pytest.mark.parametrize(
-    ("line", "metric", "value"),
+    ("printed", "metric", "value"),
     [
         ("epoch=3 train_loss=0.1234 valid_loss=0.2345 valid_accuracy=0.9100", "train:loss", "0.1234"),
         ("epoch=3 train_loss=0.1234 valid_loss=0.2345 valid_accuracy=0.9100", "validation:loss", "0.2345"),
@@ -84,12 +97,26 @@ def test_the_deploy_waits_55_minutes_and_looks_every_30_seconds(development: Ass
         ("test_accuracy=0.9300 test_loss=3.1e-05", "test:loss", "3.1e-05"),
     ],
 )
-def test_each_metric_is_found_in_the_scripts_lines(line: str, metric: str, value: str) -> None:
-    assert re.findall(METRICS[metric], line) == [value]
+def test_each_metric_is_found_in_the_scripts_lines(printed: str, metric: str, value: str) -> None:
+    assert re.findall(METRICS[metric], printed) == [value]
 
 
 def test_metrics_are_no_part_of_another_ones_name() -> None:
     assert not re.findall(METRICS["test:loss"], "latest_loss=0.5")
+
+
+def test_every_served_figure_is_a_metric_and_no_two_share_one() -> None:
+    photos = [Photo(path=Path("1.jpg"), label=0), Photo(path=Path("2.jpg"), label=1)]
+    logits = np.array([[2.0, 1.0], [0.5, 0.1]], np.float32)
+    answers = Answers(photos=photos, logits=logits, temperature=1.25)
+    named = {name: 0.5 + place / 100 for place, name in enumerate(figures(answers, answers))}
+    log = line(epoch=3, **named, precision="int8", model="0123")
+    found = [value for expression in METRICS.values() for value in re.findall(expression, log)]
+    assert sorted(found) == sorted(f"{value:.4f}" for value in named.values())
+
+
+def test_sagemaker_takes_no_more_than_forty_metrics() -> None:
+    assert len(METRICS) <= 40
 
 
 def test_given_model_data_trains_nothing_and_serves_that(synthesise: Synthesise) -> None:

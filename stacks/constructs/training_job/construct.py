@@ -75,6 +75,7 @@ class TrainingJob(Construct):
         # The roles' policies too: without them the job would start before it may read its data, or be watched.
         job.node.add_dependency(role, self.calls)
         self.model_data = job.get_att_string("ModelData")
+        self.report = job.get_att_string("Report")
         self.job_name = job.get_att_string("JobName")
         self.test_accuracy = job.get_att_string("TestAccuracy")
         self.trained_on = job.get_att_string("InstanceType")

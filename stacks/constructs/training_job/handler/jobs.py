@@ -87,11 +87,13 @@ class Jobs:
         if status in ENDING:
             return None
         if status == "Completed":
-            metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
+            artifact = found["ModelArtifacts"]["S3ModelArtifacts"]
             return {
                 "JobName": job,
-                "ModelData": found["ModelArtifacts"]["S3ModelArtifacts"],
-                "TestAccuracy": f"{metrics['test:accuracy']:.4f}" if "test:accuracy" in metrics else "not measured",
+                "ModelData": artifact,
+                # SageMaker packs /opt/ml/output/data beside the model
+                "Report": f"{artifact.removesuffix('model.tar.gz')}output.tar.gz",
+                "TestAccuracy": _accuracy(found),
                 "InstanceType": request.attempts(first)[job],
             }
         if _lacked_capacity(found):
@@ -265,6 +267,13 @@ def _tries(name: str) -> Iterator[str]:
     yield name
     for number in range(2, TRIES + 1):
         yield f"{name}-{number}"
+
+
+def _accuracy(found: Json) -> str:
+    """Of what is served, which may be in int8; else the network's own."""
+    metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
+    value = metrics.get("test:served_accuracy", metrics.get("test:accuracy"))
+    return "not measured" if value is None else f"{value:.4f}"
 
 
 def _lacked_capacity(found: Json) -> bool:

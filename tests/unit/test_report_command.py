@@ -1,0 +1,112 @@
+"""`kennel report`: from the job's output.tar.gz to a page that a browser opens."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from ops.cli import app
+from ops.data_bucket import BucketError
+from ops.report import ReportError, fetch_report
+
+BUCKET = "kennel-artifacts"
+KEY = "training/artifacts/kennel-0a1b2c/output/output.tar.gz"
+URI = f"s3://{BUCKET}/{KEY}"
+PAGE = b"<!doctype html><title>Kennel</title>"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def put(s3: Any, content: bytes) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=content)
+
+
+def deploy(name: str, outputs: Mapping[str, str]) -> None:
+    template = {
+        "Resources": {"T": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {key: {"Value": value} for key, value in outputs.items()},
+    }
+    boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+
+@pytest.mark.parametrize("name", ["report/index.html", "./report/index.html", "algo-1/report/index.html"])
+def test_the_page_of_the_deployed_training_is_written_under_its_jobs_name(s3: Any, tmp_path: Path, name: str) -> None:
+    put(s3, packed({"metrics.json": b"{}", name: PAGE}))
+    deploy("shelter-training", {"Report": URI})
+    page = fetch_report("", tmp_path / "new", project="shelter")
+    assert page == tmp_path / "new" / "kennel-0a1b2c.html"
+    assert page.read_bytes() == PAGE
+
+
+def test_the_artifacts_address_is_as_good(s3: Any, tmp_path: Path) -> None:
+    put(s3, packed({"report/index.html": PAGE}))
+    assert fetch_report(URI.replace("output.tar.gz", "model.tar.gz"), tmp_path).read_bytes() == PAGE
+
+
+def test_the_command_says_where_the_page_is(s3: Any, tmp_path: Path) -> None:
+    put(s3, packed({"report/index.html": PAGE}))
+    ended = CliRunner().invoke(app, ["report", URI, "--to", str(tmp_path)])
+    assert ended.exit_code == 0, ended.output
+    assert "kennel-0a1b2c.html" in ended.output.replace("\n", "")
+
+
+def test_no_name_in_the_archive_decides_where_something_is_written(s3: Any, tmp_path: Path) -> None:
+    put(s3, packed({"../../evil.txt": b"x", "/tmp/report/index.html": b"first", "report/index.html": PAGE}))
+    target = tmp_path / "a" / "b"
+    fetch_report(URI, target)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kennel-0a1b2c.html"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"no archive", "no sound archive"),
+        (packed({"report/index.html": PAGE * 100})[:-30], "no sound archive"),
+        (packed({"other.txt": b""}), "holds no report/index.html"),
+    ],
+)
+def test_an_archive_without_a_page_is_named(s3: Any, tmp_path: Path, content: bytes, sentence: str) -> None:
+    put(s3, content)
+    with pytest.raises(ReportError, match=sentence):
+        fetch_report(URI, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("uri", ["kennel", "s3://bucket", "s3://bucket/data/", "https://host/output.tar.gz"])
+def test_what_is_no_jobs_output_is_refused_before_anything_is_asked(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="output Report"):
+        fetch_report(uri, tmp_path)
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_project_that_is_not_deployed_and_an_output_that_is_gone_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="stack kennel-training has no output Report"):
+        fetch_report("", tmp_path)
+    with pytest.raises(ReportError, match=f"There is no {URI}"):
+        fetch_report(URI, tmp_path)
+    with pytest.raises((ReportError, BucketError), match="no-such-bucket"):
+        fetch_report("s3://no-such-bucket/a/output/output.tar.gz", tmp_path)
