@@ -24,6 +24,7 @@ from training.calibration import Logits, fit_temperature
 from training.config import Precision
 from training.data import DataSet, Photo, cores, read_square
 from training.metrics import emit
+from training.model import labelled
 from training.onnx_graph import run_all, to_onnx, with_temperature
 from training.quantise import CALIBRATION_PHOTOS, Verdict, judge, quantise
 
@@ -67,7 +68,10 @@ def export(
     files = {
         artifact.MODEL: with_temperature(network, temperature),
         artifact.LABELS: json.dumps(list(data.labels), ensure_ascii=False, indent=1).encode() + b"\n",
-        WEIGHTS: save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}),
+        WEIGHTS: save(
+            {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
+            metadata=labelled(data.labels),
+        ),
     }
     for name, content in files.items():
         _replace(folder / name, content)
@@ -79,6 +83,7 @@ def export(
             **training,
             "temperature": temperature,
             "quantisation": asdict(quantisation) if quantisation else None,
+            "precision_reason": quantisation.reason if quantisation else "fp32 was asked for",
         },
     )
     manifest.write(folder)

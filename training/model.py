@@ -2,16 +2,20 @@
 
 import copy
 import hashlib
+import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 from torchvision.models import ResNet, ResNet50_Weights, resnet50
+
+_LABELS = "labels"
 
 FEATURES = 2048
 """Channels that ResNet50's average pooling gives to its head."""
@@ -34,6 +38,32 @@ def build(classes: int, pretrained: str) -> ResNet:
     return model
 
 
+def labelled(labels: Sequence[str]) -> dict[str, str]:
+    """The note in a safetensors file that tells `keep_head` which class is which."""
+    return {"format": "pt", _LABELS: json.dumps(list(labels))}
+
+
+def keep_head(model: ResNet, pretrained: str, labels: Sequence[str]) -> bool:
+    """Give the model the head, too, where `pretrained` is an artifact's model.safetensors for these very labels.
+
+    `build` has taken the backbone from it. Returns whether there was such a head; raises WeightsError for an unfit one.
+    """
+    path = _only_file(Path(pretrained))
+    if path.suffix != ".safetensors":
+        return False
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get(_LABELS) != labelled(labels)[_LABELS]:
+                return False
+            head = {name: file.get_tensor(f"fc.{name}") for name in ("weight", "bias")}
+        model.fc.load_state_dict(head)
+    except (RuntimeError, SafetensorError) as error:
+        raise _unfit(pretrained, f"its head is not one of {len(labels)} classes") from error
+    if not all(tensor.isfinite().all() for tensor in head.values()):
+        raise _unfit(pretrained, "its head holds values that are not finite")
+    return True
+
+
 def begin_epoch(network: nn.Module, *, pretrained: bool) -> None:
     """Training mode; the norm layers of a pretrained network keep the statistics that came with its weights.
 
@@ -49,11 +79,10 @@ def begin_epoch(network: nn.Module, *, pretrained: bool) -> None:
 
 
 def fingerprint(model: ResNet) -> str:
-    """16 hex digits of the backbone's weights: equal where two runs start from the same ones."""
+    """16 hex digits of all weights: equal where two runs start from the same ones."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        if not name.startswith("fc."):
-            digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -41,7 +41,7 @@ from training.features import FeatureMaterial
 from training.material import Material
 from training.memory import photo_budget
 from training.metrics import emit
-from training.model import WeightsError, begin_epoch, build, fingerprint
+from training.model import WeightsError, begin_epoch, build, fingerprint, keep_head
 from training.optimiser import adamw, full_precision, learn, mixed_precision, set_rate
 from training.photos import PhotoMaterial
 from training.report.findings import findings
@@ -83,6 +83,8 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
 
     # -- model: in frozen mode only the head is a network to train, over features that are computed once
     model = build(len(data.labels), config.pretrained)
+    if keep_head(model, config.pretrained, data.labels) and world.is_first:
+        emit(stage="weights", head="kept: the weights are an artifact's that knows these very breeds")
     run = identity(config, data, "" if config.pretrained == "none" else fingerprint(model))
     world.check_agreement("photos, weights and options", run)
     saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None

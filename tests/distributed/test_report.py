@@ -37,3 +37,22 @@ def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path) -> None:
 
     assert "stage=report failed=" in (tmp_path / "run" / "rank-0.log").read_text()
     assert artifact.load(config.model_dir).labels == ("Beagle", "Collie")
+
+
+def test_a_training_goes_on_from_the_artifact_of_another(tmp_path: Path) -> None:
+    """model.safetensors brings the head along: what frozen mode has learnt is there before the first step."""
+    write_photos(tmp_path / "photos", breeds=3)
+    write_weights(tmp_path / "weights.safetensors")
+    config = settings(tmp_path, epochs=20, learning_rate=0.01)
+    ranks.run(work.main, config, size=1, folder=tmp_path / "first")
+    learnt = float(work.lines((tmp_path / "first" / "rank-0.log").read_text(), "epoch=20 of")[0]["train_loss"])
+    losses = {}
+    for name, weights in (("fresh", config.pretrained), ("artifact", str(tmp_path / "model" / "model.safetensors"))):
+        again = replace(config, pretrained=weights, epochs=1, learning_rate=1e-6, model_dir=tmp_path / name)
+        ranks.run(work.weights_of, again, size=2, folder=tmp_path / f"{name}-logs")
+        log = (tmp_path / f"{name}-logs" / "rank-0.log").read_text()
+        assert ("head=" in log) == (name == "artifact")
+        losses[name] = float(work.lines(log, "epoch=1 of")[0]["train_loss"])
+
+    assert losses["artifact"] < learnt + 0.05
+    assert losses["fresh"] > learnt + 0.2

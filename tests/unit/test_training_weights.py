@@ -12,7 +12,7 @@ from torchvision.models.resnet import Bottleneck
 
 import training.model
 from tests.distributed.dogs import small_resnet, write_weights
-from training.model import WeightsError, build, fingerprint
+from training.model import WeightsError, build, fingerprint, keep_head, labelled
 
 
 @pytest.fixture(autouse=True)
@@ -153,3 +153,56 @@ def test_without_weights_two_seeds_are_two_networks() -> None:
         torch.manual_seed(seed)
         prints.append(fingerprint(build(3, "none")))
     assert prints[0] == prints[1] != prints[2]
+
+
+BREEDS = ["Beagle", "Collie", "Pug"]
+
+
+def artifact(folder: Path, labels: list[str], **changed: torch.Tensor) -> str:
+    torch.manual_seed(11)
+    state = {**small_resnet(num_classes=len(labels)).state_dict(), **changed}
+    save_file(state, folder / "model.safetensors", metadata=labelled(labels))
+    return str(folder)
+
+
+def test_an_artifacts_head_is_kept_for_the_breeds_that_it_knows(tmp_path: Path) -> None:
+    folder = artifact(tmp_path, BREEDS)
+    model = build(3, folder)
+    before = model.fc.weight.clone()
+    assert keep_head(model, folder, BREEDS)
+    torch.manual_seed(11)
+    known = small_resnet(num_classes=3).fc
+    assert torch.equal(model.fc.weight, known.weight)
+    assert torch.equal(model.fc.bias, known.bias)
+    assert not torch.equal(model.fc.weight, before)
+
+
+@pytest.mark.parametrize("labels", [["Beagle", "Pug", "Collie"], ["Beagle", "Collie", "Saluki"], ["Beagle", "Collie"]])
+def test_a_head_for_other_breeds_or_in_another_order_is_not(tmp_path: Path, labels: list[str]) -> None:
+    folder = artifact(tmp_path, labels)
+    model = build(3, folder)
+    before = model.fc.weight.clone()
+    assert not keep_head(model, folder, BREEDS)
+    assert torch.equal(model.fc.weight, before)
+
+
+@pytest.mark.parametrize("pretrained", ["imagenet", "none"])
+def test_where_no_file_is_named_there_is_no_head_to_keep(pretrained: str) -> None:
+    assert not keep_head(small_resnet(num_classes=3), pretrained, BREEDS)
+
+
+@pytest.mark.parametrize(
+    ("weight", "sentence"),
+    [(torch.zeros(4, 2048), "not one of 3 classes"), (torch.full((3, 2048), torch.nan), "not finite")],
+)
+def test_a_head_that_does_not_fit_is_refused(tmp_path: Path, weight: torch.Tensor, sentence: str) -> None:
+    folder = artifact(tmp_path, BREEDS, **{"fc.weight": weight})
+    with pytest.raises(WeightsError, match=sentence):
+        keep_head(build(3, folder), folder, BREEDS)
+
+
+def test_two_runs_from_other_heads_are_two_runs(tmp_path: Path) -> None:
+    model = build(3, artifact(tmp_path, BREEDS))
+    before = fingerprint(model)
+    keep_head(model, str(tmp_path), BREEDS)
+    assert fingerprint(model) != before
