@@ -24,10 +24,12 @@ def ended_within(seconds: float, children: Sequence[Child]) -> list[int | None]:
 
 
 class Hosts:
-    """`size` hosts that run tests/distributed/small_train.py on folder/photos, from folder/weights.safetensors."""
+    """`size` hosts that train on folder/photos, from folder/weights.safetensors; the small network, if not told."""
 
-    def __init__(self, network: Namespaces, group: ProcessGroup, folder: Path, *, size: int) -> None:
-        self.network, self._group, self._folder = network, group, folder
+    def __init__(
+        self, network: Namespaces, group: ProcessGroup, folder: Path, *, size: int, program: str = SMALL_TRAIN
+    ) -> None:
+        self.network, self._group, self._folder, self._program = network, group, folder, program
         self.hosts = [Host(rank, folder / f"algo-{rank + 1}") for rank in range(size)]
 
     def start(
@@ -38,7 +40,7 @@ class Hosts:
         port = str(free_port())
         data = ["--data", str(self._folder / "photos"), "--pretrained", str(self._folder / "weights.safetensors")]
         small = ["--image-size", "32", "--batch-size", "8", "--precision", "fp32"]
-        program = [sys.executable, SMALL_TRAIN, *PLACES, *data, *small, *options]
+        program = [sys.executable, self._program, *PLACES, *data, *small, *options]
         for host in self.hosts:
             host.prepare()
             words = [*program, *own.get(host.rank, [])]
@@ -60,6 +62,6 @@ class Hosts:
             children.append(self._group.start(host.name, command, env=environment))
         return children
 
-    def wait_for(self, words: str, child: Child) -> None:
+    def wait_for(self, words: str, child: Child, *, timeout_s: float = 60) -> None:
         """Wait until the child has printed the words."""
-        self._group.wait_until(lambda: words in child.log.read_text(), what=f"the line {words}", timeout_s=60)
+        self._group.wait_until(lambda: words in child.log.read_text(), what=f"the line {words}", timeout_s=timeout_s)

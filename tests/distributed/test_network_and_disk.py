@@ -2,11 +2,13 @@
 
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from torchvision.models import resnet50
 
 from rehearsal.hosts import Host
 from rehearsal.namespaces import Namespaces
@@ -72,6 +74,26 @@ def test_sigterm_to_pid_1_saves_the_step_and_leaves(hosts: Hosts) -> None:
     assert ended_within(10, children) == [128 + signal.SIGTERM] * 2
     assert newest(hosts.hosts[0].checkpoints) >= Progress(2, 0)
     assert "Traceback" not in "".join(child.log.read_text() for child in children)
+
+
+@pytest.mark.slow
+def test_sigterm_to_pid_1_is_obeyed_in_time_by_the_real_network_too(network: Namespaces, tmp_path: Path) -> None:
+    """Every weight of ResNet50 in batches of 63: a step takes seconds on one core, and a checkpoint has 380 MB."""
+    write_photos(tmp_path / "photos", counts={"train": 42, "valid": 2, "test": 2})
+    write_weights(tmp_path / "weights.safetensors", resnet50(num_classes=2))
+    full = ("--mode", "full", "--image-size", "224", "--batch-size", "64", "--checkpoint-every", "10000")
+    with ProcessGroup(tmp_path / "logs") as group:
+        hosts = Hosts(network, group, tmp_path, size=2, program=str(TRAIN))
+        children = hosts.start(*FOR_EVER, *full)
+        hosts.wait_for("epoch=1 ", children[0], timeout_s=300)
+        began = time.monotonic()
+        for child in children:
+            child.signal(signal.SIGTERM)
+        codes = ended_within(10, children)
+        print(f"left after {time.monotonic() - began:.1f} s")
+
+    assert codes == [128 + signal.SIGTERM] * 2
+    assert newest(hosts.hosts[0].checkpoints) >= Progress(1, 0)
 
 
 def test_sigterm_to_pid_1_is_obeyed_while_torch_is_imported(network: Namespaces, tmp_path: Path) -> None:
