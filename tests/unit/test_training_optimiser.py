@@ -1,5 +1,6 @@
 """Which weights learn how fast, and which are held back."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 
 from tests.distributed.dogs import small_resnet
 from training.config import Config
-from training.optimiser import adamw, mixed_precision, set_rate
+from training.optimiser import WARM_UP, adamw, half_type, mixed_precision, one_cycle, set_rate
 
 
 def settings(**changed: Any) -> Config:
@@ -50,3 +51,19 @@ def test_all_rates_follow_one_curve() -> None:
 
 def test_no_gradient_is_scaled_in_bf16() -> None:
     assert not mixed_precision(torch.device("cpu")).scaler.is_enabled()
+
+
+def test_a_gpu_computes_in_fp16_whatever_it_says_of_bf16() -> None:
+    assert half_type(torch.device("cuda")) is torch.float16
+
+
+def test_the_rate_rises_in_a_line_and_falls_along_half_a_cosine() -> None:
+    rates = [one_cycle(step / 100) for step in range(101)]
+    peak = round(100 * WARM_UP)
+    assert (rates[0], rates[peak], rates[100]) == pytest.approx((0.01, 1.0, 0.01))
+    rises = [after - before for before, after in pairwise(rates[: peak + 1])]
+    assert rises == pytest.approx([rises[0]] * peak)
+    assert all(after < before for before, after in pairwise(rates[peak:]))
+    middle = one_cycle((1 + WARM_UP) / 2)
+    assert middle == pytest.approx((1.0 + 0.01) / 2)  # a cosine's, halfway down
+    assert one_cycle(WARM_UP + 0.1) > 1.0 - 0.99 * 0.1 / (1 - WARM_UP)  # and flatter than a line at its start
