@@ -21,8 +21,8 @@ class Judgement:
     """Mean cross-entropy in nats."""
     accuracy: float
     calibrated_loss: float
-    """The same under the temperature that suits the split best. What is served has a temperature of its own, so epochs
-    are compared by this: else one that label smoothing made modest would lose to one that is wrong more often."""
+    """What is left of the loss, by the measure that a temperature is fitted by (calibration.py), once one is. What is
+    served has one, so epochs are compared by this: else one that is wrong more often could win by being less sure."""
 
     def figures(self) -> dict[str, float]:
         """Of `valid`, as the log and the manifest name them."""
@@ -38,17 +38,18 @@ def evaluate(network: nn.Module, material: Material, split: str, world: World, p
     network.eval()
     right = count = 0.0
     factors = SHARPNESS.to(world.device)
-    losses = torch.zeros(1 + len(factors), dtype=torch.float64, device=world.device)
+    lost, spread = torch.zeros(2, 1 + len(factors), dtype=torch.float64, device=world.device)
     with torch.inference_mode():
         for inputs, targets in material.examples(split):
             with precision.autocast():
                 outputs = network(inputs).float()
-            scaled = torch.cat([outputs.unsqueeze(0), outputs * factors[:, None, None]])
-            lost = nn.functional.cross_entropy(
-                scaled.flatten(0, 1), targets.repeat(len(scaled)), reduction="none"
-            ).view(len(scaled), -1)
-            losses += lost.sum(1, dtype=torch.float64)
+            scaled = torch.cat([outputs.unsqueeze(0), outputs * factors[:, None, None]]).log_softmax(2)
+            lost -= scaled[:, torch.arange(len(targets), device=world.device), targets].sum(1, dtype=torch.float64)
+            spread -= scaled.mean(2).sum(1, dtype=torch.float64)
             right += (outputs.argmax(1) == targets).sum().item()
             count += len(targets)
-    right, count, *sums = world.total(right, count, *losses.tolist())
-    return Judgement(loss=sums[0] / count, accuracy=right / count, calibrated_loss=min(sums[1:]) / count)
+    right, count, *sums = world.total(right, count, *lost.tolist(), *spread.tolist())
+    plain, *losses = sums[: len(lost)]
+    share = 1 / (count + 2)  # as calibration.py has it: n photos cannot show that a network errs less than once in n
+    calibrated = min((1 - share) * own + share * all_ for own, all_ in zip(losses, sums[1 + len(lost) :], strict=True))
+    return Judgement(loss=plain / count, accuracy=right / count, calibrated_loss=calibrated / count)

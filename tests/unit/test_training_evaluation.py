@@ -67,12 +67,22 @@ def test_how_sure_the_network_is_does_not_decide_between_epochs(
     assert abs(scaled.loss - plain.loss) > 0.02
 
 
-def test_the_calibrated_loss_is_that_of_the_temperature_that_is_fitted_in_the_end(
+def test_the_calibrated_loss_is_what_the_temperature_that_is_fitted_in_the_end_leaves(
     answered: tuple[torch.Tensor, torch.Tensor],
 ) -> None:
     logits, targets = answered[0].numpy() * 3, answered[1].numpy()
-    served = mean_loss(softmax(logits / fit_temperature(logits, targets)), targets)
-    assert judged(torch.from_numpy(logits), answered[1]).calibrated_loss == pytest.approx(served, rel=0.01)
+    served = softmax(logits / fit_temperature(logits, targets))
+    share = 1 / (len(targets) + 2)
+    left = (1 - share) * mean_loss(served, targets) - share * float(np.log(served).mean())
+    assert judged(torch.from_numpy(logits), answered[1]).calibrated_loss == pytest.approx(left, rel=1e-3)
+
+
+def test_of_two_networks_that_are_always_right_the_one_with_the_wider_margin_is_better() -> None:
+    targets = torch.arange(10) % 2
+    sure = nn.functional.one_hot(targets, 2).float()
+    doubtful = sure.clone()
+    doubtful[0] *= 0.05  # right, by a hair
+    assert judged(sure, targets).calibrated_loss < judged(doubtful, targets).calibrated_loss
 
 
 def test_an_epoch_that_is_wrong_more_often_is_worse_though_it_is_less_sure(
