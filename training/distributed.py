@@ -127,6 +127,11 @@ def replicated(network: nn.Module, world: World) -> nn.Module:
         return DistributedDataParallel(network, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
+def unsent(network: nn.Module) -> contextlib.AbstractContextManager[None]:
+    """Within, a backward pass adds to this process's gradients and sends none: a later one sends the sum."""
+    return network.no_sync() if isinstance(network, DistributedDataParallel) else contextlib.nullcontext()
+
+
 def buffers_of_all(network: nn.Module, world: World) -> torch.Tensor:
     """(size, values): every process's norm-layer statistics, the same in every process."""
     parts = [buffer.detach().flatten() for buffer in _statistics(network)]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from training import distributed
 from training.config import Config
 from training.distributed import World
 from training.material import Batch
@@ -16,6 +17,9 @@ from training.material import Batch
 BACKBONE_RATES = {"layer4": 0.1, "layer3": 0.05, "layer2": 0.025, "layer1": 0.0125, "": 0.0125}
 """Full mode from pretrained weights: each stage learns at this share of the head's rate, the early ones, whose edges
 and textures any photo needs, the slowest. The last entry is the stem."""
+
+CHUNK = 8
+"""Photos, on a CPU. As in features.py."""
 
 WARM_UP = 0.15
 """Share of the steps over which the rate rises to its peak."""
@@ -67,17 +71,34 @@ def learn(
     optimizer: torch.optim.Optimizer,
     precision: "Precision",
     world: World,
+    chunk: int | None = None,
 ) -> torch.Tensor:
-    """One step. Returns the sum of the losses of this process's examples, on the device: nothing waits for it."""
-    with precision.autocast():
-        outputs = network(batch.inputs)
-    loss: torch.Tensor = loss_of(outputs.float(), batch.targets)
-    # DDP averages over the processes; this makes the average the mean over the global batch.
-    torch.autograd.backward(precision.scaler.scale(loss * world.size / batch.global_count))
+    """One step. Returns the sum of the losses of this process's examples, on the device: nothing waits for it.
+
+    chunk: how many examples pass through the network together, all if None. Their gradients are summed, so it changes
+    the time alone; but for a network whose norm layers take the statistics of what passes together.
+    """
+    size = chunk or max(1, len(batch.targets))
+    parts = list(zip(torch.split(batch.inputs, size), torch.split(batch.targets, size), strict=True))
+    total = torch.zeros((), device=batch.targets.device)
+    for number, (inputs, targets) in enumerate(parts, start=1):
+        with nullcontext() if number == len(parts) else distributed.unsent(network):
+            with precision.autocast():
+                outputs = network(inputs)
+            loss: torch.Tensor = loss_of(outputs.float(), targets)
+            # DDP averages over the processes; this makes the average the mean over the global batch.
+            torch.autograd.backward(precision.scaler.scale(loss * world.size / batch.global_count))
+            total += loss.detach()
     precision.scaler.step(optimizer)
     precision.scaler.update()
     optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
+    return total
+
+
+def chunk_of(config: Config, device: torch.device) -> int | None:
+    """On a CPU fine-tuning takes few photos at a time, so that layers find their inputs in the cache (decision 0038)."""
+    few = config.mode == "full" and config.pretrained != "none" and device.type == "cpu"
+    return CHUNK if few else None
 
 
 @dataclass(frozen=True, slots=True)

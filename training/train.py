@@ -42,7 +42,7 @@ from training.material import Material
 from training.memory import photo_budget
 from training.metrics import emit
 from training.model import WeightsError, begin_epoch, build, fingerprint, keep_head
-from training.optimiser import adamw, full_precision, learn, mixed_precision, set_rate
+from training.optimiser import adamw, chunk_of, full_precision, learn, mixed_precision, set_rate
 from training.photos import PhotoMaterial
 from training.report.findings import findings
 from training.report.page import publish, render
@@ -172,7 +172,15 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
         sent, steps_before = distributed.bytes_sent(), done
         for batch in islice(material.epoch(epoch), done, None):
             set_rate(optimizer, (epoch * material.steps() + done) / steps)
-            loss_sums += learn(trained, batch, loss_of=loss_of, optimizer=optimizer, precision=precision, world=world)
+            loss_sums += learn(
+                trained,
+                batch,
+                loss_of=loss_of,
+                optimizer=optimizer,
+                precision=precision,
+                world=world,
+                chunk=chunk_of(config, world.device),
+            )
             count += len(batch.targets)
             done += 1
             if world.anyone(stop.requested):

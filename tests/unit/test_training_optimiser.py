@@ -9,7 +9,9 @@ import torch
 
 from tests.distributed.dogs import small_resnet
 from training.config import Config
-from training.optimiser import WARM_UP, adamw, half_type, mixed_precision, one_cycle, set_rate
+from training.distributed import World
+from training.material import Batch
+from training.optimiser import WARM_UP, adamw, full_precision, half_type, learn, mixed_precision, one_cycle, set_rate
 
 
 def settings(**changed: Any) -> Config:
@@ -67,3 +69,23 @@ def test_the_rate_rises_in_a_line_and_falls_along_half_a_cosine() -> None:
     middle = one_cycle((1 + WARM_UP) / 2)
     assert middle == pytest.approx((1.0 + 0.01) / 2)  # a cosine's, halfway down
     assert one_cycle(WARM_UP + 0.1) > 1.0 - 0.99 * 0.1 / (1 - WARM_UP)  # and flatter than a line at its start
+
+
+def test_a_step_in_chunks_is_the_step_of_the_whole_batch() -> None:
+    learnt = []
+    for chunk in (None, 3):
+        torch.manual_seed(1)
+        network = torch.nn.Linear(6, 4)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+        batch = Batch(torch.randn(11, 6), torch.arange(11) % 4, 11)
+        lost = learn(
+            network,
+            batch,
+            loss_of=torch.nn.CrossEntropyLoss(reduction="sum"),
+            optimizer=optimizer,
+            precision=full_precision(),
+            world=World(0, 1, torch.device("cpu")),
+            chunk=chunk,
+        )
+        learnt.append((network.weight.detach(), lost))
+    torch.testing.assert_close(learnt[0], learnt[1])
