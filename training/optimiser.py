@@ -96,7 +96,7 @@ def learn(
 
 
 def chunk_of(config: Config, device: torch.device) -> int | None:
-    """On a CPU fine-tuning takes few photos at a time, so that layers find their inputs in the cache (decision 0038)."""
+    """On a CPU fine-tuning takes few photos at a time, so that layers find their inputs in the cache."""
     few = config.mode == "full" and config.pretrained != "none" and device.type == "cpu"
     return CHUNK if few else None
 
