@@ -36,7 +36,11 @@ class WorldError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """This process's place among all. One process alone is a world of size 1 and needs no process group."""
+    """This process's place among all. One process alone is a world of size 1 and needs no process group.
+
+    What passes between them here lies in the host's memory and goes over gloo, which raises at once where a process is
+    gone. NCCL, which would wait for it or end this process unheard, carries the gradients alone.
+    """
 
     rank: int
     size: int
@@ -51,7 +55,7 @@ class World:
         """Each value summed over all processes, in double precision."""
         if self.size == 1:
             return list(values)
-        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        tensor = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(tensor)
         return [float(value) for value in tensor.tolist()]
 
@@ -59,7 +63,7 @@ class World:
         """Whether any process says so: the same answer in every one, and none has it before all have asked."""
         if self.size == 1:
             return says_so
-        flag = torch.tensor([says_so], dtype=torch.uint8)  # not on the device, which would have to be waited for
+        flag = torch.tensor([says_so], dtype=torch.uint8)
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag.item())
 
@@ -75,12 +79,12 @@ class World:
         if self.size == 1:
             return rows
         rounds = -(-count // (self.size * block))  # of dealing out; in the last one some get less, or nothing
-        padded = torch.zeros((rounds * block, *rows.shape[1:]), dtype=rows.dtype, device=self.device)
+        padded = torch.zeros((rounds * block, *rows.shape[1:]), dtype=rows.dtype)
         padded[: len(rows)] = rows
         parts = [torch.empty_like(padded) for _ in range(self.size)]
         dist.all_gather(parts, padded)
         in_rounds = [part.reshape(rounds, block, *rows.shape[1:]) for part in parts]
-        return torch.stack(in_rounds, dim=1).flatten(0, 2)[:count]
+        return torch.stack(in_rounds, dim=1).flatten(0, 2)[:count].to(self.device)
 
     def union(self, notes: Mapping[str, str]) -> dict[str, str]:
         """The notes of all processes together, the same and in the same order in every one."""
@@ -102,15 +106,15 @@ class World:
         """The bytes that the process `source` holds, in every process; what the others pass is ignored."""
         if self.size == 1:
             return content
-        length = torch.tensor([len(content)], dtype=torch.int64, device=self.device)
+        length = torch.tensor([len(content)], dtype=torch.int64)
         dist.broadcast(length, src=source)
         if not length.item():
             return b""
-        buffer = torch.zeros(int(length.item()), dtype=torch.uint8, device=self.device)
+        buffer = torch.zeros(int(length.item()), dtype=torch.uint8)
         if self.rank == source:
             buffer.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
         dist.broadcast(buffer, src=source)
-        return buffer.cpu().numpy().tobytes()
+        return buffer.numpy().tobytes()
 
 
 def replicated(network: nn.Module, world: World) -> nn.Module:
@@ -120,10 +124,11 @@ def replicated(network: nn.Module, world: World) -> nn.Module:
     """
     if world.size == 1:
         return network
+    world.anyone(False)  # all are still there: NCCL, which meets in the next lines, would wait for a lost one for ever
     with warnings.catch_warnings():
         # torch 2.14 has a new name for the option; the old one is what every release that AWS's images carry knows
         warnings.filterwarnings("ignore", message=".*broadcast_buffers", category=FutureWarning)
-        # The gradients live in the buckets that are sent: else each step would copy them in and out again.
+        # The gradients end in the buckets that were sent: else each step would copy them out again.
         return DistributedDataParallel(network, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
@@ -166,7 +171,7 @@ def join() -> World:
         _setting(name, alone) for name, alone in (("WORLD_SIZE", 1), ("RANK", 0), ("LOCAL_RANK", 0))
     )
     _check_size(size)
-    if torch.cuda.is_available():
+    if _has_gpu():
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     else:
@@ -265,9 +270,24 @@ def _share_the_cores() -> None:
         torch.set_num_threads(max(1, usable_cores() // processes))
 
 
+def _has_gpu() -> bool:
+    """Whether to compute on GPUs. SageMaker says how many a host has, and a rehearsal that its hosts have none.
+
+    Raises WorldError where torch cannot use those that are there: training would go on, slowly, at the price of a GPU.
+    """
+    said = os.environ.get("SM_NUM_GPUS", "")
+    usable = said != "0" and torch.cuda.is_available()
+    if said.isdecimal() and int(said) and not usable:
+        raise WorldError(
+            f"This host has {said} GPU that torch {torch.__version__} cannot use, its driver being too old or missing; "
+            "choose an image that fits it (training.image_tag)."
+        )
+    return usable
+
+
 def _check_size(size: int) -> None:
     hosts = json.loads(os.environ.get("SM_HOSTS", "[]"))
-    expected = len(hosts) * max(1, torch.cuda.device_count())
+    expected = len(hosts) * (torch.cuda.device_count() if _has_gpu() else 1)
     if hosts and size != expected:
         raise WorldError(
             f"SM_HOSTS names {len(hosts)} hosts, which makes {expected} processes, but the world size is {size}: "

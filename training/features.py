@@ -26,6 +26,9 @@ features depend, in their last bits, on what else is in its batch."""
 _VIEWS = 2
 """A training photo and its mirror image are two examples of the same breed."""
 
+_AT_ONCE = 4096
+"""Features that are judged together."""
+
 _PROGRESS_EVERY_S = 1.0
 
 
@@ -78,7 +81,8 @@ class FeatureMaterial:
 
     def examples(self, split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         own = slice(self._world.rank, None, self._world.size)
-        yield self._features[split][own], self._targets[split][own]
+        features, targets = self._features[split][own], self._targets[split][own]
+        yield from zip(torch.split(features, _AT_ONCE), torch.split(targets, _AT_ONCE), strict=True)
 
 
 class Backbone:

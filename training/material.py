@@ -4,6 +4,7 @@ The order depends on the seed and the epoch alone, and process r takes every siz
 the sum of the gradients does not depend on how many processes there are.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -79,6 +80,14 @@ def global_batches(count: int, batch_size: int, world: World, *, least: int) -> 
 
 def normalised(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
     """uint8 (n, height, width, 3) to normalised float32 (n, 3, height, width) in channels-last memory."""
-    mean = torch.tensor(preprocessing.mean, device=pixels.device) * 255
-    std = torch.tensor(preprocessing.std, device=pixels.device) * 255
+    mean, std = _scale(preprocessing, pixels.device)
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
+
+
+@functools.cache
+def _scale(preprocessing: Preprocessing, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """(3,) mean and deviation of 0..255. Kept: bringing them to a GPU anew would wait for all that it has to do."""
+    with torch.inference_mode(False):
+        return torch.tensor(preprocessing.mean, device=device) * 255, torch.tensor(
+            preprocessing.std, device=device
+        ) * 255

@@ -38,8 +38,8 @@ class Stop:
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
         """Where `defer` holds, a stretch that may be ended at any moment."""
-        self.obey()
         try:
+            self.obey()
             yield
         finally:
             self.defer()

@@ -131,7 +131,8 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
         if "buffers" in tensors:
             distributed.restore_buffers(network, tensors["buffers"], world.rank)
         checkpoint.restore_optimizer(optimizer, tensors)
-        scaler.load_state_dict(meta["scaler"])
+        if meta["scaler"]:  # a device without fp16 has saved none
+            scaler.load_state_dict(meta["scaler"])
         best_weights, best = strip(tensors, "best."), meta["best"]
         history = meta.get("history", [])
         if world.is_first:
@@ -188,8 +189,11 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
                 save(Progress(epoch, done), *world.total(loss_sums.item(), count), buffers=buffers)
                 world.anyone(False)  # a process that left now would have the others ended in the middle of it
                 stop.now()
-        if sent is not None and done > steps_before:
-            sent = ((distributed.bytes_sent() or 0) - sent) // (done - steps_before)
+        per_step = (
+            ((distributed.bytes_sent() or 0) - sent) // (done - steps_before)
+            if sent is not None and done > steps_before
+            else None
+        )
         buffers = distributed.buffers_of_all(network, world)
         distributed.average_buffers(network, buffers)
         total_loss, total_count = world.total(loss_sums.item(), count)
@@ -213,7 +217,7 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
                 of=config.epochs,
                 train_loss=train_loss,
                 **judgement.figures(),
-                **({} if sent is None else {"sent_bytes_per_step": sent}),
+                **({} if per_step is None else {"sent_bytes_per_step": per_step}),
                 elapsed_s=time.monotonic() - started,
             )
         if judgement.calibrated_loss <= best["valid_loss_calibrated"]:

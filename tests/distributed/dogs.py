@@ -1,6 +1,7 @@
 """Small things to train on: photos that a breed's colour tells apart, weights, a small network, a run's settings."""
 
 import io
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def write_photos(folder: Path, *, breeds: int = 3, counts: Mapping[str, int] = C
             place = folder / split / (f"{number:03}.{breed}" if prefixes else breed)
             place.mkdir(parents=True)
             for index in range(count):
-                (place / f"{index}.jpg").write_bytes(any_photo(breed, hash((split, number, index)) % 2**31))
+                (place / f"{index}.jpg").write_bytes(any_photo(breed, zlib.crc32(f"{split}/{number}/{index}".encode())))
     return folder
 
 

@@ -68,6 +68,21 @@ def test_the_world_is_what_sagemaker_says(monkeypatch: pytest.MonkeyPatch, hosts
             distributed.join()
 
 
+def test_a_gpu_that_torch_cannot_use_is_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training on would take hours, at the price of a GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("SM_NUM_GPUS", "1")
+    with pytest.raises(WorldError, match="has 1 GPU that torch .* cannot use"):
+        distributed.join()
+
+
+def test_a_host_that_is_said_to_have_no_gpu_computes_on_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rehearsed hosts cannot share the one GPU of the machine."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("SM_NUM_GPUS", "0")
+    assert distributed.join().device.type == "cpu"
+
+
 def test_a_rank_that_is_no_number_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "first")
     with pytest.raises(WorldError, match="RANK is 'first'"):

@@ -58,6 +58,8 @@ def test_a_stretch_may_be_ended_at_any_moment(stop: Stop) -> None:
     send(signal.SIGTERM)  # while what was learnt is saved
     with pytest.raises(KeyboardInterrupt), stop.at_once():
         pytest.fail("it should have ended before it began")
+    send(signal.SIGTERM)  # while what was learnt is saved: it waits again
+    assert stop.requested
 
 
 def test_without_a_signal_of_its_own_it_is_another_process_that_was_stopped() -> None:
