@@ -72,7 +72,7 @@ def test_a_gpu_that_torch_cannot_use_is_no_cpu(monkeypatch: pytest.MonkeyPatch) 
     """Training on would take hours, at the price of a GPU."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("SM_NUM_GPUS", "1")
-    with pytest.raises(WorldError, match="has 1 GPU that torch .* cannot use"):
+    with pytest.raises(WorldError, match=r"has 1 GPU that torch .* cannot use"):
         distributed.join()
 
 
