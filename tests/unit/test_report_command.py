@@ -74,6 +74,19 @@ def test_the_command_says_where_the_page_is(s3: Any, tmp_path: Path) -> None:
     assert "kennel-0a1b2c.html" in ended.output.replace("\n", "")
 
 
+@pytest.mark.parametrize(("option", "shown"), [((), 0), (("--open",), 1)])
+def test_the_browser_is_opened_where_that_is_asked_for_and_only_there(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...], shown: int
+) -> None:
+    put(s3, packed({"report/index.html": PAGE}))
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address))  # None: there was no browser
+    ended = CliRunner().invoke(app, ["report", URI, "--to", str(tmp_path), *option])
+    assert ended.exit_code == 0, ended.output
+    assert opened == [(tmp_path / "kennel-0a1b2c.html").as_uri()] * shown
+    assert ("open the page yourself" in ended.output) == bool(shown)
+
+
 def test_no_name_in_the_archive_decides_where_something_is_written(s3: Any, tmp_path: Path) -> None:
     put(s3, packed({"../../evil.txt": b"x", "/tmp/report/index.html": b"first", "report/index.html": PAGE}))
     target = tmp_path / "a" / "b"
