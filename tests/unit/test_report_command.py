@@ -116,6 +116,13 @@ def test_what_is_no_jobs_output_is_refused_before_anything_is_asked(uri: str, tm
 
 
 @pytest.mark.usefixtures("s3")
+def test_a_deploy_of_a_given_artifact_asks_for_that_jobs_output(tmp_path: Path) -> None:
+    deploy("kennel-training", {})
+    with pytest.raises(ReportError, match=r"training\.model_data; write the address of that job's output\.tar\.gz"):
+        fetch_report("", tmp_path)
+
+
+@pytest.mark.usefixtures("s3")
 def test_a_project_that_is_not_deployed_and_an_output_that_is_gone_are_named(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="stack kennel-training has no output Report"):
         fetch_report("", tmp_path)
