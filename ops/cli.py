@@ -217,7 +217,7 @@ def version(
     from ops.data_bucket import BucketError
     from ops.data_version import data_version
 
-    try:
+    try:  # here, for `_is_sentence` imports what `make deploy` does not install; so does `report`
         typer.echo(data_version(target, project=project))
     except BucketError as error:
         typer.echo(f"kennel: {error}", err=True)
@@ -239,9 +239,14 @@ def report(
     """
     import webbrowser
 
-    from ops.report import fetch_report
+    from ops.data_bucket import BucketError
+    from ops.report import ReportError, fetch_report
 
-    page = fetch_report(target, to, project=project)
+    try:
+        page = fetch_report(target, to, project=project)
+    except (BucketError, ReportError) as error:
+        typer.echo(f"kennel: {error}", err=True)
+        raise typer.Exit(1) from error
     typer.echo(f"The report: {page}")
     if show and not webbrowser.open(page.resolve().as_uri()):
         typer.echo("No browser could be started; open the page yourself.", err=True)
@@ -275,7 +280,6 @@ def _is_sentence(error: Exception) -> bool:
     from inference.artifact import ArtifactError
     from ops.data_bucket import BucketError
     from ops.rehearse import RehearsalError
-    from ops.report import ReportError
     from ops.sample.dataset import SampleFolderError, SampleRequestError
     from rehearsal.lambda_runtime import FunctionError
     from rehearsal.namespaces import NamespacesRefusedError
@@ -291,7 +295,6 @@ def _is_sentence(error: Exception) -> bool:
         NamespacesRefusedError,
         ProcessFailedError,
         RehearsalError,
-        ReportError,
         SampleFolderError,
         SampleRequestError,
         TrainingJobFailedError,

@@ -1,4 +1,7 @@
-"""The page that a training job left beside its artifact, fetched to where a browser can open it."""
+"""The page that a training job left beside its artifact, fetched to where a browser can open it.
+
+It is asked for after a `make deploy`, which installs nothing of what trains and serves: only boto3 is imported here.
+"""
 
 import tarfile
 import tempfile
@@ -31,8 +34,8 @@ def fetch_report(uri: str, folder: Path, *, project: str = "kennel") -> Path:
     uri = uri or output_of(f"{project}-training", "Report")
     if not uri:
         raise ReportError(
-            f"The stack {project}-training has no output Report; deploy it (make deploy), name another --project, or "
-            "give the address of a job's output.tar.gz."
+            f"The stack {project}-training has no output Report: it is not deployed (make deploy, or name --project) "
+            "or was given its artifact as training.model_data; write the address of that job's output.tar.gz."
         )
     bucket, key = _parted(uri)
     with tempfile.TemporaryFile() as packed:

@@ -7,9 +7,10 @@ import pickle
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
@@ -19,6 +20,8 @@ _LABELS = "labels"
 
 FEATURES = 2048
 """Channels that ResNet50's average pooling gives to its head."""
+
+IMAGENET_CLASSES = 1000
 
 
 class WeightsError(Exception):
@@ -43,25 +46,33 @@ def labelled(labels: Sequence[str]) -> dict[str, str]:
     return {"format": "pt", _LABELS: json.dumps(list(labels))}
 
 
-def keep_head(model: ResNet, pretrained: str, labels: Sequence[str]) -> bool:
+def keep_head(model: ResNet, pretrained: str, labels: Sequence[str]) -> str:
     """Give the model the head, too, where `pretrained` is an artifact's model.safetensors for these very labels.
 
-    `build` has taken the backbone from it. Returns whether there was such a head; raises WeightsError for an unfit one.
+    `build` has taken the backbone from it. Returns what became of the file's head, for the log; nothing where it has
+    none or ImageNet's, which nobody misses. Raises WeightsError for an unfit one.
     """
+    if pretrained in ("imagenet", "none"):
+        return ""
     path = _only_file(Path(pretrained))
-    if path.suffix != ".safetensors":
-        return False
+    wanted, given = labelled(labels)[_LABELS], _labels_in(path)
+    state = _state(_read(path), pretrained)
+    if given != wanted:
+        bias = state.get("fc.bias")
+        classes = len(bias) if isinstance(bias, torch.Tensor) and bias.ndim == 1 else 0
+        if given is not None:
+            return "dropped: the file's is for other breeds, or in another order, so a fresh one learns"
+        if classes in (0, IMAGENET_CLASSES):
+            return ""
+        return f"dropped: the file does not say which breeds its {classes} classes are, so a fresh one learns"
     try:
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get(_LABELS) != labelled(labels)[_LABELS]:
-                return False
-            head = {name: file.get_tensor(f"fc.{name}") for name in ("weight", "bias")}
+        head = {name: state[f"fc.{name}"] for name in ("weight", "bias")}
         model.fc.load_state_dict(head)
-    except (RuntimeError, SafetensorError) as error:
+    except (KeyError, RuntimeError) as error:
         raise _unfit(pretrained, f"its head is not one of {len(labels)} classes") from error
     if not all(tensor.isfinite().all() for tensor in head.values()):
         raise _unfit(pretrained, "its head holds values that are not finite")
-    return True
+    return "kept: the weights are an artifact's that knows these very breeds"
 
 
 def begin_epoch(network: nn.Module, *, pretrained: bool) -> None:
@@ -99,13 +110,25 @@ def folded_backbone(model: ResNet) -> nn.Sequential:
     return layers
 
 
-def _fill(model: ResNet, found: object, source: str) -> None:
+def _labels_in(path: Path) -> str | None:
+    if path.suffix != ".safetensors":
+        return None
+    with safe_open(path, framework="pt") as file:
+        return (file.metadata() or {}).get(_LABELS)
+
+
+def _state(found: object, source: str) -> dict[str, Any]:
+    """The state dict by torchvision's names, whatever a training script has put around it."""
     if isinstance(found, Mapping):  # some training scripts save the state dict among other things
         found = next((found[key] for key in ("state_dict", "model") if isinstance(found.get(key), Mapping)), found)
     if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
         raise _unfit(source, "it is no state dict")
-    state = {name.removeprefix("module."): tensor for name, tensor in found.items()}
-    state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}  # their classes, not ours
+    return {name.removeprefix("module."): tensor for name, tensor in found.items()}
+
+
+def _fill(model: ResNet, found: object, source: str) -> None:
+    # not the head: its classes may be others than ours
+    state = {name: tensor for name, tensor in _state(found, source).items() if not name.startswith("fc.")}
     wanted = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("fc.")}
     if deeper := sorted(state.keys() - wanted.keys()):
         raise _unfit(source, f"{deeper[0]} is not part of it")

@@ -83,8 +83,9 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
 
     # -- model: in frozen mode only the head is a network to train, over features that are computed once
     model = build(len(data.labels), config.pretrained)
-    if keep_head(model, config.pretrained, data.labels) and world.is_first:
-        emit(stage="weights", head="kept: the weights are an artifact's that knows these very breeds")
+    what_became_of_head = keep_head(model, config.pretrained, data.labels)
+    if what_became_of_head and world.is_first:
+        emit(stage="weights", head=what_became_of_head)
     run = identity(config, data, "" if config.pretrained == "none" else fingerprint(model))
     world.check_agreement("photos, weights and options", run)
     saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None

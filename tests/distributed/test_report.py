@@ -51,7 +51,9 @@ def test_a_training_goes_on_from_the_artifact_of_another(tmp_path: Path) -> None
         again = replace(config, pretrained=weights, epochs=1, learning_rate=1e-6, model_dir=tmp_path / name)
         ranks.run(work.weights_of, again, size=2, folder=tmp_path / f"{name}-logs")
         log = (tmp_path / f"{name}-logs" / "rank-0.log").read_text()
-        assert ("head=" in log) == (name == "artifact")
+        assert log.count("stage=weights head=") == 1
+        assert ('head="kept' in log) == (name == "artifact")
+        assert "head=" not in (tmp_path / f"{name}-logs" / "rank-1.log").read_text()
         losses[name] = float(work.lines(log, "epoch=1 of")[0]["train_loss"])
 
     assert losses["artifact"] < learnt + 0.05

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,15 +19,26 @@ from stacks.constructs.training_job.metrics import METRICS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
+AFTER_A_DEPLOY = "import sys; sys.modules.update(dict.fromkeys(('numpy', 'PIL', 'torch', 'moto', 'openvino')))"
+"""As `make deploy` sets itself up, which needs none of these."""
+NO_CREDENTIALS = {
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_REGION": "us-east-1",
+}
 
 
 def kennel(
-    *arguments: str, timeout_s: float = 240, environment: Mapping[str, str] = MappingProxyType({})
+    *arguments: str,
+    timeout_s: float = 240,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    command: Sequence[str] = KENNEL,
 ) -> subprocess.CompletedProcess[str]:
     """In this environment without its AWS settings, and with the given ones."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
-        [*KENNEL, *arguments],
+        [*command, *arguments],
         cwd=REPOSITORY,
         env={**own, **environment},
         capture_output=True,
@@ -102,7 +113,8 @@ def test_sagemaker_finds_every_metric_in_the_log_of_a_real_job(
     found = re.findall(expression, log)
 
     # of its one epoch, and validation once more of the epoch that was kept
-    assert len(found) == (2 if metric in ("validation:loss", "validation:accuracy") else 1)
+    judged = ("validation:loss", "validation:accuracy", "validation:calibrated_loss")
+    assert len(found) == (2 if metric in judged else 1)
     assert all(float(value) >= 0 for value in found)
 
 
@@ -157,7 +169,10 @@ def test_a_mistake_gets_a_sentence_and_no_traceback(arguments: list[str], senten
     assert (foreign / "thesis.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("words", [["upload", "{photos}"], ["upload", "{photos}", "s3://my-bucket/data"], ["version"]])
+@pytest.mark.parametrize(
+    "words",
+    [["data", "upload", "{photos}"], ["data", "upload", "{photos}", "s3://b-1/data"], ["data", "version"], ["report"]],
+)
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
@@ -169,10 +184,28 @@ def test_a_mistake_gets_a_sentence_and_no_traceback(arguments: list[str], senten
 def test_a_mistake_with_aws_gets_a_sentence_and_no_traceback(
     words: list[str], environment: dict[str, str], sentence: str, photos: Path
 ) -> None:
-    nothing = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
-    surroundings = {**nothing, "AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1", **environment}
+    words = [word.format(photos=photos) for word in words]
 
-    run = kennel("data", *(word.format(photos=photos) for word in words), environment=surroundings)
+    run = kennel(*words, environment={**NO_CREDENTIALS, **environment})
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("kennel: ")
+    assert sentence in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["data", "version"], "There are no AWS credentials"),
+        (["report"], "There are no AWS credentials"),
+        (["report", "job-7"], "'job-7' is no training job's output"),
+    ],
+)
+def test_what_goes_with_a_deploy_needs_no_more_than_a_deploy_installs(words: list[str], sentence: str) -> None:
+    after_a_deploy = [KENNEL[0], KENNEL[1], f"{AFTER_A_DEPLOY}; {KENNEL[2]}"]
+
+    run = kennel(*words, environment=NO_CREDENTIALS, command=after_a_deploy)
 
     assert run.returncode == 1
     assert run.stderr.startswith("kennel: ")
@@ -218,7 +251,16 @@ def test_a_file_name_that_is_not_utf8_is_printed_all_the_same(photos: Path, tmp_
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["rehearse"], ["predict"], ["data", "sample"], ["data", "check"], ["data", "upload"], ["data", "version"]],
+    [
+        [],
+        ["rehearse"],
+        ["predict"],
+        ["data", "sample"],
+        ["data", "check"],
+        ["data", "upload"],
+        ["data", "version"],
+        ["report"],
+    ],
 )
 def test_help_shows_how_to_call_it(words: list[str]) -> None:
     run = kennel(*words, "--help")

@@ -74,6 +74,19 @@ def test_the_command_says_where_the_page_is(s3: Any, tmp_path: Path) -> None:
     assert "kennel-0a1b2c.html" in ended.output.replace("\n", "")
 
 
+@pytest.mark.parametrize(("option", "shown"), [((), 0), (("--open",), 1)])
+def test_the_browser_is_opened_where_that_is_asked_for_and_only_there(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...], shown: int
+) -> None:
+    put(s3, packed({"report/index.html": PAGE}))
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address))  # None: there was no browser
+    ended = CliRunner().invoke(app, ["report", URI, "--to", str(tmp_path), *option])
+    assert ended.exit_code == 0, ended.output
+    assert opened == [(tmp_path / "kennel-0a1b2c.html").as_uri()] * shown
+    assert ("open the page yourself" in ended.output) == bool(shown)
+
+
 def test_no_name_in_the_archive_decides_where_something_is_written(s3: Any, tmp_path: Path) -> None:
     put(s3, packed({"../../evil.txt": b"x", "/tmp/report/index.html": b"first", "report/index.html": PAGE}))
     target = tmp_path / "a" / "b"
@@ -100,6 +113,13 @@ def test_an_archive_without_a_page_is_named(s3: Any, tmp_path: Path, content: by
 def test_what_is_no_jobs_output_is_refused_before_anything_is_asked(uri: str, tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="output Report"):
         fetch_report(uri, tmp_path)
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_deploy_of_a_given_artifact_asks_for_that_jobs_output(tmp_path: Path) -> None:
+    deploy("kennel-training", {})
+    with pytest.raises(ReportError, match=r"training\.model_data; write the address of that job's output\.tar\.gz"):
+        fetch_report("", tmp_path)
 
 
 @pytest.mark.usefixtures("s3")

@@ -223,8 +223,15 @@ def test_the_manifest_says_which_precision_and_why(
     assert manifest.precision == ("int8" if agrees else "fp32")
     assert why["keep_int8"] is agrees
     assert ("within the gate" in why["reason"]) is agrees
+    assert manifest.training["precision_reason"] == why["reason"]
     assert any(node.op_type == "QuantizeLinear" for node in kept.graph.node) is agrees
     assert len(Classifier(tmp_path).labels) == 3
+
+
+def test_the_manifest_says_that_fp32_was_asked_for(exported: Path) -> None:
+    manifest = artifact.load(exported).manifest
+    assert (manifest.precision, manifest.training["quantisation"]) == ("fp32", None)
+    assert manifest.training["precision_reason"] == "fp32 was asked for"
 
 
 def test_quantising_leaves_the_root_logger_as_it_was(exported: Path) -> None:

@@ -169,7 +169,7 @@ def test_an_artifacts_head_is_kept_for_the_breeds_that_it_knows(tmp_path: Path) 
     folder = artifact(tmp_path, BREEDS)
     model = build(3, folder)
     before = model.fc.weight.clone()
-    assert keep_head(model, folder, BREEDS)
+    assert keep_head(model, folder, BREEDS).startswith("kept")
     torch.manual_seed(11)
     known = small_resnet(num_classes=3).fc
     assert torch.equal(model.fc.weight, known.weight)
@@ -182,13 +182,38 @@ def test_a_head_for_other_breeds_or_in_another_order_is_not(tmp_path: Path, labe
     folder = artifact(tmp_path, labels)
     model = build(3, folder)
     before = model.fc.weight.clone()
-    assert not keep_head(model, folder, BREEDS)
+    assert keep_head(model, folder, BREEDS).startswith("dropped: the file's is for other breeds")
     assert torch.equal(model.fc.weight, before)
 
 
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+@pytest.mark.parametrize(("classes", "told"), [(3, "its 3 classes"), (133, "its 133 classes"), (1000, "")])
+def test_a_head_that_names_no_breeds_is_dropped_and_only_imagenets_in_silence(
+    tmp_path: Path, name: str, classes: int, told: str
+) -> None:
+    state = {f"module.{key}": tensor for key, tensor in small_resnet(num_classes=classes).state_dict().items()}
+    save_file(state, tmp_path / name) if name == "w.safetensors" else torch.save({"state_dict": state}, tmp_path / name)
+    model = build(3, str(tmp_path))
+    before = model.fc.weight.clone()
+    note = keep_head(model, str(tmp_path), BREEDS)
+    assert note.startswith("dropped") == bool(told)
+    assert told in note
+    assert torch.equal(model.fc.weight, before)
+
+
+def test_a_file_without_a_head_has_none_to_drop(tmp_path: Path) -> None:
+    state = {name: tensor for name, tensor in weights().items() if not name.startswith("fc.")}
+    save_file(state, tmp_path / "w.safetensors")
+    assert keep_head(build(3, str(tmp_path)), str(tmp_path), BREEDS) == ""
+
+
 @pytest.mark.parametrize("pretrained", ["imagenet", "none"])
-def test_where_no_file_is_named_there_is_no_head_to_keep(pretrained: str) -> None:
-    assert not keep_head(small_resnet(num_classes=3), pretrained, BREEDS)
+def test_where_no_file_is_named_there_is_no_head_to_keep(
+    pretrained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(pretrained).mkdir()  # a folder that happens to be called so is not meant
+    assert keep_head(small_resnet(num_classes=3), pretrained, BREEDS) == ""
 
 
 @pytest.mark.parametrize(

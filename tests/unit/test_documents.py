@@ -1,0 +1,75 @@
+"""The commands and settings that README and runbook name are there, by these names."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from ops.cli import app
+from stacks.settings import Settings
+from training.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+CODE = re.findall(r"```.*?```|`[^`]+`", README, re.DOTALL) + re.findall(r"```.*?```|`[^`]+`", RUNBOOK, re.DOTALL)
+LINES = [line.strip("` ").partition(" # ")[0] for code in CODE for line in code.splitlines()]
+SECTIONS = "|".join(spec.name for spec in fields(Settings))
+
+
+def found(expression: str) -> list[str]:
+    """Each once, in the order of the alphabet."""
+    return sorted({match for line in LINES for match in re.findall(expression, line)})
+
+
+@pytest.mark.parametrize("verb", found(r"^make ([a-z-]+)"))
+def test_each_verb_of_make_that_is_named_exists(verb: str) -> None:
+    assert re.search(rf"^{verb}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", found(r"^(?:\.venv/bin/)?kennel (.+)"))
+def test_each_kennel_command_that_is_named_is_understood(words: str) -> None:
+    command: Any = get_command(app)
+    given = shlex.split(words)
+    while hasattr(command, "commands") and given and not given[0].startswith("-"):
+        command = command.commands[given.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    assert {word for word in given if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("setting", found(rf"(?:^|-c )((?:{SECTIONS})\.[a-z0-9_.]+)"))
+def test_each_setting_that_is_named_exists(setting: str) -> None:
+    assert setting in set(names(Settings()))
+
+
+def names(section: object, prefix: str = "") -> Iterator[str]:
+    assert is_dataclass(section)
+    for spec in fields(section):
+        value = getattr(section, spec.name)
+        if is_dataclass(value):
+            yield from names(value, f"{prefix}{spec.name}.")
+        else:
+            yield prefix + spec.name
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if re.search(r"training[./]train\b", line)])
+def test_each_training_by_hand_starts_in_the_environment_that_setup_made(line: str) -> None:
+    program, *words = shlex.split(line)
+    assert Path(program).parent == Path(".venv/bin")
+    assert (Path(sys.executable).parent / Path(program).name).is_file()
+    script = next(place for place, word in enumerate(words) if word in ("training.train", "training/train.py"))
+    config = Config.from_command_line(words[script + 1 :])
+    assert (config.data, config.model_dir) == (Path("dogImages"), Path("build/model"))
+
+
+def test_the_documents_name_what_is_tested_here() -> None:
+    assert len(found(r"^make ([a-z-]+)")) > 10
+    assert len(found(r"^(?:\.venv/bin/)?kennel (.+)")) > 5
+    assert len(found(rf"(?:^|-c )((?:{SECTIONS})\.[a-z0-9_.]+)")) > 20
+    assert sum("training.train" in line or "training/train.py" in line for line in LINES) == 2
