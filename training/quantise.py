@@ -17,7 +17,7 @@ from training.calibration import Logits, Targets
 from training.onnx_graph import INPUT
 
 CALIBRATION_PHOTOS = 100
-"""At least, and as many as there are breeds; the gate tells where they are too few. See docs/decisions/0010-int8-by-a-gate.md."""
+"""At least, and as many as there are breeds; the gate tells where they are too few. See docs/decisions/0010."""
 
 MAX_ACCURACY_DROP = 0.005
 """Of top-1 accuracy, 0..1, at most."""
