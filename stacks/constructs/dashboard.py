@@ -47,11 +47,24 @@ class ServiceDashboard(Construct):
 
         return [
             _graph("Training: loss on the photos that it learns from", of("train:loss")),
-            _graph("Training: loss on the others", of("validation:loss", "test:loss")),
             _graph(
-                "Training: accuracy (left), calibration error (right)",
-                of("validation:accuracy", "test:accuracy", "test:served_accuracy"),
-                right=of("validation:ece", "test:ece"),
+                "Training: loss on the others, of the network and as served",
+                of(
+                    "validation:loss",
+                    "validation:calibrated_loss",
+                    "validation:served_loss",
+                    "test:loss",
+                    "test:served_loss",
+                ),
+            ),
+            _graph(
+                "Training: accuracy, of the network and as served",
+                of("validation:accuracy", "validation:served_accuracy", "test:accuracy", "test:served_accuracy"),
+            ),
+            _graph(
+                "Training: calibration error (left), temperature (right)",
+                of("validation:ece_before", "validation:ece", "test:ece_before", "test:ece", "test:ece_by_chance"),
+                right=of("temperature"),
             ),
         ]
 
