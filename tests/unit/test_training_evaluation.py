@@ -1,6 +1,7 @@
 """By what figures epochs are compared."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 from training.calibration import fit_temperature, mean_loss, softmax
 from training.distributed import World
 from training.evaluation import Judgement, evaluate
-from training.material import Batch
+from training.material import Material
 from training.optimiser import full_precision
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -22,12 +23,6 @@ class Answered:
     def __init__(self, logits: torch.Tensor, targets: torch.Tensor) -> None:
         self._logits, self._targets = logits, targets
 
-    def steps(self) -> int:
-        raise NotImplementedError
-
-    def epoch(self, number: int) -> Iterator[Batch]:
-        raise NotImplementedError
-
     def examples(self, split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         assert split == "valid"
         for start in range(0, len(self._targets), 7):
@@ -35,7 +30,7 @@ class Answered:
 
 
 def judged(logits: torch.Tensor, targets: torch.Tensor) -> Judgement:
-    return evaluate(nn.Identity(), Answered(logits, targets), "valid", ALONE, full_precision())
+    return evaluate(nn.Identity(), cast(Material, Answered(logits, targets)), "valid", ALONE, full_precision())
 
 
 @pytest.fixture
