@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
     )
-    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or torchvision's)")
+    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
     parser.add_argument("--rounds", type=int, default=4, help="of each form, in turns (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
     options = parser.parse_args()

@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
     )
-    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or torchvision's)")
+    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
     parser.add_argument("--seeds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=4, help="of full fine-tuning (default: %(default)s)")
     parser.add_argument(

@@ -69,7 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
     )
-    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or torchvision's)")
+    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
     parser.add_argument("--epochs", type=int, default=20, help="of the reference that are really run (default: 20)")
     parser.add_argument("--batch-size", type=int, default=32, help="the reference's (default: what favours it most)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="the reference's (default: the same)")

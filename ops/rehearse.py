@@ -70,7 +70,7 @@ class Plan:
     data: Path | None = None
     """The operator's own photos; None draws a sample."""
     pretrained: str | None = None
-    """Weights to start from; None means none for drawn photos and torchvision's download for others."""
+    """Weights to start from; None means none for drawn photos and ImageNet's, downloaded, for others."""
     epochs: int | None = None
     seed: int = 0
     hosts: Literal["auto", "namespaces", "loopback"] = "auto"

@@ -126,7 +126,7 @@ class TrainingSettings:
     image_size: int = 224
     """Pixels a side, after the crop."""
     pretrained_uri: str = ""
-    """S3 object with ResNet50 weights, given to the job as channel `pretrained`. Empty: torchvision downloads them."""
+    """S3 object with ResNet50 weights, given to the job as channel `pretrained`. Empty: ImageNet's are downloaded."""
 
     data_version: str = ""
     """Digest of the photos' listing: another one trains again. `make deploy` sets it (`kennel data version`). Empty:
@@ -206,12 +206,17 @@ class TrainingSettings:
             f"a multiple of training.instance_count ({self.instance_count})",
         )
         rate = self.learning_rate
-        _require(rate is None or 0 < rate <= 1, "training.learning_rate", rate, "above 0 and at most 1")
+        _require(rate is None or 1e-8 <= rate <= 1, "training.learning_rate", rate, "between 1e-08 and 1")
         _within("training.weight_decay", self.weight_decay or 0.0, 0.0, 10.0)
         _within("training.label_smoothing", self.label_smoothing or 0.0, 0.0, 0.9)
         _within("training.seed", self.seed, 0, 2**31 - 1)
         _within("training.image_size", self.image_size, 32, 1024)
-        _matches("training.pretrained_uri", self.pretrained_uri, f"|{S3_OBJECT}", "s3://BUCKET/KEY, or empty")
+        _matches(
+            "training.pretrained_uri",
+            self.pretrained_uri,
+            rf"|{S3_OBJECT}(?<=\.safetensors)",
+            "s3://BUCKET/KEY.safetensors, or empty",
+        )
         _matches("training.data_version", self.data_version, r"[A-Za-z0-9._-]{0,64}", "at most 64 letters and digits")
         _matches(
             "training.model_data", self.model_data, rf"|{S3_OBJECT}(?<=\.tar\.gz)", "s3://BUCKET/KEY.tar.gz, or empty"

@@ -54,7 +54,7 @@ class Config:
     mode: Mode = "frozen"
     """frozen: features of the pretrained backbone once, then only the head learns. full: every weight learns."""
     pretrained: str = "imagenet"
-    """A .safetensors or .pth file with torchvision resnet50 weights, `imagenet` (torchvision's download), or `none`."""
+    """A .safetensors file with torchvision resnet50 weights, `imagenet` (torchvision's, downloaded), or `none`."""
     epochs: int = 20
     batch_size: int = 64
     """Photos per step over all processes together, so that the result does not depend on how many there are."""

@@ -24,9 +24,9 @@ from training.calibration import Logits, fit_temperature
 from training.config import Precision
 from training.data import DataSet, Photo, cores, read_square
 from training.metrics import emit
-from training.model import labelled
 from training.onnx_graph import run_all, to_onnx, with_temperature
 from training.quantise import CALIBRATION_PHOTOS, Verdict, judge, quantise
+from training.weights import metadata
 
 WEIGHTS = "model.safetensors"
 """The float32 weights, for further training. Serving does not read them."""
@@ -70,7 +70,7 @@ def export(
         artifact.LABELS: json.dumps(list(data.labels), ensure_ascii=False, indent=1).encode() + b"\n",
         WEIGHTS: save(
             {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
-            metadata=labelled(data.labels),
+            metadata=metadata(data.labels),
         ),
     }
     for name, content in files.items():

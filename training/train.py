@@ -41,12 +41,13 @@ from training.features import FeatureMaterial
 from training.material import Material
 from training.memory import photo_budget
 from training.metrics import emit
-from training.model import WeightsError, begin_epoch, build, fingerprint, keep_head
+from training.model import begin_epoch, build, fingerprint, keep_head
 from training.optimiser import adamw, chunk_of, full_precision, learn, mixed_precision, set_rate
 from training.photos import PhotoMaterial
 from training.report.findings import findings
 from training.report.page import publish, render
 from training.stopping import Stop
+from training.weights import WeightsError
 
 
 class DivergedError(Exception):

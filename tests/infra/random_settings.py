@@ -52,7 +52,7 @@ SAMPLERS: dict[str, Draw] = {
     "training.precision": one_of("auto", "fp32"),
     "training.seed": between(0, 2**31 - 1),
     "training.image_size": between(32, 1024),
-    "training.pretrained_uri": one_of("", "s3://weights/resnet50.safetensors", "s3://team.weights/a/b.pth"),
+    "training.pretrained_uri": one_of("", "s3://weights/resnet50.safetensors", "s3://team.weights/a/b.safetensors"),
     "training.data_version": one_of("", "2026-11", "0" * 64),
     "training.model_data": one_of("", "", "", "s3://models/dogs/model.tar.gz"),
     "training.image_tag": one_of("2.14-cu133-amzn2023-sagemaker", "2.13-cu130-amzn2023-sagemaker"),

@@ -25,7 +25,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "training.fallback_instance_types": ("g5.xlarge", "ml.g5.xlarge,ml.g5.xlarge"),
     "training.mode": ("half", ""),
     "training.precision": ("int8", ""),
-    "training.pretrained_uri": ("https://example.org/weights", "s3://weights", "weights.pth"),
+    "training.pretrained_uri": ("https://example.org/weights.safetensors", "s3://weights", "s3://weights/resnet50.pth"),
     "training.data_version": ("two words", "x" * 65),
     "training.model_data": ("s3://bucket/model.zip", "model.tar.gz"),
     "training.image_tag": ("", "two words", "a:b"),

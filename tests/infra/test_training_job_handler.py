@@ -148,10 +148,10 @@ def test_a_second_try_goes_on_from_the_checkpoints_of_the_first(deployment: Depl
 
 
 def test_pretrained_weights_are_a_channel_of_their_own(deployment: Deployment) -> None:
-    deployment.create(Pretrained="s3://weights/resnet50.pth")
+    deployment.create(Pretrained="s3://weights/resnet50.safetensors")
     (request,) = deployment.sagemaker.created
     assert [channel["ChannelName"] for channel in request["InputDataConfig"]] == ["data", "pretrained"]
-    assert request["InputDataConfig"][1]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://weights/resnet50.pth"
+    assert request["InputDataConfig"][1]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://weights/resnet50.safetensors"
 
 
 @pytest.mark.parametrize("missing", ["train", "valid", "test"])
@@ -271,7 +271,7 @@ def name_for(deployment: Deployment, **changes: Any) -> str:
         {"InstanceCount": "1"},
         {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/def.tar.gz", "epochs": "40"}},
         {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/abc.tar.gz", "epochs": "41"}},
-        {"Pretrained": "s3://weights/resnet50.pth"},
+        {"Pretrained": "s3://weights/resnet50.safetensors"},
         {"DataVersion": "2026-11"},
     ],
     ids=["image", "instance type", "instance count", "code", "option", "weights", "data version"],

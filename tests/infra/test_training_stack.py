@@ -142,10 +142,10 @@ def test_given_model_data_trains_nothing_and_serves_that(synthesise: Synthesise)
 
 
 def test_pretrained_weights_are_readable_by_the_job(synthesise: Synthesise) -> None:
-    assembly = synthesise(("training.pretrained_uri", "s3://weights/resnet50.pth"))
-    assert assembly.only("Custom::TrainingJob")["Pretrained"] == "s3://weights/resnet50.pth"
+    assembly = synthesise(("training.pretrained_uri", "s3://weights/resnet50.safetensors"))
+    assert assembly.only("Custom::TrainingJob")["Pretrained"] == "s3://weights/resnet50.safetensors"
     policy = str(assembly.raw("Training")["Resources"]["JobRoleDefaultPolicy5DE0D8F9"])
-    assert ":s3:::weights/resnet50.pth" in policy
+    assert ":s3:::weights/resnet50.safetensors" in policy
 
 
 def test_the_package_of_the_handler_is_one_that_lambda_can_load(development: Assembly) -> None:

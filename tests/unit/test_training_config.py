@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from training.config import Config
 
-PLACES = ["--data", "photos", "--model-dir", "model", "--pretrained", "weights.pth"]
+PLACES = ["--data", "photos", "--model-dir", "model", "--pretrained", "weights.safetensors"]
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -89,8 +89,8 @@ def test_elsewhere_nothing_is_saved_unless_asked_for() -> None:
 
 
 RECIPES = {
-    ("frozen", "weights.pth"): (0.001, 1.0, 0.0),
-    ("full", "weights.pth"): (0.00005, 0.05, 0.0),
+    ("frozen", "weights.safetensors"): (0.001, 1.0, 0.0),
+    ("full", "weights.safetensors"): (0.00005, 0.05, 0.0),
     ("full", "none"): (0.001, 0.05, 0.1),
 }
 """Rate, decay and smoothing by mode and weights."""
@@ -111,6 +111,6 @@ def test_each_mode_has_its_own_recipe_and_the_manifest_says_which(mode: str, pre
 
 @given(st.sampled_from(["data", "model_dir", "output_dir", "checkpoint_dir"]), st.text("abc", min_size=1))
 def test_no_folder_is_a_hyperparameter(name: str, place: str) -> None:
-    one = Config(data=Path("d"), model_dir=Path("m"), pretrained="w.pth")
-    values = {"data": Path("d"), "model_dir": Path("m"), "pretrained": f"{place}/w.pth", name: Path(place)}
+    one = Config(data=Path("d"), model_dir=Path("m"), pretrained="w.safetensors")
+    values = {"data": Path("d"), "model_dir": Path("m"), "pretrained": f"{place}/w.safetensors", name: Path(place)}
     assert Config(**values).hyperparameters() == one.hyperparameters()  # type: ignore[arg-type]

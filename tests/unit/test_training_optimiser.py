@@ -15,7 +15,9 @@ from training.optimiser import WARM_UP, adamw, full_precision, half_type, learn,
 
 
 def settings(**changed: Any) -> Config:
-    return Config(**{"data": Path("d"), "model_dir": Path("m"), "mode": "full", "pretrained": "w.pth", **changed})
+    return Config(
+        **{"data": Path("d"), "model_dir": Path("m"), "mode": "full", "pretrained": "w.safetensors", **changed}
+    )
 
 
 def peaks(config: Config) -> dict[str, float]:

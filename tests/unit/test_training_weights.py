@@ -1,18 +1,24 @@
 """Pretrained weights: from which files they are taken, and which files are refused."""
 
 import pickle
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torchvision.models import ResNet, ResNet50_Weights
+from torchvision.models import ResNet, resnet50
 from torchvision.models.resnet import Bottleneck
 
 import training.model
+from inference.artifact import sha256
 from tests.distributed.dogs import small_resnet, write_weights
-from training.model import WeightsError, build, fingerprint, keep_head, labelled
+from training import weights as source
+from training.model import build, fingerprint, keep_head
+from training.weights import WeightsError, metadata
 
 
 @pytest.fixture(autouse=True)
@@ -46,16 +52,14 @@ def test_a_safetensors_file_fills_the_backbone_and_not_the_head(tmp_path: Path) 
 @pytest.mark.parametrize(
     "saved",
     [
-        weights(),
         {f"module.{name}": tensor for name, tensor in weights().items()},
-        {"state_dict": weights(), "epoch": 3},
         {name: tensor for name, tensor in weights().items() if not name.endswith("num_batches_tracked")},
     ],
-    ids=["state dict", "of DDP", "of a training script", "of an old torch"],
+    ids=["of DDP", "of an old torch"],
 )
-def test_a_pth_file_fills_the_backbone(tmp_path: Path, saved: object) -> None:
-    torch.save(saved, tmp_path / "w.pth")
-    model = build(3, str(tmp_path / "w.pth"))
+def test_weights_by_other_names_fill_the_backbone(tmp_path: Path, saved: dict[str, torch.Tensor]) -> None:
+    save_file(saved, tmp_path / "w.safetensors")
+    model = build(3, str(tmp_path / "w.safetensors"))
     assert is_filled(model, {name: t for name, t in weights().items() if not name.endswith("num_batches_tracked")})
 
 
@@ -75,27 +79,54 @@ class _Attack:
         return (Path.write_text, (self._victim, "run"))
 
 
+@pytest.fixture
+def no_unpickling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever opens a pickle fails the test: Python's readers and torch's."""
+
+    def trap(*_: object, **__: object) -> None:
+        raise AssertionError("a pickle was opened")
+
+    with monkeypatch.context() as patch:
+        for module in (pickle, __import__("_pickle")):
+            for name in ("Unpickler", "load", "loads"):
+                patch.setattr(module, name, trap)
+        patch.setattr(torch, "load", trap)
+        yield
+
+
+@pytest.mark.usefixtures("no_unpickling")
+@pytest.mark.parametrize("name", ["w.pth", "w.pt", "pytorch_model.bin"])
+def test_a_pickle_is_refused_unopened(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    for given in (tmp_path / name, tmp_path):
+        assert "is a pickle" in refusal(given)
+
+
+@pytest.mark.usefixtures("no_unpickling")
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path, zipped: bool) -> None:
-    victim, file = tmp_path / "victim", tmp_path / "w.pth"
+def test_a_pickle_by_another_name_is_refused_and_runs_nothing(tmp_path: Path, zipped: bool) -> None:
+    victim, file = tmp_path / "victim", tmp_path / "w.safetensors"
     if zipped:
         torch.save({"conv1.weight": _Attack(victim)}, file)
     else:
         file.write_bytes(pickle.dumps(_Attack(victim), protocol=2))
-    assert "could run code" in refusal(file)
+    assert "get it again" in refusal(file)
     assert not victim.exists()
 
 
-def test_a_file_of_no_weights_is_refused(tmp_path: Path) -> None:
-    for name, content in {"a.pth": b"", "b.pth": b"<html>", "c.safetensors": b"{}", "d.safetensors": b""}.items():
-        (tmp_path / name).write_bytes(content)
-        assert "get it again" in refusal(tmp_path / name) or "not opened" in refusal(tmp_path / name)
+def test_the_command_in_the_refusal_makes_a_file_that_is_taken(tmp_path: Path) -> None:
+    old = tmp_path / "my weights.pth"
+    torch.save(weights(), old)
+    command = shlex.split(refusal(old).partition("trust it: ")[2])
+    subprocess.run([sys.executable, *command[1:]], check=True)
+    assert is_filled(build(3, str(old.with_suffix(".safetensors"))), weights())
 
 
-@pytest.mark.parametrize("content", [torch.zeros(3), [1, 2], {"conv1.weight": 1}, {1: torch.zeros(1)}])
-def test_what_is_no_state_dict_is_refused(tmp_path: Path, content: object) -> None:
-    torch.save(content, tmp_path / "w.pth")
-    assert "not torchvision's resnet50" in refusal(tmp_path / "w.pth")
+@pytest.mark.parametrize("content", [b"{}", b"", b"<html>", b"\x02\0\0\0\0\0\0\0{}"])
+def test_a_file_of_no_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "w.safetensors").write_bytes(content)
+    sentence = refusal(tmp_path / "w.safetensors")
+    assert "get it again" in sentence or "is missing" in sentence
 
 
 def test_a_shallower_network_is_refused_by_what_is_missing(tmp_path: Path) -> None:
@@ -131,20 +162,42 @@ def test_a_channel_holds_one_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    assert "--pretrained" in refusal(tmp_path / "gone.pth")
+    assert "--pretrained" in refusal(tmp_path / "gone.safetensors")
 
 
-def test_a_download_that_fails_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, object] = {}
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that is downloaded as ImageNet's weights, and an empty cache."""
+    path = tmp_path / "published.safetensors"
+    save_file(weights(), path)
+    monkeypatch.setattr(source, "IMAGENET", path.as_uri())
+    monkeypatch.setattr(source, "IMAGENET_SHA256", sha256(path.read_bytes()))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    return path
 
-    def unreachable(_: object, **options: object) -> None:
-        asked.update(options)
-        raise URLError("no route to host")
 
-    monkeypatch.setattr(ResNet50_Weights, "get_state_dict", unreachable)
+def test_imagenets_weights_are_downloaded_once(published: Path) -> None:
+    assert is_filled(build(3, "imagenet"), weights())
+    published.unlink()
+    assert is_filled(build(3, "imagenet"), weights())
+
+
+def test_a_download_of_something_else_is_refused_and_not_kept(published: Path, tmp_path: Path) -> None:
+    published.write_bytes(published.read_bytes()[:-1] + b"!")
+    for _ in range(2):
+        assert "invalid hash" in refusal("imagenet")
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_a_download_that_fails_is_a_sentence(published: Path) -> None:
+    published.unlink()
     assert "--pretrained FILE" in refusal("imagenet")
-    assert asked["weights_only"] is True
-    assert asked["check_hash"] is True
+
+
+def test_the_published_file_has_the_size_of_torchvisions_resnet50(tmp_path: Path) -> None:
+    """What is known of it without downloading it: names, shapes and types together make its size."""
+    save_file(resnet50().state_dict(), tmp_path / "w.safetensors")
+    assert (tmp_path / "w.safetensors").stat().st_size == source.IMAGENET_BYTES
 
 
 def test_without_weights_two_seeds_are_two_networks() -> None:
@@ -161,7 +214,7 @@ BREEDS = ["Beagle", "Collie", "Pug"]
 def artifact(folder: Path, labels: list[str], **changed: torch.Tensor) -> str:
     torch.manual_seed(11)
     state = {**small_resnet(num_classes=len(labels)).state_dict(), **changed}
-    save_file(state, folder / "model.safetensors", metadata=labelled(labels))
+    save_file(state, folder / "model.safetensors", metadata=metadata(labels))
     return str(folder)
 
 
@@ -186,13 +239,12 @@ def test_a_head_for_other_breeds_or_in_another_order_is_not(tmp_path: Path, labe
     assert torch.equal(model.fc.weight, before)
 
 
-@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
 @pytest.mark.parametrize(("classes", "told"), [(3, "its 3 classes"), (133, "its 133 classes"), (1000, "")])
 def test_a_head_that_names_no_breeds_is_dropped_and_only_imagenets_in_silence(
-    tmp_path: Path, name: str, classes: int, told: str
+    tmp_path: Path, classes: int, told: str
 ) -> None:
     state = {f"module.{key}": tensor for key, tensor in small_resnet(num_classes=classes).state_dict().items()}
-    save_file(state, tmp_path / name) if name == "w.safetensors" else torch.save({"state_dict": state}, tmp_path / name)
+    save_file(state, tmp_path / "w.safetensors")
     model = build(3, str(tmp_path))
     before = model.fc.weight.clone()
     note = keep_head(model, str(tmp_path), BREEDS)
