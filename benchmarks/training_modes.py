@@ -37,14 +37,13 @@ def main() -> int:
     parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
     parser.add_argument("--seeds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=4, help="of full fine-tuning (default: %(default)s)")
-    parser.add_argument(
-        "--rates", nargs="+", default=["5e-5"], help="of full fine-tuning (default: its recipe's, 5e-5)"
-    )
+    parser.add_argument("--rates", nargs="+", default=[], help="of full fine-tuning, in turns (default: its recipe's)")
     options = parser.parse_args()
     modes = {"frozen": Mode(["--mode", "frozen"])}
+    full = ["--mode", "full", "--epochs", str(options.epochs), "--batch-size", "32"]
     for rate in options.rates:
-        recipe = ["--mode", "full", "--epochs", str(options.epochs), "--learning-rate", rate, "--batch-size", "32"]
-        modes[f"full, rate {rate}"] = Mode(recipe)
+        modes[f"full, rate {rate}"] = Mode([*full, "--learning-rate", rate])
+    modes = modes if options.rates else {**modes, "full": Mode(full)}
     with tempfile.TemporaryDirectory() as temporary:
         data, pretrained = material_of(options, Path(temporary))
         for seed in range(options.seeds):

@@ -1,5 +1,6 @@
-"""Options of every test run, and the one thing of its surroundings that tests depend on."""
+"""Options of every test run, and what of its surroundings tests depend on."""
 
+import os
 import signal
 
 import pytest
@@ -10,6 +11,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # several hosts are played on this one; they cannot share its GPU
     # A shell starts a background job with SIGINT ignored, and every child inherits that: Ctrl-C could not be tested.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

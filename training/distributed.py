@@ -172,6 +172,11 @@ def join() -> World:
     )
     _check_size(size)
     if _has_gpu():
+        if local_rank >= torch.cuda.device_count():
+            raise WorldError(
+                f"This host has {torch.cuda.device_count()} GPU and more processes than that; start one for each "
+                f"(torchrun --nproc-per-node {torch.cuda.device_count()})."
+            )
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     else:
@@ -210,6 +215,8 @@ def exit_now(status: int) -> NoReturn:
 
 def is_lost_peer(error: Exception) -> bool:
     """Whether a collective failed because another process is gone: this one is innocent, the other has the reason."""
+    if "invalid usage" in str(error):  # NCCL's word for what this process asked of it
+        return False
     if isinstance(error, (dist.DistBackendError, dist.DistNetworkError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in ("gloo", "Gloo", "NCCL"))

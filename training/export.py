@@ -18,6 +18,7 @@ from torchvision.models import ResNet
 from inference import artifact
 from inference.artifact import Manifest
 from inference.classifier import Classifier
+from inference.errors import RequestError
 from inference.images import Pixels, Preprocessing
 from training.answers import Answers, targets_of
 from training.calibration import Logits, fit_temperature
@@ -104,7 +105,13 @@ def prove(
     place = {breed: index for index, breed in enumerate(labels)}
     served = np.zeros((len(photos), len(labels)), np.float32)
     for row, photo in zip(served, photos, strict=True):
-        for answer in classifier.predict(photo.path.read_bytes(), top_k=len(labels)):
+        try:
+            answered = classifier.predict(photo.path.read_bytes(), top_k=len(labels))
+        except (OSError, RequestError) as error:
+            raise ExportError(
+                f"{photo.path} could be read before, and now cannot ({error}); leave the photos alone."
+            ) from error
+        for answer in answered:
             row[place[answer.breed]] = answer.probability
     logits = (np.log(np.maximum(served, np.finfo(np.float32).tiny)) * temperature).astype(np.float32)
     answers = Answers(photos=photos, logits=logits, temperature=temperature)

@@ -12,16 +12,11 @@ from torchvision.models import ResNet
 from inference.images import Preprocessing
 from training.data import SPLITS, DataSet, Photo, cores, read_square
 from training.distributed import World
-from training.material import Batch, global_batches, normalised, order, settle_skipped
+from training.material import CHUNK, Batch, global_batches, normalised, order, settle_skipped
 from training.metrics import emit
 from training.model import FEATURES, folded_backbone
 from training.optimiser import half_type
 from training.threads import ahead, one_thread_each
-
-_CHUNK = {"cpu": 8, "cuda": 64}
-"""Photos that pass through the backbone together. On a CPU few, so that the layers' outputs stay in its cache: 8 pass
-faster than 32 (docs/decisions/0030). A chunk is never divided between processes: in half precision a photo's
-features depend, in their last bits, on what else is in its batch."""
 
 _VIEWS = 2
 """A training photo and its mirror image are two examples of the same breed."""
@@ -60,8 +55,7 @@ class FeatureMaterial:
             self._features[split] = gathered[usable, :-1].reshape(-1, FEATURES)
             labels = torch.tensor([photo.label for photo in photos], device=world.device)[usable]
             self._targets[split] = labels.repeat_interleave(views)
-        if tuple(splits) == SPLITS:  # else it is for the material that reads them all
-            settle_skipped(data, world)
+        settle_skipped(data, world, all_read=tuple(splits) == SPLITS)
         self._batches = global_batches(len(self._targets["train"]), batch_size, world, least=1)
 
     def steps(self) -> int:
@@ -87,10 +81,14 @@ class FeatureMaterial:
 
 class Backbone:
     """The network without its head, for looking only: norm layers folded into the convolutions, in half precision where
-    the device computes in it. The model itself is left as it is."""
+    the device computes in it. The model itself is left as it is.
+
+    chunk: photos that pass through it together. None is ever divided between processes: in half precision a photo's
+    features depend, in their last bits, on what else is in its batch.
+    """
 
     def __init__(self, model: ResNet, preprocessing: Preprocessing, device: torch.device) -> None:
-        self.preprocessing, self.device, self.chunk = preprocessing, device, _CHUNK[device.type]
+        self.preprocessing, self.device, self.chunk = preprocessing, device, CHUNK[device.type]
         self._type = half_type(device) or torch.float32
         self._layers = folded_backbone(model).to(device, self._type).to(memory_format=torch.channels_last)
 
@@ -131,15 +129,23 @@ def extract(data: DataSet, split: str, backbone: Backbone, world: World, views: 
         spent.decode += time.perf_counter() - began
         return pixels, [square is not None for square in found]
 
-    def look(pixels: torch.Tensor) -> torch.Tensor:
-        began = time.perf_counter()
-        features = backbone.features(pixels.to(backbone.device, non_blocking=True), views)
-        spent.forward += time.perf_counter() - began
-        return features
-
     def read_and_look(chunk: list[Photo]) -> tuple[torch.Tensor, list[bool]]:
         pixels, usable = read(chunk)
-        return look(pixels), usable
+        began = time.perf_counter()
+        features = backbone.features(pixels, views)
+        spent.forward += time.perf_counter() - began
+        return features, usable
+
+    passes: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+
+    def look(pixels: torch.Tensor) -> torch.Tensor:
+        # The GPU itself notes when it begins and ends: what is called here returns long before.
+        before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        before.record()
+        features = backbone.features(pixels.to(backbone.device, non_blocking=True), views)
+        after.record()
+        passes.append((before, after))
+        return features
 
     rows = torch.zeros(len(photos), views * FEATURES + 1, device=backbone.device)
     flags: list[bool] = []
@@ -154,6 +160,9 @@ def extract(data: DataSet, split: str, backbone: Backbone, world: World, views: 
                 reported = time.monotonic()
                 emit(stage="features", split=split, done=min(stop * world.size, total), total=total)
     rows[:, -1] = torch.tensor(flags, dtype=torch.float32, device=backbone.device)
+    if not on_cpu:
+        torch.cuda.synchronize(backbone.device)
+        spent.forward += sum(before.elapsed_time(after) for before, after in passes) / 1000
     if world.is_first:
         took = time.monotonic() - began
         share = took / ((spent.decode + spent.forward) or 1.0)  # of the wall time, since threads work side by side

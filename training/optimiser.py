@@ -12,14 +12,11 @@ from torch import nn
 from training import distributed
 from training.config import Config
 from training.distributed import World
-from training.material import Batch
+from training.material import CHUNK, Batch
 
 BACKBONE_RATES = {"layer4": 0.1, "layer3": 0.05, "layer2": 0.025, "layer1": 0.0125, "": 0.0125}
 """Full mode from pretrained weights: each stage learns at this share of the head's rate, the early ones, whose edges
 and textures any photo needs, the slowest. The last entry is the stem."""
-
-CHUNK = 8
-"""Photos, on a CPU. As in features.py."""
 
 WARM_UP = 0.15
 """Share of the steps over which the rate rises to its peak."""
@@ -98,7 +95,7 @@ def learn(
 def chunk_of(config: Config, device: torch.device) -> int | None:
     """On a CPU fine-tuning takes few photos at a time, so that layers find their inputs in the cache."""
     few = config.mode == "full" and config.pretrained != "none" and device.type == "cpu"
-    return CHUNK if few else None
+    return CHUNK[device.type] if few else None
 
 
 @dataclass(frozen=True, slots=True)

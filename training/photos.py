@@ -11,11 +11,9 @@ from PIL import Image
 from inference.images import Preprocessing
 from training.data import SPLITS, DataError, DataSet, Photo, Square, cores, read_square, read_whole
 from training.distributed import World
-from training.material import Batch, global_batches, normalised, order, settle_skipped
+from training.material import CHUNK, Batch, global_batches, normalised, order, settle_skipped
 from training.metrics import emit
 from training.threads import ahead
-
-_EVALUATION_BATCH = 64
 
 SMALLEST_CUT = 0.35
 """Share of a photo's area. ImageNet's usual 0.08 often shows none of the dog."""
@@ -85,8 +83,9 @@ class PhotoMaterial:
 
     def examples(self, split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         pixels, targets = self._judged[split]
-        for start in range(0, len(targets), _EVALUATION_BATCH):
-            part = slice(start, start + _EVALUATION_BATCH)
+        chunk = CHUNK[self._world.device.type]
+        for start in range(0, len(targets), chunk):
+            part = slice(start, start + chunk)
             inputs = normalised(to_device(pixels[part], self._world.device), self._preprocessing)
             yield inputs, to_device(targets[part], self._world.device)
 

@@ -18,7 +18,7 @@ from inference.images import Pixels, Preprocessing
 from inference.runtime import Network
 from tests.distributed.dogs import small_resnet, write_photos
 from training.calibration import softmax
-from training.data import DataSet, scan
+from training.data import DataSet, Photo, scan
 from training.export import ExportError, annotate, claim, export, prove, source_hash
 from training.onnx_graph import INPUT, run_all, to_onnx, with_temperature
 from training.quantise import Verdict, judge, quantise
@@ -81,6 +81,17 @@ def test_the_manifest_vouches_for_every_file(exported: Path) -> None:
 def test_a_sound_artifact_is_proven(exported: Path, data: DataSet) -> None:
     scored = accuracy(exported, data)
     assert prove(exported, data.used("test"), labels=data.labels, accuracy=scored).accuracy == scored
+
+
+@pytest.mark.parametrize("content", [None, b"no photo"])
+def test_a_photo_that_serving_cannot_read_is_named(
+    exported: Path, data: DataSet, tmp_path: Path, content: bytes | None
+) -> None:
+    gone = Photo(tmp_path / "gone.jpg", 0)
+    if content is not None:
+        gone.path.write_bytes(content)
+    with pytest.raises(ExportError, match=r"gone\.jpg could be read before"):
+        prove(exported, [*data.used("test"), gone], labels=data.labels, accuracy=1.0)
 
 
 def test_permuted_labels_are_caught_though_the_checksums_hold(exported: Path, data: DataSet, tmp_path: Path) -> None:

@@ -83,6 +83,22 @@ def test_a_host_that_is_said_to_have_no_gpu_computes_on_its_cores(monkeypatch: p
     assert distributed.join().device.type == "cpu"
 
 
+def test_a_process_without_a_gpu_of_its_own_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(WorldError, match="--nproc-per-node 1"):
+        distributed.join()
+
+
+def test_a_process_that_asks_what_nccl_cannot_do_is_not_innocent() -> None:
+    said = "NCCL error in: NCCLUtils.cpp:94, {}, NCCL version 2.28.3\n{}: "
+    asked = said.format("invalid usage", "ncclInvalidUsage")
+    assert not distributed.is_lost_peer(torch.distributed.DistBackendError(asked))
+    gone = said.format("remote process exited or there was a network error", "ncclRemoteError")
+    assert distributed.is_lost_peer(torch.distributed.DistBackendError(gone))
+
+
 def test_a_rank_that_is_no_number_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "first")
     with pytest.raises(WorldError, match="RANK is 'first'"):

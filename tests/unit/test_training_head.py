@@ -11,6 +11,7 @@ import training.model
 from tests.distributed import ranks, work
 from tests.distributed.dogs import settings, small_resnet, write_photos, write_weights
 from training.config import Config
+from training.data import DataError
 from training.distributed import World
 from training.train import train
 
@@ -49,6 +50,16 @@ def test_a_fine_tuning_that_spoils_the_network_leaves_the_fitted_head(
 ) -> None:
     log = log_of(replace(config, learning_rate=3.0), capsys, monkeypatch)
     assert "kept_epoch=0" in log
+
+
+def test_photos_of_which_none_can_be_read_are_named_before_the_head_is_fitted(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (config.data / "train").rglob("*.jpg"):
+        path.write_bytes(b"no photo")
+    with pytest.raises(DataError, match="Not one photo in train/ can be decoded; see the photos skipped above"):
+        train(config, World(0, 1, torch.device("cpu")))
+    assert len(work.lines(capsys.readouterr().out, "skipped=")) == 18
 
 
 def test_two_processes_start_from_the_same_head_as_one(tmp_path: Path) -> None:
