@@ -70,16 +70,24 @@ def run(mode: Mode, command: Sequence[str]) -> None:
 
 
 def report(modes: dict[str, Mode]) -> None:
-    """A line for each mode, and how far each is from the first."""
-    (first, *_) = modes.values()
-    print(f"\n{'mode':20} {'accuracy':>8} {'loss':>7} {'s':>7} {'to frozen':>10}  by seed (epoch kept)")
+    """A line for each mode, and how far each is from the first, seed by seed."""
+    print(f"\n{'mode':20} {'accuracy':>8} {'loss':>7} {'s':>7}  by seed: accuracy, loss (epoch kept)")
     for name, mode in modes.items():
-        mean = statistics.mean(mode.accuracies)
-        seeds = "  ".join(f"{each:.3f} ({kept})" for each, kept in zip(mode.accuracies, mode.kept, strict=True))
-        print(
-            f"{name:20} {mean:8.3f} {statistics.mean(mode.losses):7.3f} {statistics.median(mode.seconds):7.0f} "
-            f"{mean - statistics.mean(first.accuracies):+10.3f}  {seeds}"
-        )
+        each = zip(mode.accuracies, mode.losses, mode.kept, strict=True)
+        seeds = ", ".join(f"{accuracy:.3f} {loss:.3f} ({kept})" for accuracy, loss, kept in each)
+        means = f"{statistics.mean(mode.accuracies):8.3f} {statistics.mean(mode.losses):7.3f}"
+        print(f"{name:20} {means} {statistics.median(mode.seconds):7.0f}  {seeds}")
+    (first, one), *others = modes.items()
+    for name, mode in others:
+        accuracy, loss = difference(mode.accuracies, one.accuracies), difference(mode.losses, one.losses)
+        print(f"{name} to {first}: accuracy {accuracy}, loss {loss} (mean over the seeds, and its standard error)")
+
+
+def difference(these: Sequence[float], those: Sequence[float]) -> str:
+    """Two runs of one seed are a pair: both begin from the same head, and learn in the same order."""
+    pairs = [one - other for one, other in zip(these, those, strict=True)]
+    error = f"{statistics.stdev(pairs) / len(pairs) ** 0.5:.4f}" if len(pairs) > 1 else "unknown"
+    return f"{statistics.mean(pairs):+.4f} ± {error}"
 
 
 if __name__ == "__main__":
