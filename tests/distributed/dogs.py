@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torchvision.models import ResNet
+from torchvision.models import ResNet, resnet50
 from torchvision.models.resnet import Bottleneck
 
 import training.model
@@ -60,15 +60,23 @@ def small_resnet(*, weights: None = None, num_classes: int, zero_init_residual: 
     )
 
 
+def real_resnet() -> ResNet:
+    """ResNet50 itself, where its size is what a test is about."""
+    return resnet50(num_classes=2)
+
+
 def use_small_network() -> None:
     """From now on, in this process."""
     training.model.resnet50 = small_resnet  # type: ignore[attr-defined]
 
 
-def write_weights(path: Path, model: torch.nn.Module | None = None) -> Path:
-    """Random weights of a small network, or of `model`, as a file that `--pretrained` takes."""
+def write_weights(path: Path, make: Callable[[], ResNet] = lambda: small_resnet(num_classes=5)) -> Path:
+    """Random weights of the network that `make` makes, the same each time, as a file that `--pretrained` takes.
+
+    Not every random network tells the colours apart as well as the next.
+    """
     torch.manual_seed(7)
-    save_file((model or small_resnet(num_classes=5)).state_dict(), path)
+    save_file(make().state_dict(), path)
     return path
 
 

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from torchvision.models import resnet50
 
 from inference.classifier import Classifier
 from rehearsal.training_job import run_training_job
 from stacks.constructs.training_job.metrics import METRICS
-from tests.distributed.dogs import COUNTS, any_photo, write_photos, write_weights
+from tests.distributed.dogs import COUNTS, any_photo, real_resnet, write_photos, write_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL_TRAIN = [sys.executable, str(ROOT / "tests" / "distributed" / "small_train.py")]
@@ -79,7 +78,7 @@ def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
 
 def test_the_solution_trains_on_the_udacity_layout_from_any_folder(tmp_path: Path) -> None:
     write_photos(tmp_path / "dogImages", breeds=2, prefixes=True)
-    weights = write_weights(tmp_path / "weights.safetensors", resnet50(num_classes=2))
+    weights = write_weights(tmp_path / "weights.safetensors", real_resnet)
     (tmp_path / "solution.py").symlink_to(ROOT / "training" / "solution.py")  # as on the training host
     options = ["--pretrained", str(weights), "--image-size", "32", "--epochs", "20", "--precision", "fp32"]
     run(sys.executable, "solution.py", *options, "--learning-rate", "0.01", cwd=tmp_path)
@@ -123,10 +122,10 @@ def test_the_requirements_are_the_versions_of_the_lock() -> None:
 
 @pytest.mark.slow
 def test_one_process_of_the_module(tmp_path: Path) -> None:
-    photos = write_photos(tmp_path / "photos")
-    weights = write_weights(tmp_path / "weights.safetensors", resnet50(num_classes=2))
+    photos = write_photos(tmp_path / "photos", counts={"train": 16, "valid": 3, "test": 3})
+    weights = write_weights(tmp_path / "weights.safetensors", real_resnet)
     options = ["--data", str(photos), "--model-dir", str(tmp_path / "model"), "--pretrained", str(weights)]
-    small = ["--image-size", "32", "--epochs", "20", "--learning-rate", "0.01"]
+    small = ["--image-size", "32", "--epochs", "20", "--learning-rate", "0.002"]
     run(sys.executable, "-m", "training.train", *options, *small, cwd=ROOT)
 
     assert_serves(tmp_path / "model")
@@ -136,7 +135,7 @@ def test_one_process_of_the_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["frozen", "full"])
 def test_two_processes_of_torchrun(tmp_path: Path, mode: str) -> None:
     photos = write_photos(tmp_path / "photos", counts={"train": 16, "valid": 3, "test": 3})
-    weights = write_weights(tmp_path / "weights.safetensors", resnet50(num_classes=2)) if mode == "frozen" else "none"
+    weights = write_weights(tmp_path / "weights.safetensors", real_resnet) if mode == "frozen" else "none"
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     script = str(ROOT / "training" / "train.py")
     options = ["--data", str(photos), "--model-dir", str(tmp_path / "model"), "--pretrained", str(weights)]
@@ -152,7 +151,7 @@ def test_sagemakers_variables_are_enough(tmp_path: Path) -> None:
     """No option at all: the recipe's own defaults, on ResNet50 at full size."""
     channel = tmp_path / "weights"
     channel.mkdir()
-    write_weights(channel / "resnet50.safetensors", resnet50(num_classes=2))
+    write_weights(channel / "resnet50.safetensors", real_resnet)
     job = run_training_job(
         [sys.executable, "-m", "training.train"],
         source_dir=ROOT,

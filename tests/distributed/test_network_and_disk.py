@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision.models import resnet50
 
 from rehearsal.hosts import Host
 from rehearsal.namespaces import Namespaces
 from rehearsal.processes import ProcessGroup
 from tests.distributed import work
-from tests.distributed.dogs import write_photos, write_weights
+from tests.distributed.dogs import real_resnet, write_photos, write_weights
 from tests.distributed.namespaced import Hosts, ended_within
 from training import checkpoint
 from training.checkpoint import Progress
@@ -80,7 +79,7 @@ def test_sigterm_to_pid_1_saves_the_step_and_leaves(hosts: Hosts) -> None:
 def test_sigterm_to_pid_1_is_obeyed_in_time_by_the_real_network_too(network: Namespaces, tmp_path: Path) -> None:
     """Every weight of ResNet50 in batches of 63: a step takes seconds on one core, and a checkpoint has 380 MB."""
     write_photos(tmp_path / "photos", counts={"train": 42, "valid": 2, "test": 2})
-    write_weights(tmp_path / "weights.safetensors", resnet50(num_classes=2))
+    write_weights(tmp_path / "weights.safetensors", real_resnet)
     full = ("--mode", "full", "--image-size", "224", "--batch-size", "64", "--checkpoint-every", "10000")
     with ProcessGroup(tmp_path / "logs") as group:
         hosts = Hosts(network, group, tmp_path, size=2, program=str(TRAIN))

@@ -9,9 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file
-from torchvision.models import resnet50
 
 from inference.classifier import Classifier
 from rehearsal.hosts import Loopback, Network
@@ -20,7 +18,7 @@ from rehearsal.toolkit import Toolkit, run_toolkit_job
 from rehearsal.training_job import TrainingJob, TrainingJobFailedError, run_training_job
 from stacks.constructs.source_files import FOLDERS, ROOT, pack
 from tests.distributed import work
-from tests.distributed.dogs import any_photo, write_photos, write_weights
+from tests.distributed.dogs import any_photo, real_resnet, write_photos, write_weights
 
 pytestmark = pytest.mark.slow
 
@@ -82,17 +80,17 @@ def test_the_very_archive_of_the_deploy_trains_on_two_hosts(tmp_path: Path, tool
     """ResNet50 itself, the requirements that come with it, and the hyperparameters as strings."""
     source = tmp_path / "source.tar.gz"
     source.write_bytes(gzip.compress(pack(ROOT)))
-    photos, weights = write_photos(tmp_path / "photos"), tmp_path / "weights"
+    photos = write_photos(tmp_path / "photos", counts={"train": 16, "valid": 3, "test": 3})
+    weights = tmp_path / "weights"
     weights.mkdir()
-    torch.manual_seed(3)  # of random networks some see colours better than others
-    write_weights(weights / "resnet50.safetensors", resnet50(num_classes=2))
+    write_weights(weights / "resnet50.safetensors", real_resnet)
     job = run_toolkit_job(
         "training/train.py",
         toolkit=toolkit,
         source=source,
         job_dir=tmp_path / "job",
         channels={"data": photos, "pretrained": weights},
-        hyperparameters={"image-size": 32, "epochs": 20, "learning-rate": 0.001, "precision": "fp32"},
+        hyperparameters={"image-size": 32, "epochs": 20, "learning-rate": 0.002, "precision": "fp32"},
         network=network,
         timeout_s=300,
     )
@@ -102,7 +100,7 @@ def test_the_very_archive_of_the_deploy_trains_on_two_hosts(tmp_path: Path, tool
     assert classifier.predict(any_photo("Pug", seed=12345))[0].breed == "Pug"
     assert classifier.manifest.training["processes"] == 2
     assert "Invoking TorchDistributed" in first
-    assert "stage=start mode=frozen breeds=3 train=18 valid=9 test=9 processes=2" in first
+    assert "stage=start mode=frozen breeds=3 train=48 valid=9 test=9 processes=2" in first
     assert "epoch=" not in second
     assert not any(host.failure.exists() for host in job.hosts)
     if isinstance(network, Namespaces):

@@ -136,12 +136,16 @@ def test_a_shallower_network_is_refused_by_what_is_missing(tmp_path: Path) -> No
 
 
 def test_a_deeper_network_is_refused_though_it_holds_all_of_this_one(tmp_path: Path) -> None:
-    write_weights(tmp_path / "w.safetensors", ResNet(Bottleneck, [1, 1, 2, 1], num_classes=3, width_per_group=4))
+    write_weights(
+        tmp_path / "w.safetensors", lambda: ResNet(Bottleneck, [1, 1, 2, 1], num_classes=3, width_per_group=4)
+    )
     assert "layer3.1.bn1.bias is not part of it" in refusal(tmp_path / "w.safetensors")
 
 
 def test_a_wider_network_is_refused_by_its_shape(tmp_path: Path) -> None:
-    write_weights(tmp_path / "w.safetensors", ResNet(Bottleneck, [1, 1, 1, 1], num_classes=3, width_per_group=8))
+    write_weights(
+        tmp_path / "w.safetensors", lambda: ResNet(Bottleneck, [1, 1, 1, 1], num_classes=3, width_per_group=8)
+    )
     assert "has the shape" in refusal(tmp_path / "w.safetensors")
 
 
