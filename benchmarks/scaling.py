@@ -1,7 +1,7 @@
 """Training on two hosts of one core each against one such host: side by side, in turns, in one run.
 
     make bench-scaling
-    make bench-scaling ARGS="--data dogImages --pretrained resnet50.safetensors --rounds 5"
+    make bench-scaling ARGS="--data dogImages --pretrained FOLDER_WITH_WEIGHTS --rounds 5"
 
 Both train the same ResNet50 on the same photos in the same global batches, each host pinned to one core; two hosts are
 joined by a virtual cable (network namespaces; loopback where those are refused). Efficiency is the time of one host

@@ -281,7 +281,7 @@ def _print_summary(answers: Sequence[Answer], sheet: Path, job: TrainingJob, con
     console.print(f"Pictures of the answers:  {escape(str(sheet))}")
     console.print(f"Report of the training:   {escape(str(job.hosts[0].output_data / 'report' / PAGE))}")
     console.print(f"The model artifact:       {escape(str(job.model_dir))}")
-    console.print("Your own photos:          make rehearse ARGS='--data dogImages --pretrained resnet50.safetensors'")
+    console.print("Your own photos:          make rehearse ARGS='--data dogImages'")
     console.print("Review what AWS will get: make synth")
 
 

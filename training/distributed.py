@@ -174,8 +174,8 @@ def join() -> World:
     if _has_gpu():
         if local_rank >= torch.cuda.device_count():
             raise WorldError(
-                f"This host has {torch.cuda.device_count()} GPU and more processes than that; start one for each "
-                f"(torchrun --nproc-per-node {torch.cuda.device_count()})."
+                f"LOCAL_RANK is {local_rank}, but this host has {torch.cuda.device_count()} GPU; start one process for "
+                f"each (torchrun --nproc-per-node {torch.cuda.device_count()})."
             )
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
@@ -215,8 +215,8 @@ def exit_now(status: int) -> NoReturn:
 
 def is_lost_peer(error: Exception) -> bool:
     """Whether a collective failed because another process is gone: this one is innocent, the other has the reason."""
-    if "invalid usage" in str(error):  # NCCL's word for what this process asked of it
-        return False
+    if any(word in str(error) for word in ("invalid usage", "invalid argument", "unhandled cuda error")):
+        return False  # NCCL's words for what is this process's own, such as a GPU without memory
     if isinstance(error, (dist.DistBackendError, dist.DistNetworkError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in ("gloo", "Gloo", "NCCL"))

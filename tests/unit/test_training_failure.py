@@ -87,14 +87,14 @@ def test_a_process_without_a_gpu_of_its_own_is_a_sentence(monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_RANK", "1")
-    with pytest.raises(WorldError, match="--nproc-per-node 1"):
+    with pytest.raises(WorldError, match=r"LOCAL_RANK is 1, .* --nproc-per-node 1"):
         distributed.join()
 
 
 def test_a_process_that_asks_what_nccl_cannot_do_is_not_innocent() -> None:
     said = "NCCL error in: NCCLUtils.cpp:94, {}, NCCL version 2.28.3\n{}: "
-    asked = said.format("invalid usage", "ncclInvalidUsage")
-    assert not distributed.is_lost_peer(torch.distributed.DistBackendError(asked))
+    for own in (("invalid usage", "ncclInvalidUsage"), ("unhandled cuda error", "ncclUnhandledCudaError")):
+        assert not distributed.is_lost_peer(torch.distributed.DistBackendError(said.format(*own)))
     gone = said.format("remote process exited or there was a network error", "ncclRemoteError")
     assert distributed.is_lost_peer(torch.distributed.DistBackendError(gone))
 

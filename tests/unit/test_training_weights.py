@@ -2,8 +2,8 @@
 
 import pickle
 import shlex
+import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,31 +71,21 @@ def test_half_precision_is_cast(tmp_path: Path) -> None:
     assert is_filled(model, {name: tensor.float() for name, tensor in half.items() if tensor.is_floating_point()})
 
 
-class _Attack:
-    def __init__(self, victim: Path) -> None:
-        self._victim = victim
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Path.write_text, (self._victim, "run"))
-
-
 @pytest.fixture
 def no_unpickling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever opens a pickle fails the test: Python's readers and torch's."""
-
-    def trap(*_: object, **__: object) -> None:
-        raise AssertionError("a pickle was opened")
-
+    """Whatever opens a pickle fails the test, also where its error is caught: Python's readers and torch's."""
+    opened: list[object] = []
     with monkeypatch.context() as patch:
         for module in (pickle, __import__("_pickle")):
-            for name in ("Unpickler", "load", "loads"):
-                patch.setattr(module, name, trap)
-        patch.setattr(torch, "load", trap)
+            for name in ("Unpickler", "_Unpickler", "load", "loads", "_load", "_loads"):
+                patch.setattr(module, name, lambda *given, **_: opened.append(given), raising=False)
+        patch.setattr(torch, "load", lambda *given, **_: opened.append(given))
         yield
+    assert opened == []
 
 
 @pytest.mark.usefixtures("no_unpickling")
-@pytest.mark.parametrize("name", ["w.pth", "w.pt", "pytorch_model.bin"])
+@pytest.mark.parametrize("name", ["w.pth", "W.PT", "pytorch_model.bin"])
 def test_a_pickle_is_refused_unopened(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
     for given in (tmp_path / name, tmp_path):
@@ -104,21 +94,24 @@ def test_a_pickle_is_refused_unopened(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.usefixtures("no_unpickling")
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_pickle_by_another_name_is_refused_and_runs_nothing(tmp_path: Path, zipped: bool) -> None:
-    victim, file = tmp_path / "victim", tmp_path / "w.safetensors"
+def test_a_pickle_by_another_name_is_refused_unopened(tmp_path: Path, zipped: bool) -> None:
+    file = tmp_path / "w.safetensors"
     if zipped:
-        torch.save({"conv1.weight": _Attack(victim)}, file)
+        torch.save(weights(), file)
     else:
-        file.write_bytes(pickle.dumps(_Attack(victim), protocol=2))
+        file.write_bytes(pickle.dumps(weights()))
     assert "get it again" in refusal(file)
-    assert not victim.exists()
 
 
-def test_the_command_in_the_refusal_makes_a_file_that_is_taken(tmp_path: Path) -> None:
-    old = tmp_path / "my weights.pth"
-    torch.save(weights(), old)
-    command = shlex.split(refusal(old).partition("trust it: ")[2])
-    subprocess.run([sys.executable, *command[1:]], check=True)
+@pytest.mark.parametrize("around", ["nothing", "state_dict", "model", "channels last"])
+def test_the_command_in_the_refusal_makes_a_file_that_is_taken(tmp_path: Path, around: str) -> None:
+    old, state = tmp_path / "my weights.pth", weights()
+    if around == "channels last":
+        state = small_resnet(num_classes=9).to(memory_format=torch.channels_last).state_dict()
+        state.update({name: state[name].copy_(tensor) for name, tensor in weights().items()})
+        assert not state["conv1.weight"].is_contiguous()
+    torch.save({around: state, "epoch": 3} if around in ("state_dict", "model") else state, old)
+    subprocess.run(shlex.split(refusal(old).partition("trust it: ")[2]), check=True)
     assert is_filled(build(3, str(old.with_suffix(".safetensors"))), weights())
 
 
@@ -157,12 +150,13 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_channel_holds_one_file(tmp_path: Path) -> None:
-    assert "holds 0 files" in refusal(tmp_path)
+    assert "holds no weights" in refusal(tmp_path)
     (tmp_path / "README.md").write_text("whose weights these are")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"the same as a pickle, as timm publishes it")
     save_file(weights(), tmp_path / "w.safetensors")
     assert is_filled(build(3, str(tmp_path)), weights())
     save_file(weights(), tmp_path / "x.safetensors")
-    assert "holds 2 files" in refusal(tmp_path)
+    assert "holds pytorch_model.bin, w.safetensors, x.safetensors" in refusal(tmp_path)
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
@@ -186,6 +180,22 @@ def test_imagenets_weights_are_downloaded_once(published: Path) -> None:
     assert is_filled(build(3, "imagenet"), weights())
 
 
+def test_a_copy_that_was_cut_off_is_downloaded_again(published: Path, tmp_path: Path) -> None:
+    build(3, "imagenet")
+    (copy,) = (tmp_path / "cache").rglob("*.safetensors")
+    copy.write_bytes(copy.read_bytes()[:1000])
+    assert is_filled(build(3, "imagenet"), weights())
+    assert copy.read_bytes() == published.read_bytes()
+
+
+def test_a_server_that_falls_silent_ends_the_download(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "STALLED_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(source, "IMAGENET", f"http://127.0.0.1:{server.getsockname()[1]}/w.safetensors")
+        assert "timed out" in refusal("imagenet")
+    assert socket.getdefaulttimeout() is None
+
+
 def test_a_download_of_something_else_is_refused_and_not_kept(published: Path, tmp_path: Path) -> None:
     published.write_bytes(published.read_bytes()[:-1] + b"!")
     for _ in range(2):
@@ -199,9 +209,9 @@ def test_a_download_that_fails_is_a_sentence(published: Path) -> None:
 
 
 def test_the_published_file_has_the_size_of_torchvisions_resnet50(tmp_path: Path) -> None:
-    """What is known of it without downloading it: names, shapes and types together make its size."""
+    """Names, shapes and types make up the size, which those who pin the file give beside its checksum."""
     save_file(resnet50().state_dict(), tmp_path / "w.safetensors")
-    assert (tmp_path / "w.safetensors").stat().st_size == source.IMAGENET_BYTES
+    assert (tmp_path / "w.safetensors").stat().st_size == 102_469_840
 
 
 def test_without_weights_two_seeds_are_two_networks() -> None:
