@@ -1,5 +1,8 @@
 """How much memory photos may fill: what a container leaves counts, not what the machine has."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,25 @@ def test_an_option_is_taken_as_it_is() -> None:
 
 def test_this_machine_has_some() -> None:
     assert photo_budget(None) > 0
+
+
+STARTED_AS_A_FILE = """
+import torch, torchvision  # train.py, started by torchrun, has them before anything of its own package
+import training
+tensor = torch.ones(2**24)
+lines = open("/proc/self/smaps_rollup").read().splitlines()
+print(next(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages:")))
+"""
+
+
+@pytest.mark.parametrize(("asked", "large"), [(None, True), ("0", False)])
+def test_large_tensors_lie_in_large_pages_unless_the_operator_says_no(asked: str | None, large: bool) -> None:
+    lent = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not lent.exists() or "[madvise]" not in lent.read_text():
+        pytest.skip("this kernel lends large pages to nobody, or to all")
+    env = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}
+    env |= {} if asked is None else {"THP_MEM_ALLOC_ENABLE": asked}
+    ended = subprocess.run(
+        [sys.executable, "-c", STARTED_AS_A_FILE], env=env, capture_output=True, text=True, check=True
+    )
+    assert (int(ended.stdout) > 2**24 * 4 / 1024 / 2) == large  # KiB; half of the 64 MiB at least
