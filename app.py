@@ -5,14 +5,14 @@ from datetime import date
 
 import aws_cdk as cdk
 
-from stacks.api import ALIAS, ApiStack
-from stacks.monitoring import MonitoringStack
+from stacks.api.stack import ALIAS, ApiStack
+from stacks.monitoring.stack import MonitoringStack
 from stacks.overrides import load
-from stacks.serving import VARIANT, ServingStack
+from stacks.serving.stack import VARIANT, ServingStack
 from stacks.settings import Settings, SettingsError
-from stacks.storage import StorageStack
-from stacks.training import TrainingStack
-from stacks.workbench import WorkbenchStack
+from stacks.storage.stack import StorageStack
+from stacks.training.stack import TrainingStack
+from stacks.workbench.stack import WorkbenchStack
 
 
 def build(app: cdk.App, settings: Settings) -> None:

@@ -24,14 +24,14 @@ from torch import nn
 from torchvision.models import ResNet
 
 from benchmarks.training_time import material_of
-from inference.images import Preprocessing
+from inference.photo.decode import Preprocessing
 from training.config import Config
-from training.data import DataSet, scan
+from training.data.dataset import DataSet, scan
+from training.data.features import Backbone, extract
+from training.data.threads import one_thread_each
 from training.distributed import World
-from training.features import Backbone, extract
-from training.model import FEATURES, build, folded_backbone
-from training.optimiser import adamw, mixed_precision, set_rate
-from training.threads import one_thread_each
+from training.model.backbone import FEATURES, build, folded_backbone
+from training.optim import adamw, mixed_precision, set_rate
 
 CPU = torch.device("cpu")
 EPOCHS = 20

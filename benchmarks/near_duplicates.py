@@ -18,11 +18,11 @@ import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
 from inference.errors import RequestError
-from inference.images import decode
-from ops.data_check import LOOKED_AT, smaller
-from ops.sample.dataset import write_sample
-from ops.twins import ALIKE, fingerprint, twins
-from training.data import scan
+from inference.photo.decode import decode
+from ops.data.check import LOOKED_AT, smaller
+from ops.data.near_duplicates import ALIKE, fingerprint, twins
+from sample_dogs.dataset import write_sample
+from training.data.dataset import scan
 
 COPIES = 200
 CLOSE = (5, 10)

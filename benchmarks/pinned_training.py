@@ -8,16 +8,16 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from training import metrics
+from training import log
 
-plain = metrics.emit
+plain = log.emit
 
 
 def emit(**fields: object) -> None:
     plain(**fields, processor_s=time.process_time())
 
 
-metrics.emit = emit
+log.emit = emit
 
 from training import distributed, train  # noqa: E402 - they take the name as it is when they are imported
 from training.config import Config  # noqa: E402

@@ -23,8 +23,8 @@ from torch.utils.data import DataLoader  # noqa: E402
 from torchvision import transforms  # noqa: E402
 from torchvision.datasets import ImageFolder  # noqa: E402
 
-from training.metrics import emit  # noqa: E402
-from training.model import build  # noqa: E402
+from training.log import emit  # noqa: E402
+from training.model.backbone import build  # noqa: E402
 
 
 def main() -> None:

@@ -26,12 +26,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.sample.breeds import BREEDS
-from ops.sample.dataset import write_sample
-from ops.training_lines import fields_of
-from rehearsal.hosts import Loopback, Network
-from rehearsal.namespaces import Namespaces, NamespacesRefusedError
-from rehearsal.training_job import run_training_job
+from ops.views.training_log import fields_of
+from rehearsal.hosts.choice import Loopback, Network
+from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.training_job import run_training_job
+from sample_dogs.breeds import BREEDS
+from sample_dogs.dataset import write_sample
 
 PROGRAM = Path(__file__).resolve().with_name("pinned_training.py")
 GOAL = 0.9

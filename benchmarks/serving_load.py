@@ -29,8 +29,8 @@ from benchmarks.http_load import Answer, Connection, drive, invocation
 from benchmarks.serving import CONCURRENCY, CORES, goal
 from benchmarks.serving_material import LARGE, options, prepare
 from benchmarks.serving_processes import Server
-from inference.admission import LIMIT_S
 from inference.classifier import Classifier, Prediction
+from inference.server.admission import LIMIT_S
 from rehearsal.processes import ProcessGroup
 
 BAD_EVERY = 100

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ops.sample.dataset import DEFAULT_COUNTS, write_sample
+from sample_dogs.dataset import DEFAULT_COUNTS, write_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "bench"
@@ -89,7 +89,7 @@ def _drawn() -> Path:
 def _random_weights() -> Path:
     from safetensors.torch import save_file
 
-    from training.model import build
+    from training.model.backbone import build
 
     file = KEPT / "random.safetensors"
     if not file.is_file():

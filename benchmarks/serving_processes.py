@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.http_load import Connection, invocation
+from rehearsal.aws.sagemaker_runtime import in_service
 from rehearsal.processes import Child, ProcessGroup, free_port
-from rehearsal.sagemaker_runtime import in_service
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "benchmarks" / "reference_serving"

@@ -23,17 +23,17 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from inference.images import Preprocessing
-from ops.sample.dataset import write_sample
+from inference.photo.decode import Preprocessing
+from sample_dogs.dataset import write_sample
 from training.config import Config
-from training.data import DataSet, scan
+from training.data.batches import Batch
+from training.data.dataset import DataSet, scan
+from training.data.features import Backbone, extract
+from training.data.images import PhotoMaterial
+from training.data.memory import photo_budget
 from training.distributed import World
-from training.features import Backbone, extract
-from training.material import Batch
-from training.memory import photo_budget
-from training.model import build
-from training.optimiser import adamw, learn, mixed_precision
-from training.photos import PhotoMaterial
+from training.model.backbone import build
+from training.optim import adamw, learn, mixed_precision
 
 GOAL = 0.9
 

@@ -12,7 +12,7 @@ from PIL import Image
 from inference import artifact
 from inference.artifact import ArtifactError
 from inference.errors import RequestError
-from inference.images import Pixels
+from inference.photo.decode import Pixels
 from inference.runtime import Network, cause
 
 DEFAULT_TOP_K = 5

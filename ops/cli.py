@@ -56,7 +56,7 @@ def rehearse(
     """
     from ops.rehearse import Plan
     from ops.rehearse import rehearse as run
-    from ops.steps import terminal
+    from ops.views.steps import terminal
 
     if pretrained is not None and pretrained not in ("imagenet", "none"):
         pretrained = str(Path(pretrained).resolve())
@@ -87,7 +87,7 @@ def predict(
     from inference.artifact import ArtifactError
     from inference.classifier import Classifier
     from inference.errors import RequestError
-    from ops.archive import unpacked
+    from ops.model.archive import unpacked
 
     if not model_dir.exists():
         raise ArtifactError(
@@ -123,8 +123,8 @@ def sample(
 
     Example: [bold]kennel data sample photos --train 100 --seed 7[/bold]
     """
-    from ops.sample.dataset import write_sample
-    from ops.steps import Steps, terminal
+    from ops.views.steps import Steps, terminal
+    from sample_dogs.dataset import write_sample
 
     console = terminal()
     with Steps(console, total=1).step("Draw cartoon dogs") as report:
@@ -145,19 +145,19 @@ def check_photos(
     """
     from rich.console import Console
 
-    from ops import data_table
-    from ops.data_check import check
-    from ops.data_sheet import breeds_shown, data_sheet
-    from ops.steps import Steps, terminal
+    from ops.data import table
+    from ops.data.check import check
+    from ops.views.data_sheet import breeds_shown, data_sheet
+    from ops.views.steps import Steps, terminal
 
     console = Console(stderr=True) if as_json else terminal()
     with Steps(console, total=1).step(f"Look at the photos in {folder}") as report:
         found = check(folder, progress=lambda done, total: report(done, total, ""))
         data_sheet(found, sheet)
     if as_json:
-        typer.echo(data_table.as_json(found))
+        typer.echo(table.as_json(found))
     else:
-        data_table.print_check(found, console)
+        table.print_check(found, console)
         shown = breeds_shown(found)
         typer.echo(f"A picture of it: {sheet}" + (f", of {shown}" if shown else ""))
     if not found.sound:
@@ -179,9 +179,9 @@ def upload_photos(
 
     Example: [bold]kennel data upload dogImages[/bold], once `make deploy STACKS=Storage` has made the bucket
     """
-    from ops.data_sheet import was_found_fit
-    from ops.steps import Steps, terminal
-    from ops.upload import Progress, upload
+    from ops.data.upload import Progress, upload
+    from ops.views.data_sheet import was_found_fit
+    from ops.views.steps import Steps, terminal
 
     console = terminal()
     with Steps(console, total=1).step(f"Upload {folder.resolve().name}", in_bytes=True) as report:
@@ -214,8 +214,8 @@ def version(
 
     Example: [bold]kennel data version s3://my-bucket/data[/bold]
     """
-    from ops.data_bucket import BucketError
-    from ops.data_version import data_version
+    from ops.data.bucket import BucketError
+    from ops.data.version import data_version
 
     try:  # here, for `_is_sentence` imports what `make deploy` does not install; so does `report`
         typer.echo(data_version(target, project=project))
@@ -239,8 +239,8 @@ def report(
     """
     import webbrowser
 
-    from ops.data_bucket import BucketError
-    from ops.report import ReportError, fetch_report
+    from ops.data.bucket import BucketError
+    from ops.model.report import ReportError, fetch_report
 
     try:
         page = fetch_report(target, to, project=project)
@@ -278,14 +278,14 @@ def _is_sentence(error: Exception) -> bool:
     if isinstance(error, OSError) and error.filename is not None:
         return True
     from inference.artifact import ArtifactError
-    from ops.data_bucket import BucketError
+    from ops.data.bucket import BucketError
     from ops.rehearse import RehearsalError
-    from ops.sample.dataset import SampleFolderError, SampleRequestError
-    from rehearsal.lambda_runtime import FunctionError
-    from rehearsal.namespaces import NamespacesRefusedError
+    from rehearsal.aws.lambda_runtime import FunctionError
+    from rehearsal.hosts.namespaces import NamespacesRefusedError
+    from rehearsal.hosts.training_job import TrainingJobFailedError
     from rehearsal.processes import ProcessFailedError
-    from rehearsal.training_job import TrainingJobFailedError
-    from training.data import DataError
+    from sample_dogs.dataset import SampleFolderError, SampleRequestError
+    from training.data.dataset import DataError
 
     expected = (
         ArtifactError,

@@ -19,19 +19,19 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ops.contact_sheet import Answer, contact_sheet
-from ops.sample.dataset import write_sample
-from ops.steps import Report, Steps
-from ops.training_lines import TrainingLines
-from rehearsal.hosts import Loopback, Network
-from rehearsal.lambda_runtime import LambdaRuntime
-from rehearsal.namespaces import Namespaces, NamespacesRefusedError
+from ops.views.contact_sheet import Answer, contact_sheet
+from ops.views.steps import Report, Steps
+from ops.views.training_log import TrainingLines
+from rehearsal.aws.lambda_runtime import LambdaRuntime
+from rehearsal.aws.sagemaker_runtime import SageMakerRuntime, in_service
+from rehearsal.hosts.choice import Loopback, Network
+from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.toolkit import Toolkit, run_toolkit_job
+from rehearsal.hosts.training_job import TrainingJob, run_training_job
 from rehearsal.processes import ProcessGroup, free_port
-from rehearsal.sagemaker_runtime import SageMakerRuntime, in_service
-from rehearsal.toolkit import Toolkit, run_toolkit_job
-from rehearsal.training_job import TrainingJob, run_training_job
-from stacks.constructs.source_files import pack
-from training.data import DataSet, Photo, scan
+from sample_dogs.dataset import write_sample
+from stacks.training.source_files import pack
+from training.data.dataset import DataSet, Photo, scan
 from training.report import PAGE
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rehearsal.leash import Leash
+from rehearsal.reaper import Leash
 
 POLL_S = 0.02
 LAST_LINES = 15

@@ -28,26 +28,27 @@ import torch
 from torch import nn
 
 from inference.artifact import ArtifactError, sha256
-from inference.images import Preprocessing
-from training import checkpoint, distributed, failure, head
-from training.answers import figures
+from inference.photo.decode import Preprocessing
+from training import checkpoint, distributed, failure
 from training.checkpoint import CheckpointError, Progress
 from training.config import Config
-from training.data import DataError, DataSet, scan
+from training.data.batches import Material
+from training.data.dataset import DataError, DataSet, scan
+from training.data.features import FeatureMaterial
+from training.data.images import PhotoMaterial
+from training.data.memory import photo_budget
 from training.distributed import World, WorldError
-from training.evaluation import evaluate
-from training.export import ExportError, annotate, claim, export, prove, source_hash
-from training.features import FeatureMaterial
-from training.material import Material
-from training.memory import photo_budget
-from training.metrics import emit
-from training.model import begin_epoch, build, fingerprint, keep_head
-from training.optimiser import adamw, chunk_of, full_precision, learn, mixed_precision, set_rate
-from training.photos import PhotoMaterial
+from training.evaluation.evaluate import evaluate
+from training.evaluation.predictions import figures
+from training.export.artifact import ExportError, annotate, claim, export, prove, source_hash
+from training.log import emit
+from training.model import head
+from training.model.backbone import begin_epoch, build, fingerprint, keep_head
+from training.model.weights import WeightsError
+from training.optim import adamw, chunk_of, full_precision, learn, mixed_precision, set_rate
 from training.report.findings import findings
 from training.report.page import publish, render
-from training.stopping import Stop
-from training.weights import WeightsError
+from training.signals import Stop
 
 
 class DivergedError(Exception):

@@ -12,7 +12,7 @@ FRAMEWORK = "pytorch-amzn2023"
 
 def wrong_images() -> Iterator[str]:
     """Each region of the SDK's table where ours names another image, and each of ours that the SDK does not know."""
-    registries: dict[str, str] = _constant("stacks/constructs/training_job/image.py", "REGISTRIES")
+    registries: dict[str, str] = _constant("stacks/training/image.py", "REGISTRIES")
     tag = _default("stacks/settings.py", "image_tag")
     version = tag.partition("-")[0]
     theirs = image_uris.config_for_framework(FRAMEWORK)["training"]["versions"][version]["registries"]

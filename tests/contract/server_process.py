@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
+from rehearsal.aws.sagemaker_runtime import in_service
 from rehearsal.processes import Child, ProcessGroup
-from rehearsal.sagemaker_runtime import in_service
 
 
 @dataclass(frozen=True)

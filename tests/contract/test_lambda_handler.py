@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.lambda_runtime import LambdaRuntime
-from rehearsal.sagemaker_runtime import SageMakerRuntime
+from rehearsal.aws.lambda_runtime import LambdaRuntime
+from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
 from tests.rehearsal.container import ANSWER, EVENTS, JPEG, REPOSITORY, Container, any_event, serving
 
 

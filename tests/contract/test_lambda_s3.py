@@ -9,8 +9,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from lambda_fn.photo import MAX_BYTES
-from rehearsal.lambda_runtime import LambdaRuntime
-from rehearsal.sagemaker_runtime import SageMakerRuntime
+from rehearsal.aws.lambda_runtime import LambdaRuntime
+from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
 from tests.rehearsal.container import ANSWER, JPEG, REPOSITORY, Container, serving
 
 

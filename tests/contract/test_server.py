@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from inference.batch import MAX_PHOTOS
-from inference.service import MAX_BODY_BYTES
+from inference.server.app import MAX_BODY_BYTES
+from inference.server.batch import MAX_PHOTOS
 from tests.builders import LABELS, any_photo, colour_of, onnx_model, write_artifact
 from tests.contract.server_process import Server, listening
 

@@ -14,12 +14,13 @@ import httpx
 import pytest
 import uvicorn
 
-from inference import admission, server
-from inference import service as serving
-from inference.admission import Admission
 from inference.classifier import Classifier, Prediction
-from inference.server import listen
-from inference.service import Service, application
+from inference.server import admission
+from inference.server import app as serving
+from inference.server import main as server
+from inference.server.admission import Admission
+from inference.server.app import Service, application
+from inference.server.main import listen
 from tests.builders import any_photo, write_artifact
 
 JPEG = {"content-type": "image/jpeg"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference.server import DRAIN_S, listen
+from inference.server.main import DRAIN_S, listen
 from rehearsal.processes import free_port
 from tests.builders import any_photo, network, write_artifact
 from tests.contract.server_process import Server, command_line, listening

@@ -15,7 +15,7 @@ DOCKERFILE = (FOLDER / "Dockerfile").read_text()
 
 IMPORTED = """
 import json, sys
-import inference.server
+import inference.server.main
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torchvision.models import ResNet, resnet50
 from torchvision.models.resnet import Bottleneck
 
-import training.model
+import training.model.backbone
 from training.config import Config
 
 COLOURS = {"Beagle": (200, 60, 40), "Collie": (40, 170, 60), "Pug": (50, 70, 190), "Saluki": (220, 210, 90)}
@@ -67,7 +67,7 @@ def real_resnet() -> ResNet:
 
 def use_small_network() -> None:
     """From now on, in this process."""
-    training.model.resnet50 = small_resnet  # type: ignore[attr-defined]
+    training.model.backbone.resnet50 = small_resnet  # type: ignore[attr-defined]
 
 
 def write_weights(path: Path, make: Callable[[], ResNet] = lambda: small_resnet(num_classes=5)) -> Path:

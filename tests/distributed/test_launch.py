@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from inference.classifier import Classifier
-from rehearsal.training_job import run_training_job
-from stacks.constructs.training_job.metrics import METRICS
+from rehearsal.hosts.training_job import run_training_job
+from stacks.training.metrics import METRICS
 from tests.distributed.dogs import COUNTS, any_photo, real_resnet, write_photos, write_weights
 
 ROOT = Path(__file__).resolve().parents[2]

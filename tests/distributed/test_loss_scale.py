@@ -13,7 +13,7 @@ from tests.distributed.dogs import settings, write_photos, write_weights
 from tests.distributed.test_failures import wait_for_checkpoint
 from training import train
 from training.config import Config
-from training.optimiser import Precision
+from training.optim import Precision
 
 
 def fp16_weights_of(config: Config, scale: float) -> dict[str, Any]:

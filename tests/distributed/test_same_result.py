@@ -9,15 +9,15 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from inference.images import Preprocessing
+from inference.photo.decode import Preprocessing
 from tests.distributed import ranks, work
 from tests.distributed.dogs import settings, spoil, write_photos, write_weights
 from training import distributed
 from training.config import Config
-from training.data import DataSet, scan
-from training.features import FeatureMaterial
-from training.model import build
-from training.photos import PhotoMaterial
+from training.data.dataset import DataSet, scan
+from training.data.features import FeatureMaterial
+from training.data.images import PhotoMaterial
+from training.model.backbone import build
 
 UNEVEN = {"train": 23, "valid": 5, "test": 3}
 """69 training photos, two views each: 138 examples, three chunks, and no batch size divides them."""

@@ -12,11 +12,11 @@ import pytest
 from safetensors.torch import load_file
 
 from inference.classifier import Classifier
-from rehearsal.hosts import Loopback, Network
-from rehearsal.namespaces import Namespaces, NamespacesRefusedError
-from rehearsal.toolkit import Toolkit, run_toolkit_job
-from rehearsal.training_job import TrainingJob, TrainingJobFailedError, run_training_job
-from stacks.constructs.source_files import FOLDERS, ROOT, pack
+from rehearsal.hosts.choice import Loopback, Network
+from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.toolkit import Toolkit, run_toolkit_job
+from rehearsal.hosts.training_job import TrainingJob, TrainingJobFailedError, run_training_job
+from stacks.training.source_files import FOLDERS, ROOT, pack
 from tests.distributed import work
 from tests.distributed.dogs import any_photo, real_resnet, write_photos, write_weights
 

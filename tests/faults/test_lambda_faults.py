@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambda_fn.calls import MAX_ATTEMPTS
-from rehearsal.lambda_runtime import LambdaRuntime
+from rehearsal.aws.lambda_runtime import LambdaRuntime
 from rehearsal.processes import free_port
 from tests.faults.fault_server import (
     Fault,

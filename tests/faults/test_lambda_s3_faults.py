@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from lambda_fn.photo import MAX_BYTES
-from rehearsal.lambda_runtime import LambdaRuntime
-from rehearsal.loopback import LoopbackHandler
-from rehearsal.sagemaker_runtime import SageMakerRuntime
+from rehearsal.aws.lambda_runtime import LambdaRuntime
+from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
+from rehearsal.hosts.loopback import LoopbackHandler
 from tests.faults.fault_server import Fault, FaultServer, cuts_short, error, misbehaving, resets
 from tests.rehearsal.container import JPEG, REPOSITORY, serving
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from stacks.constructs.training_job.handler.events import is_complete, on_event
-from stacks.constructs.training_job.handler.jobs import Jobs
+from stacks.training.handler.events import is_complete, on_event
+from stacks.training.handler.jobs import Jobs
 
 Json = dict[str, Any]
 CREATE_FAILED = "AWSCDK::CustomResourceProviderFramework::CREATE_FAILED"

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
+from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
 from rehearsal.processes import free_port
-from rehearsal.sagemaker_runtime import SageMakerRuntime
-from stacks.constructs.endpoint_probe.canary import TIMEOUT_S
-from stacks.constructs.endpoint_probe.probe import canary, prediction
+from stacks.serving.canary import TIMEOUT_S
+from stacks.serving.probe import canary, prediction
 from tests.rehearsal.container import Container, serving
 
 

@@ -13,9 +13,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from inference.service import Service
-from rehearsal.sagemaker_runtime import SageMakerRuntime
-from stacks.constructs.endpoint_probe.probe import check, prediction
+from inference.server.app import Service
+from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
+from stacks.serving.probe import check, prediction
 from tests.builders import write_artifact
 from tests.infra.fake_endpoints import FakeEndpoints, Json, ResponseAddress, endpoint, endpoints, response_address
 from tests.rehearsal.container import ANSWER, Container, serving

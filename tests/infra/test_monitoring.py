@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stacks.constructs.runbook import RUNBOOK, anchor
-from stacks.constructs.training_job.metrics import METRICS
+from stacks.common.runbook import RUNBOOK, anchor
 from stacks.overrides import load
 from stacks.settings import Settings
+from stacks.training.metrics import METRICS
 from tests.infra.conftest import ROOT, Assembly, Synthesise
 
 

@@ -6,7 +6,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from constructs import IConstruct
 
 from app import build
-from stacks.constructs import acknowledge
+from stacks.common import nag as acknowledge
 from stacks.overrides import load
 from tests.infra.conftest import FLAGS, Assembly, Synthesise
 from tests.infra.random_settings import EVERYDAY, random_settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.constructs.source_files import ROOT, pack
+from stacks.training.source_files import ROOT, pack
 
 
 def project(root: Path) -> Path:

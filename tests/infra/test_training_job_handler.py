@@ -10,10 +10,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from stacks.constructs.training_job.handler.events import is_complete, on_event
-from stacks.constructs.training_job.handler.jobs import TRIES, Jobs
-from stacks.constructs.training_job.handler.refusals import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
-from stacks.constructs.training_job.handler.request import Location
+from stacks.training.handler.events import is_complete, on_event
+from stacks.training.handler.jobs import TRIES, Jobs
+from stacks.training.handler.refusals import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
+from stacks.training.handler.request import Location
 from tests.infra.fake_sagemaker import FakeSageMaker
 
 Json = dict[str, Any]

@@ -7,8 +7,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from stacks.constructs.training_job.handler.events import is_complete, on_event
-from stacks.constructs.training_job.handler.jobs import Jobs
+from stacks.training.handler.events import is_complete, on_event
+from stacks.training.handler.jobs import Jobs
 from tests.infra.fake_cloudformation import CloudFormation
 from tests.infra.test_training_job_handler import BUCKET, INVENTED_ID, PHOTOS, properties
 

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from stacks.constructs.training_job.handler.jobs import Jobs
-from stacks.constructs.training_job.handler.refusals import NOT_YET_PROPAGATED
-from stacks.constructs.training_job.handler.request import JobRequest
+from stacks.training.handler.jobs import Jobs
+from stacks.training.handler.refusals import NOT_YET_PROPAGATED
+from stacks.training.handler.request import JobRequest
 from tests.infra.fake_cloudformation import CREATE_FAILED, CloudFormation, Outcome
 from tests.infra.fake_sagemaker import FakeSageMaker
 from tests.infra.test_training_job_handler import BUCKET, INVENTED_ID, PHOTOS, properties

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stacks.constructs.training_job.image import REGISTRIES
-from stacks.constructs.training_job.metrics import METRICS
 from stacks.settings import SettingsError
+from stacks.training.image import REGISTRIES
+from stacks.training.metrics import METRICS
 from tests.infra.conftest import Assembly, Synthesise
-from training.answers import Answers, figures
 from training.config import Config
-from training.data import Photo
-from training.metrics import line
+from training.data.dataset import Photo
+from training.evaluation.predictions import Answers, figures
+from training.log import line
 
 
 def test_the_job_is_two_g4dn_xlarge_hosts_with_the_designs_limits(development: Assembly) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from stacks.constructs.notebook import idle_stop
+from stacks.workbench import idle_stop
 from tests.infra.conftest import ROOT, Assembly, Synthesise
 from tests.infra.test_monitoring import joined
 

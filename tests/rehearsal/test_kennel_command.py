@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 import pytest
 
-from ops.sample.breeds import BREEDS
-from ops.sample.dataset import write_sample
-from stacks.constructs.training_job.metrics import METRICS
+from sample_dogs.breeds import BREEDS
+from sample_dogs.dataset import write_sample
+from stacks.training.metrics import METRICS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.lambda_runtime import FunctionError, LambdaRuntime
+from rehearsal.aws.lambda_runtime import FunctionError, LambdaRuntime
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
 FUNCTION = """
@@ -42,7 +42,7 @@ def answers_a_list(event, context):
 OWNER = """
 import sys
 from pathlib import Path
-from rehearsal.lambda_runtime import LambdaRuntime
+from rehearsal.aws.lambda_runtime import LambdaRuntime
 
 with LambdaRuntime("function.handler", task_root=Path(sys.argv[1])) as function:
     print(function.invoke({})["pid"], flush=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.namespaces import Namespaces, NamespacesRefusedError
-from rehearsal.training_job import run_training_job
+from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.training_job import run_training_job
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
 TELL = """
@@ -42,8 +42,8 @@ else:
 OWNER = """
 import os, subprocess, sys
 from pathlib import Path
-from rehearsal.namespaces import Namespaces
-from rehearsal.training_job import run_training_job
+from rehearsal.hosts.namespaces import Namespaces
+from rehearsal.hosts.training_job import run_training_job
 def descendants(_):
     parents = [map(int, line.split()) for line in subprocess.getoutput("ps -e -o ppid= -o pid=").splitlines()]
     found = {os.getpid()}
@@ -59,7 +59,7 @@ with Namespaces(Path(sys.argv[1]) / "network") as network:
 ENTER = """
 import sys
 from pathlib import Path
-from rehearsal.namespaces import Namespaces
+from rehearsal.hosts.namespaces import Namespaces
 with Namespaces(Path(sys.argv[1])):
     pass
 """
@@ -139,6 +139,6 @@ def test_a_machine_that_refuses_says_so_in_a_sentence(tmp_path: Path, network: N
     assert ended.returncode == 1
     last = ended.stderr.strip().splitlines()[-1]
     assert last.startswith(
-        "rehearsal.namespaces.NamespacesRefusedError: This machine refuses namespaces to us (unshare: "
+        "rehearsal.hosts.namespaces.NamespacesRefusedError: This machine refuses namespaces to us (unshare: "
     )
     assert last.endswith("hosts can use loopback.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.training_job import TrainingJob, TrainingJobFailedError, run_training_job
+from rehearsal.hosts.training_job import TrainingJob, TrainingJobFailedError, run_training_job
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
 # Each program is one host's; the ranks meet over a socket, as with a real back end.
@@ -78,7 +78,7 @@ if sys.argv[1] == os.environ["RANK"] or sys.argv[1] == "all":
 OWNER = """
 import os, sys
 from pathlib import Path
-from rehearsal.training_job import run_training_job
+from rehearsal.hosts.training_job import run_training_job
 run_training_job([sys.executable, "-c", "import os, signal; print(os.getpid()); signal.pause()"],
                  job_dir=Path(sys.argv[1]), on_line=lambda line: os.write(1, f"{line}\\n".encode()))
 """

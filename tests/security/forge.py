@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from inference.service import MAX_BODY_BYTES
+from inference.server.app import MAX_BODY_BYTES
 
 FOLDER = Path(__file__).parent / "attacks"
 FULL = MAX_BODY_BYTES - 20_000

@@ -16,7 +16,7 @@ import pytest
 
 from inference.artifact import MANIFEST, ArtifactError
 from inference.classifier import Classifier
-from ops.archive import unpacked
+from ops.model.archive import unpacked
 from tests.builders import any_photo, write_artifact
 
 Add = Callable[..., None]
@@ -110,7 +110,7 @@ def test_a_hostile_member_is_refused(tmp_path: Path, make: Hostile, told: str, f
 
 
 def test_an_archive_that_unpacks_to_a_flood_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.archive.MOST_BYTES", 2**26)  # the rule is the same at 4 GiB, and takes half a minute
+    monkeypatch.setattr("ops.model.archive.MOST_BYTES", 2**26)  # the rule is the same at 4 GiB, and takes half a minute
     path = archive(tmp_path / "model.tar.gz", lambda add: add("notes.txt", size=2**28))
     assert "unpacks to more than" in refusal(path)
 

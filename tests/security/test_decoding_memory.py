@@ -16,7 +16,7 @@ MEASURE = """
 import io, json, sys
 from pathlib import Path
 from PIL import Image
-from inference import images
+from inference.photo import decode as images
 from inference.memory import give_freed_memory_back
 from tests.builders import any_photo
 

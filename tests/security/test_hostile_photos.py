@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hostile import bombard
-from inference.images import DECODING
-from inference.service import BODIES_BYTES
+from inference.photo.decode import DECODING
+from inference.server.app import BODIES_BYTES
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening
 from tests.security.barrage import Body, Caller, barrage, fault_of

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference.connections import MAX_CONNECTIONS, SPARE_FILES, most_connections
 from inference.errors import RequestError
-from inference.intake import Intake
-from inference.service import BODIES_BYTES, MAX_BODY_BYTES
+from inference.server.app import BODIES_BYTES, MAX_BODY_BYTES
+from inference.server.bodies import Intake
+from inference.server.connections import MAX_CONNECTIONS, SPARE_FILES, most_connections
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening
 from tests.security.confinement import resident
@@ -25,7 +25,8 @@ FILES = 400
 IMPATIENT = f"""
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES}))
-from inference import connections, server
+from inference.server import connections
+from inference.server import main as server
 connections.HEAD_S = float(sys.argv.pop(1))
 sys.exit(server.main())
 """

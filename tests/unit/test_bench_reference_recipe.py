@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import ImageFile
 
-import training.model
+import training.model.backbone
 from benchmarks import reference_recipe
 from tests.distributed import work
 from tests.distributed.dogs import small_resnet, write_photos, write_weights
@@ -15,7 +15,7 @@ from tests.distributed.dogs import small_resnet, write_photos, write_weights
 def test_the_reference_learns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training.model, "resnet50", small_resnet)
+    monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # to be put back
     photos = write_photos(tmp_path / "photos", counts={"train": 4, "valid": 1, "test": 1})
     weights = write_weights(tmp_path / "weights.safetensors")

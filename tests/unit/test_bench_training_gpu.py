@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import training.model
+import training.model.backbone
 from benchmarks import training_gpu
 from tests.distributed.dogs import small_resnet, write_photos
 
@@ -19,7 +19,7 @@ def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatc
 def test_both_sides_of_both_pairs_go_through_the_same_number_of_photos(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training.model, "resnet50", small_resnet)
+    monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)
     photos = str(write_photos(tmp_path))
     small = ["--image-size", "32", "--batch-size", "6", "--steps", "2", "--rounds", "1"]
     assert training_gpu.main(["--device", "cpu", "--data", photos, *small]) == 0

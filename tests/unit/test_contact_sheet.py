@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ops.contact_sheet import MOST_CELLS, RIGHT, WRONG, Answer, contact_sheet
+from ops.views.contact_sheet import MOST_CELLS, RIGHT, WRONG, Answer, contact_sheet
 
 
 def any_photo(width: int = 80, height: int = 60) -> bytes:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.data_bucket import BucketError, deployed, parted, session
-from ops.data_version import data_version
-from ops.upload import upload
+from ops.data.bucket import BucketError, deployed, parted, session
+from ops.data.upload import upload
+from ops.data.version import data_version
 from tests.distributed.dogs import write_photos
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/EXAMPLE"}
@@ -91,7 +91,7 @@ def refusal(command: str, photos: Path) -> str:
 def test_a_mistake_on_this_machine(
     command: str, environment: dict[str, str], sentence: str, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.upload.ATTEMPTS", 1)
+    monkeypatch.setattr("ops.data.upload.ATTEMPTS", 1)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert sentence in refusal(command, photos)

@@ -14,12 +14,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from ops import cli
-from ops.data_check import Check, Finding, check
-from ops.data_sheet import data_sheet, was_found_fit
-from ops.data_table import as_json, print_check
-from ops.twins import fingerprint, twins
+from ops.data.check import Check, Finding, check
+from ops.data.near_duplicates import fingerprint, twins
+from ops.data.table import as_json, print_check
+from ops.views.data_sheet import data_sheet, was_found_fit
 from tests.builders import detailed, encoded
-from training.data import DataError
+from training.data.dataset import DataError
 
 COUNTS = {"train": 10, "valid": 2, "test": 2}
 
@@ -105,7 +105,7 @@ def test_photos_of_one_colour_are_no_twins() -> None:
 
 
 def test_twins_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.twins._BLOCK", 4)
+    monkeypatch.setattr("ops.data.near_duplicates._BLOCK", 4)
     marks = [fingerprint(detailed((60, 60), seed=number % 9)) for number in range(11)]
     assert sorted(twins(marks)) == [(0, 9), (1, 10)]
 
@@ -302,7 +302,7 @@ def test_a_sheet_without_all_breeds_says_so(tmp_path: Path, monkeypatch: pytest.
     photos = write_photos(tmp_path / "photos", breeds=("Beagle", "Pug", "Saluki"))
     headers = []
     for most in (3, 2):
-        monkeypatch.setattr("ops.data_sheet._MOST_BREEDS", most)
+        monkeypatch.setattr("ops.views.data_sheet._MOST_BREEDS", most)
         done = CliRunner().invoke(cli.app, ["data", "check", str(photos), "--sheet", str(tmp_path / "sheet.png")])
         assert done.exit_code == 0
         assert ("sheet.png, of the first 2 of 3 breeds" in done.stdout) == (most == 2)

@@ -9,10 +9,10 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.data_bucket import BucketError
-from ops.data_version import data_version
-from stacks.constructs.training_job.handler.jobs import Jobs
-from stacks.constructs.training_job.handler.request import Location
+from ops.data.bucket import BucketError
+from ops.data.version import data_version
+from stacks.training.handler.jobs import Jobs
+from stacks.training.handler.request import Location
 
 BUCKET = "kennel-photos"
 URI = f"s3://{BUCKET}/data"

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from inference.errors import RequestError
-from inference.images import MAX_PIXELS, MAX_PIXELS_WHOLE, decode
+from inference.photo.decode import MAX_PIXELS, MAX_PIXELS_WHOLE, decode
 from tests.builders import any_photo, detailed, encoded
 from tests.security.mutations import mutated
 
 RED = (200, 40, 40)
 
-# pytest puts its own warning filters in the place of those of inference.images
+# pytest puts its own warning filters in the place of those of inference.photo.decode
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
 
 
@@ -301,7 +301,7 @@ def test_too_many_pixels_are_refused(bomb: bytes) -> None:
 MEASURE = """
 import sys
 from inference.errors import RequestError
-from inference.images import decode
+from inference.photo.decode import decode
 from tests.builders import any_photo
 
 def peak_kib():
@@ -341,7 +341,7 @@ def test_a_phones_photo_of_several_pictures_may_have_as_many_pixels_as_a_jpeg() 
 DECODERS = """
 import sys
 from inference.errors import RequestError
-from inference.images import decode
+from inference.photo.decode import decode
 from tests.builders import any_photo
 
 for photo in (b"\\xff\\xd8\\xff\\xc0", b"\\x89PNG\\r\\n\\x1a\\n", any_photo(format="WEBP"), any_photo()):

@@ -13,8 +13,8 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.data_bucket import BucketError
-from ops.report import ReportError, fetch_report
+from ops.data.bucket import BucketError
+from ops.model.report import ReportError, fetch_report
 
 BUCKET = "kennel-artifacts"
 KEY = "training/artifacts/kennel-0a1b2c/output/output.tar.gz"

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ops.sample.breeds import BREEDS, Breed
-from ops.sample.dataset import MARKER, SampleFolderError, SampleSummary, encoded, write_sample
-from ops.sample.drawing import POSES, draw
+from sample_dogs.breeds import BREEDS, Breed
+from sample_dogs.dataset import MARKER, SampleFolderError, SampleSummary, encoded, write_sample
+from sample_dogs.drawing import POSES, draw
 
 TWO_BREEDS = BREEDS[:2]
 ONE_EACH = {"train": 1, "valid": 1, "test": 1}
@@ -82,8 +82,8 @@ def test_a_photo_is_the_same_in_a_larger_sample(tmp_path: Path) -> None:
 
 def test_workers_draw_the_same_bytes_as_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small_sample(tmp_path / "alone")
-    monkeypatch.setattr("ops.sample.dataset._WORTH_A_POOL", 1)
-    monkeypatch.setattr("ops.sample.dataset._processors", lambda: 2)
+    monkeypatch.setattr("sample_dogs.dataset._WORTH_A_POOL", 1)
+    monkeypatch.setattr("sample_dogs.dataset._processors", lambda: 2)
     small_sample(tmp_path / "pool")
     assert photos_in(tmp_path / "alone") == photos_in(tmp_path / "pool")
 

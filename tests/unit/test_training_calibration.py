@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.calibration import (
+from training.evaluation.calibration import (
     Logits,
     Targets,
     ece_by_chance,

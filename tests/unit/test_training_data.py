@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from inference.errors import RequestError
-from inference.images import Preprocessing, decode
+from inference.photo.decode import Preprocessing, decode
 from tests.distributed.dogs import any_photo, cut_off, spoil, write_photos
-from training.data import DataError, DataSet, read_square, read_whole, scan
+from training.data.dataset import DataError, DataSet, read_square, read_whole, scan
 
 SMALL = Preprocessing.for_size(32)
 

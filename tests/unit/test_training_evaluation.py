@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from training.calibration import fit_temperature, mean_loss, softmax
+from training.data.batches import Material
 from training.distributed import World
-from training.evaluation import Judgement, evaluate
-from training.material import Material
-from training.optimiser import full_precision
+from training.evaluation.calibration import fit_temperature, mean_loss, softmax
+from training.evaluation.evaluate import Judgement, evaluate
+from training.optim import full_precision
 
 ALONE = World(0, 1, torch.device("cpu"))
 

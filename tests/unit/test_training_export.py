@@ -14,14 +14,14 @@ from torchvision.models import ResNet
 
 from inference import artifact
 from inference.classifier import Classifier
-from inference.images import Pixels, Preprocessing
+from inference.photo.decode import Pixels, Preprocessing
 from inference.runtime import Network
 from tests.distributed.dogs import small_resnet, write_photos
-from training.calibration import softmax
-from training.data import DataSet, Photo, scan
-from training.export import ExportError, annotate, claim, export, prove, source_hash
-from training.onnx_graph import INPUT, run_all, to_onnx, with_temperature
-from training.quantise import Verdict, judge, quantise
+from training.data.dataset import DataSet, Photo, scan
+from training.evaluation.calibration import softmax
+from training.export.artifact import ExportError, annotate, claim, export, prove, source_hash
+from training.export.onnx_graph import INPUT, run_all, to_onnx, with_temperature
+from training.export.quantise import Verdict, judge, quantise
 
 SMALL = Preprocessing.for_size(32)
 
@@ -46,7 +46,9 @@ def network(model: ResNet) -> bytes:
 def exported(data: DataSet, model: ResNet, network: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     with pytest.MonkeyPatch.context() as changed:
-        changed.setattr("training.export.to_onnx", lambda *_: network)  # it takes seconds, and would be the same
+        changed.setattr(
+            "training.export.artifact.to_onnx", lambda *_: network
+        )  # it takes seconds, and would be the same
         export(model, folder, data=data, preprocessing=SMALL, precision="fp32", training={"source": source_hash()})
     return folder
 
@@ -224,9 +226,9 @@ def test_the_manifest_says_which_precision_and_why(
     agrees: bool,
 ) -> None:
     """int8 is kept exactly where the gate says so, whatever it is: here its bars are moved."""
-    monkeypatch.setattr("training.export.to_onnx", lambda *_: network)
-    monkeypatch.setattr("training.quantise.MAX_ACCURACY_DROP", 1.0)
-    monkeypatch.setattr("training.quantise.MIN_AGREEMENT", 0.0 if agrees else 1.01)
+    monkeypatch.setattr("training.export.artifact.to_onnx", lambda *_: network)
+    monkeypatch.setattr("training.export.quantise.MAX_ACCURACY_DROP", 1.0)
+    monkeypatch.setattr("training.export.quantise.MIN_AGREEMENT", 0.0 if agrees else 1.01)
     manifest = export(model, tmp_path, data=data, preprocessing=SMALL, precision="auto", training={}).manifest
     why = manifest.training["quantisation"]
     kept = onnx.load_from_string((tmp_path / "model.onnx").read_bytes())

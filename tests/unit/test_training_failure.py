@@ -8,7 +8,7 @@ import torch
 
 from training import distributed, failure
 from training.distributed import WorldError
-from training.metrics import emit, line
+from training.log import emit, line
 
 
 class Writes(io.StringIO):

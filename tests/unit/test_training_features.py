@@ -8,15 +8,15 @@ import torch
 from torch import nn
 from torchvision.models import ResNet
 
-from inference.images import Preprocessing
+from inference.photo.decode import Preprocessing
 from tests.distributed.dogs import small_resnet, spoil, write_photos
-from training import features
-from training.data import read_square, scan
+from training.data import features
+from training.data.batches import normalised
+from training.data.dataset import read_square, scan
+from training.data.features import Backbone, FeatureMaterial
+from training.data.threads import one_thread_each
 from training.distributed import World
-from training.features import Backbone, FeatureMaterial
-from training.material import normalised
-from training.model import FEATURES, folded_backbone
-from training.threads import one_thread_each
+from training.model.backbone import FEATURES, folded_backbone
 
 CPU = torch.device("cpu")
 SMALL = Preprocessing.for_size(32)

@@ -7,18 +7,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import training.model
+import training.model.backbone
 from tests.distributed import ranks, work
 from tests.distributed.dogs import settings, small_resnet, write_photos, write_weights
 from training.config import Config
-from training.data import DataError
+from training.data.dataset import DataError
 from training.distributed import World
 from training.train import train
 
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    monkeypatch.setattr(training.model, "resnet50", small_resnet)
+    monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)
     write_photos(tmp_path / "photos")
     write_weights(tmp_path / "weights.safetensors")
     return settings(tmp_path, mode="full", label_smoothing=0.0)

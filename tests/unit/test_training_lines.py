@@ -1,11 +1,11 @@
 """The bar moves by what a training job really prints."""
 
-from ops.training_lines import TrainingLines, fields_of
-from training import metrics
+from ops.views.training_log import TrainingLines, fields_of
+from training import log
 
 
 def test_a_line_of_the_job_is_read_back_field_by_field() -> None:
-    line = metrics.line(epoch=3, valid_accuracy=0.91, reason="cut off, try again")
+    line = log.line(epoch=3, valid_accuracy=0.91, reason="cut off, try again")
 
     assert fields_of(line) == {"epoch": "3", "valid_accuracy": "0.9100", "reason": "cut off, try again"}
 
@@ -14,7 +14,7 @@ def test_an_epoch_moves_the_bar_and_is_told_in_words() -> None:
     moves: list[tuple[int, int, str]] = []
     lines = TrainingLines(lambda *move: moves.append(move))
 
-    lines(metrics.line(epoch=3, of=15, train_loss=1.0, valid_loss=0.5, valid_accuracy=0.9625, elapsed_s=12.0))
+    lines(log.line(epoch=3, of=15, train_loss=1.0, valid_loss=0.5, valid_accuracy=0.9625, elapsed_s=12.0))
 
     assert moves == [(3, 15, "epoch 3 of 15: 96% of the validation photos right")]
 
@@ -23,7 +23,7 @@ def test_features_move_the_bar_by_photos() -> None:
     moves: list[tuple[int, int, str]] = []
     lines = TrainingLines(lambda *move: moves.append(move))
 
-    lines(metrics.line(stage="features", split="train", done=64, total=400))
+    lines(log.line(stage="features", split="train", done=64, total=400))
 
     assert moves == [(64, 400, "features of the train photos")]
 
@@ -31,9 +31,9 @@ def test_features_move_the_bar_by_photos() -> None:
 def test_the_last_line_and_the_photos_that_are_skipped_or_cut_off_are_kept() -> None:
     lines = TrainingLines(lambda *_: None)
 
-    lines(metrics.line(skipped="train/Pug/a b.jpg", reason="The photo has no bytes."))
-    lines(metrics.line(truncated="train/Pug/1.jpg", note="80% of the photo is there, and is learnt from."))
-    lines(metrics.line(epoch=9, test_accuracy=0.95, served_test_accuracy=0.94, precision="int8", model="abc"))
+    lines(log.line(skipped="train/Pug/a b.jpg", reason="The photo has no bytes."))
+    lines(log.line(truncated="train/Pug/1.jpg", note="80% of the photo is there, and is learnt from."))
+    lines(log.line(epoch=9, test_accuracy=0.95, served_test_accuracy=0.94, precision="int8", model="abc"))
 
     assert lines.skipped == {"train/Pug/a b.jpg": "The photo has no bytes."}
     assert lines.truncated == {"train/Pug/1.jpg": "80% of the photo is there, and is learnt from."}

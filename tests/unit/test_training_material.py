@@ -8,13 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.images import Preprocessing
+from inference.photo.decode import Preprocessing
 from tests.distributed.dogs import spoil, write_photos
-from training.data import DataError, DataSet, scan
+from training.data.batches import global_batches, normalised, order
+from training.data.dataset import DataError, DataSet, scan
+from training.data.images import PhotoMaterial, random_cut
 from training.distributed import World
-from training.material import global_batches, normalised, order
-from training.optimiser import one_cycle
-from training.photos import PhotoMaterial, random_cut
+from training.optim import one_cycle
 
 
 def world(size: int) -> World:

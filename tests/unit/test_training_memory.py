@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from training import memory
-from training.memory import photo_budget
+from training.data import memory
+from training.data.memory import photo_budget
 
 GIB = 2**30
 

@@ -9,9 +9,9 @@ import torch
 
 from tests.distributed.dogs import small_resnet
 from training.config import Config
+from training.data.batches import Batch
 from training.distributed import World
-from training.material import Batch
-from training.optimiser import WARM_UP, adamw, full_precision, half_type, learn, mixed_precision, one_cycle, set_rate
+from training.optim import WARM_UP, adamw, full_precision, half_type, learn, mixed_precision, one_cycle, set_rate
 
 
 def settings(**changed: Any) -> Config:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from inference.artifact import Manifest
-from inference.images import Preprocessing
+from inference.photo.decode import Preprocessing
 from tests.distributed.dogs import write_photos
-from training.answers import Answers, figures
-from training.calibration import softmax
-from training.data import DataSet, scan
+from training.data.dataset import DataSet, scan
+from training.evaluation.calibration import softmax
+from training.evaluation.predictions import Answers, figures
 from training.report import charts
 from training.report.findings import Findings, findings, interval, shown
 from training.report.page import MOST_MISTAKES, publish, render

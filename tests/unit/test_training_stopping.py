@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from training.stopping import Stop
+from training.signals import Stop
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from training.threads import ahead, one_thread_each
+from training.data.threads import ahead, one_thread_each
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_done_first() -> None:

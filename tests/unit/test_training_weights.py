@@ -13,17 +13,17 @@ from safetensors.torch import save_file
 from torchvision.models import ResNet, resnet50
 from torchvision.models.resnet import Bottleneck
 
-import training.model
+import training.model.backbone
 from inference.artifact import sha256
 from tests.distributed.dogs import small_resnet, write_weights
-from training import weights as source
-from training.model import build, fingerprint, keep_head
-from training.weights import WeightsError, metadata
+from training.model import weights as source
+from training.model.backbone import build, fingerprint, keep_head
+from training.model.weights import WeightsError, metadata
 
 
 @pytest.fixture(autouse=True)
 def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.model, "resnet50", small_resnet)
+    monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)
 
 
 def refusal(pretrained: Path | str) -> str:

@@ -15,17 +15,17 @@ from moto import mock_aws
 from rich.console import Console
 from typer.testing import CliRunner
 
-import ops.upload
+import ops.data.upload
 from ops.cli import app
-from ops.data_bucket import BucketError
-from ops.data_check import check
-from ops.data_sheet import data_sheet
-from ops.sample.breeds import BREEDS
-from ops.sample.dataset import write_sample
-from ops.steps import Steps
-from ops.upload import Progress, upload
+from ops.data.bucket import BucketError
+from ops.data.check import check
+from ops.data.upload import Progress, upload
+from ops.views.data_sheet import data_sheet
+from ops.views.steps import Steps
+from sample_dogs.breeds import BREEDS
+from sample_dogs.dataset import write_sample
 from tests.distributed.dogs import write_photos
-from training.data import DataError
+from training.data.dataset import DataError
 
 BUCKET = "photos"
 
@@ -102,7 +102,7 @@ def test_an_upload_that_is_ended_leaves_whole_photos_and_the_next_sends_the_othe
 ) -> None:
     photos = write_photos(tmp_path, counts={"train": 16, "valid": 2, "test": 2})
     pressed, begun = threading.Event(), itertools.count(1)
-    send = ops.upload._put
+    send = ops.data.upload._put
 
     def ctrl_c(now: Progress) -> None:
         if now.photos:
@@ -115,7 +115,7 @@ def test_an_upload_that_is_ended_leaves_whole_photos_and_the_next_sends_the_othe
         return send(*arguments)
 
     with monkeypatch.context() as changed:
-        changed.setattr(ops.upload, "_put", put)
+        changed.setattr(ops.data.upload, "_put", put)
         with pytest.raises(KeyboardInterrupt):
             upload(photos, f"s3://{bucket}/data", progress=ctrl_c)
     there = keys()
@@ -135,8 +135,8 @@ def test_a_photo_whose_tag_is_no_checksum_is_known_by_its_checksum(bucket: str, 
     content = (photos / key.removeprefix("data/")).read_bytes()
     s3 = boto3.client("s3")
 
-    assert ops.upload._is_same(s3, bucket, key, "0" * 32, content)
-    assert not ops.upload._is_same(s3, bucket, key, "0" * 32, content[:-1] + b"x")
+    assert ops.data.upload._is_same(s3, bucket, key, "0" * 32, content)
+    assert not ops.data.upload._is_same(s3, bucket, key, "0" * 32, content[:-1] + b"x")
 
 
 def test_photos_that_only_the_bucket_has_are_named_and_left(bucket: str, photos: Path) -> None:

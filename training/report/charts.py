@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from training.calibration import Reliability
+from training.evaluation.calibration import Reliability
 from training.report.findings import Findings, shown
 
 _LEFT, _TOP, _BOTTOM = 66, 14, 40

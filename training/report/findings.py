@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.answers import Answers
-from training.data import Photo
+from training.data.dataset import Photo
+from training.evaluation.predictions import Answers
 
 _NORMAL_95 = 1.96
 _SYNSET = re.compile(r"^n\d{8}-(?=.)")

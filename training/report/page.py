@@ -12,10 +12,10 @@ from PIL import Image
 
 from inference.artifact import Manifest
 from inference.errors import RequestError
-from inference.images import decode
-from training.answers import Answers
-from training.data import DataSet, Photo
-from training.metrics import emit
+from inference.photo.decode import decode
+from training.data.dataset import DataSet, Photo
+from training.evaluation.predictions import Answers
+from training.log import emit
 from training.report import PAGE, charts
 from training.report.findings import Findings, Mistake, findings, interval, shown
 

@@ -1,0 +1,67 @@
+"""What `kennel data check` says: for people a table and sentences, for programs JSON."""
+
+import json
+from dataclasses import asdict
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ops.data.check import Check, Finding
+from training.data.dataset import SPLITS
+
+_SHOWN = 5
+"""Photos, or groups of them, that are named with a finding; --json names all."""
+
+
+def print_check(found: Check, console: Console) -> None:
+    """Counts by breed and split, then what was found, the worst first."""
+    console.print(_counts(found))
+    for finding in found.findings:
+        _print_finding(finding, console)
+    errors = sum(finding.severity == "error" for finding in found.findings)
+    if errors:
+        console.print(f"[bold red]{errors} of these would spoil a training[/bold red]; mend them, and check again.")
+    elif found.findings:
+        console.print("[bold green]Fit to train on[/bold green]; what is above costs little, but look at it once.")
+    else:
+        console.print("[bold green]Fit to train on[/bold green]; nothing was found.")
+
+
+def as_json(found: Check) -> str:
+    """All that `print_check` says, and every photo's name."""
+    document = {
+        "sound": found.sound,
+        "folder": str(found.data.folder),
+        "version": found.data.version,
+        "counts": found.counts(),
+        "findings": [asdict(finding) for finding in found.findings],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=True)  # a file's name may hold bytes that are not UTF-8
+
+
+def _counts(found: Check) -> Table:
+    table = Table(header_style="bold", box=SIMPLE_HEAD, show_footer=True)
+    counts = found.counts()
+    totals = {split: sum(row[split] for row in counts.values()) for split in SPLITS}
+    table.add_column("breed", footer=f"{len(counts)} breeds")
+    for split in SPLITS:
+        table.add_column(split, justify="right", footer=str(totals[split]))
+    table.add_column("share of train", footer="")
+    largest = max(row["train"] for row in counts.values())
+    for breed, row in counts.items():
+        bar = Text("█" * max(1, round(20 * row["train"] / largest)) + f" {row['train'] / totals['train']:.1%}", "dim")
+        cells = [Text(str(row[split]), "" if row[split] else "red") for split in SPLITS]
+        table.add_row(Text(breed), *cells, bar)
+    return table
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    mark = "[bold red]error[/bold red]  " if finding.severity == "error" else "[yellow]warning[/yellow]"
+    console.print(f"{mark} {escape(finding.summary)}", soft_wrap=True)
+    for group in finding.photos[:_SHOWN]:
+        console.print(Text("          " + "  =  ".join(group), "dim"), soft_wrap=True)
+    if len(finding.photos) > _SHOWN:
+        console.print(f"          [dim]and {len(finding.photos) - _SHOWN} more; --json names them all[/dim]")

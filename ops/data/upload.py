@@ -1,0 +1,157 @@
+"""A data folder to the bucket: only what is not there yet, so that a second call goes on where the first stopped."""
+
+import base64
+import hashlib
+import mimetypes
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from ops.data.bucket import BucketError, deployed, explained, parted, session
+from training.data.dataset import SUFFIXES, scan
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECTIONS = 8
+ATTEMPTS = 8
+"""To send a photo: a line that is down for half a minute ends nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far an upload is; what was in the bucket already counts as done."""
+
+    photos: int
+    of_photos: int
+    done_bytes: int
+    of_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadSummary:
+    """What is in the bucket now."""
+
+    target: str
+    """Where they are: s3://bucket/data."""
+    version: str
+    """Of the folder: DataSet.version."""
+    uploaded: int
+    already_there: int
+    strangers: Sequence[str]
+    """Photos that are in the bucket and not in the folder: keys. Training learns from them, too."""
+
+
+def upload(
+    folder: Path,
+    target: str = "",
+    *,
+    project: str = "kennel",
+    progress: Callable[[Progress], None] | None = None,
+) -> UploadSummary:
+    """Copy the photos of `folder` to `target`, such as s3://bucket/data, under the same names.
+
+    Without a target, to the bucket of this project's storage stack. A photo that the bucket holds with the same size
+    and checksum is not sent again; nothing is ever deleted. An upload that was ended leaves whole photos, and the next
+    one sends the others. `progress` is called in this thread.
+
+    Raises DataError where the folder is not a data folder, BucketError where the bucket cannot be written.
+    """
+    data = scan(folder)
+    target = target or _of_the_stack(project, folder)
+    bucket, prefix = parted(target)
+    files = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
+    with explained(f"the upload to {bucket}", needs="s3:ListBucket and s3:PutObject on it"):
+        s3 = session().client(
+            "s3",
+            config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "max_attempts": ATTEMPTS}),
+        )
+        there = _listing(s3, bucket, prefix)
+        uploaded = _bring(s3, bucket, files, there, progress)
+    strangers = sorted(key for key in there.keys() - files.keys() if Path(key).suffix.lower() in SUFFIXES)
+    return UploadSummary(
+        target=f"s3://{bucket}/{prefix}".rstrip("/"),
+        version=data.version,
+        uploaded=uploaded,
+        already_there=len(files) - uploaded,
+        strangers=strangers,
+    )
+
+
+def _of_the_stack(project: str, folder: Path) -> str:
+    uri = deployed(project)
+    if not uri:
+        raise BucketError(
+            f"There is no stack {project}-storage in this account and region; make it (make deploy STACKS=Storage), or "
+            f"name another project (--project) or a bucket: kennel data upload {folder} s3://BUCKET/data"
+        )
+    return uri
+
+
+def _listing(s3: "S3Client", bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
+    """Size and entity tag of each object."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {item["Key"]: (item["Size"], item["ETag"].strip('"')) for page in pages for item in page.get("Contents", [])}
+
+
+def _bring(
+    s3: "S3Client",
+    bucket: str,
+    files: Mapping[str, Path],
+    there: Mapping[str, tuple[int, str]],
+    progress: Callable[[Progress], None] | None,
+) -> int:
+    """Compare each photo with the bucket's, and send it where they differ. Returns how many were sent."""
+    sizes = {key: path.stat().st_size for key, path in files.items()}
+    total, of_bytes = len(files), sum(sizes.values())
+    sent = done_bytes = 0
+
+    def tell(left: int) -> None:
+        if progress:
+            progress(Progress(photos=total - left, of_photos=total, done_bytes=done_bytes, of_bytes=of_bytes))
+
+    tell(total)
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        key_of = {pool.submit(_put, s3, bucket, key, path, there.get(key)): key for key, path in files.items()}
+        waiting = set(key_of)
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
+                sent += sum(future.result() for future in done)
+                done_bytes += sum(sizes[key_of[future]] for future in done)
+                tell(len(waiting))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)  # on Ctrl-C the photos under way are finished, no more begun
+    return sent
+
+
+def _put(s3: "S3Client", bucket: str, key: str, path: Path, found: tuple[int, str] | None) -> bool:
+    """Whether the photo had to be sent."""
+    content = path.read_bytes()
+    if found and found[0] == len(content) and _is_same(s3, bucket, key, found[1], content):
+        return False
+    # One PUT each, so that a photo is there whole or not at all: they are small.
+    s3.put_object(
+        Bucket=bucket,
+        Key=key,
+        Body=content,
+        ContentType=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        ChecksumAlgorithm="SHA256",  # S3 refuses what was garbled on the way, and keeps it for the next comparison
+    )
+    return True
+
+
+def _is_same(s3: "S3Client", bucket: str, key: str, tag: str, content: bytes) -> bool:
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() == tag:
+        return True
+    # Under a KMS key the entity tag is no MD5, and only the checksum that came with the photo can tell.
+    checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    try:
+        return s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256") == checksum
+    except ClientError:
+        return False  # these credentials may write and not read: the photo is sent again

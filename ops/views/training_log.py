@@ -1,0 +1,44 @@
+"""From the lines that a training job prints to a bar that moves."""
+
+import re
+from dataclasses import dataclass, field
+
+from ops.views.steps import Report
+
+_PAIR = re.compile(r'(\w+)=("[^"]*"|\S+)')
+
+
+def fields_of(line: str) -> dict[str, str]:
+    """The `key=value` pairs of a line; none for a line of another kind."""
+    return {name: value.strip('"') for name, value in _PAIR.findall(line)}
+
+
+@dataclass(slots=True)
+class TrainingLines:
+    """Reads a job's lines as they come, moves the bar, and keeps what the operator wants to know afterwards."""
+
+    report: Report
+    final: dict[str, str] = field(default_factory=dict)
+    """The last line: the metrics of the epoch that was kept."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Photos that could not be used, with the reason."""
+    truncated: dict[str, str] = field(default_factory=dict)
+    """Training photos that are cut off and were learnt from all the same, with how much of each there is."""
+    _done: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, line: str) -> None:
+        pairs = fields_of(line)
+        if pairs.get("stage") == "features":
+            self.report(int(pairs["done"]), int(pairs["total"]), f"features of the {pairs['split']} photos")
+        elif "epoch" in pairs and "of" in pairs:
+            accuracy = float(pairs["valid_accuracy"])
+            note = f"epoch {pairs['epoch']} of {pairs['of']}: {accuracy:.0%} of the validation photos right"
+            self.report(int(pairs["epoch"]), int(pairs["of"]), note)
+        elif pairs.get("stage") == "export":
+            self.report(1, 1, "exporting to ONNX, trying int8, loading it through the serving code")
+        elif "served_test_accuracy" in pairs:
+            self.final = pairs
+        elif "skipped" in pairs and "reason" in pairs:
+            self.skipped[pairs["skipped"]] = pairs["reason"]
+        elif "truncated" in pairs and "note" in pairs:
+            self.truncated[pairs["truncated"]] = pairs["note"]

@@ -1,0 +1,86 @@
+"""AWS's own training toolkit, which runs the container of a SageMaker job, outside a container.
+
+    with Namespaces(Path("build/network")) as network:
+        job = run_toolkit_job("training/train.py", source=Path("source.tar.gz"), job_dir=Path("build/job"), ...)
+
+Its `train` unpacks the source into /opt/ml/code, installs the requirements.txt there, sets the SM_* variables and
+starts torchrun, all as on SageMaker. It lives in an environment of its own (`make toolkit`), since it comes as source
+with a part in C; torchrun and the program run in this one.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.hosts.choice import Host, Loopback, Network
+from rehearsal.hosts.training_job import Start, TrainingJob, supervise
+
+ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-toolkit"
+
+
+@dataclass(frozen=True, slots=True)
+class Toolkit:
+    """The installed toolkit."""
+
+    train: Path
+    """Its command, which SageMaker starts a training container with."""
+
+    @staticmethod
+    def find(environment: Path = ENVIRONMENT) -> "Toolkit | None":
+        """The toolkit that `make toolkit` installed, or None."""
+        train = environment / "bin" / "train"
+        return Toolkit(train) if train.exists() else None
+
+
+def run_toolkit_job(
+    program: str,
+    *,
+    toolkit: Toolkit,
+    source: Path,
+    job_dir: Path,
+    hosts: int = 2,
+    channels: Mapping[str, Path] | None = None,
+    hyperparameters: Mapping[str, object] | None = None,
+    env: Mapping[str, str] | None = None,
+    on_line: Callable[[str], None] | None = None,
+    timeout_s: float = 3600.0,
+    network: Network | None = None,
+) -> TrainingJob:
+    """Run the job that SageMaker would: `program` of the archive, or folder, `source` on each host, by torchrun.
+
+    The other arguments, and what is raised, are as of `run_training_job`. None as the network is loopback with numeric
+    names, since the toolkit looks the names of the hosts up; then only one job at a time can run, on torchrun's port.
+    """
+    network = network or Loopback(numeric=True)
+    job_dir = job_dir.resolve()
+    all_hosts = tuple(Host(rank, job_dir / f"algo-{rank + 1}") for rank in range(hosts))
+    parameters = {
+        "sagemaker_program": program,
+        "sagemaker_submit_directory": str(source.resolve()),
+        "sagemaker_torch_distributed_enabled": "true",
+        "sagemaker_region": "us-east-1",
+        "sagemaker_container_log_level": "20",
+        **{name: str(value) for name, value in (hyperparameters or {}).items()},
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_"))}
+    variables = {
+        **inherited,
+        "SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main",
+        "AWS_REGION": "us-east-1",
+        # torchrun is this environment's, and each host has its share of the cores
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // hosts)),
+        **(env or {}),
+    }
+    return supervise(
+        all_hosts,
+        lambda _: Start([str(toolkit.train)], variables),
+        job_dir=job_dir,
+        network=network,
+        channels={name: folder.resolve() for name, folder in (channels or {}).items()},
+        hyperparameters=parameters,
+        on_line=on_line,
+        timeout_s=timeout_s,
+    )

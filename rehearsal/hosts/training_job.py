@@ -1,0 +1,262 @@
+"""A SageMaker training job on one machine: one process for each host.
+
+    job = run_training_job(
+        [sys.executable, "-m", "training.train", "--epochs", "3"],
+        job_dir=Path("build/job"), channels={"data": Path("photos")}, on_line=print,
+    )
+    job.model_dir  # what SageMaker would put into model.tar.gz
+
+Each host has its own folder as /opt/ml and the variables that SageMaker's toolkit and torchrun set. Over loopback, the
+default, it knows the folder by SAGEMAKER_BASE_DIR, as AWS's toolkits do; `namespaces.py` gives it the true path, name
+and network interface, and `toolkit.py` starts it by AWS's own toolkit.
+"""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.hosts.choice import Host, Loopback, Network
+from rehearsal.processes import Child, ProcessFailedError, ProcessGroup, free_port
+
+FAILURE_CHARACTERS = 1024
+"""SageMaker's FailureReason shows this much of one host's output/failure."""
+
+
+class TrainingJobFailedError(RuntimeError):
+    """The job failed. The message names the host that caused it, and says what that host said."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """A job that has completed."""
+
+    hosts: tuple[Host, ...]
+    model_dir: Path
+    """The model folders of all hosts, merged."""
+    seconds: float
+
+
+def run_training_job(
+    command: Sequence[str],
+    *,
+    job_dir: Path,
+    hosts: int = 2,
+    channels: Mapping[str, Path] | None = None,
+    hyperparameters: Mapping[str, object] | None = None,
+    env: Mapping[str, str] | None = None,
+    source_dir: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    timeout_s: float = 3600.0,
+    network: Network | None = None,
+) -> TrainingJob:
+    """Run `command` once on each host and wait until all have ended with 0.
+
+    command: a word that begins with /opt/ml means the host's own folder, as in `--checkpoint-dir /opt/ml/checkpoints`.
+    job_dir: holds `algo-N/` for each host, `logs/` and, in the end, `model/`.
+    channels: name -> folder, the same on every host (FullyReplicated, File mode).
+    hyperparameters: passed as SageMaker does, as strings: `--name value` after the command, in name order, and SM_HP_*.
+    env: added to this process's environment. source_dir: the working directory, as /opt/ml/code.
+    on_line: gets the log lines of the first host while the job runs, in the caller's thread.
+    network: joins the hosts, and has been entered; None is loopback.
+
+    Raises TrainingJobFailedError when a host fails (the others are then ended, as on SageMaker), when the job is not
+    done in `timeout_s`, or when two hosts wrote the same file into their model folders.
+    """
+    network = network or Loopback()
+    folders = {name: folder.resolve() for name, folder in (channels or {}).items()}
+    parameters = {name: str(value) for name, value in sorted((hyperparameters or {}).items())}
+    arguments = [word for name, value in parameters.items() for word in (f"--{name}", value)]
+    all_hosts = tuple(Host(rank, job_dir.resolve() / f"algo-{rank + 1}") for rank in range(hosts))
+    port = free_port()
+
+    def start(host: Host) -> Start:
+        environment = {
+            **os.environ,
+            **_process_env(all_hosts, host, network, port),
+            **_toolkit_env(all_hosts, host, network, folders, parameters),
+            **(env or {}),
+        }
+        return Start([*command, *arguments], environment, source_dir)
+
+    return supervise(
+        all_hosts,
+        start,
+        job_dir=job_dir.resolve(),
+        network=network,
+        channels=folders,
+        hyperparameters=parameters,
+        on_line=on_line,
+        timeout_s=timeout_s,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a host is to run: the words, all of its variables, and where."""
+
+    words: Sequence[str]
+    env: Mapping[str, str]
+    folder: Path | None = None
+
+
+def supervise(
+    hosts: tuple[Host, ...],
+    start: Callable[[Host], Start],
+    *,
+    job_dir: Path,
+    network: Network,
+    channels: Mapping[str, Path],
+    hyperparameters: Mapping[str, str],
+    on_line: Callable[[str], None] | None,
+    timeout_s: float,
+) -> TrainingJob:
+    """Give each host its folders and input/config/*.json, start it, wait for all, and merge what they made.
+
+    Raises as `run_training_job` does.
+    """
+    started = time.monotonic()
+    with ProcessGroup(job_dir / "logs") as group:
+        children: list[Child] = []
+        for host in hosts:
+            host.prepare()
+            _write_config(hosts, host, network, channels, hyperparameters)
+            its = start(host)
+            words = network.command(host, its.words, list(channels.items()))
+            listener = on_line if host.rank == 0 else None
+            env = {**its.env, **network.environment(host), "TRAINING_JOB_NAME": job_dir.name}
+            children.append(group.start(host.name, words, env=env, cwd=its.folder, on_line=listener))
+        try:
+            group.wait(timeout_s=timeout_s)
+        except ProcessFailedError as error:
+            raise TrainingJobFailedError(_what_failed(hosts, children, str(error))) from error
+    return TrainingJob(hosts, _merged_model(hosts, job_dir / "model"), time.monotonic() - started)
+
+
+def _process_env(hosts: Sequence[Host], host: Host, network: Network, port: int) -> dict[str, str]:
+    """What torchrun sets for the one process of this host."""
+    return {
+        "MASTER_ADDR": network.address(hosts[0]),
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(len(hosts)),
+        "RANK": str(host.rank),
+        "LOCAL_RANK": "0",
+        "LOCAL_WORLD_SIZE": "1",
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // len(hosts))),
+    }
+
+
+def _resources(hosts: Sequence[Host], host: Host, network: Network) -> dict[str, object]:
+    names = [network.name(each) for each in hosts]
+    # The toolkit starts torchrun only if the current group is among the groups.
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": "local", "hosts": names}
+    return {
+        "current_host": network.name(host),
+        "current_instance_type": "local",
+        "current_group_name": "homogeneousCluster",
+        "hosts": names,
+        "instance_groups": [group],
+        "network_interface_name": network.interface,
+    }
+
+
+def _write_config(
+    hosts: Sequence[Host],
+    host: Host,
+    network: Network,
+    channels: Mapping[str, Path],
+    hyperparameters: Mapping[str, str],
+) -> None:
+    data_config = {
+        name: {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+        for name in channels
+    }
+    for file, content in (
+        ("resourceconfig.json", _resources(hosts, host, network)),
+        ("inputdataconfig.json", data_config),
+        ("hyperparameters.json", hyperparameters),
+    ):
+        (host.config / file).write_text(json.dumps(content))
+
+
+def _toolkit_env(
+    hosts: Sequence[Host],
+    host: Host,
+    network: Network,
+    channels: Mapping[str, Path],
+    parameters: Mapping[str, str],
+) -> dict[str, str]:
+    """The toolkit's SM_* variables, which say the same as input/config/*.json."""
+    base = network.base(host)
+    return {
+        "SM_HOSTS": json.dumps([network.name(each) for each in hosts]),
+        "SM_CURRENT_HOST": network.name(host),
+        "SM_NETWORK_INTERFACE_NAME": network.interface,
+        "SM_RESOURCE_CONFIG": json.dumps(_resources(hosts, host, network)),
+        "SM_NUM_GPUS": "0",
+        "SM_NUM_CPUS": str(os.cpu_count() or 1),
+        "SM_MODEL_DIR": str(base / "model"),
+        "SM_OUTPUT_DIR": str(base / "output"),
+        "SM_OUTPUT_DATA_DIR": str(base / "output" / "data"),
+        "SM_INPUT_DIR": str(base / "input"),
+        "SM_INPUT_CONFIG_DIR": str(base / "input" / "config"),
+        "SM_CHANNELS": json.dumps(sorted(channels)),
+        "SM_HPS": json.dumps(dict(parameters)),
+        **{
+            f"SM_CHANNEL_{_variable(name)}": str(network.channel(host, name, folder))
+            for name, folder in channels.items()
+        },
+        **{f"SM_HP_{_variable(name)}": value for name, value in parameters.items()},
+    }
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+def _what_failed(hosts: Sequence[Host], children: Sequence[Child], otherwise: str) -> str:
+    """The guilty host's own words.
+
+    An innocent host fails too ("connection closed by peer", or gloo's SIGABRT), and may even end first. Guilty is a
+    host killed by any other signal, else the one that wrote its failure file first, else the first that failed.
+    """
+    pairs = list(zip(hosts, children, strict=True))
+    failed = [(host, child) for host, child in pairs if child.failed_by_itself]
+    killed = [
+        (host, child) for host, child in failed if (child.exit_code() or 0) < 0 and child.exit_code() != -signal.SIGABRT
+    ]
+    wrote = sorted(
+        ((host, child) for host, child in pairs if host.failure.is_file()),
+        key=lambda pair: pair[0].failure.stat().st_mtime_ns,
+    )
+    if not failed:
+        return f"Training failed: {otherwise}"
+    guilty, child = (killed or wrote or failed)[0]
+    others = "".join(f"\n{other.name} ended with {its.how_it_ended()}." for other, its in failed if other != guilty)
+    if guilty.failure.is_file():
+        reason = guilty.failure.read_text(errors="replace").strip()[:FAILURE_CHARACTERS]
+        return f"Training failed on {guilty.name}: {reason}\nThe log of {guilty.name} is {child.log}.{others}"
+    return f"Training failed on {guilty.name}, which ended with {child.how_it_ended()}. {child.last_lines()}{others}"
+
+
+def _merged_model(hosts: Sequence[Host], target: Path) -> Path:
+    """SageMaker merges the model folders and lets one host's file overwrite another's in silence; here that fails."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    owner: dict[Path, Host] = {}
+    for host in hosts:
+        for file in sorted(path for path in host.model.rglob("*") if path.is_file()):
+            name = file.relative_to(host.model)
+            if name in owner:
+                raise TrainingJobFailedError(
+                    f"{owner[name].name} and {host.name} both wrote {name} into SM_MODEL_DIR, where one would "
+                    "overwrite the other on SageMaker: let only global rank 0 write there."
+                )
+            owner[name] = host
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, target / name)
+    return target

@@ -1,0 +1,239 @@
+"""The sample as a data set on disk: FOLDER/{train,valid,test}/<breed>/<breed>_00001.jpg, and FOLDER/sample.json."""
+
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ops.atomic_write import PART_PATTERN, write_whole
+from sample_dogs.breeds import BREEDS, Breed
+from sample_dogs.drawing import draw
+
+SPLITS = ("train", "valid", "test")
+DEFAULT_COUNTS: Mapping[str, int] = {"train": 40, "valid": 8, "test": 8}
+"""Photos per breed."""
+MARKER = "sample.json"
+DRAWING_VERSION = 2
+"""Raised whenever the same seed would give other pixels, so that a sample of an older drawing is drawn anew."""
+_WORTH_A_POOL = 64
+"""Photos below which starting processes costs more time than they save."""
+
+
+class SampleFolderError(FileExistsError):
+    """The folder holds something that is not a sample; the message says what to do."""
+
+
+class SampleRequestError(ValueError):
+    """A sample that cannot be drawn as it was asked for; the message says what can."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleSummary:
+    """What there is in the folder now."""
+
+    folder: Path
+    breeds: tuple[str, ...]
+    counts: Mapping[str, int]
+    """Photos per breed of each split."""
+    photos: int
+    """In all."""
+    drawn: int
+    """Photos drawn by this call; the others were there already."""
+
+    @property
+    def reused(self) -> bool:
+        """True when the folder was complete before."""
+        return self.drawn == 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """Everything that one photo depends on."""
+
+    seed: int
+    split: str
+    breed: Breed
+    index: int
+
+    @property
+    def path(self) -> str:
+        return f"{self.split}/{self.breed.name}/{self.breed.name}_{self.index:05d}.jpg"
+
+
+def write_sample(
+    folder: Path,
+    *,
+    counts: Mapping[str, int] = DEFAULT_COUNTS,
+    seed: int = 0,
+    breeds: Sequence[Breed] = BREEDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> SampleSummary:
+    """Draw the sample into `folder`, which is new, empty, or a sample already.
+
+    The same parameters give the same bytes. Photos that an earlier call left there are kept when they were drawn with
+    the same seed, and replaced when not; files that no call of this function wrote are never touched. Interrupted at
+    any point, it leaves whole photos only, and the next call goes on from there.
+
+    `progress(done, total)` is called after every photo, in this process.
+
+    Raises `SampleFolderError` for a folder that holds anything else, `SampleRequestError` for impossible counts.
+    """
+    _check_counts(counts, seed, breeds)
+    marker = {"drawing": DRAWING_VERSION, "seed": seed, "counts": dict(counts), "breeds": [b.name for b in breeds]}
+    _claim(folder, marker)
+    # Breeds take turns within a split, so an interrupted sample still holds some of each.
+    photos = [
+        _Photo(seed, split, breed, index)
+        for split in counts
+        for index in range(1, counts[split] + 1)
+        for breed in breeds
+    ]
+    missing = [photo for photo in photos if not _is_there(folder / photo.path)]
+    done = len(photos) - len(missing)
+    if progress and done:
+        progress(done, len(photos))
+    for directory in sorted({(folder / photo.path).parent for photo in missing}):
+        directory.mkdir(parents=True, exist_ok=True)
+        for half_written in directory.glob(PART_PATTERN):  # of a call that was killed
+            half_written.unlink()
+    with closing(_drawn(folder, missing)) as finished:
+        for _ in finished:
+            done += 1
+            if progress:
+                progress(done, len(photos))
+    return SampleSummary(
+        folder=folder,
+        breeds=tuple(breed.name for breed in breeds),
+        counts=dict(counts),
+        photos=len(photos),
+        drawn=len(missing),
+    )
+
+
+def encoded(seed: int, split: str, breed: Breed, index: int) -> bytes:
+    """The JPEG of one photo, by its place in the sample and nothing else."""
+    name = f"{seed}/{split}/{breed.name}/{index}"
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()))
+    photo, jpeg = draw(breed, rng), BytesIO()
+    photo.save(jpeg, "JPEG", quality=int(rng.integers(68, 93)))
+    return jpeg.getvalue()
+
+
+def _check_counts(counts: Mapping[str, int], seed: int, breeds: Sequence[Breed]) -> None:
+    for split, count in counts.items():
+        if split not in SPLITS:
+            raise SampleRequestError(f"counts names a split {split!r}; the splits are {', '.join(SPLITS)}.")
+        if not 0 <= count < 100_000:
+            raise SampleRequestError(
+                f"counts[{split!r}] is {count}; give a number of photos per breed from 0 to 99999."
+            )
+    if not sum(counts.values()):
+        raise SampleRequestError("counts asks for no photo at all; give at least one split a number above 0.")
+    if seed < 0:
+        raise SampleRequestError(f"seed is {seed}; give a whole number from 0 up.")
+    if not breeds:
+        raise SampleRequestError(f"breeds is empty; name at least one of {', '.join(breed.name for breed in BREEDS)}.")
+
+
+def _claim(folder: Path, marker: dict[str, Any]) -> None:
+    """Make the folder ours, free of photos that were drawn with other parameters."""
+    if folder.exists() and not folder.is_dir():
+        raise SampleFolderError(f"{folder} is a file; give the name of a new folder for the sample.")
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = _read_marker(folder)
+    if earlier is None and any(folder.iterdir()):
+        raise SampleFolderError(
+            f"{folder} is not empty and holds no sample (no {MARKER}); nothing was drawn: name a new or empty folder."
+        )
+    if earlier == marker:
+        return
+    if earlier:
+        for path in list(_paths_of(earlier)):
+            (folder / path).unlink(missing_ok=True)
+    write_whole(folder / MARKER, (json.dumps(marker, indent=1) + "\n").encode())
+
+
+def _read_marker(folder: Path) -> dict[str, Any] | None:
+    try:
+        marker = json.loads((folder / MARKER).read_bytes())
+        list(_paths_of(marker))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SampleFolderError(
+            f"{folder / MARKER} cannot be read as the note of a sample; delete {folder} or name another folder."
+        ) from error
+    return dict(marker)
+
+
+def _paths_of(marker: dict[str, Any]) -> Generator[str]:
+    for split, count in marker["counts"].items():
+        for name in marker["breeds"]:
+            if split not in SPLITS or Path(name).name != name:
+                raise ValueError(f"{split}/{name} is no place of a sample")
+            yield from (f"{split}/{name}/{name}_{index:05d}.jpg" for index in range(1, int(count) + 1))
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _drawn(folder: Path, photos: list[_Photo]) -> Generator[None]:
+    """Draws the photos as they are asked for, on every processor when there are many."""
+    done = 0
+    if len(photos) >= _WORTH_A_POOL and _processors() > 1 and _main_can_be_imported():
+        # A fork of a process that runs threads (torch, rich) can hang; a fresh interpreter cannot.
+        pool = ProcessPoolExecutor(_processors(), get_context("spawn"))
+        try:
+            with _interrupts_blocked():
+                written = pool.map(_write_photo, repeat(folder), photos, chunksize=4)
+            for _ in written:
+                done += 1
+                yield
+        except BrokenProcessPool:
+            pass  # a worker was killed, for memory perhaps: go on alone
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    for photo in photos[done:]:
+        _write_photo(folder, photo)
+        yield
+
+
+def _processors() -> int:
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
+
+
+def _main_can_be_imported() -> bool:
+    """False under `python -` or at a prompt, where a fresh interpreter finds no program to import."""
+    main = sys.modules["__main__"]
+    return main.__spec__ is not None or Path(getattr(main, "__file__", "")).is_file()
+
+
+@contextmanager
+def _interrupts_blocked() -> Generator[None]:
+    """Ctrl-C, which reaches every process of a terminal, waits here and never reaches a process started meanwhile.
+
+    So the workers finish the photo in hand, and the parent alone decides when to stop.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _write_photo(folder: Path, photo: _Photo) -> None:
+    write_whole(folder / photo.path, encoded(photo.seed, photo.split, photo.breed, photo.index))

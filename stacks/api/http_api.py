@@ -1,0 +1,85 @@
+"""An HTTP API in front of the function, for callers who have no AWS SDK at hand."""
+
+import json
+
+from aws_cdk import Aws
+from aws_cdk import aws_apigatewayv2 as gateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.common.log_group import OwnedLogGroup
+from stacks.common.nag import acknowledge
+from stacks.settings import ApiSettings
+
+ROUTE = "POST /predict"
+
+ACCESS_LOG = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTime",
+    "ip": "$context.identity.sourceIp",
+    "caller": "$context.identity.userArn",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "ms": "$context.responseLatency",
+    "error": "$context.error.message",
+    "function_error": "$context.integrationErrorMessage",
+}
+"""Who asked, and how it ended. Never what was sent."""
+
+
+class HttpApi(Construct):
+    """One route to one alias. Callers sign their requests (AWS_IAM) unless `api.http_authorization` says otherwise.
+
+    Who may call is told by `execute-api:Invoke` on `route_arn`, in the caller's own policy.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, name: str, alias: lambda_.Alias, settings: ApiSettings) -> None:
+        super().__init__(scope, id)
+        api = gateway.CfnApi(self, "Api", name=name, protocol_type="HTTP", description="Names the breed in a photo")
+        integration = gateway.CfnIntegration(
+            self,
+            "Function",
+            api_id=api.ref,
+            integration_type="AWS_PROXY",
+            integration_uri=alias.function_arn,
+            payload_format_version="2.0",
+            timeout_in_millis=settings.http_timeout_s * 1000,
+        )
+        route = gateway.CfnRoute(
+            self,
+            "Predict",
+            api_id=api.ref,
+            route_key=ROUTE,
+            authorization_type="AWS_IAM" if settings.http_authorization == "iam" else "NONE",
+            target=f"integrations/{integration.ref}",
+        )
+        if settings.http_authorization == "none":
+            acknowledge(route, "Open to everyone because api.http_authorization says so; the rate is limited.", "APIG4")
+        log_group = OwnedLogGroup(
+            self,
+            "AccessLogs",
+            # API Gateway writes an entry for each group in a policy of limited size, but for this prefix has one
+            name=f"/aws/vendedlogs/http-api/{name}",
+            retention_days=settings.log_retention_days,
+        )
+        gateway.CfnStage(
+            self,
+            "Stage",
+            api_id=api.ref,
+            stage_name="$default",
+            auto_deploy=True,
+            access_log_settings=gateway.CfnStage.AccessLogSettingsProperty(
+                destination_arn=log_group.log_group_arn, format=json.dumps(ACCESS_LOG)
+            ),
+            default_route_settings=gateway.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=settings.http_requests_per_s,
+                throttling_burst_limit=settings.http_burst,
+            ),
+        )
+        self.url = f"{api.attr_api_endpoint}/predict"
+        self.route_arn = f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{api.ref}/*/POST/predict"
+        alias.add_permission(
+            "Http", principal=iam.ServicePrincipal("apigateway.amazonaws.com"), source_arn=self.route_arn
+        )

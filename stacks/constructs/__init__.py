@@ -1,1 +1,0 @@
-"""One construct a file, each beside the code that only it runs."""

@@ -1,1 +1,0 @@
-"""Asks the endpoint for the breed in one packaged photo: once after each deploy, and then every minute."""

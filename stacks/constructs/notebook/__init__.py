@@ -1,1 +1,0 @@
-"""The notebook instance, and what it runs at each start."""

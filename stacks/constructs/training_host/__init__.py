@@ -1,1 +1,0 @@
-"""The EC2 training host."""

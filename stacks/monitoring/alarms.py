@@ -1,0 +1,103 @@
+"""What wakes somebody: each alarm with the heading of docs/runbook.md that says what to do."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from stacks.common.runbook import entry
+from stacks.monitoring.metrics import EndpointMetrics, FunctionMetrics
+from stacks.settings import ApiSettings, ServingSettings
+
+
+class ServiceAlarms(Construct):
+    """The endpoint and the functions, while they serve. The two that take a rollout back are in the serving stack."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint: EndpointMetrics,
+        function: FunctionMetrics,
+        failed_events: cloudwatch.Metric,
+        serving: ServingSettings,
+        api: ApiSettings,
+    ) -> None:
+        super().__init__(scope, id)
+        target = serving.scaling.target_invocations_per_min
+        self.all = [
+            self._alarm(
+                "FleetTooSmall",
+                entry(
+                    "Each instance gets more than twice the calls that autoscaling aims at.", "The fleet is too small"
+                ),
+                metric=endpoint.total("InvocationsPerInstance"),
+                above=2 * target,
+                minutes=15,
+            ),
+            self._alarm(
+                "MemoryFull",
+                entry(
+                    "An instance of the endpoint has used nine tenths of its memory.", "An instance runs out of memory"
+                ),
+                metric=endpoint.utilisation("MemoryUtilization"),
+                above=90,
+                minutes=5,
+            ),
+            self._alarm(
+                "FunctionFails",
+                entry("The function raised or ran out of time.", "The function fails"),
+                metric=function.total("Errors"),
+                above=0,
+                minutes=1,
+            ),
+            self._alarm(
+                "FunctionThrottled",
+                entry("Lambda refused calls.", "The function is throttled"),
+                metric=function.total("Throttles"),
+                above=0,
+                minutes=1,
+            ),
+            self._alarm(
+                "FunctionSlow",
+                entry("Calls take more than four fifths of the function's time.", "The function is slow"),
+                metric=function.of("Duration", "p95"),
+                above=api.timeout_s * 1000 * 4 // 5,
+                minutes=5,
+            ),
+            self._alarm(
+                "EventFailed",
+                entry("An event, or a notice of one, found nobody who could take it.", "An event failed"),
+                metric=failed_events,
+                above=0,
+                minutes=1,
+            ),
+        ]
+        if api.provisioned_concurrency:
+            self.all.append(
+                self._alarm(
+                    "SpillOver",
+                    entry(
+                        "Calls start cold, because every provisioned instance is busy.",
+                        "Provisioned concurrency spills over",
+                    ),
+                    metric=function.total("ProvisionedConcurrencySpilloverInvocations"),
+                    above=0,
+                    minutes=10,
+                )
+            )
+
+    def _alarm(
+        self, id: str, description: str, *, metric: cloudwatch.Metric, above: float, minutes: int
+    ) -> cloudwatch.Alarm:
+        """In alarm when every one of so many minutes was above the line. A quiet minute is a good one."""
+        return cloudwatch.Alarm(
+            self,
+            id,
+            alarm_description=description,
+            metric=metric.with_(period=Duration.minutes(1)),
+            threshold=above,
+            evaluation_periods=minutes,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )

@@ -1,0 +1,120 @@
+"""One page: is the model good, is the endpoint fast, do callers get answers."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from stacks.monitoring.metrics import EndpointMetrics, FunctionMetrics, training
+from stacks.settings import ApiSettings, ServingSettings
+
+PERCENTILES = ("p50", "p95", "p99")
+FAULTS = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")
+
+
+class ServiceDashboard(Construct):
+    """Three rows of three graphs (training, endpoint, function), and the alarms."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        project: str,
+        endpoint: EndpointMetrics,
+        function: FunctionMetrics,
+        alarms: list[cloudwatch.Alarm],
+        serving: ServingSettings,
+        api: ApiSettings,
+    ) -> None:
+        super().__init__(scope, id)
+        self.dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=name,
+            default_interval=Duration.hours(3),
+            widgets=[
+                self._training(project),
+                self._endpoint(endpoint, serving),
+                self._function(function, api),
+                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24)],
+            ],
+        )
+
+    def _training(self, project: str) -> list[cloudwatch.IWidget]:
+        def of(*names: str) -> list[cloudwatch.IMetric]:
+            return [training(name, project=project) for name in names]
+
+        return [
+            _graph("Training: loss on the photos that it learns from", of("train:loss")),
+            _graph(
+                "Training: loss on the others, of the network and as served",
+                of(
+                    "validation:loss",
+                    "validation:calibrated_loss",
+                    "validation:served_loss",
+                    "test:loss",
+                    "test:served_loss",
+                ),
+            ),
+            _graph(
+                "Training: accuracy, of the network and as served",
+                of("validation:accuracy", "validation:served_accuracy", "test:accuracy", "test:served_accuracy"),
+            ),
+            _graph(
+                "Training: calibration error (left), temperature (right)",
+                of("validation:ece_before", "validation:ece", "test:ece_before", "test:ece", "test:ece_by_chance"),
+                right=of("temperature"),
+            ),
+        ]
+
+    def _endpoint(self, metrics: EndpointMetrics, settings: ServingSettings) -> list[cloudwatch.IWidget]:
+        model = [metrics.milliseconds("ModelLatency", percentile) for percentile in PERCENTILES]
+        overhead = [metrics.milliseconds("OverheadLatency", percentile) for percentile in PERCENTILES]
+        return [
+            _graph(
+                "Endpoint: latency, of the model and of SageMaker around it (ms)",
+                [*model, *overhead],
+                line=(settings.rollout.max_latency_ms, "rolls a rollout back"),
+            ),
+            _graph("Endpoint: errors", [metrics.total(name) for name in FAULTS]),
+            _graph(
+                "Endpoint: instances (right) against invocations of each (left)",
+                [metrics.total("Invocations"), metrics.total("InvocationsPerInstance")],
+                right=[metrics.instances()],
+                line=(settings.scaling.target_invocations_per_min, "autoscaling's target"),
+            ),
+        ]
+
+    def _function(self, metrics: FunctionMetrics, settings: ApiSettings) -> list[cloudwatch.IWidget]:
+        concurrency = ("ConcurrentExecutions", "ProvisionedConcurrentExecutions")
+        spilled = "ProvisionedConcurrencySpilloverInvocations"
+        return [
+            _graph(
+                "Function: calls (left), errors and throttles (right)",
+                [metrics.total("Invocations")],
+                right=[metrics.total("Errors"), metrics.total("Throttles")],
+            ),
+            _graph(
+                "Function: concurrency (left), calls beyond what is provisioned (right)",
+                [metrics.of(name, "Maximum") for name in concurrency],
+                right=[metrics.total(spilled)],
+                line=(settings.provisioned_concurrency, "provisioned"),
+            ),
+            _graph(
+                "Function: duration (ms)",
+                [metrics.of("Duration", percentile) for percentile in PERCENTILES],
+                line=(settings.timeout_s * 1000, "timeout"),
+            ),
+        ]
+
+
+def _graph(
+    title: str,
+    left: list[cloudwatch.IMetric],
+    *,
+    right: list[cloudwatch.IMetric] | None = None,
+    line: tuple[float, str] | None = None,
+) -> cloudwatch.GraphWidget:
+    marks = [cloudwatch.HorizontalAnnotation(value=line[0], label=line[1])] if line else []
+    return cloudwatch.GraphWidget(title=title, width=8, height=6, left=left, right=right or [], left_annotations=marks)

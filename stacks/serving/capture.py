@@ -1,0 +1,40 @@
+"""A share of what callers send and are told, kept in the bucket."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from stacks.common.iam import allow
+from stacks.settings import CaptureSettings
+from stacks.storage.bucket_access import BucketAccess, BucketGrant
+
+
+class EndpointCapture(Construct):
+    """SageMaker writes JSON lines to <prefix><endpoint>/<variant>/<year>/<month>/<day>/<hour>/, and S3 expires them.
+
+    Made in the scope of the bucket's access, as every policy on the bucket is.
+    """
+
+    def __init__(self, scope: BucketAccess, id: str, *, settings: CaptureSettings) -> None:
+        super().__init__(scope, id)
+        bucket = scope.bucket
+        bucket.add_lifecycle_rule(
+            prefix=settings.prefix,
+            expiration=Duration.days(settings.keep_days),
+            # the bucket keeps versions: what has expired would otherwise be there for another month
+            noncurrent_version_expiration=Duration.days(1),
+        )
+        objects = f"{scope.arn}/{settings.prefix}*"
+        self.writer = BucketGrant([allow("s3:PutObject", on=objects)], objects=objects)
+        content = sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
+            json_content_types=["application/json"]  # answers as text; photos are written in base64
+        )
+        self.config = sagemaker.CfnEndpointConfig.DataCaptureConfigProperty(
+            enable_capture=True,
+            initial_sampling_percentage=settings.percent,
+            destination_s3_uri=f"s3://{bucket.bucket_name}/{settings.prefix}",
+            capture_options=[
+                sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode) for mode in ("Input", "Output")
+            ],
+            capture_content_type_header=content,
+        )

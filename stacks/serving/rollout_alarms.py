@@ -1,0 +1,64 @@
+"""The alarms that take a bad rollout back."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from stacks.common.runbook import entry
+from stacks.settings import ServingSettings
+
+
+class EndpointAlarms(Construct):
+    """Server errors and latency of one variant.
+
+    They name the endpoint by its text, not by a reference: the endpoint refers to them, and CloudFormation knows no
+    circles.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, variant_name: str, settings: ServingSettings) -> None:
+        super().__init__(scope, id)
+        endpoint_name = settings.endpoint_name
+        dimensions = {"EndpointName": endpoint_name, "VariantName": variant_name}
+        errors = cloudwatch.Metric(
+            namespace="AWS/SageMaker",
+            metric_name="Invocation5XXErrors",
+            dimensions_map=dimensions,
+            statistic="Sum",
+            period=Duration.minutes(1),
+        )
+        latency = cloudwatch.Metric(
+            namespace="AWS/SageMaker",
+            metric_name="ModelLatency",
+            dimensions_map=dimensions,
+            statistic="p95",
+            period=Duration.minutes(1),
+        )
+        self.errors = cloudwatch.Alarm(
+            self,
+            "ServerErrors",
+            alarm_description=entry(
+                f"{endpoint_name} answers with server errors. A rollout under way is rolled back.",
+                "The endpoint answers with server errors",
+            ),
+            metric=errors,
+            threshold=settings.rollout.max_5xx_per_min,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        self.latency = cloudwatch.Alarm(
+            self,
+            "SlowModel",
+            alarm_description=entry(
+                f"{endpoint_name} is slow. A rollout under way is rolled back.", "The endpoint is slow"
+            ),
+            metric=latency,
+            threshold=settings.rollout.max_latency_ms * 1000,  # the metric is in microseconds
+            evaluation_periods=3,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    @property
+    def all(self) -> list[cloudwatch.Alarm]:
+        return [self.errors, self.latency]

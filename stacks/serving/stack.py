@@ -1,0 +1,159 @@
+"""Serving: one model behind an autoscaled SageMaker endpoint."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from stacks.common.log_group import OwnedLogGroup
+from stacks.common.telemetry import FunctionTelemetry
+from stacks.serving.canary import EndpointCanary
+from stacks.serving.capture import EndpointCapture
+from stacks.serving.check import EndpointCheck
+from stacks.serving.image import GivenImage, ServingImage
+from stacks.serving.model_role import EndpointRole
+from stacks.serving.rollout_alarms import EndpointAlarms
+from stacks.serving.scaling import EndpointScaling
+from stacks.settings import ServingSettings
+from stacks.storage.bucket_access import BucketAccess
+from stacks.training.artifact import ModelArtifact
+
+VARIANT = "AllTraffic"
+
+
+class ServingStack(cdk.Stack):
+    """Owns the endpoint. Holds no data: delete it and deploy it again at will."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        artifact: ModelArtifact,
+        storage: BucketAccess,
+        telemetry: FunctionTelemetry,
+        settings: ServingSettings,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id, **kwargs)
+
+        image = self._image(telemetry, settings)
+        log_group = OwnedLogGroup(
+            self,
+            "Logs",
+            name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",  # SageMaker's name for it
+            retention_days=settings.log_retention_days,
+        )
+        canary = (
+            EndpointCanary(self, "Canary", telemetry=telemetry, settings=settings)
+            if settings.canary_interval_min
+            else None
+        )
+        alarms = EndpointAlarms(self, "Alarms", variant_name=VARIANT, settings=settings)
+        self.alarms = [*alarms.all, *([canary.alarm] if canary else [])]
+        capture = EndpointCapture(storage, "Capture", settings=settings.capture) if settings.capture.percent else None
+        role = EndpointRole(
+            self,
+            "ModelRole",
+            image_rights=image.rights,
+            log_group=log_group,
+            alarms=self.alarms,
+            grants=[artifact.reader, *([capture.writer] if capture else [])],
+        )
+        model = self._model(artifact, image.uri, role)
+        config = self._endpoint_config(model, capture, settings)
+        endpoint = self._endpoint(config, settings)
+        endpoint.node.add_dependency(log_group)
+        if canary:
+            canary.start(after=endpoint)
+        check = EndpointCheck(
+            self,
+            "Check",
+            endpoint=endpoint,
+            config=config,
+            recipe=artifact.recipe,
+            telemetry=telemetry,
+            settings=settings,
+        )
+        EndpointScaling(
+            self,
+            "Scaling",
+            endpoint=endpoint,
+            endpoint_name=settings.endpoint_name,
+            variant_name=VARIANT,
+            settings=settings.scaling,
+        )
+
+        cdk.CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)
+        cdk.CfnOutput(self, "ServedModel", value=check.model)
+
+    def _image(self, telemetry: FunctionTelemetry, settings: ServingSettings) -> ServingImage | GivenImage:
+        if settings.image_uri:
+            return GivenImage(self, "Image", uri=settings.image_uri)
+        return ServingImage(self, "Image", telemetry=telemetry)
+
+    def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role) -> sagemaker.CfnModel:
+        # Unnamed, as is the endpoint config: both are replaced at every change, and a name in use cannot be made again.
+        model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=role.role_arn,
+            enable_network_isolation=True,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=image_uri, model_data_url=artifact.uri
+            ),
+            tags=[cdk.CfnTag(key="recipe", value=artifact.recipe)],
+        )
+        # The role's policy too: SageMaker reads the artifact with it when it makes the model.
+        model.node.add_dependency(role)
+        return model
+
+    def _endpoint_config(
+        self, model: sagemaker.CfnModel, capture: EndpointCapture | None, settings: ServingSettings
+    ) -> sagemaker.CfnEndpointConfig:
+        variant = sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+            variant_name=VARIANT,
+            model_name=model.attr_model_name,
+            instance_type=settings.instance_type,
+            initial_instance_count=settings.initial_instances,
+            initial_variant_weight=1,
+            model_data_download_timeout_in_seconds=settings.download_timeout_s,
+            container_startup_health_check_timeout_in_seconds=settings.startup_timeout_s,
+        )
+        return sagemaker.CfnEndpointConfig(
+            self,
+            "EndpointConfig",
+            production_variants=[variant],
+            data_capture_config=capture.config if capture else None,
+        )
+
+    def _endpoint(self, config: sagemaker.CfnEndpointConfig, settings: ServingSettings) -> sagemaker.CfnEndpoint:
+        rollout = settings.rollout
+        rollback = sagemaker.CfnEndpoint.AutoRollbackConfigProperty(
+            alarms=[sagemaker.CfnEndpoint.AlarmProperty(alarm_name=alarm.alarm_name) for alarm in self.alarms]
+        )
+        return sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=settings.endpoint_name,
+            endpoint_config_name=config.attr_endpoint_config_name,
+            # else each update resets a scaled-out fleet to the initial count
+            retain_all_variant_properties=True,
+            # retained too, unless it is named here: capture could be turned neither on nor off
+            exclude_retained_variant_properties=[
+                sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
+            ],
+            deployment_config=sagemaker.CfnEndpoint.DeploymentConfigProperty(
+                blue_green_update_policy=sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty(
+                    # a canary needs two instances, and the fleet may have one
+                    traffic_routing_configuration=sagemaker.CfnEndpoint.TrafficRoutingConfigProperty(
+                        type="ALL_AT_ONCE", wait_interval_in_seconds=rollout.bake_s
+                    ),
+                    termination_wait_in_seconds=rollout.old_fleet_removal_s,
+                    maximum_execution_timeout_in_seconds=rollout.timeout_s,
+                ),
+                auto_rollback_configuration=rollback if rollout.rollback else None,
+            ),
+        )

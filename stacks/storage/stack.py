@@ -1,0 +1,67 @@
+"""Storage: the one bucket that holds photos and artifacts, and the queue of events that failed."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.common.nag import acknowledge
+from stacks.common.runbook import RUNBOOK, anchor
+from stacks.common.telemetry import FunctionTelemetry
+from stacks.settings import StorageSettings
+from stacks.storage.auto_delete import TidyAutoDelete
+from stacks.storage.bucket_access import BucketAccess
+
+
+class StorageStack(cdk.Stack):
+    """Owns the data. Deleting it deletes the photos and artifacts, unless `storage.on_destroy` is `retain`."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: StorageSettings, **kwargs: Any) -> None:
+        super().__init__(scope, id, **kwargs)
+
+        self.bucket = self._bucket(settings)
+        name = cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
+        self.access = BucketAccess(self, "Access", bucket=self.bucket, bucket_name=name, settings=settings)
+        self.telemetry = FunctionTelemetry(self, "Functions")
+        if settings.on_destroy == "delete":
+            TidyAutoDelete(self, "AutoDelete")
+
+        cdk.CfnOutput(self, "DataUri", value=f"s3://{self.bucket.bucket_name}/{settings.data_prefix}")
+        if settings.on_destroy == "retain":
+            cdk.CfnOutput(
+                self,
+                "HowToRemoveTheBucket",
+                value="`cdk destroy` leaves it. To empty and delete it too, deploy once more with "
+                "-c storage.on_destroy=delete -c project.termination_protection=false, then destroy with the same: "
+                f"{RUNBOOK}#{anchor('Destroying a production preset')}",
+            )
+
+    def _bucket(self, settings: StorageSettings) -> s3.Bucket:
+        retained = settings.on_destroy == "retain"
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=cdk.Duration.days(settings.noncurrent_version_days),
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(settings.incomplete_upload_days),
+                    expired_object_delete_marker=True,
+                )
+            ],
+            removal_policy=cdk.RemovalPolicy.RETAIN if retained else cdk.RemovalPolicy.DESTROY,
+            auto_delete_objects=not retained,
+        )
+        acknowledge(
+            bucket,
+            "One bucket, by design: access logs would need a second. Who reads the photos is told by CloudTrail's data "
+            "events, which an account turns on for all its buckets.",
+            "S1",
+        )
+        return bucket

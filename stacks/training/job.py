@@ -1,0 +1,187 @@
+"""The training job as a resource: CloudFormation waits for it, reads its artifact, stops it when it is deleted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from aws_cdk import Aws, CustomResource, Duration, IgnoreMode
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import custom_resources as cr
+from constructs import Construct
+
+from stacks.common.function import PythonFunction, function_role
+from stacks.common.iam import allow, pass_role
+from stacks.common.log_group import OwnedLogGroup
+from stacks.common.nag import acknowledge, wildcard
+from stacks.common.telemetry import FunctionTelemetry
+from stacks.settings import TrainingSettings
+from stacks.storage.bucket_access import BucketAccess
+from stacks.training.metrics import METRICS
+
+SAGEMAKER = "sagemaker.amazonaws.com"
+
+
+class TrainingJob(Construct):
+    """One SageMaker training job, run by `cdk deploy`.
+
+    A change of anything that determines the result is a new job; the same inputs find the finished one. Deleting it
+    stops a running job and waits; finished jobs and their artifacts stay.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name_prefix: str,
+        image_uri: str,
+        hyperparameters: Mapping[str, str],
+        storage: BucketAccess,
+        telemetry: FunctionTelemetry,
+        role: iam.Role,
+        settings: TrainingSettings,
+    ) -> None:
+        super().__init__(scope, id)
+        self._telemetry = telemetry
+        provider = self._provider(name_prefix, storage, role, settings)
+        job = CustomResource(
+            self,
+            "Job",
+            resource_type="Custom::TrainingJob",
+            service_token=provider.service_token,
+            properties={
+                "NamePrefix": name_prefix,
+                "Image": image_uri,
+                "InstanceType": settings.instance_type,
+                "InstanceCount": str(settings.instance_count),
+                "HyperParameters": dict(hyperparameters),
+                "Pretrained": settings.pretrained_uri,
+                "Bucket": storage.bucket.bucket_name,
+                "DataPrefix": storage.settings.data_prefix,
+                "ArtifactPrefix": storage.settings.artifact_prefix,
+                "RoleArn": role.role_arn,
+                "VolumeGiB": str(settings.volume_gib),
+                "MaxRuntimeSeconds": str(settings.max_runtime_min * 60),
+                "MaxWaitSeconds": str(settings.spot_max_wait_min * 60 if settings.spot else 0),
+                "DeployWaitSeconds": str(settings.WAIT_CEILING_MIN * 60),
+                "StartupSeconds": str(settings.STARTUP_MIN * 60),
+                "FallbackInstanceTypes": ",".join(settings.fallback_instance_types),
+                "Metrics": METRICS,
+                # CloudFormation asks again when this changes; empty, the handler lists the photos itself.
+                "DataVersion": settings.data_version,
+            },
+        )
+        # The roles' policies too: without them the job would start before it may read its data, or be watched.
+        job.node.add_dependency(role, self.calls)
+        self.model_data = job.get_att_string("ModelData")
+        self.report = job.get_att_string("Report")
+        self.job_name = job.get_att_string("JobName")
+        self.test_accuracy = job.get_att_string("TestAccuracy")
+        self.trained_on = job.get_att_string("InstanceType")
+
+    def _provider(
+        self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, settings: TrainingSettings
+    ) -> cr.Provider:
+        log_group = OwnedLogGroup(self, "Logs", retention_days=30)
+        role = self._role(name_prefix, storage, job_role, log_group)
+        on_event = self._function("on_event", "Starts, adopts or names Kennel's training job", role, log_group)
+        is_complete = self._function("is_complete", "Watches or stops Kennel's training job", role, log_group)
+        framework = role.without_policy_updates()  # it would grant itself every version of the functions
+        provider = cr.Provider(
+            self,
+            "Provider",
+            on_event_handler=on_event,
+            is_complete_handler=is_complete,
+            query_interval=Duration.seconds(settings.poll_interval_s),
+            total_timeout=Duration.minutes(settings.WAIT_CEILING_MIN),
+            log_group=log_group,
+            disable_waiter_state_machine_logging=True,
+            framework_on_event_role=framework,
+            framework_complete_and_timeout_role=framework,
+        )
+        self._wire(provider, role, on_event, is_complete)
+        return provider
+
+    def _role(self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, log_group: OwnedLogGroup) -> iam.Role:
+        """One role for the two functions and for the framework's three, which only pass events on to them."""
+        jobs = f"training-job/{name_prefix}-*"
+        on = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{jobs}"
+        listed = [f"{prefix}*" for prefix in (storage.settings.data_prefix, storage.settings.artifact_prefix)]
+        role = function_role(
+            self,
+            "Role",
+            log_group=log_group,
+            rights=[
+                allow(
+                    "sagemaker:AddTags",
+                    "sagemaker:CreateTrainingJob",
+                    "sagemaker:DescribeTrainingJob",
+                    "sagemaker:StopTrainingJob",
+                    on=on,
+                ),
+                pass_role(job_role, SAGEMAKER),
+                allow("s3:ListBucket", on=storage.arn, conditions={"StringLike": {"s3:prefix": listed}}),
+            ],
+        )
+        acknowledge(
+            role,
+            "A job's name ends in the hash of its recipe.",
+            wildcard(on, within=role),
+        )
+        return role
+
+    def _function(self, name: str, description: str, role: iam.Role, log_group: OwnedLogGroup) -> PythonFunction:
+        return PythonFunction(
+            self,
+            name.title().replace("_", ""),
+            description=description,
+            code=lambda_.Code.from_asset(
+                str(Path(__file__).parent), exclude=["/*", "!/handler", "__pycache__"], ignore_mode=IgnoreMode.GIT
+            ),
+            handler=f"handler.events.{name}",
+            log_group=log_group,
+            role=role,
+            telemetry=self._telemetry,
+            timeout_s=840,  # lists the photos, twice, and waits two minutes for a new role to be known everywhere
+        )
+
+    def _wire(
+        self, provider: cr.Provider, role: iam.Role, on_event: PythonFunction, is_complete: PythonFunction
+    ) -> None:
+        """What the framework leaves open: memory, traces, dead letters, and rights on no more than these functions."""
+        framework = [
+            cast(lambda_.Function, provider.node.find_child(f"framework-{name}"))
+            for name in ("onEvent", "isComplete", "onTimeout")
+        ]
+        for function in framework:
+            self._telemetry.attach(function, role)
+        waiter = cast(cr.WaiterStateMachine, provider.node.find_child("waiter-state-machine"))
+        handlers = [on_event.function_arn, is_complete.function_arn]
+        # a policy of its own: the functions wait for their role's first policy, which can therefore not name them
+        self.calls = iam.Policy(
+            self,
+            "Calls",
+            roles=[role],
+            statements=[
+                allow("lambda:GetFunction", "lambda:InvokeFunction", on=handlers),
+                allow("states:StartExecution", on=waiter.state_machine_arn),
+            ],
+        )
+        waiter_policy = waiter.node.find_child("Role").node.find_child("DefaultPolicy").node.default_child
+        cast(iam.CfnPolicy, waiter_policy).policy_document = iam.PolicyDocument(
+            statements=[
+                allow(
+                    "lambda:InvokeFunction",
+                    on=[function.function_arn for function in framework[1:]],
+                )
+            ]
+        )
+        acknowledge(
+            cast(Construct, waiter.node.find_child("Resource")),
+            "CDK's own state machine. Its history holds the answer's address and is kept out of logs and traces on "
+            "purpose; the functions that it calls log and trace.",
+            "SF1",
+            "SF2",
+            "Serverless-StepFunctionStateMachineXray",
+        )

@@ -1,0 +1,66 @@
+"""The role that training containers run under."""
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from stacks.common.iam import allow, metrics
+from stacks.common.nag import acknowledge, wildcard
+from stacks.storage.bucket_access import BucketAccess
+from stacks.training.image import TrainingImage
+
+LOGS = "/aws/sagemaker/TrainingJobs"
+
+
+class JobRole(iam.Role):
+    """Reads the photos, the code and the image; writes artifacts, checkpoints, logs and metrics. Nothing else."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        storage: BucketAccess,
+        source: assets.Asset,
+        image: TrainingImage,
+        pretrained_uri: str,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+        )
+        storage.read_photos.to(self)
+        storage.write_artifacts.to(self)
+        log_group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{LOGS}"
+        for right in (
+            allow("s3:GetObject", on=source.bucket.arn_for_objects(source.s3_object_key)),
+            *image.rights,
+            allow(
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:PutLogEvents",
+                on=f"{log_group}:*",
+            ),
+            metrics(LOGS),
+            *(_weights(pretrained_uri) if pretrained_uri else []),
+        ):
+            self.add_to_policy(right)
+        acknowledge(
+            self,
+            "SageMaker names the log streams of its jobs itself. A registry log-in and a metric, which is limited to "
+            "its namespace, know no resource.",
+            wildcard(f"{log_group}:*", within=self),
+            wildcard("*", within=self),
+        )
+
+
+def _weights(uri: str) -> list[iam.PolicyStatement]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
+    return [
+        allow("s3:GetObject", on=f"{arn}/{key}"),
+        allow("s3:ListBucket", on=arn, conditions={"StringEquals": {"s3:prefix": key}}),
+    ]

@@ -1,0 +1,34 @@
+"""The code that a training host runs, as one archive that is the same to the byte wherever it is packed."""
+
+import gzip
+import hashlib
+import tempfile
+from pathlib import Path
+
+from aws_cdk import AssetHashType
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from stacks.training.source_files import ROOT, pack
+
+
+class SourceArchive(assets.Asset):
+    """`training/` and `inference/` as source.tar.gz: code, JSON and the report's page, and what a host installs.
+
+    SageMaker unpacks it into /opt/ml/code and installs the requirements.txt at its root.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, root: Path = ROOT) -> None:
+        tar = pack(root)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "source.tar.gz"
+            path.write_bytes(gzip.compress(tar, mtime=0))
+            # The hash is of the tar, not of the gzip: two builds of zlib may compress the same bytes differently,
+            # and a new hash means a new training job.
+            super().__init__(
+                scope,
+                id,
+                path=str(path),
+                asset_hash=hashlib.sha256(tar).hexdigest(),
+                asset_hash_type=AssetHashType.CUSTOM,
+            )

@@ -1,0 +1,110 @@
+"""Training: the job that turns photos into an artifact, on two GPU hosts, within `cdk deploy`."""
+
+import hashlib
+from typing import Any
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from stacks.common.iam import allow
+from stacks.common.telemetry import FunctionTelemetry
+from stacks.settings import TrainingSettings
+from stacks.storage.bucket_access import BucketAccess, BucketGrant
+from stacks.training.artifact import ModelArtifact
+from stacks.training.image import TrainingImage
+from stacks.training.job import TrainingJob
+from stacks.training.job_role import JobRole
+from stacks.training.source_archive import SourceArchive
+
+
+class TrainingStack(cdk.Stack):
+    """Owns the job and its role. Deleting it stops a running job; artifacts stay in the bucket.
+
+    With `training.model_data` it trains nothing and hands that artifact on.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name_prefix: str,
+        storage: BucketAccess,
+        telemetry: FunctionTelemetry,
+        settings: TrainingSettings,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, id, **kwargs)
+        self.artifact = (
+            self._given(settings.model_data)
+            if settings.model_data
+            else self._trained(name_prefix, storage, telemetry, settings)
+        )
+
+    def _given(self, uri: str) -> ModelArtifact:
+        """An artifact that was made elsewhere."""
+        # CDK deletes a stack without a resource; where it is protected, the deploy would stop there
+        cdk.CfnWaitConditionHandle(self, "NothingToTrain")
+        arn = f"arn:{cdk.Aws.PARTITION}:s3:::{uri.removeprefix('s3://')}"
+        reader = BucketGrant([allow("s3:GetObject", on=arn)])
+        return ModelArtifact(uri=uri, reader=reader, recipe=_digest(uri))
+
+    def _trained(
+        self, name_prefix: str, storage: BucketAccess, telemetry: FunctionTelemetry, settings: TrainingSettings
+    ) -> ModelArtifact:
+        source = SourceArchive(self, "Source")
+        image = TrainingImage(self, "Image", tag=settings.image_tag)
+        role = JobRole(
+            self, "JobRole", storage=storage, source=source, image=image, pretrained_uri=settings.pretrained_uri
+        )
+        job = TrainingJob(
+            self,
+            "TrainingJob",
+            name_prefix=name_prefix,
+            image_uri=image.uri,
+            hyperparameters=hyperparameters(source, settings),
+            role=role,
+            storage=storage,
+            telemetry=telemetry,
+            settings=settings,
+        )
+        cdk.CfnOutput(self, "ModelData", value=job.model_data)
+        cdk.CfnOutput(self, "Report", value=job.report)
+        cdk.CfnOutput(self, "JobName", value=job.job_name)
+        cdk.CfnOutput(self, "TestAccuracy", value=job.test_accuracy)
+        cdk.CfnOutput(self, "TrainedOn", value=job.trained_on)
+        return ModelArtifact(
+            # Weak, whatever the default is: CloudFormation refuses to change a value that is exported and imported,
+            # and each training changes this one.
+            uri=cdk.Stack.consume_reference(job.model_data, cdk.ReferenceStrength.WEAK),
+            reader=storage.read_artifacts,
+            recipe=_digest(source.asset_hash, repr(settings)),
+        )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+
+def hyperparameters(source: SourceArchive, settings: TrainingSettings) -> dict[str, str]:
+    """What SageMaker's toolkit reads (`sagemaker_*`) and what it passes on to train.py as options."""
+    options = {
+        "sagemaker_program": "training/train.py",
+        "sagemaker_submit_directory": source.s3_object_url,
+        # Without it the toolkit starts plain Python on each host: two separate trainings, and no error.
+        "sagemaker_torch_distributed_enabled": "true",
+        "sagemaker_region": cdk.Aws.REGION,
+        "sagemaker_container_log_level": "20",
+        "mode": settings.mode,
+        "epochs": str(settings.epochs),
+        "batch-size": str(settings.batch_size),
+        "seed": str(settings.seed),
+        "image-size": str(settings.image_size),
+        "precision": settings.precision,
+    }
+    recipe = {
+        "learning-rate": settings.learning_rate,
+        "weight-decay": settings.weight_decay,
+        "label-smoothing": settings.label_smoothing,
+    }
+    return options | {name: str(value) for name, value in recipe.items() if value is not None}

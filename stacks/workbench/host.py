@@ -1,0 +1,158 @@
+"""A GPU host with plain PyTorch: open a session, type `python3 solution.py`."""
+
+from pathlib import Path
+
+from aws_cdk import Aws, Duration, Fn
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from stacks.common.iam import allow
+from stacks.common.nag import acknowledge
+from stacks.common.runbook import entry
+from stacks.settings import WorkbenchSettings
+from stacks.workbench.network import WorkbenchNetwork
+
+USER = "ubuntu"
+IDLE_BELOW_PERCENT = 5
+
+
+class TrainingHost(Construct):
+    """One instance of the Deep Learning AMI, reached by Session Manager only. Deleting it deletes its volume."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        network: WorkbenchNetwork,
+        code: ssm.StringParameter,
+        data_uri: str,
+        results_uri: str,
+        settings: WorkbenchSettings,
+    ) -> None:
+        super().__init__(scope, id)
+        self.role = self._role()
+        self.instance = self._instance(network, code, data_uri, results_uri, self.role, settings)
+        self.instance.node.add_dependency(self.role, network.ready)
+        acknowledge(self.instance, "A workbench: it goes with its stack, and results belong in the bucket.", "EC29")
+        self.session = self._session()
+        if settings.idle_stop_min:
+            self._idle_stop(settings.idle_stop_min)
+
+    def _role(self) -> iam.Role:
+        """Session Manager's own calls. The managed policy for them would also read every parameter of the account."""
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+        role.add_to_policy(
+            allow(
+                "ssm:UpdateInstanceInformation",
+                "ssmmessages:CreateControlChannel",
+                "ssmmessages:CreateDataChannel",
+                "ssmmessages:OpenControlChannel",
+                "ssmmessages:OpenDataChannel",
+                on="*",  # the agent's calls; IAM knows no resource for the channels
+            )
+        )
+        acknowledge(role, "The agent's calls know no resource.", "IAM5[Resource::*]")
+        return role
+
+    def _instance(
+        self,
+        network: WorkbenchNetwork,
+        code: ssm.StringParameter,
+        data_uri: str,
+        results_uri: str,
+        role: iam.Role,
+        settings: WorkbenchSettings,
+    ) -> ec2.CfnInstance:
+        # A launch template resolves the AMI when the instance is launched and never again: its text stays the same
+        # when AWS publishes a newer AMI, so no deploy replaces the host (docs/decisions/0005-workbench-image.md).
+        template = ec2.CfnLaunchTemplate(
+            self,
+            "Template",
+            launch_template_data=ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
+                image_id=settings.host_image,
+                metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
+                    http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+                ),
+            ),
+        )
+        script = (Path(__file__).parent / "user_data.sh").read_text(encoding="utf-8")
+        values = {
+            "Region": Aws.REGION,
+            "CodeParameter": code.parameter_name,
+            "DataUri": data_uri,
+            "ResultsUri": results_uri,
+            "User": USER,
+        }
+        return ec2.CfnInstance(
+            self,
+            "Instance",
+            launch_template=ec2.CfnInstance.LaunchTemplateSpecificationProperty(
+                launch_template_id=template.ref, version=template.attr_latest_version_number
+            ),
+            instance_type=settings.host_instance_type,
+            iam_instance_profile=iam.CfnInstanceProfile(self, "Profile", roles=[role.role_name]).ref,
+            subnet_id=network.subnet_id,
+            security_group_ids=[network.security_group.security_group_id],
+            block_device_mappings=[
+                ec2.CfnInstance.BlockDeviceMappingProperty(
+                    device_name="/dev/sda1",
+                    ebs=ec2.CfnInstance.EbsProperty(
+                        volume_size=settings.host_volume_gib,
+                        volume_type="gp3",
+                        encrypted=True,
+                        delete_on_termination=True,
+                    ),
+                )
+            ],
+            monitoring=True,
+            propagate_tags_to_volume_on_creation=True,
+            # the code's address is behind a parameter: were it in here, each change of the code would restart the host
+            user_data=Fn.base64(Fn.sub(script, values)),
+        )
+
+    def _session(self) -> ssm.CfnDocument:
+        """A login shell as the user who owns the code. Session Manager's own is `sh`, as another user."""
+        return ssm.CfnDocument(
+            self,
+            "Session",
+            document_type="Session",
+            update_method="NewVersion",
+            content={
+                "schemaVersion": "1.0",
+                "description": "A login shell on Kennel's training host",
+                "sessionType": "Standard_Stream",
+                "inputs": {
+                    "runAsEnabled": True,
+                    "runAsDefaultUser": USER,
+                    "idleSessionTimeout": "60",
+                    "shellProfile": {"linux": "cd ~ && cat /etc/motd && exec bash -l"},
+                },
+            },
+        )
+
+    def _idle_stop(self, minutes: int) -> None:
+        cpu = cloudwatch.Metric(
+            namespace="AWS/EC2",
+            metric_name="CPUUtilization",
+            dimensions_map={"InstanceId": self.instance.ref},
+            statistic="Maximum",
+            period=Duration.minutes(5),
+        )
+        idle = cloudwatch.Alarm(
+            self,
+            "Idle",
+            alarm_description=entry(
+                "The training host has been idle and is being stopped.", "The training host is idle"
+            ),
+            metric=cpu,
+            threshold=IDLE_BELOW_PERCENT,
+            evaluation_periods=minutes // 5,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.MISSING,
+        )
+        idle.add_alarm_action(actions.Ec2Action(actions.Ec2InstanceAction.STOP))

@@ -1,0 +1,101 @@
+"""The SageMaker notebook instance."""
+
+import json
+from pathlib import Path
+
+from aws_cdk import Aws, Fn
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from stacks.common.iam import allow
+from stacks.common.nag import acknowledge
+from stacks.settings import WorkbenchSettings
+from stacks.workbench.network import WorkbenchNetwork
+
+HERE = Path(__file__).parent
+NOTEBOOK = HERE.parents[1] / "notebooks" / "kennel.ipynb"
+
+
+class Notebook(Construct):
+    """One notebook instance without root, with a role of its own; it stops itself when idle. Deleting it deletes its
+    volume.
+
+    Its role writes no logs: SageMaker would make a log group that all notebooks of the account share and no stack
+    deletes. What happens at its start is told in `kennel/setup.log`, beside the notebook.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        network: WorkbenchNetwork,
+        code: ssm.StringParameter,
+        deployment: dict[str, str],
+        settings: WorkbenchSettings,
+    ) -> None:
+        super().__init__(scope, id)
+        role = self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        notebook = self._notebook_file(role)
+        script = Fn.sub(
+            (HERE / "on_start.sh").read_text(encoding="utf-8"),
+            {
+                "Region": Aws.REGION,
+                "CodeParameter": code.parameter_name,
+                "NotebookParameter": notebook.parameter_name,
+                "Deployment": json.dumps(deployment, indent=2),
+                "IdleMinutes": str(settings.notebook_idle_stop_min),
+                "IdleStop": (HERE / "idle_stop.py").read_text(encoding="utf-8"),
+            },
+        )
+        lifecycle = sagemaker.CfnNotebookInstanceLifecycleConfig(
+            self,
+            "Lifecycle",
+            on_start=[
+                sagemaker.CfnNotebookInstanceLifecycleConfig.NotebookInstanceLifecycleHookProperty(
+                    content=Fn.base64(script)
+                )
+            ],
+        )
+        self.instance = sagemaker.CfnNotebookInstance(
+            self,
+            "Instance",
+            instance_type=settings.notebook_instance_type,
+            platform_identifier="notebook-al2023-v1",
+            role_arn=role.role_arn,
+            root_access="Disabled",
+            # SageMaker's own way out: the subnet has no NAT gateway, which is all that the alternative could use
+            direct_internet_access="Enabled",
+            subnet_id=network.subnet_id,
+            security_group_ids=[network.security_group.security_group_id],
+            volume_size_in_gb=settings.notebook_volume_gib,
+            lifecycle_config_name=lifecycle.attr_notebook_instance_lifecycle_config_name,
+            instance_metadata_service_configuration=sagemaker.CfnNotebookInstance.InstanceMetadataServiceConfigurationProperty(
+                minimum_instance_metadata_service_version="2"
+            ),
+        )
+        acknowledge(
+            self.instance,
+            "A key of one's own costs a dollar a month and protects no more than SageMaker's; the only other way out "
+            "of the subnet is a NAT gateway at 32 dollars a month.",
+            "SM2",
+            "SM3",
+        )
+        self.instance.node.add_dependency(role)
+        if settings.notebook_idle_stop_min:
+            # A policy of its own: the instance waits for its role's, and this one names the instance.
+            stop = iam.Policy(self, "StopItself", roles=[role])
+            stop.add_statements(allow("sagemaker:StopNotebookInstance", on=self.instance.ref))
+
+    def _notebook_file(self, role: iam.Role) -> ssm.StringParameter:
+        """Where the repository's notebook is, behind a parameter: a new text of it leaves the instance alone."""
+        file = assets.Asset(self, "File", path=str(NOTEBOOK))
+        parameter = ssm.StringParameter(
+            self, "FileAddress", string_value=file.s3_object_url, description="Kennel's notebook"
+        )
+        role.add_to_policy(allow("s3:GetObject", on=file.bucket.arn_for_objects(file.s3_object_key)))
+        role.add_to_policy(allow("ssm:GetParameter", on=parameter.parameter_arn))
+        return parameter

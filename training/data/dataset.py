@@ -1,0 +1,227 @@
+"""Photos on disk: which there are, which breed each one shows, and which cannot be used."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from inference.classifier import usable_cores
+from inference.errors import RequestError
+from inference.photo.decode import Preprocessing, decode
+from training.data.truncated import decode_truncated
+
+SPLITS = ("train", "valid", "test")
+ALSO_CALLED = {"valid": ("val", "validation")}
+"""What a split's folder may be called as well, where it is not called as the split."""
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_KINDS = ", ".join(sorted(SUFFIXES))
+_JPEG = b"\xff\xd8\xff"
+_UDACITY_PREFIX = re.compile(r"^\d{3}\.(?=.)")
+
+Square = npt.NDArray[np.uint8]
+
+
+class DataError(Exception):
+    """A data folder that cannot be trained on. The message is one sentence with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    path: Path
+    label: int
+    """Index into DataSet.labels."""
+
+
+@dataclass(slots=True)
+class DataSet:
+    """A scanned data folder."""
+
+    folder: Path
+    labels: tuple[str, ...]
+    """Breed names in the order of their folders."""
+    splits: dict[str, list[Photo]]
+    version: str
+    """16 hex digits: a digest of every photo's name and size. Another listing is another version."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Photos that cannot be used, found so far: name to reason. Photos are judged as they are decoded."""
+    truncated: dict[str, str] = field(default_factory=dict)
+    """Training photos that are cut off and used all the same, found so far: name to how much of each there is."""
+
+    def name(self, photo: Photo) -> str:
+        """split/breed/file, as in the data folder and in the bucket; with valid/ for a folder val/, too."""
+        folder, _, rest = photo.path.relative_to(self.folder).as_posix().partition("/")
+        return f"{_split_of(folder)}/{rest}"
+
+    def path(self, name: str) -> Path:
+        """The file of that name."""
+        split, _, rest = name.partition("/")
+        return folder_of(self.folder, split) / rest
+
+    def used(self, split: str) -> list[Photo]:
+        """The photos of a split that have not been skipped."""
+        return [photo for photo in self.splits[split] if self.name(photo) not in self.skipped]
+
+    def check_usable(self) -> None:
+        """Raise DataError where so many photos had to be skipped that a split, or a breed to learn, has none left."""
+        for split in self.splits:
+            if not self.used(split):
+                raise DataError(f"Not one photo in {split}/ can be decoded; see the photos skipped above.")
+        left = {photo.label for photo in self.used("train")}
+        for label, breed in enumerate(self.labels):
+            if label not in left:
+                raise DataError(
+                    f"Not one photo of {breed} in train/ can be decoded; replace them or remove the breed's folders."
+                )
+
+
+def folder_of(folder: Path, split: str) -> Path:
+    """Where a split's photos are within a data folder; the folder that is called as the split comes first."""
+    called = [folder / name for name in (split, *ALSO_CALLED.get(split, ())) if (folder / name).is_dir()]
+    return called[0] if called else folder / split
+
+
+def _split_of(name: str) -> str:
+    return next((split for split, others in ALSO_CALLED.items() if name in others), name)
+
+
+def scan(folder: Path) -> DataSet:
+    """Read a data folder in the ImageFolder or the Udacity `dogImages` layout; no photo is opened.
+
+    `val/` or `validation/` is read as `valid/` where there is none: names and version are the same.
+
+    Raises DataError for a missing or empty folder or split, fewer than two breeds, or a breed that `train` lacks.
+    """
+    try:
+        return _scan(folder)
+    except OSError as error:
+        raise DataError(f"The data folder {folder} cannot be read: {error}.") from error
+
+
+def _scan(folder: Path) -> DataSet:
+    if not folder.is_dir():
+        raise DataError(f"There is no data folder {folder}; name one that holds train/, valid/ and test/ (--data).")
+    missing = _missing(folder)
+    if missing:
+        raise DataError(
+            f"The data folder {folder} has no {' and no '.join(missing)} folder; it needs train/, valid/ and test/, "
+            f"each with one folder of photos per breed. {_remedy(folder, missing)}"
+        )
+    folders = [path.name for path in _breeds(folder / "train")]
+    if len(folders) < 2:
+        found = f"only the breed {folders[0]}" if folders else "no breed"
+        raise DataError(
+            f"{folder}/train holds {found}; a classifier needs a folder of photos for each of two or more breeds."
+        )
+    index = {name: position for position, name in enumerate(folders)}
+    digest = hashlib.sha256()
+    splits = {split: list(_photos(folder, split, index, digest)) for split in SPLITS}
+    _check_counts(folder, folders, splits)
+    return DataSet(folder=folder, labels=_labels(folders), splits=splits, version=digest.hexdigest()[:16])
+
+
+def _missing(folder: Path) -> list[str]:
+    return [split for split in SPLITS if not folder_of(folder, split).is_dir()]
+
+
+def _remedy(folder: Path, missing: Sequence[str]) -> str:
+    within = [path for path in _breeds(folder) if path.name != "__MACOSX"]  # which macOS's zip puts beside the photos
+    if len(within) == 1 and not _missing(within[0]):
+        return f"The folder {within[0]} in it has: name that one."
+    if "train" in missing:
+        return "Name the folder that has them, or make them: of each breed about a tenth in valid/, and in test/."
+    return "Move about a tenth of each breed's photos to each one missing."
+
+
+def _breeds(split: Path) -> list[Path]:
+    return sorted(path for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _photos(folder: Path, split: str, index: dict[str, int], digest: "hashlib._Hash") -> Iterable[Photo]:
+    place = folder_of(folder, split)
+    for breed in _breeds(place):
+        if breed.name not in index:
+            raise DataError(
+                f"{place.name}/ has the breed {breed.name}, of which train/ has no photos; add some there or remove it "
+                "here."
+            )
+        for path in sorted(breed.iterdir()):
+            # Hidden: macOS's zip leaves a "._photo.jpg", which is no photo, beside each one.
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+                line = f"{split}/{breed.name}/{path.name}\t{path.stat().st_size}\n"
+                digest.update(line.encode(errors="surrogateescape"))
+                yield Photo(path, index[breed.name])
+
+
+def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Photo]]) -> None:
+    for split, photos in splits.items():
+        if not photos:
+            raise DataError(f"{folder_of(folder, split)} holds no photos ({_KINDS}); add some for every breed.")
+    present = {photo.label for photo in splits["train"]}
+    empty = [name for position, name in enumerate(breeds) if position not in present]
+    if empty:
+        raise DataError(
+            f"{folder}/train/{empty[0]} holds no photos itself ({_KINDS}); add some or remove the folder. "
+            f"({len(empty)} such.)"
+        )
+
+
+def _labels(folders: Sequence[str]) -> tuple[str, ...]:
+    """`001.Affenpinscher` is the Udacity layout's way to write Affenpinscher; other names are kept as they are."""
+    for name in folders:
+        if not name.isprintable():  # so are bytes that are not UTF-8
+            raise DataError(f"The breed folder {name!r} has a name that cannot be printed; rename it in every split.")
+    names = tuple(_UDACITY_PREFIX.sub("", name) for name in folders)
+    return names if len(set(names)) == len(names) else tuple(folders)
+
+
+def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | None:
+    """Decode one photo to RGB; one that cannot be used is recorded in `data.skipped` and is None.
+
+    A training photo that is cut off is recorded in `data.truncated`, and what there is of it is used.
+    """
+    name = data.name(photo)
+    try:
+        content = photo.path.read_bytes()
+        try:
+            return decode(content, shorter_side=shorter_side)
+        except RequestError as error:
+            if error.code != "broken_photo" or not name.startswith("train/") or not content.startswith(_JPEG):
+                raise
+        image, shown = decode_truncated(content, shorter_side=shorter_side)
+    except RequestError as error:
+        data.skipped[name] = error.message
+    except OSError as error:
+        data.skipped[name] = f"The file cannot be read ({error.strerror})."
+    else:
+        data.truncated[name] = f"{shown:.0%} of the photo is there, and is learnt from."
+        return image
+    return None
+
+
+def read_square(data: DataSet, photo: Photo, preprocessing: Preprocessing) -> Square | None:
+    """The serving view of a photo, before normalisation: uint8 (crop, crop, 3), None where it is unusable."""
+    image = read(data, photo, shorter_side=preprocessing.resize)
+    return None if image is None else np.array(preprocessing.square(image))
+
+
+def read_whole(data: DataSet, photo: Photo, *, shorter_side: int) -> Square | None:
+    """The whole photo, scaled down to `shorter_side` where it is larger: uint8 (height, width, 3), or None."""
+    image = read(data, photo, shorter_side=shorter_side)
+    if image is None:
+        return None
+    scale = shorter_side / min(image.size)
+    if scale < 1:
+        size = (round(image.width * scale), round(image.height * scale))
+        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.array(image)
+
+
+def cores() -> int:
+    """This process's share of the cores."""
+    return max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

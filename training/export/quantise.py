@@ -1,0 +1,104 @@
+"""int8 weights and activations by static quantisation, kept only where the answers stay the same."""
+
+import logging
+import math
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from inference.photo.decode import Pixels
+from training.evaluation.calibration import Logits, Targets
+from training.export.onnx_graph import INPUT
+
+CALIBRATION_PHOTOS = 100
+"""At least, and as many as there are breeds; the gate tells where they are too few. See docs/decisions/0010."""
+
+MAX_ACCURACY_DROP = 0.005
+"""Of top-1 accuracy, 0..1, at most."""
+MIN_AGREEMENT = 0.98
+"""Share of the photos to which both must give the same first breed, at least."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """Whether the int8 model may replace the fp32 one, and the figures that decided."""
+
+    keep_int8: bool
+    photos: int
+    """Of `valid`, that both models judged."""
+    calibration_photos: int
+    """Of `train`, that the ranges of int8 were taken from."""
+    fp32_accuracy: float
+    int8_accuracy: float
+    agreement: float
+    """Share of the photos to which both give the same first breed."""
+    reason: str
+
+
+def quantise(model: bytes, calibration: Iterable[Pixels]) -> bytes:
+    """The ONNX model with int8 QDQ nodes, per-channel weights, ranges from `calibration` ((3, size, size) each)."""
+    with _quiet(), tempfile.TemporaryDirectory() as scratch:
+        source, fused, target = (Path(scratch) / name for name in ("fp32.onnx", "fused.onnx", "int8.onnx"))
+        source.write_bytes(model)
+        quant_pre_process(source, fused, skip_symbolic_shape=True)  # folds the norm layers into the convolutions
+        quantize_static(
+            fused,
+            target,
+            _Calibration(calibration),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        return target.read_bytes()
+
+
+def judge(fp32: Logits, int8: Logits, targets: Targets, *, calibration_photos: int) -> Verdict:
+    """Compare what the two models said of the same photos, from which neither was made."""
+    count = len(targets)
+    first, second = fp32.argmax(axis=1), int8.argmax(axis=1)
+    right, int8_right, agreeing = (int(same.sum()) for same in (first == targets, second == targets, first == second))
+    # Photos are counted: as floating-point shares, one photo lost of 200 is a little more than 0.005.
+    lost, allowed = right - int8_right, math.floor(MAX_ACCURACY_DROP * count + 1e-9)
+    needed = math.ceil(MIN_AGREEMENT * count - 1e-9)
+    if lost > allowed:
+        keep, reason = False, f"accuracy would fall by {lost / count:.4f}, over {MAX_ACCURACY_DROP}"
+    elif agreeing < needed:
+        keep, reason = False, f"the two agree on {agreeing / count:.4f} of the photos, under {MIN_AGREEMENT}"
+    else:
+        keep, reason = True, "accuracy and agreement are within the gate"
+    return Verdict(
+        keep_int8=keep,
+        photos=count,
+        calibration_photos=calibration_photos,
+        fp32_accuracy=right / count,
+        int8_accuracy=int8_right / count,
+        agreement=agreeing / count,
+        reason=reason,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """onnxruntime's quantiser warns on the root logger of what is done on purpose here."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+
+
+class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
+    def __init__(self, photos: Iterable[Pixels]) -> None:
+        self._batches: Iterator[dict[str, Pixels]] = ({INPUT: photo[np.newaxis]} for photo in photos)
+
+    def get_next(self) -> dict[str, Pixels] | None:
+        return next(self._batches, None)
