@@ -13,7 +13,7 @@ from stacks.training.source_files import ROOT, pack
 
 
 class SourceArchive(assets.Asset):
-    """`training/` and `inference/` as source.tar.gz: code, JSON and the report's page, and what a host installs.
+    """`contract/`, `training/` and `inference/` as source.tar.gz: code, JSON, the report's page, requirements.
 
     SageMaker unpacks it into /opt/ml/code and installs the requirements.txt at its root.
     """

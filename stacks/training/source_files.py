@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("training", "inference")
-"""`training` proves its artifact with `inference`, so both travel."""
+FOLDERS = ("contract", "training", "inference")
+"""`training` proves its artifact with `inference`, and takes its options from `contract`, so all three travel."""
 
 
 @cache

@@ -175,10 +175,12 @@ def _seen(data: DataSet, photos: Sequence[Photo], preprocessing: Preprocessing) 
 
 
 def source_hash() -> str:
-    """16 hex digits of the code that trains and serves: this package's and inference's Python files."""
+    """16 hex digits of the code that trains and serves: the Python files of contract, training and inference."""
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parents[2]
-    for path in sorted([*(root / "training").rglob("*.py"), *(root / "inference").rglob("*.py")]):
+    for path in sorted(
+        path for folder in ("contract", "training", "inference") for path in (root / folder).rglob("*.py")
+    ):
         digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
