@@ -224,7 +224,7 @@ def test_a_request_in_flight_is_answered_before_the_end(model: Path, tmp_path: P
 
 def test_a_request_that_does_not_end_is_cut_off(model: Path, tmp_path: Path) -> None:
     assert DRAIN_S < 30  # when SageMaker kills
-    impatient = "import sys; from inference import server; server.DRAIN_S = 0.5; sys.exit(server.main())"
+    impatient = "import sys; from inference.server import main as server; server.DRAIN_S = 0.5; sys.exit(server.main())"
     arguments = [sys.executable, "-c", impatient, "--model-dir", str(model), "--port", "0"]
     with listening(model, tmp_path, command=arguments) as server:
         server.wait_until_ready()

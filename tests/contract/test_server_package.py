@@ -79,9 +79,13 @@ def test_the_image_answers_to_sagemakers_command() -> None:
 
 
 def test_all_of_the_package_is_copied_to_where_it_is_run() -> None:
-    assert "*.py /opt/kennel/inference/" in instruction("COPY")
+    copied = instruction("COPY")
+    assert "*.py /opt/kennel/inference/" in copied
     assert instruction("WORKDIR") == ["/opt/kennel"]
-    assert not [path for path in FOLDER.rglob("*.py") if path.parent != FOLDER]
+    context = (FOLDER / ".dockerignore").read_text().splitlines()
+    for folder in {path.parent.relative_to(FOLDER) for path in FOLDER.rglob("*.py") if path.parent != FOLDER}:
+        assert f"{folder} /opt/kennel/inference/{folder}/" in copied
+        assert f"!{folder}/*.py" in context
 
 
 def test_cores_are_those_that_the_process_may_use() -> None:
