@@ -3,6 +3,7 @@
 import signal
 import sys
 from enum import StrEnum
+from importlib.metadata import version as package_version
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
@@ -10,7 +11,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # every command below inherits it
+)
 data_app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, check and upload yours.")
 app.add_typer(data_app, name="data")
 
@@ -30,8 +36,19 @@ Project = Annotated[str, typer.Option(help="The deployment, as in the setting pr
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
 
 
+def _print_version(asked: bool) -> None:
+    """The version of the installed package, which is the one in pyproject.toml."""
+    if asked:
+        typer.echo(f"kennel {package_version('kennel')}")
+        raise typer.Exit
+
+
 @app.callback()
-def kennel() -> None:
+def kennel(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """From a folder of dog photos to a breed, on AWS or on this machine."""
 
 

@@ -1,0 +1,60 @@
+"""What every `kennel` command has: -h, the version and shell completion."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from ops.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of each command and group, the `kennel` command itself first."""
+    yield words
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*words, name))
+
+
+COMMANDS = list(commands(get_command(app)))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_shows_its_help(words: tuple[str, ...], option: str) -> None:
+    result = CliRunner().invoke(app, [*words, option])
+
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_the_version_is_that_of_pyproject() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    result = CliRunner().invoke(app, ["--version"])
+
+    assert (result.exit_code, result.output) == (0, f"kennel {declared}\n")
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("kennel da", {"data"}), ("kennel data ch", {"check"})])
+def test_a_shell_completes_the_name_of_a_command(typed: str, offered: set[str]) -> None:
+    environment = {
+        **os.environ,
+        "_KENNEL_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
+    }
+
+    # The program's name decides the name of the variable that asks for completions.
+    start = "import sys; sys.argv = ['kennel']; from ops.cli import main; main()"
+    answer = subprocess.run([sys.executable, "-c", start], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert set(answer.stdout.split()) == offered, answer.stderr
