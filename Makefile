@@ -52,7 +52,7 @@ rehearse: $(VENV)/.installed-rehearse  ## draw, train, serve and ask, on this ma
 	@$(BIN)/kennel rehearse $(ARGS)
 
 .PHONY: test check
-test: setup lint  ## everything CI runs: ruff, mypy, pytest
+test: setup lint  ## everything CI runs: ruff, import-linter, mypy, pytest
 	@$(BIN)/python -m pytest -q $(ARGS)
 check: test  ## the same as `make test`
 
@@ -128,8 +128,9 @@ bench-hostile: setup  ## hostile bytes against the server: answers, the slowest,
 	@$(BIN)/python -m benchmarks.hostile $(ARGS)
 
 .PHONY: lint
-lint: setup  ## ruff and mypy
+lint: setup  ## ruff, import-linter and mypy
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
+	@report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; exit 1; }
 
 .PHONY: format
 format: setup  ## let ruff rewrite what it can

@@ -1,14 +1,11 @@
-"""Files that are there whole or not at all."""
+"""Write a file so that a reader sees either all of it or none of it."""
 
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-PART_PATTERN = ".*.part"
-"""Names of what a killed process may leave behind."""
-
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write under a temporary name beside `path`, then rename: a reader never sees half a file."""
+    """Write `content` under a temporary name beside `path`, then rename it."""
     with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
         try:
             part.write(content)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ops.atomic_write import PART_PATTERN, write_whole
+from sample_dogs.atomic_write import PART_PATTERN, write_whole
 from sample_dogs.breeds import BREEDS, Breed
 from sample_dogs.drawing import draw
 

@@ -1,0 +1,23 @@
+"""Write a file so that a reader sees either all of it or none of it.
+
+ops/atomic_write.py does the same; this package imports nothing else from this repository.
+"""
+
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+PART_PATTERN = ".*.part"
+"""Matches the temporary files that a killed process leaves behind."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` under a temporary name beside `path`, then rename it."""
+    with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
+        try:
+            part.write(content)
+            part.flush()
+            Path(part.name).chmod(0o644)
+            Path(part.name).replace(path)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
