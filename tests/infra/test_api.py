@@ -34,6 +34,11 @@ def test_the_alias_points_at_a_version(development: Assembly) -> None:
     assert development.only("AWS::Lambda::Alias")["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
 
 
+def test_the_output_names_the_alias_because_only_the_alias_has_started_executions(development: Assembly) -> None:
+    ((_, alias, _),) = development.resources("AWS::Lambda::Alias")
+    assert development.raw("Api")["Outputs"]["FunctionArn"]["Value"] == {"Ref": alias}  # an alias' Ref is its ARN
+
+
 def test_the_function_asks_the_endpoint_that_is_served(development: Assembly) -> None:
     assert function(development)["Environment"] == {
         "Variables": {

@@ -148,6 +148,16 @@ def test_metrics_are_limited_to_their_namespace(assembly: Assembly) -> None:
             assert right.conditions["StringEquals"]["cloudwatch:namespace"].startswith("/aws/sagemaker/"), right
 
 
+def test_jobs_and_the_endpoint_publish_the_metrics_that_the_dashboard_and_the_alarms_read(assembly: Assembly) -> None:
+    """SageMaker publishes CPU and memory under the container's role. Without the right, MemoryFull has no data."""
+    publishing = {
+        right.holder[:-8].removesuffix("DefaultPolicy"): right.conditions["StringEquals"]["cloudwatch:namespace"]
+        for right in rights(assembly)
+        if "cloudwatch:PutMetricData" in right.actions
+    }
+    assert publishing == {"ModelRole": "/aws/sagemaker/Endpoints", "JobRole": "/aws/sagemaker/TrainingJobs"}
+
+
 def test_the_only_role_that_is_passed_is_the_jobs_and_only_to_sagemaker(assembly: Assembly) -> None:
     (passing,) = [right for right in rights(assembly) if "iam:PassRole" in right.actions]
     assert passing.actions == ["iam:PassRole"]

@@ -128,6 +128,25 @@ def test_the_alarms_of_this_stack_go_to_the_topic(development: Assembly) -> None
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
+def alarm(assembly: Assembly, name: str) -> dict[str, Any]:
+    """The alarm of the monitoring stack with this construct id."""
+    (found,) = [
+        properties
+        for stack, logical_id, properties in alarms(assembly)
+        if stack == "Monitoring" and logical_id.removeprefix("Alarms")[:-8] == name
+    ]
+    return found
+
+
+def test_a_fleet_is_too_small_only_after_autoscaling_had_time_to_enlarge_it(development: Assembly) -> None:
+    """Target tracking needs three minutes above its target; a new instance may take both of its start-up limits."""
+    serving = Settings().serving
+    found = alarm(development, "FleetTooSmall")
+    grown_s = 3 * 60 + serving.download_timeout_s + serving.startup_timeout_s
+    assert found["EvaluationPeriods"] * found["Period"] >= grown_s
+    assert found["Threshold"] == 2 * serving.scaling.target_invocations_per_min
+
+
 def test_the_alarms_of_the_other_stacks_reach_it_by_their_names(development: Assembly) -> None:
     """CloudFormation names an alarm after its stack; one with a name of its own would have to be listed."""
     rule = rules(development)["AlarmOfAnotherStack"]

@@ -118,13 +118,32 @@ def test_alarms_of_this_endpoint_roll_an_update_back(development: Assembly) -> N
         assert {"Name": "VariantName", "Value": "AllTraffic"} in alarm["Dimensions"]
 
 
-def test_the_latency_limit_is_in_the_metrics_unit(development: Assembly) -> None:
-    (alarm,) = [
+def rollback_alarm(assembly: Assembly, metric: str) -> dict[str, Any]:
+    (found,) = [
         alarm["Properties"]
-        for _, _, alarm in development.resources("AWS::CloudWatch::Alarm")
-        if alarm["Properties"]["MetricName"] == "ModelLatency"
+        for stack, _, alarm in assembly.resources("AWS::CloudWatch::Alarm")
+        if stack == "Serving" and alarm["Properties"]["MetricName"] == metric
     ]
-    assert alarm["Threshold"] == 2_000_000  # microseconds
+    properties: dict[str, Any] = found
+    return properties
+
+
+def test_one_slow_minute_rolls_nothing_back_and_three_do_within_the_bake(development: Assembly) -> None:
+    """The first photos on new containers are slow. The alarm must still ring before the old fleet is removed."""
+    slow = rollback_alarm(development, "ModelLatency")
+    assert slow["EvaluationPeriods"] == slow.get("DatapointsToAlarm", slow["EvaluationPeriods"]) == 3
+    policy = development.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+    bake_s = policy["TrafficRoutingConfiguration"]["WaitIntervalInSeconds"]
+    assert slow["EvaluationPeriods"] * slow["Period"] < bake_s
+
+
+def test_a_rollout_is_slow_where_more_than_one_photo_in_twenty_is(development: Assembly) -> None:
+    """A median would pass a release that makes four callers in ten wait."""
+    assert rollback_alarm(development, "ModelLatency")["ExtendedStatistic"] == "p95"
+
+
+def test_the_latency_limit_is_in_the_metrics_unit(development: Assembly) -> None:
+    assert rollback_alarm(development, "ModelLatency")["Threshold"] == 2_000_000  # microseconds
 
 
 def test_a_container_has_five_minutes_to_become_healthy(development: Assembly) -> None:

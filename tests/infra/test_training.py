@@ -25,6 +25,13 @@ def test_the_job_is_two_g4dn_xlarge_hosts_with_the_designs_limits(development: A
     assert (job["DataPrefix"], job["ArtifactPrefix"]) == ("data/", "training/")
 
 
+def test_the_job_starts_after_its_role_has_its_rights_and_its_keeper_may_be_called(development: Assembly) -> None:
+    """A reference to a role waits for the role, not for its policy: the job would fail to read its photos."""
+    ((_, _, job),) = development.resources("Custom::TrainingJob")
+    policies = {name[:-8] for name in development.raw("Training")["Resources"] if name in job["DependsOn"]}
+    assert {"JobRoleDefaultPolicy", "TrainingJobCalls"} <= policies
+
+
 def test_the_hosts_really_train_together(development: Assembly) -> None:
     assert development.only("Custom::TrainingJob")["HyperParameters"]["sagemaker_torch_distributed_enabled"] == "true"
 

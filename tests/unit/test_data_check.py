@@ -98,6 +98,19 @@ def test_a_leak_is_found_though_its_bytes_differ(tmp_path: Path, change: Callabl
     assert leak.photos == [["train/Pug/0.jpg", "valid/Pug/again.jpg"]]
 
 
+def test_two_dogs_before_the_same_background_are_two_photos(tmp_path: Path) -> None:
+    """A series from one photo session shares most of its pixels. To call it a copy would stop a correct upload."""
+    background, dog = detailed((150, 120), seed=98), detailed((150, 120), seed=99)
+    with_another_dog = background.copy()
+    with_another_dog.paste(dog.crop((0, 0, 50, 50)), (45, 40))
+    alike = float(fingerprint(background) @ fingerprint(with_another_dog))
+    assert 0.80 < alike < 0.93  # the pair is close to the threshold, and on the side of different photos
+    write_photos(tmp_path)
+    (tmp_path / "train/Pug/one.jpg").write_bytes(encoded(background, "JPEG"))
+    (tmp_path / "test/Pug/other.jpg").write_bytes(encoded(with_another_dog, "JPEG"))
+    assert list(check(tmp_path).findings) == []
+
+
 def test_photos_of_one_colour_are_no_twins() -> None:
     """Two white walls have nothing to be told apart by, which does not make them one photo."""
     walls = [fingerprint(Image.new("RGB", (90, 60), (shade, shade, shade))) for shade in (250, 240)]

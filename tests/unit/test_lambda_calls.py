@@ -41,6 +41,16 @@ def test_a_call_that_hangs_ends_before_lambda_ends_the_function(limit_s: float) 
     assert read_s + min(CONNECT_TIMEOUT_S, read_s / 2) < limit_s
 
 
+@pytest.mark.parametrize("read_s", READ_TIMEOUTS_S[1:])
+def test_after_the_slowest_call_there_is_time_left_to_answer(read_s: float) -> None:
+    """The answer must be built, logged and returned before Lambda ends the function, or the caller gets Lambda's own
+    error. The limit here fits `read_s` almost exactly, so that without a reserve nothing would be left.
+    """
+    limit_s = read_s + min(CONNECT_TIMEOUT_S, read_s / 2) + 0.1
+    slowest_s = read_timeout_s(Deadline.of(Context(limit_s)))
+    assert limit_s - (slowest_s + min(CONNECT_TIMEOUT_S, slowest_s / 2)) >= 0.4
+
+
 def test_without_a_context_the_limit_is_that_of_the_gateway() -> None:
     assert 24 < Deadline.of(None).left_s() < 29
 
