@@ -4,7 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks.common.runbook import entry
+from stacks.common.runbook import with_runbook_link
 from stacks.monitoring.metrics import EndpointMetrics, FunctionMetrics
 from stacks.settings import ApiSettings, ServingSettings
 
@@ -28,7 +28,7 @@ class ServiceAlarms(Construct):
         self.all = [
             self._alarm(
                 "FleetTooSmall",
-                entry(
+                with_runbook_link(
                     "Each instance gets more than twice the calls that autoscaling aims at.", "The fleet is too small"
                 ),
                 metric=endpoint.total("InvocationsPerInstance"),
@@ -37,7 +37,7 @@ class ServiceAlarms(Construct):
             ),
             self._alarm(
                 "MemoryFull",
-                entry(
+                with_runbook_link(
                     "An instance of the endpoint has used nine tenths of its memory.", "An instance runs out of memory"
                 ),
                 metric=endpoint.utilisation("MemoryUtilization"),
@@ -46,28 +46,28 @@ class ServiceAlarms(Construct):
             ),
             self._alarm(
                 "FunctionFails",
-                entry("The function raised or ran out of time.", "The function fails"),
+                with_runbook_link("The function raised or ran out of time.", "The function fails"),
                 metric=function.total("Errors"),
                 above=0,
                 minutes=1,
             ),
             self._alarm(
                 "FunctionThrottled",
-                entry("Lambda refused calls.", "The function is throttled"),
+                with_runbook_link("Lambda refused calls.", "The function is throttled"),
                 metric=function.total("Throttles"),
                 above=0,
                 minutes=1,
             ),
             self._alarm(
                 "FunctionSlow",
-                entry("Calls take more than four fifths of the function's time.", "The function is slow"),
+                with_runbook_link("Calls take more than four fifths of the function's time.", "The function is slow"),
                 metric=function.of("Duration", "p95"),
                 above=api.timeout_s * 1000 * 4 // 5,
                 minutes=5,
             ),
             self._alarm(
                 "EventFailed",
-                entry("An event, or a notice of one, found nobody who could take it.", "An event failed"),
+                with_runbook_link("An event, or a notice of one, found nobody who could take it.", "An event failed"),
                 metric=failed_events,
                 above=0,
                 minutes=1,
@@ -77,7 +77,7 @@ class ServiceAlarms(Construct):
             self.all.append(
                 self._alarm(
                     "SpillOver",
-                    entry(
+                    with_runbook_link(
                         "Calls start cold, because every provisioned instance is busy.",
                         "Provisioned concurrency spills over",
                     ),

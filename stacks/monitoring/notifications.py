@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from stacks.common.runbook import entry
+from stacks.common.runbook import with_runbook_link
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.monitoring.alert_topic import AlertTopic
 
@@ -35,7 +35,7 @@ class Notices(Construct):
         self._telemetry = telemetry
         self._rule(
             "TrainingFailed",
-            description=entry("A training job failed or was stopped.", "A training job failed"),
+            description=with_runbook_link("A training job failed or was stopped.", "A training job failed"),
             source="aws.sagemaker",
             kinds=["SageMaker Training Job State Change"],
             detail={"TrainingJobName": [{"prefix": job_prefix}], "TrainingJobStatus": ["Failed", "Stopped"]},
@@ -48,7 +48,9 @@ class Notices(Construct):
         )
         self._rule(
             "RolledBack",
-            description=entry("An update of the endpoint failed or was taken back.", "A rollout was rolled back"),
+            description=with_runbook_link(
+                "An update of the endpoint failed or was taken back.", "A rollout was rolled back"
+            ),
             source="aws.sagemaker",
             kinds=["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"],
             detail={"EndpointName": [endpoint_name], "EndpointStatus": list(ROLLED_BACK)},
@@ -57,7 +59,9 @@ class Notices(Construct):
         )
         self._rule(
             "AlarmOfAnotherStack",
-            description=entry("An alarm of another stack of ours rang; its text has its own entry.", "An alarm rang"),
+            description=with_runbook_link(
+                "An alarm of another stack of ours rang; its text has its own entry.", "An alarm rang"
+            ),
             source="aws.cloudwatch",
             kinds=["CloudWatch Alarm State Change"],
             detail={

@@ -1,4 +1,4 @@
-"""A photo every minute, and an alarm that takes a rollout back when it is not answered."""
+"""A scheduled prediction, and the alarm on its failures that rolls a deployment back."""
 
 from aws_cdk import Aws, CfnResource, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -9,20 +9,23 @@ from constructs import Construct
 from stacks.common.function import PythonFunction
 from stacks.common.iam import allow
 from stacks.common.log_group import OwnedLogGroup
-from stacks.common.runbook import entry
+from stacks.common.runbook import with_runbook_link
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.serving.probe_package import package
 from stacks.settings import ServingSettings
 
 TIMEOUT_S = 30
-"""More than the canary's one attempt may take (`probe/prediction.py`)."""
+"""Longer than the canary's single attempt can take (the timeouts in `probe/prediction.py`)."""
 
 
 class EndpointCanary(Construct):
-    """Asks one endpoint for the breed in a photo, whether or not there are other callers.
+    """A Lambda function that invokes the endpoint with one photo at a fixed interval, and an alarm on its errors.
 
-    It names the endpoint by its text, not by a reference: the endpoint refers to the alarm, and CloudFormation knows
-    no circles. Its calls count for autoscaling: one a minute, against a target of 25 for each instance.
+    With it a rollout has traffic to be judged by, even when no caller sends any. Deleting it leaves the endpoint
+    without that alarm. Each call counts for autoscaling: one per minute, against a target of 25 per instance.
+
+    The endpoint refers to the alarm, and CloudFormation does not allow circular dependencies, so the canary refers to
+    the endpoint by name.
     """
 
     def __init__(self, scope: Construct, id: str, *, telemetry: FunctionTelemetry, settings: ServingSettings) -> None:
@@ -33,7 +36,7 @@ class EndpointCanary(Construct):
         self._function = PythonFunction(
             self,
             "Function",
-            description="Shows the endpoint a photo and fails where it does",
+            description="Invokes the endpoint with one photo and fails if the endpoint fails",
             code=package(),
             handler="probe.canary.on_schedule",
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
@@ -45,13 +48,13 @@ class EndpointCanary(Construct):
         self.alarm = cloudwatch.Alarm(
             self,
             "Unanswered",
-            alarm_description=entry(
-                f"{endpoint_name} does not answer a photo. A rollout under way is rolled back.",
+            alarm_description=with_runbook_link(
+                f"The canary gets no prediction from {endpoint_name}. A rollout in progress is rolled back.",
                 "The endpoint does not answer the canary",
             ),
             metric=self._function.metric_errors(period=Duration.minutes(self._interval_min)),
-            # Two, as a rollout must not be rolled back for one lost packet. Lambda repeats a failed call twice, which
-            # adds no breach: periods are counted, not calls.
+            # Two periods of three, so that one lost packet does not roll a deployment back. Lambda retries a failed
+            # asynchronous call twice; that adds no datapoint, since the alarm counts periods and not calls.
             evaluation_periods=3,
             datapoints_to_alarm=2,
             threshold=0,
@@ -59,11 +62,11 @@ class EndpointCanary(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def start(self, *, after: CfnResource) -> None:
-        """Call it from when the endpoint is there until it goes: before and after that, it could only fail."""
-        ours = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}  # not a schedule of another account
+    def schedule(self, *, after: CfnResource) -> None:
+        """Invoke the function while the endpoint exists: create the schedule after it and delete it before it."""
+        this_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
         role = iam.Role(
-            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=ours)
+            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=this_account)
         )
         role.add_to_policy(allow("lambda:InvokeFunction", on=self._function.function_arn))
         unit = "minute" if self._interval_min == 1 else "minutes"
@@ -75,7 +78,7 @@ class EndpointCanary(Construct):
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=self._function.function_arn,
                 role_arn=role.role_arn,
-                # a call that came late would tell of another minute
+                # a retry would report on a later minute
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_retry_attempts=0),
             ),
         )

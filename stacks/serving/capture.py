@@ -1,4 +1,4 @@
-"""A share of what callers send and are told, kept in the bucket."""
+"""SageMaker data capture: a percentage of requests and responses, stored in the bucket."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_sagemaker as sagemaker
@@ -10,9 +10,10 @@ from stacks.storage.bucket_access import BucketAccess, BucketGrant
 
 
 class EndpointCapture(Construct):
-    """SageMaker writes JSON lines to <prefix><endpoint>/<variant>/<year>/<month>/<day>/<hour>/, and S3 expires them.
+    """The endpoint's capture configuration, the right to write there, and the expiry of what was captured.
 
-    Made in the scope of the bucket's access, as every policy on the bucket is.
+    SageMaker writes JSON lines to <prefix><endpoint>/<variant>/<year>/<month>/<day>/<hour>/. The scope is the bucket's
+    `BucketAccess`, since every rule about the bucket belongs to the storage stack.
     """
 
     def __init__(self, scope: BucketAccess, id: str, *, settings: CaptureSettings) -> None:
@@ -21,13 +22,13 @@ class EndpointCapture(Construct):
         bucket.add_lifecycle_rule(
             prefix=settings.prefix,
             expiration=Duration.days(settings.keep_days),
-            # the bucket keeps versions: what has expired would otherwise be there for another month
+            # the bucket is versioned: without this rule an expired object would stay as a noncurrent version
             noncurrent_version_expiration=Duration.days(1),
         )
         objects = f"{scope.arn}/{settings.prefix}*"
         self.writer = BucketGrant([allow("s3:PutObject", on=objects)], objects=objects)
         content = sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
-            json_content_types=["application/json"]  # answers as text; photos are written in base64
+            json_content_types=["application/json"]  # responses are written as text; photos in base64
         )
         self.config = sagemaker.CfnEndpointConfig.DataCaptureConfigProperty(
             enable_capture=True,

@@ -1,4 +1,4 @@
-"""A deploy fails where the endpoint that it leaves does not answer, or is not the new one."""
+"""The last step of a deploy: fail it unless the endpoint serves the new configuration and answers a photo."""
 
 from aws_cdk import Aws, CustomResource, Duration
 from aws_cdk import aws_sagemaker as sagemaker
@@ -12,14 +12,14 @@ from stacks.serving.probe_package import package
 from stacks.settings import ServingSettings
 
 TIMEOUT_S = 900
-"""Lambda's longest: an endpoint that autoscaling is just changing has to settle first."""
+"""Lambda's maximum: if autoscaling is changing the endpoint, the check waits until it has finished."""
 
 
 class EndpointCheck(Construct):
-    """Asks the endpoint for the breed in a photo after each change of it. Deleting it does nothing.
+    """A custom resource that invokes the endpoint after each change. Deleting it changes nothing.
 
-    A function behind a custom resource, without CDK's Provider framework: the work fits one call, and the framework
-    would add a function, two roles and a wildcard.
+    It does not use CDK's Provider framework: the work fits into one invocation, and the framework would add a function,
+    two roles and a wildcard right.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class EndpointCheck(Construct):
         function = PythonFunction(
             self,
             "Function",
-            description="Fails a deploy that leaves no prediction",
+            description="Fails the deploy unless the endpoint returns a prediction",
             code=package(),
             handler="probe.check.on_event",
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
@@ -55,7 +55,7 @@ class EndpointCheck(Construct):
             properties={
                 "EndpointName": settings.endpoint_name,
                 "EndpointConfigName": config.attr_endpoint_config_name,
-                # Not read by the function: CloudFormation checks again when one of them changes.
+                # The function does not read these two. CloudFormation runs the check again when one of them changes.
                 "Recipe": recipe,
                 "Settings": repr(settings),
             },

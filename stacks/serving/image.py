@@ -1,4 +1,4 @@
-"""The serving container's image: built in the account, or one that already exists."""
+"""The serving container's image: built during the deploy, or an existing one."""
 
 import re
 from pathlib import Path
@@ -21,13 +21,14 @@ from stacks.common.telemetry import FunctionTelemetry
 
 FOLDER = Path(__file__).resolve().parents[2] / "inference"
 KEPT_IMAGES = 10
-"""A rollback needs the image before; older ones are deleted."""
+"""A rollback needs the previous image. ECR deletes all but the newest ones."""
 
 
 class ServingImage(Construct):
-    """Builds `inference/Dockerfile` with CodeBuild during the deploy: nobody needs Docker.
+    """Builds `inference/Dockerfile` with CodeBuild during the deploy, so that a deploy needs no Docker.
 
-    docs/decisions/0002-serving-image.md says why, and why the library's roles and log groups are replaced here.
+    Owns the repository: deleting it deletes the images. docs/decisions/0002-serving-image.md gives the reasons, also
+    for replacing the library's roles and log groups.
     """
 
     def __init__(self, scope: Construct, id: str, *, telemetry: FunctionTelemetry, folder: Path = FOLDER) -> None:
@@ -55,12 +56,12 @@ class ServingImage(Construct):
         self.rights = pull(repository.repository_arn)
 
     def _narrow_project(self, repository: ecr.Repository, source: assets.Asset) -> None:
-        """The library's role may read the whole asset bucket and carries a managed policy; this one is written."""
+        """Replace the rights of the library's role, which may read the whole asset bucket, and create its log group."""
         project = _child(Stack.of(self), "ContainerImageBuild")
         name = f"{Stack.of(self).stack_name}-image"
         log_group = OwnedLogGroup(self, "BuildLogs", name=f"/aws/codebuild/{name}", retention_days=30)
         resource = cast(codebuild.CfnProject, project.node.default_child)
-        resource.name = name  # named, so that its log group can be made, and deleted, here
+        resource.name = name  # a fixed name, so that this stack can create and delete its log group
         resource.node.add_dependency(log_group)
         role = project.node.find_child("Role")
         cast(iam.CfnRole, role.node.default_child).managed_policy_arns = None
@@ -80,7 +81,7 @@ class ServingImage(Construct):
                     "ecr:UploadLayerPart",
                     on=repository.repository_arn,
                 ),
-                # log-ins to the registries, which know no resource; the public one serves the base image
+                # registry log-ins have no resource type in IAM; the base image comes from ECR Public
                 allow(
                     "ecr:GetAuthorizationToken",
                     "ecr-public:GetAuthorizationToken",
@@ -89,12 +90,12 @@ class ServingImage(Construct):
                 ),
             ]
         )
-        acknowledge(role, "A log-in to a registry knows no resource.", "IAM5[Resource::*]")
-        # what CodeBuild takes by itself; written, so that a check can see it
+        acknowledge(role, "IAM defines no resource type for registry log-ins.", "IAM5[Resource::*]")
+        # CodeBuild's default; written out so that cdk-nag sees it
         resource.encryption_key = f"arn:{Aws.PARTITION}:kms:{Aws.REGION}:{Aws.ACCOUNT_ID}:alias/aws/s3"
 
     def _narrow_trigger(self, telemetry: FunctionTelemetry) -> None:
-        """The library's function that starts the build: its own log group and no other, gone with the stack."""
+        """Give the library's function that starts the build a log group of this stack, and no right to any other."""
         trigger = _child(Stack.of(self), "DeployTimeBuildCustomResourceHandler")
         log_group = OwnedLogGroup(self, "TriggerLogs", retention_days=30)
         role = cast(iam.Role, trigger.node.find_child("ServiceRole"))
@@ -108,8 +109,8 @@ class ServingImage(Construct):
         function.logging_config = lambda_.CfnFunction.LoggingConfigProperty(log_group=log_group.log_group_name)
 
 
-class GivenImage(Construct):
-    """An image in a private ECR repository, named by `serving.image_uri`."""
+class ExistingImage(Construct):
+    """An image that already is in a private ECR repository (`serving.image_uri`)."""
 
     def __init__(self, scope: Construct, id: str, *, uri: str) -> None:
         super().__init__(scope, id)
@@ -120,5 +121,5 @@ class GivenImage(Construct):
 
 
 def _child(stack: Stack, prefix: str) -> IConstruct:
-    """The library puts these at the top of the stack, under names that end in hashes."""
+    """A construct that the library adds to the stack itself, under an id that ends in a hash."""
     return next(child for child in stack.node.children if child.node.id.startswith(prefix))

@@ -1,4 +1,4 @@
-"""The role that serving containers run under, and that a rollout looks at its alarms with."""
+"""The execution role of the model: SageMaker uses it for the containers and to watch a rollout's alarms."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ from stacks.common.nag import acknowledge
 from stacks.storage.bucket_access import BucketGrant
 
 
-class EndpointRole(iam.Role):
-    """Reads the image and what is granted of the bucket; writes logs and metrics. Nothing else."""
+class ModelRole(iam.Role):
+    """May pull the image, use the granted parts of the bucket, write logs and metrics, and read the alarms' states."""
 
     def __init__(
         self,
@@ -37,6 +37,6 @@ class EndpointRole(iam.Role):
             self.add_to_policy(right)
         acknowledge(
             self,
-            "A registry log-in and a metric, which is limited to its namespace, know no resource.",
+            "IAM defines no resource type for registry log-ins and metrics; the metrics are limited to one namespace.",
             "IAM5[Resource::*]",
         )

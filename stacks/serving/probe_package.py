@@ -1,4 +1,4 @@
-"""The code of both functions: the folder `probe/`, the photo in it included."""
+"""The deployment package of the check and the canary: the folder `probe/` with its photo."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 
 
 def package() -> lambda_.Code:
-    """The same asset for whoever asks."""
+    """One asset for both functions: CDK recognises the second by its hash."""
     return lambda_.Code.from_asset(
         str(Path(__file__).parent), exclude=["/*", "!/probe", "__pycache__"], ignore_mode=IgnoreMode.GIT
     )

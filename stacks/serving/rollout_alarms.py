@@ -1,18 +1,18 @@
-"""The alarms that take a bad rollout back."""
+"""The alarms on which SageMaker rolls a deployment back."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks.common.runbook import entry
+from stacks.common.runbook import with_runbook_link
 from stacks.settings import ServingSettings
 
 
-class EndpointAlarms(Construct):
-    """Server errors and latency of one variant.
+class RolloutAlarms(Construct):
+    """Server errors and model latency of one variant.
 
-    They name the endpoint by its text, not by a reference: the endpoint refers to them, and CloudFormation knows no
-    circles.
+    The endpoint refers to the alarms, and CloudFormation does not allow circular dependencies, so the alarms refer to
+    the endpoint by name.
     """
 
     def __init__(self, scope: Construct, id: str, *, variant_name: str, settings: ServingSettings) -> None:
@@ -36,8 +36,8 @@ class EndpointAlarms(Construct):
         self.errors = cloudwatch.Alarm(
             self,
             "ServerErrors",
-            alarm_description=entry(
-                f"{endpoint_name} answers with server errors. A rollout under way is rolled back.",
+            alarm_description=with_runbook_link(
+                f"{endpoint_name} answers with server errors. A rollout in progress is rolled back.",
                 "The endpoint answers with server errors",
             ),
             metric=errors,
@@ -49,8 +49,8 @@ class EndpointAlarms(Construct):
         self.latency = cloudwatch.Alarm(
             self,
             "SlowModel",
-            alarm_description=entry(
-                f"{endpoint_name} is slow. A rollout under way is rolled back.", "The endpoint is slow"
+            alarm_description=with_runbook_link(
+                f"{endpoint_name} is slow. A rollout in progress is rolled back.", "The endpoint is slow"
             ),
             metric=latency,
             threshold=settings.rollout.max_latency_ms * 1000,  # the metric is in microseconds

@@ -11,10 +11,10 @@ DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 
 class EndpointScaling(Construct):
-    """Keeps a variant between its bounds, at so many invocations per instance and minute.
+    """Target tracking on invocations per instance and minute, between a minimum and a maximum of instances.
 
-    L1, because the alpha L2 multiplies by 60 x 0.5 (a target of 25 would become 750), and the L2 `ScalableTarget`
-    makes a role that nothing uses.
+    L1, because the alpha L2 multiplies the target by 60 x 0.5 (25 would become 750), and the L2 `ScalableTarget` adds a
+    role that nothing uses.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class EndpointScaling(Construct):
                 "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
             ),
         )
-        # Named by text, so CloudFormation sees no edge: without this one it would register the target before the
-        # endpoint exists, and delete the endpoint while it is registered, which SageMaker refuses.
+        # The target refers to the endpoint by name only. Without this dependency CloudFormation would register the
+        # target before the endpoint exists, and delete the endpoint while it is registered, which SageMaker refuses.
         target.add_resource_dependency(endpoint)
         scaling.CfnScalingPolicy(
             self,

@@ -12,9 +12,9 @@ from stacks.common.telemetry import FunctionTelemetry
 from stacks.serving.canary import EndpointCanary
 from stacks.serving.capture import EndpointCapture
 from stacks.serving.check import EndpointCheck
-from stacks.serving.image import GivenImage, ServingImage
-from stacks.serving.model_role import EndpointRole
-from stacks.serving.rollout_alarms import EndpointAlarms
+from stacks.serving.image import ExistingImage, ServingImage
+from stacks.serving.model_role import ModelRole
+from stacks.serving.rollout_alarms import RolloutAlarms
 from stacks.serving.scaling import EndpointScaling
 from stacks.settings import ServingSettings
 from stacks.storage.bucket_access import BucketAccess
@@ -24,7 +24,7 @@ VARIANT = "AllTraffic"
 
 
 class ServingStack(cdk.Stack):
-    """Owns the endpoint. Holds no data: delete it and deploy it again at will."""
+    """Owns the endpoint and its image repository. Holds no data: delete it and deploy it again at any time."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class ServingStack(cdk.Stack):
         log_group = OwnedLogGroup(
             self,
             "Logs",
-            name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",  # SageMaker's name for it
+            name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",  # the name that SageMaker expects
             retention_days=settings.log_retention_days,
         )
         canary = (
@@ -51,10 +51,10 @@ class ServingStack(cdk.Stack):
             if settings.canary_interval_min
             else None
         )
-        alarms = EndpointAlarms(self, "Alarms", variant_name=VARIANT, settings=settings)
+        alarms = RolloutAlarms(self, "Alarms", variant_name=VARIANT, settings=settings)
         self.alarms = [*alarms.all, *([canary.alarm] if canary else [])]
         capture = EndpointCapture(storage, "Capture", settings=settings.capture) if settings.capture.percent else None
-        role = EndpointRole(
+        role = ModelRole(
             self,
             "ModelRole",
             image_rights=image.rights,
@@ -67,7 +67,7 @@ class ServingStack(cdk.Stack):
         endpoint = self._endpoint(config, settings)
         endpoint.node.add_dependency(log_group)
         if canary:
-            canary.start(after=endpoint)
+            canary.schedule(after=endpoint)
         check = EndpointCheck(
             self,
             "Check",
@@ -89,13 +89,13 @@ class ServingStack(cdk.Stack):
         cdk.CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)
         cdk.CfnOutput(self, "ServedModel", value=check.model)
 
-    def _image(self, telemetry: FunctionTelemetry, settings: ServingSettings) -> ServingImage | GivenImage:
+    def _image(self, telemetry: FunctionTelemetry, settings: ServingSettings) -> ServingImage | ExistingImage:
         if settings.image_uri:
-            return GivenImage(self, "Image", uri=settings.image_uri)
+            return ExistingImage(self, "Image", uri=settings.image_uri)
         return ServingImage(self, "Image", telemetry=telemetry)
 
     def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role) -> sagemaker.CfnModel:
-        # Unnamed, as is the endpoint config: both are replaced at every change, and a name in use cannot be made again.
+        # No name, here and for the endpoint config: each change replaces both, and a replacement cannot reuse a name.
         model = sagemaker.CfnModel(
             self,
             "Model",
@@ -106,7 +106,7 @@ class ServingStack(cdk.Stack):
             ),
             tags=[cdk.CfnTag(key="recipe", value=artifact.recipe)],
         )
-        # The role's policy too: SageMaker reads the artifact with it when it makes the model.
+        # The role's policy too: SageMaker uses it to read the artifact when it creates the model.
         model.node.add_dependency(role)
         return model
 
@@ -139,15 +139,15 @@ class ServingStack(cdk.Stack):
             "Endpoint",
             endpoint_name=settings.endpoint_name,
             endpoint_config_name=config.attr_endpoint_config_name,
-            # else each update resets a scaled-out fleet to the initial count
+            # otherwise each update would reset a scaled-out fleet to the initial instance count
             retain_all_variant_properties=True,
-            # retained too, unless it is named here: capture could be turned neither on nor off
+            # otherwise capture would be retained too, and could be turned neither on nor off
             exclude_retained_variant_properties=[
                 sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
             ],
             deployment_config=sagemaker.CfnEndpoint.DeploymentConfigProperty(
                 blue_green_update_policy=sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty(
-                    # a canary needs two instances, and the fleet may have one
+                    # canary traffic shifting needs two instances, and the fleet may have only one
                     traffic_routing_configuration=sagemaker.CfnEndpoint.TrafficRoutingConfigProperty(
                         type="ALL_AT_ONCE", wait_interval_in_seconds=rollout.bake_s
                     ),

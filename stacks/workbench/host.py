@@ -12,7 +12,7 @@ from constructs import Construct
 
 from stacks.common.iam import allow
 from stacks.common.nag import acknowledge
-from stacks.common.runbook import entry
+from stacks.common.runbook import with_runbook_link
 from stacks.settings import WorkbenchSettings
 from stacks.workbench.network import WorkbenchNetwork
 
@@ -146,7 +146,7 @@ class TrainingHost(Construct):
         idle = cloudwatch.Alarm(
             self,
             "Idle",
-            alarm_description=entry(
+            alarm_description=with_runbook_link(
                 "The training host has been idle and is being stopped.", "The training host is idle"
             ),
             metric=cpu,

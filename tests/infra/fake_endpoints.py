@@ -1,5 +1,5 @@
-"""SageMaker's DescribeEndpoint and CloudFormation's response address, over HTTP, for what moto lacks: an endpoint that
-is being changed, has failed, or was rolled back."""
+"""DescribeEndpoint and a custom resource's response URL, over HTTP. Moto has no endpoint that is updating, failed or
+rolled back."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class FakeEndpoints:
-    """What is described, one entry a call, the last one for ever. A tuple of code and message is a refusal."""
+    """Scripted DescribeEndpoint responses, one per call; the last one repeats. A tuple (code, message) is an error."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -25,7 +25,7 @@ class FakeEndpoints:
 
 
 def endpoint(**changes: str) -> Json:
-    """What DescribeEndpoint says of an endpoint that serves what was deployed."""
+    """The description of an endpoint that serves what was deployed."""
     return {"EndpointName": "dogs", "EndpointStatus": "InService", "EndpointConfigName": "new", **changes}
 
 
@@ -34,44 +34,46 @@ def endpoints() -> Iterator[FakeEndpoints]:
     class Handler(LoopbackHandler):
         def do_POST(self) -> None:  # noqa: N802
             self.read_body()
-            said = fake.next()
-            refused = isinstance(said, tuple)
-            body = {"__type": said[0], "message": said[1]} if isinstance(said, tuple) else said
+            scripted = fake.next()
+            status, body = 200, scripted
+            if isinstance(scripted, tuple):
+                code, message = scripted
+                status, body = 400, {"__type": code, "message": message}
             headers = {"Content-Type": "application/x-amz-json-1.1"}
-            self.answer(400 if refused else 200, json.dumps(body).encode(), headers)
+            self.answer(status, json.dumps(body).encode(), headers)
 
     with LoopbackServer(Handler) as server:
         fake = FakeEndpoints(server.url)
         yield fake
 
 
-class ResponseAddress:
-    """Where a custom resource answers CloudFormation: a signed S3 address, which takes one PUT."""
+class ResponseUrl:
+    """Where a custom resource sends its response: on AWS a presigned S3 URL, which accepts one PUT."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.refusals = 0
-        """Answers with 500 so many times first."""
+        self.failures = 0
+        """How many PUTs get status 500 first."""
         self.puts: list[tuple[dict[str, str], bytes]] = []
 
     @property
-    def answer(self) -> Json:
+    def response(self) -> Json:
         ((_, body),) = self.puts
         found: Json = json.loads(body)
         return found
 
 
 @contextmanager
-def response_address() -> Iterator[ResponseAddress]:
+def response_url() -> Iterator[ResponseUrl]:
     class Handler(LoopbackHandler):
         def do_PUT(self) -> None:  # noqa: N802
             body = self.read_body()
-            if address.refusals:
-                address.refusals -= 1
+            if recorded.failures:
+                recorded.failures -= 1
                 return self.answer(500)
-            address.puts.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            recorded.puts.append(({name.lower(): value for name, value in self.headers.items()}, body))
             return self.answer(200)
 
     with LoopbackServer(Handler) as server:
-        address = ResponseAddress(server.url)
-        yield address
+        recorded = ResponseUrl(server.url)
+        yield recorded

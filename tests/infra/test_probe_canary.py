@@ -1,4 +1,4 @@
-"""The canary function: quiet where the endpoint answers, failing where it does not."""
+"""The canary function: it succeeds if the endpoint answers, and fails if it does not."""
 
 from collections.abc import Iterator
 
@@ -26,18 +26,18 @@ def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[Container]:
         yield container
 
 
-def test_an_answered_photo_is_a_success(container: Container) -> None:
+def test_it_succeeds_if_the_endpoint_returns_a_prediction(container: Container) -> None:
     canary.on_schedule({}, None)
     assert [body for _, body in container.asked] == [prediction.PHOTO]
 
 
-def test_a_model_that_fails_fails_the_function(container: Container) -> None:
+def test_it_fails_if_the_model_fails(container: Container) -> None:
     container.status = 500
     with pytest.raises(ClientError, match="500"):
         canary.on_schedule({}, None)
 
 
-def test_a_failed_call_is_not_repeated_for_each_call_counts_for_autoscaling(
+def test_it_does_not_retry_since_each_call_counts_for_autoscaling(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SageMakerRuntime({"dogs": f"http://127.0.0.1:{free_port()}"}) as runtime:
@@ -47,19 +47,17 @@ def test_a_failed_call_is_not_repeated_for_each_call_counts_for_autoscaling(
     assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
-def test_an_answer_that_is_no_prediction_fails_the_function(container: Container) -> None:
+def test_it_fails_if_the_response_is_not_a_prediction(container: Container) -> None:
     container.body = b"{}"
-    with pytest.raises(prediction.ProbeError, match="no prediction"):
+    with pytest.raises(prediction.ProbeError, match="not a prediction"):
         canary.on_schedule({}, None)
 
 
-def test_an_endpoint_that_does_not_exist_fails_the_function(
-    container: Container, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_fails_if_the_endpoint_does_not_exist(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENDPOINT_NAME", "cats")
     with pytest.raises(ClientError, match="not found"):
         canary.on_schedule({}, None)
 
 
-def test_lambda_waits_longer_than_the_one_attempt_takes() -> None:
+def test_the_functions_timeout_is_longer_than_one_attempt() -> None:
     assert prediction.CONNECT_TIMEOUT_S + prediction.READ_TIMEOUT_S < TIMEOUT_S

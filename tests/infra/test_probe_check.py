@@ -1,6 +1,6 @@
-"""The check after a deploy: what it lets pass, what it refuses, and that CloudFormation always hears of it.
+"""The check after a deploy: what passes, what fails, and that CloudFormation always gets a response.
 
-The endpoint is a real local one; only what SageMaker says of it is scripted, and CloudFormation's address recorded.
+The endpoint is a real local one. DescribeEndpoint's responses are scripted, and the response URL is a local server.
 """
 
 import json
@@ -17,7 +17,7 @@ from inference.server.app import Service
 from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
 from stacks.serving.probe import check, prediction
 from tests.builders import write_artifact
-from tests.infra.fake_endpoints import FakeEndpoints, Json, ResponseAddress, endpoint, endpoints, response_address
+from tests.infra.fake_endpoints import FakeEndpoints, Json, ResponseUrl, endpoint, endpoints, response_url
 from tests.rehearsal.container import ANSWER, Container, serving
 
 
@@ -49,16 +49,16 @@ def sagemaker(container: Container, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.fixture
-def cloudformation() -> Iterator[ResponseAddress]:
-    with response_address() as address:
-        yield address
+def cloudformation() -> Iterator[ResponseUrl]:
+    with response_url() as url:
+        yield url
 
 
-def event(address: ResponseAddress, kind: str = "Create", **changes: Any) -> Json:
+def event(url: ResponseUrl, kind: str = "Create", **changes: Any) -> Json:
     known = {} if kind == "Create" else {"PhysicalResourceId": "made-before"}
     return {
         "RequestType": kind,
-        "ResponseURL": f"{address.url}/response?X-Amz-Signature=abc",
+        "ResponseURL": f"{url.url}/response?X-Amz-Signature=abc",
         "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/kennel-serving/1",
         "RequestId": "r-1",
         "LogicalResourceId": "Check",
@@ -68,55 +68,53 @@ def event(address: ResponseAddress, kind: str = "Create", **changes: Any) -> Jso
     }
 
 
-def outcome(address: ResponseAddress, kind: str = "Create", **changes: Any) -> Json:
-    """What CloudFormation is told."""
-    check.on_event(event(address, kind, **changes), Context())
-    return address.answer
+def outcome(url: ResponseUrl, kind: str = "Create", **changes: Any) -> Json:
+    """The response that CloudFormation gets."""
+    check.on_event(event(url, kind, **changes), Context())
+    return url.response
 
 
-def reason(address: ResponseAddress) -> str:
-    """Why a deploy fails; fails itself where it would not."""
-    told = outcome(address)
-    assert told["Status"] == "FAILED"
-    return str(told["Reason"])
+def reason(url: ResponseUrl) -> str:
+    """The reason of a failed check. Asserts that the check fails."""
+    response = outcome(url)
+    assert response["Status"] == "FAILED"
+    return str(response["Reason"])
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_an_endpoint_that_serves_the_new_config_and_answers_passes(
-    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress, kind: str
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseUrl, kind: str
 ) -> None:
-    told = outcome(cloudformation, kind)
-    assert (told["Status"], told["Data"]) == ("SUCCESS", {"Model": "test-model", "Breed": "Beagle"})
+    response = outcome(cloudformation, kind)
+    assert (response["Status"], response["Data"]) == ("SUCCESS", {"Model": "test-model", "Breed": "Beagle"})
     ((headers, body),) = container.asked
     assert (headers["content-type"], body) == ("image/jpeg", prediction.PHOTO)
 
 
-def test_cloudformation_hears_which_request_is_answered(
-    sagemaker: FakeEndpoints, cloudformation: ResponseAddress
-) -> None:
-    told, asked = outcome(cloudformation), event(cloudformation)
+def test_the_response_names_the_request_that_it_answers(sagemaker: FakeEndpoints, cloudformation: ResponseUrl) -> None:
+    response, request = outcome(cloudformation), event(cloudformation)
     for name in ("StackId", "RequestId", "LogicalResourceId"):
-        assert told[name] == asked[name]
+        assert response[name] == request[name]
     ((headers, _),) = cloudformation.puts
-    assert headers["content-type"] == ""  # the address is signed without one; S3 refuses any other
+    assert headers["content-type"] == ""  # the URL is signed without a content type; S3 rejects any other request
 
 
-def test_the_physical_id_stays_so_that_cloudformation_has_nothing_to_clean_up(
-    sagemaker: FakeEndpoints, cloudformation: ResponseAddress
+def test_an_update_keeps_the_physical_id_so_that_nothing_is_deleted(
+    sagemaker: FakeEndpoints, cloudformation: ResponseUrl
 ) -> None:
     assert outcome(cloudformation, "Update")["PhysicalResourceId"] == "made-before"
 
 
-def test_a_silent_rollback_fails_the_deploy(sagemaker: FakeEndpoints, cloudformation: ResponseAddress) -> None:
+def test_a_rollback_by_sagemaker_fails_the_deploy(sagemaker: FakeEndpoints, cloudformation: ResponseUrl) -> None:
     sagemaker.described = [endpoint(EndpointConfigName="old")]
-    told = reason(cloudformation)
-    assert "serves endpoint config old, not the new new" in told
-    assert "SageMaker rolled the update back" in told
-    assert "/aws/sagemaker/Endpoints/dogs" in told
+    message = reason(cloudformation)
+    assert "serves endpoint config old, not the new new" in message
+    assert "SageMaker rolled the update back" in message
+    assert "/aws/sagemaker/Endpoints/dogs" in message
 
 
-def test_nothing_is_asked_of_an_endpoint_that_is_not_the_new_one(
-    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress
+def test_an_endpoint_with_the_old_config_is_not_invoked(
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseUrl
 ) -> None:
     sagemaker.described = [endpoint(EndpointConfigName="old")]
     reason(cloudformation)
@@ -124,17 +122,17 @@ def test_nothing_is_asked_of_an_endpoint_that_is_not_the_new_one(
 
 
 def test_a_failed_endpoint_fails_the_deploy_with_sagemakers_reason(
-    sagemaker: FakeEndpoints, cloudformation: ResponseAddress
+    sagemaker: FakeEndpoints, cloudformation: ResponseUrl
 ) -> None:
     sagemaker.described = [
         endpoint(EndpointStatus="Failed", FailureReason="The container did not pass the ping check.")
     ]
-    told = reason(cloudformation)
-    assert "Endpoint dogs is Failed, not InService" in told
-    assert "did not pass the ping check" in told
+    message = reason(cloudformation)
+    assert "Endpoint dogs is Failed, not InService" in message
+    assert "did not pass the ping check" in message
 
 
-GUESS = {"breed": "Beagle", "probability": 0.5}
+PREDICTION = {"breed": "Beagle", "probability": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -143,10 +141,10 @@ GUESS = {"breed": "Beagle", "probability": 0.5}
         [],
         {},
         {"predictions": [], "model": "m"},
-        {"predictions": [GUESS]},
-        {"predictions": [GUESS], "model": ""},
+        {"predictions": [PREDICTION]},
+        {"predictions": [PREDICTION], "model": ""},
         {"predictions": ["Beagle"], "model": "m"},
-        {"predictions": [GUESS, {"breed": "Pug"}], "model": "m"},
+        {"predictions": [PREDICTION, {"breed": "Pug"}], "model": "m"},
         {"predictions": [{"breed": "", "probability": 0.5}], "model": "m"},
         {"predictions": [{"breed": "Beagle", "probability": "0.5"}], "model": "m"},
         {"predictions": [{"breed": "Beagle", "probability": True}], "model": "m"},
@@ -155,65 +153,63 @@ GUESS = {"breed": "Beagle", "probability": 0.5}
     ],
     ids=str,
 )
-def test_an_answer_that_is_no_prediction_fails_the_deploy(
-    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress, answer: object
+def test_a_response_that_is_not_a_prediction_fails_the_deploy(
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseUrl, answer: object
 ) -> None:
     container.body = json.dumps(answer).encode()
-    assert "which is no prediction" in reason(cloudformation)
+    assert "which is not a prediction" in reason(cloudformation)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe"])
-def test_an_answer_that_is_no_json_fails_the_deploy(
-    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress, body: bytes
+def test_a_response_that_is_not_json_fails_the_deploy(
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseUrl, body: bytes
 ) -> None:
     container.body = body
-    assert "which is no prediction" in reason(cloudformation)
+    assert "which is not a prediction" in reason(cloudformation)
 
 
-def test_a_model_that_fails_fails_the_deploy_with_its_words_and_its_log(
-    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress
+def test_a_model_that_fails_fails_the_deploy_with_its_message_and_log_group(
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseUrl
 ) -> None:
     container.status, container.body = 500, b"no such tensor"
-    told = reason(cloudformation)
-    assert "no such tensor" in told
-    assert "/aws/sagemaker/Endpoints/dogs" in told
-    assert "--no-rollback" in told
+    message = reason(cloudformation)
+    assert "no such tensor" in message
+    assert "/aws/sagemaker/Endpoints/dogs" in message
+    assert "--no-rollback" in message
 
 
-def test_an_endpoint_that_is_gone_fails_the_deploy(sagemaker: FakeEndpoints, cloudformation: ResponseAddress) -> None:
+def test_a_deleted_endpoint_fails_the_deploy(sagemaker: FakeEndpoints, cloudformation: ResponseUrl) -> None:
     sagemaker.described = [("ValidationException", 'Could not find endpoint "dogs".')]
     assert 'Could not find endpoint "dogs"' in reason(cloudformation)
 
 
-def test_a_delete_succeeds_and_asks_nobody(
-    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress
+def test_a_delete_succeeds_without_any_call(
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseUrl
 ) -> None:
     sagemaker.described = [("ValidationException", 'Could not find endpoint "dogs".')]
-    told = outcome(cloudformation, "Delete")
-    assert (told["Status"], told["PhysicalResourceId"]) == ("SUCCESS", "made-before")
+    response = outcome(cloudformation, "Delete")
+    assert (response["Status"], response["PhysicalResourceId"]) == ("SUCCESS", "made-before")
     assert (sagemaker.calls, container.asked) == (0, [])
 
 
-def test_a_bug_in_the_check_is_told_rather_than_waited_for(
-    sagemaker: FakeEndpoints, cloudformation: ResponseAddress
-) -> None:
-    told = outcome(cloudformation, ResourceProperties={})
-    assert told["Status"] == "FAILED"
-    assert "The check itself failed: KeyError('EndpointName')" in told["Reason"]
+def test_a_bug_in_the_check_fails_the_deploy_at_once(sagemaker: FakeEndpoints, cloudformation: ResponseUrl) -> None:
+    response = outcome(cloudformation, ResourceProperties={})
+    assert response["Status"] == "FAILED"
+    assert "The check itself failed: KeyError('EndpointName')" in response["Reason"]
 
 
-@pytest.mark.parametrize("letter", ["a", "é", "🐕"])
-def test_a_long_reason_fits_what_cloudformation_takes_and_keeps_the_remedy(
-    sagemaker: FakeEndpoints, cloudformation: ResponseAddress, letter: str
+@pytest.mark.parametrize("character", ["a", "é", "🐕"])
+def test_a_long_reason_fits_into_the_response_and_keeps_the_remedy(
+    sagemaker: FakeEndpoints, cloudformation: ResponseUrl, character: str
 ) -> None:
-    sagemaker.described = [endpoint(EndpointStatus="Failed", FailureReason=letter * 1024)]
-    assert "mend the cause and deploy again" in reason(cloudformation)
+    sagemaker.described = [endpoint(EndpointStatus="Failed", FailureReason=character * 1024)]
+    assert "fix the cause and deploy again" in reason(cloudformation)
     ((_, body),) = cloudformation.puts
     assert len(body) <= 4096
 
 
-def test_a_container_that_says_much_does_not_hide_the_remedy(
-    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress
+def test_a_long_message_of_the_container_does_not_hide_the_remedy(
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseUrl
 ) -> None:
     container.status, container.body = 500, b"x" * 4000
     assert "--no-rollback" in reason(cloudformation)
@@ -221,9 +217,7 @@ def test_a_container_that_says_much_does_not_hide_the_remedy(
     assert len(body) <= 4096
 
 
-def test_even_a_long_winded_bug_fits_what_cloudformation_takes(
-    sagemaker: FakeEndpoints, cloudformation: ResponseAddress
-) -> None:
+def test_a_long_error_message_fits_into_the_response(sagemaker: FakeEndpoints, cloudformation: ResponseUrl) -> None:
     class Broken(Context):
         def get_remaining_time_in_millis(self) -> int:
             raise RuntimeError("x" * 5000)
@@ -232,60 +226,60 @@ def test_even_a_long_winded_bug_fits_what_cloudformation_takes(
     check.on_event(event(cloudformation), Broken())
     ((_, body),) = cloudformation.puts
     assert len(body) <= 4096
-    assert cloudformation.answer["Status"] == "FAILED"
+    assert cloudformation.response["Status"] == "FAILED"
 
 
-def test_an_address_that_fails_once_is_told_again(sagemaker: FakeEndpoints, cloudformation: ResponseAddress) -> None:
-    cloudformation.refusals = 1
+def test_a_failed_put_of_the_response_is_retried(sagemaker: FakeEndpoints, cloudformation: ResponseUrl) -> None:
+    cloudformation.failures = 1
     assert outcome(cloudformation)["Status"] == "SUCCESS"
 
 
-def endpoint_check(*, left_s: float = 900) -> tuple[check.EndpointCheck, list[float]]:
-    """A check whose clock runs only while it sleeps, and what it slept."""
+def endpoint_check(*, remaining_s: float = 900) -> tuple[check.EndpointCheck, list[float]]:
+    """A check whose clock advances only while it sleeps, and the list of its sleeps in seconds."""
     slept: list[float] = []
     made = check.EndpointCheck(
         sagemaker=boto3.client("sagemaker"),
-        runtime=prediction.runtime(attempts=1),
-        left_s=lambda: left_s - sum(slept),
+        runtime=prediction.runtime_client(attempts=1),
+        remaining_s=lambda: remaining_s - sum(slept),
         sleep=slept.append,
     )
     return made, slept
 
 
-@pytest.mark.parametrize("status", check.UNSETTLED)
-def test_an_endpoint_that_autoscaling_is_changing_is_waited_for(sagemaker: FakeEndpoints, status: str) -> None:
+@pytest.mark.parametrize("status", check.IN_TRANSITION)
+def test_it_waits_for_an_endpoint_that_autoscaling_is_changing(sagemaker: FakeEndpoints, status: str) -> None:
     sagemaker.described = [endpoint(EndpointStatus=status), endpoint(EndpointStatus=status), endpoint()]
     made, slept = endpoint_check()
     assert made.run("dogs", "new") == ANSWER
-    assert slept == [check.LOOK_EVERY_S] * 2
+    assert slept == [check.POLL_INTERVAL_S] * 2
 
 
-def test_an_endpoint_that_never_settles_fails_while_there_is_time_to_say_so(sagemaker: FakeEndpoints) -> None:
+def test_an_endpoint_that_stays_in_transition_fails_before_the_functions_timeout(sagemaker: FakeEndpoints) -> None:
     sagemaker.described = [endpoint(EndpointStatus="Updating")]
-    made, slept = endpoint_check(left_s=300)
+    made, slept = endpoint_check(remaining_s=300)
     with pytest.raises(prediction.ProbeError, match="Endpoint dogs is still Updating; deploy again"):
         made.run("dogs", "new")
     assert 300 - sum(slept) >= check.RESERVE_S
 
 
-def test_a_role_that_is_not_known_everywhere_yet_is_waited_for(sagemaker: FakeEndpoints) -> None:
-    refused = ("AccessDeniedException", "not authorized to perform: sagemaker:DescribeEndpoint")
-    sagemaker.described = [refused, refused, endpoint()]
+def test_it_waits_for_a_new_role_to_propagate(sagemaker: FakeEndpoints) -> None:
+    denied = ("AccessDeniedException", "not authorized to perform: sagemaker:DescribeEndpoint")
+    sagemaker.described = [denied, denied, endpoint()]
     made, slept = endpoint_check()
     assert made.run("dogs", "new") == ANSWER
     assert len(slept) == 2
 
 
-def test_a_role_that_lacks_the_right_is_not_waited_for_for_ever(sagemaker: FakeEndpoints) -> None:
+def test_a_role_that_lacks_the_right_fails_after_the_propagation_time(sagemaker: FakeEndpoints) -> None:
     sagemaker.described = [("AccessDeniedException", "not authorized to perform: sagemaker:DescribeEndpoint")]
     made, slept = endpoint_check()
     with pytest.raises(prediction.ProbeError, match="not authorized"):
         made.run("dogs", "new")
-    assert sum(slept) == check.NEW_ROLE_S
+    assert sum(slept) == check.IAM_PROPAGATION_S
 
 
-def test_what_it_reads_is_what_moto_describes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Holds the scripted answers above to those of a second implementation of DescribeEndpoint."""
+def test_the_scripted_description_agrees_with_moto(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compares the scripted responses above with a second implementation of DescribeEndpoint."""
     with mock_aws():
         client = boto3.client("sagemaker", region_name="eu-west-1")
         client.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/r")
@@ -297,8 +291,8 @@ def test_what_it_reads_is_what_moto_describes(monkeypatch: pytest.MonkeyPatch) -
     assert {name: described[name] for name in endpoint()} == endpoint()  # type: ignore[literal-required]
 
 
-def test_the_serving_codes_own_answer_to_the_photo_is_a_prediction(
-    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseAddress, tmp_path: Path
+def test_the_response_of_the_serving_code_passes(
+    sagemaker: FakeEndpoints, container: Container, cloudformation: ResponseUrl, tmp_path: Path
 ) -> None:
     service = Service(write_artifact(tmp_path / "model"))
     service.load()

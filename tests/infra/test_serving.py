@@ -161,7 +161,7 @@ def test_the_image_is_built_in_the_account_from_the_inference_folder(development
     )
 
 
-def test_a_given_image_is_used_and_nothing_is_built(synthesise: Synthesise) -> None:
+def test_an_existing_image_is_used_and_nothing_is_built(synthesise: Synthesise) -> None:
     uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/dogs@sha256:" + "a" * 64
     assembly = synthesise(("serving.image_uri", uri))
     assert assembly.only("AWS::SageMaker::Model")["PrimaryContainer"]["Image"] == uri
@@ -169,8 +169,8 @@ def test_a_given_image_is_used_and_nothing_is_built(synthesise: Synthesise) -> N
     assert ":ecr:eu-west-1:123456789012:repository/team/dogs" in str(assembly.raw("Serving"))
 
 
-def test_a_repair_of_an_endpoint_under_alarm_can_be_deployed(synthesise: Synthesise) -> None:
-    """SageMaker ends a rollout that begins under one of its alarms."""
+def test_automatic_rollback_can_be_turned_off_to_repair_an_endpoint_in_alarm(synthesise: Synthesise) -> None:
+    """SageMaker stops a deployment that starts while one of its alarms is in ALARM."""
     endpoint = synthesise(("serving.rollout.rollback", "false")).only("AWS::SageMaker::Endpoint")
     assert "AutoRollbackConfiguration" not in endpoint["DeploymentConfig"]
     assert endpoint["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"

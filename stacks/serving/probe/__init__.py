@@ -1,1 +1,1 @@
-"""Two Lambda functions: `check.on_event` after a deploy, `canary.on_schedule` every minute. boto3 alone."""
+"""The code of two Lambda functions, `check.on_event` and `canary.on_schedule`. It needs boto3 and nothing else."""
