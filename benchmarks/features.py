@@ -24,7 +24,7 @@ from torch import nn
 from torchvision.models import ResNet
 
 from benchmarks.training_time import material_of
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from training.config import Config
 from training.data.dataset import DataSet, scan
 from training.data.features import Backbone, extract

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
-from inference.errors import RequestError
 from inference.photo.decode import decode
+from inference.photo.errors import PhotoError
 from ops.data.check import LOOKED_AT, smaller
 from ops.data.near_duplicates import ALIKE, fingerprint, twins
 from sample_dogs.dataset import write_sample
@@ -70,7 +70,7 @@ def main() -> None:
         for photo in (photo for split in scan(data).splits.values() for photo in split):
             try:
                 photos.append(decode(photo.path.read_bytes(), shorter_side=LOOKED_AT))
-            except (OSError, RequestError):
+            except (OSError, PhotoError):
                 continue
     compare(photos)
 

@@ -28,7 +28,7 @@ from benchmarks.serving_material import KEPT, Material, options, prepare
 from benchmarks.serving_processes import Server
 from inference.artifact import load
 from inference.classifier import Classifier
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from rehearsal.processes import ProcessGroup
 
 CORES = 2

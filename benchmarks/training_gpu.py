@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from sample_dogs.dataset import write_sample
 from training.config import Config
 from training.data.batches import Batch

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inference import graph
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 
 FORMAT = "kennel-artifact-1"
 MODEL, LABELS, MANIFEST = "model.onnx", "labels.json", "manifest.json"

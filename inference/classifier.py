@@ -11,8 +11,7 @@ from PIL import Image
 
 from inference import artifact
 from inference.artifact import ArtifactError
-from inference.errors import RequestError
-from inference.photo.decode import Pixels
+from inference.photo.preprocessing import Pixels
 from inference.runtime import Network, cause
 
 DEFAULT_TOP_K = 5
@@ -59,11 +58,11 @@ class Classifier:
     def predict(self, image_bytes: bytes, *, top_k: int = DEFAULT_TOP_K) -> list[Prediction]:
         """The `top_k` most probable breeds of one photo (JPEG, PNG or WebP), best first.
 
-        `top_k` larger than the number of breeds gives them all. Raises RequestError for bytes that are no photo and
-        for a `top_k` below 1.
+        A `top_k` larger than the number of breeds gives all of them. Raises PhotoError for bytes that cannot be
+        decoded as a photo, and ValueError for a `top_k` below 1.
         """
         if top_k < 1:
-            raise RequestError(400, "bad_top_k", f"top_k is {top_k}; ask for at least 1 breed.")
+            raise ValueError(f"top_k is {top_k}; ask for at least 1 breed.")
         probabilities = self.probabilities(self.preprocessing(image_bytes)[np.newaxis])[0]
         best = np.argsort(-probabilities, kind="stable")[:top_k]
         return [Prediction(self.labels[index], float(probabilities[index])) for index in best]

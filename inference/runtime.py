@@ -12,7 +12,7 @@ import openvino as ov
 from openvino.frontend import FrontEndManager
 
 from inference.artifact import ArtifactError
-from inference.photo.decode import Pixels
+from inference.photo.preprocessing import Pixels
 
 Logits = npt.NDArray[np.float32]
 

@@ -103,7 +103,7 @@ def predict(
     """
     from inference.artifact import ArtifactError
     from inference.classifier import Classifier
-    from inference.errors import RequestError
+    from inference.photo.errors import PhotoError
     from ops.model.archive import unpacked
 
     if not model_dir.exists():
@@ -119,7 +119,7 @@ def predict(
     for photo in photos:
         try:
             predictions = classifier.predict(photo.read_bytes(), top_k=top_k)
-        except (RequestError, OSError) as error:
+        except (PhotoError, OSError) as error:
             failed = True
             typer.echo(f"{photo}: {error}", err=True)
             continue

@@ -14,7 +14,7 @@ from PIL import Image
 
 from inference import artifact
 from inference.artifact import Manifest
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 
 LABELS = ("Beagle", "Boxer", "Collie")
 

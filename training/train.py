@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from inference.artifact import ArtifactError, sha256
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from training import checkpoint, distributed, failure
 from training.checkpoint import CheckpointError, Progress
 from training.config import Config

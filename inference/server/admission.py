@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from inference.errors import BusyError, RequestError
+from inference.server.errors import BusyError, RequestError
 
 LIMIT_S = 60
 """SageMaker gives a request this long. An answer that comes later has no reader."""

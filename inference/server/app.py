@@ -26,10 +26,11 @@ from starlette.routing import Route
 
 from inference.artifact import ArtifactError
 from inference.classifier import DEFAULT_TOP_K, Classifier, usable_cores
-from inference.errors import BusyError, RequestError
+from inference.photo.errors import PhotoError
 from inference.server import batch
 from inference.server.admission import Admission
 from inference.server.bodies import Intake
+from inference.server.errors import BusyError, RequestError
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 """SageMaker's own limit on a real-time request."""
@@ -78,15 +79,18 @@ class Service:
         log("ready", model=classifier.model_id, breeds=len(classifier.labels), load_s=_since(started))
 
     def predictions(self, photo: bytes, top_k: int) -> list[dict[str, object]]:
-        """Of one photo, best first. Raises RequestError, and anything else only through a fault of ours."""
-        call = object()
+        """The predictions for one photo, best first.
+
+        Raises RequestError where the model is not loaded or the photo cannot be decoded. Any other exception is a bug.
+        """
+        classifier, call = self.classifier, object()
         self._running[call] = time.monotonic()
         try:
-            predictions = self.classifier.predict(photo, top_k=top_k)
-        except RequestError:
-            raise
+            predictions = classifier.predict(photo, top_k=top_k)
+        except PhotoError as error:
+            raise RequestError.of_photo(error) from error
         except Exception:
-            self._broken = not _answers(self.classifier)  # one odd photo must not take the service down
+            self._broken = not _answers(classifier)  # one odd photo must not take the service down
             raise
         finally:
             del self._running[call]

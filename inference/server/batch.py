@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 
-from inference.errors import RequestError
+from inference.server.errors import RequestError
 
 CONTENT_TYPE = "application/json"
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from inference.errors import BusyError, RequestError
+from inference.server.errors import BusyError, RequestError
 
 
 class Intake:

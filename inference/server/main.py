@@ -18,7 +18,7 @@ import uvicorn
 
 from inference.artifact import ArtifactError
 from inference.memory import give_freed_memory_back
-from inference.photo.decode import DECODING
+from inference.photo.limits import DECODING
 from inference.server.app import Service, application, log
 from inference.server.connections import BACKLOG, patient
 

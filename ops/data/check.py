@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from inference.classifier import usable_cores
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from ops.data.near_duplicates import Fingerprint, fingerprint, twins
 from ops.data.unread import Unread, unread
 from training.data.dataset import SPLITS, DataSet, Photo, read, scan

@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from inference.errors import RequestError
 from inference.photo.decode import decode
+from inference.photo.errors import PhotoError
 from ops.atomic_write import write_whole
 from ops.data.check import Check, Finding
 from ops.views.contact_sheet import CARD, PAPER, QUIET, RIGHT, TEXT, TRACK, WRONG, Colour
@@ -141,7 +141,7 @@ def _tile(found: Check, name: str) -> Image.Image:
     tile = Image.new("RGB", (_TILE, _TILE), TRACK)
     try:
         photo = ImageOps.contain(_decoded(found.data.path(name).read_bytes()), (_TILE, _TILE))
-    except (OSError, RequestError):
+    except (OSError, PhotoError):
         ImageDraw.Draw(tile).text((_TILE / 2, _TILE / 2), "no picture", QUIET, typeface(14), anchor="mm")
         return tile
     tile.paste(photo, ((_TILE - photo.width) // 2, (_TILE - photo.height) // 2))
@@ -151,5 +151,5 @@ def _tile(found: Check, name: str) -> Image.Image:
 def _decoded(content: bytes) -> Image.Image:
     try:
         return decode(content, shorter_side=_TILE)
-    except RequestError:
+    except PhotoError:
         return decode_truncated(content, shorter_side=_TILE)[0]

@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision import transforms
 
 from inference.classifier import Classifier
-from inference.photo.decode import Pixels, Preprocessing
+from inference.photo.preprocessing import Pixels, Preprocessing
 from tests.builders import any_photo, detailed, encoded, onnx_model, write_artifact
 
 RECIPES = [Preprocessing(), Preprocessing.for_size(64), Preprocessing.for_size(33), Preprocessing(resize=50, crop=50)]

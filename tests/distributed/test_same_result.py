@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from tests.distributed import ranks, work
 from tests.distributed.dogs import settings, spoil, write_photos, write_weights
 from training import distributed

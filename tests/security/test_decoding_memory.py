@@ -16,16 +16,17 @@ MEASURE = """
 import io, json, sys
 from pathlib import Path
 from PIL import Image
-from inference.photo import decode as images
 from inference.memory import give_freed_memory_back
+from inference.photo.decode import decode
+from inference.photo.limits import DECODING
 from tests.builders import any_photo
 
 give_freed_memory_back()
 for format in ("JPEG", "PNG", "WEBP"):
-    images.decode(any_photo(format=format), shorter_side=256)
+    decode(any_photo(format=format), shorter_side=256)
 held = []
-hold = images.DECODING.hold
-images.DECODING.hold = lambda size: held.append(size) or hold(size)
+hold = DECODING.hold
+DECODING.hold = lambda size: held.append(size) or hold(size)
 
 def resident(name):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(name))
@@ -37,7 +38,7 @@ def taken(deed):
     return resident("VmHWM") - before
 
 photo = sys.stdin.buffer.read()
-ours = taken(lambda: images.decode(photo, shorter_side=256))
+ours = taken(lambda: decode(photo, shorter_side=256))
 pillows = taken(lambda: Image.open(io.BytesIO(photo)).convert("RGB"))
 print(json.dumps([held[-1], ours, pillows]))
 """

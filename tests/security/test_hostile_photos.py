@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hostile import bombard
-from inference.photo.decode import DECODING
+from inference.photo.limits import DECODING
 from inference.server.app import BODIES_BYTES
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening

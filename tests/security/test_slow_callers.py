@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference.errors import RequestError
 from inference.server.app import BODIES_BYTES, MAX_BODY_BYTES
 from inference.server.bodies import Intake
 from inference.server.connections import MAX_CONNECTIONS, SPARE_FILES, most_connections
+from inference.server.errors import RequestError
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening
 from tests.security.confinement import resident

@@ -2,8 +2,8 @@
 
 import pytest
 
-from inference.errors import BusyError, RequestError
 from inference.server.admission import LIMIT_S, MARGIN, Admission
+from inference.server.errors import BusyError, RequestError
 
 
 class Clock:

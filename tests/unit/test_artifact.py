@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inference import artifact
 from inference.artifact import ArtifactError, Manifest
 from inference.classifier import Classifier
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from tests.builders import LABELS, any_photo, network, write_artifact
 
 

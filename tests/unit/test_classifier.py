@@ -10,7 +10,6 @@ from onnx import helper
 
 from inference.artifact import ArtifactError
 from inference.classifier import Classifier, Prediction
-from inference.errors import RequestError
 from tests.builders import LABELS, any_photo, colour_of, network, onnx_model, write_artifact
 
 POOL = helper.make_node("GlobalAveragePool", ["photos"], ["pooled"])  # (batch, 3, 1, 1)
@@ -60,7 +59,7 @@ def test_five_breeds_unless_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("top_k", [0, -1])
 def test_fewer_than_one_breed_is_refused(classifier: Classifier, top_k: int) -> None:
-    with pytest.raises(RequestError, match=rf"top_k is {top_k}; ask for at least 1"):
+    with pytest.raises(ValueError, match=rf"top_k is {top_k}; ask for at least 1"):
         classifier.predict(any_photo(), top_k=top_k)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.errors import RequestError
-from inference.photo.decode import Preprocessing, decode
+from inference.photo.decode import decode
+from inference.photo.errors import PhotoError
+from inference.photo.preprocessing import Preprocessing
 from tests.distributed.dogs import any_photo, cut_off, spoil, write_photos
 from training.data.dataset import DataError, DataSet, read_square, read_whole, scan
 
@@ -219,7 +220,7 @@ def test_a_broken_photo_beside_good_ones_does_not_make_their_reading_lenient(tmp
     for photo in data.splits["train"]:
         read_square(data, photo, SMALL)
     assert data.truncated
-    with pytest.raises(RequestError):
+    with pytest.raises(PhotoError):
         decode((tmp_path / "train/Pug/0.jpg").read_bytes(), shorter_side=32)
 
 

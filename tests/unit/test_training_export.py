@@ -14,7 +14,7 @@ from torchvision.models import ResNet
 
 from inference import artifact
 from inference.classifier import Classifier
-from inference.photo.decode import Pixels, Preprocessing
+from inference.photo.preprocessing import Pixels, Preprocessing
 from inference.runtime import Network
 from tests.distributed.dogs import small_resnet, write_photos
 from training.data.dataset import DataSet, Photo, scan

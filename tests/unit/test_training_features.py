@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torchvision.models import ResNet
 
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from tests.distributed.dogs import small_resnet, spoil, write_photos
 from training.data import features
 from training.data.batches import normalised

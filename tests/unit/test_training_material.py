@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from tests.distributed.dogs import spoil, write_photos
 from training.data.batches import global_batches, normalised, order
 from training.data.dataset import DataError, DataSet, scan

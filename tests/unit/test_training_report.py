@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from inference.artifact import Manifest
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from tests.distributed.dogs import write_photos
 from training.data.dataset import DataSet, scan
 from training.evaluation.calibration import softmax

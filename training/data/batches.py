@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch
 
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from training.data.dataset import DataError, DataSet
 from training.distributed import World
 from training.log import emit

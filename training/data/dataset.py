@@ -12,8 +12,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from inference.classifier import usable_cores
-from inference.errors import RequestError
-from inference.photo.decode import Preprocessing, decode
+from inference.photo.decode import decode
+from inference.photo.errors import PhotoError
+from inference.photo.preprocessing import Preprocessing
 from training.data.truncated import decode_truncated
 
 SPLITS = ("train", "valid", "test")
@@ -190,11 +191,11 @@ def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | Non
         content = photo.path.read_bytes()
         try:
             return decode(content, shorter_side=shorter_side)
-        except RequestError as error:
-            if error.code != "broken_photo" or not name.startswith("train/") or not content.startswith(_JPEG):
+        except PhotoError as error:
+            if error.kind != "broken_photo" or not name.startswith("train/") or not content.startswith(_JPEG):
                 raise
         image, shown = decode_truncated(content, shorter_side=shorter_side)
-    except RequestError as error:
+    except PhotoError as error:
         data.skipped[name] = error.message
     except OSError as error:
         data.skipped[name] = f"The file cannot be read ({error.strerror})."

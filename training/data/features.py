@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torchvision.models import ResNet
 
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from training.data.batches import CHUNK, Batch, global_batches, normalised, order, settle_skipped
 from training.data.dataset import SPLITS, DataSet, Photo, cores, read_square
 from training.data.threads import ahead, one_thread_each

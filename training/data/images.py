@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from training.data.batches import CHUNK, Batch, global_batches, normalised, order, settle_skipped
 from training.data.dataset import SPLITS, DataError, DataSet, Photo, Square, cores, read_square, read_whole
 from training.data.threads import ahead

@@ -8,8 +8,8 @@ ends a JPEG, so that is done here, to the one photo that needs it.
 import numpy as np
 from PIL import Image
 
-from inference.errors import RequestError
 from inference.photo.decode import decode
+from inference.photo.errors import PhotoError
 
 LEAST_SHOWN = 0.5
 """Share of the pixels that must be there. A photo that is mostly grey teaches grey."""
@@ -21,12 +21,12 @@ _FILLING = 128  # libjpeg's value, in every channel, of a pixel that never came
 def decode_truncated(photo: bytes, *, shorter_side: int) -> tuple[Image.Image, float]:
     """The RGB image of a JPEG that is cut off, the rest of it grey, and the share of its pixels that are there.
 
-    Raises RequestError where it cannot be decoded even so, or shows less than LEAST_SHOWN.
+    Raises PhotoError where it cannot be decoded even so, or shows less than LEAST_SHOWN.
     """
     image = decode(photo + _END_OF_IMAGE, shorter_side=shorter_side)
     shown = 1 - float((np.asarray(image) == _FILLING).all(axis=2).mean())
     if shown < LEAST_SHOWN:
-        raise RequestError(
-            422, "broken_photo", f"The photo is cut off: {shown:.0%} of it is there, and {LEAST_SHOWN:.0%} is needed."
+        raise PhotoError(
+            "broken_photo", f"The photo is cut off: {shown:.0%} of it is there, and {LEAST_SHOWN:.0%} is needed."
         )
     return image, shown

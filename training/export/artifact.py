@@ -18,8 +18,8 @@ from torchvision.models import ResNet
 from inference import artifact
 from inference.artifact import Manifest
 from inference.classifier import Classifier
-from inference.errors import RequestError
-from inference.photo.decode import Pixels, Preprocessing
+from inference.photo.errors import PhotoError
+from inference.photo.preprocessing import Pixels, Preprocessing
 from training.config import Precision
 from training.data.dataset import DataSet, Photo, cores, read_square
 from training.evaluation.calibration import Logits, fit_temperature
@@ -107,7 +107,7 @@ def prove(
     for row, photo in zip(served, photos, strict=True):
         try:
             answered = classifier.predict(photo.path.read_bytes(), top_k=len(labels))
-        except (OSError, RequestError) as error:
+        except (OSError, PhotoError) as error:
             raise ExportError(
                 f"{photo.path} could be read before, and now cannot ({error}); leave the photos alone."
             ) from error

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 from torchvision.models import ResNet
 
 from inference.classifier import usable_cores
-from inference.photo.decode import Pixels
+from inference.photo.preprocessing import Pixels
 from inference.runtime import Network
 from training.evaluation.calibration import Logits
 

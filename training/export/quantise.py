@@ -12,7 +12,7 @@ import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from inference.photo.decode import Pixels
+from inference.photo.preprocessing import Pixels
 from training.evaluation.calibration import Logits, Targets
 from training.export.onnx_graph import INPUT
 

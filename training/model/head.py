@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torchvision.models import ResNet
 
-from inference.photo.decode import Preprocessing
+from inference.photo.preprocessing import Preprocessing
 from training.config import BY_RECIPE, Config
 from training.data.dataset import DataSet
 from training.data.features import FeatureMaterial

@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from inference.artifact import Manifest
-from inference.errors import RequestError
 from inference.photo.decode import decode
+from inference.photo.errors import PhotoError
 from training.data.dataset import DataSet, Photo
 from training.evaluation.predictions import Answers
 from training.log import emit
@@ -119,7 +119,7 @@ def _picture(mistake: Mistake) -> str:
     """A data: URL, small enough that twenty of them are a fraction of a megabyte; empty where the photo is gone."""
     try:
         image = decode(mistake.photo.path.read_bytes(), shorter_side=_PICTURE)
-    except (OSError, RequestError):
+    except (OSError, PhotoError):
         return ""
     image.thumbnail((_PICTURE, _PICTURE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

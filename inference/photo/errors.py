@@ -1,0 +1,20 @@
+"""The error that decoding raises. It knows no HTTP: inference/server/errors.py has the status of each kind."""
+
+from typing import Literal
+
+Kind = Literal[
+    "empty", "not_a_photo", "broken_photo", "too_many_parts", "too_many_pixels", "too_narrow", "too_many_scans"
+]
+
+
+class PhotoError(Exception):
+    """Bytes that cannot be decoded as a photo.
+
+    `kind` says why, for programs. The message is one sentence for people: what is wrong, with which value, and what to
+    do. It never holds a path or a traceback.
+    """
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind: Kind = kind
+        self.message = message
