@@ -22,7 +22,7 @@ from rich.text import Text
 from ops.views.contact_sheet import Answer, contact_sheet
 from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
-from rehearsal.aws.lambda_runtime import LambdaRuntime
+from rehearsal.aws.lambda_runtime import COMPILED_CLIENT, LambdaRuntime
 from rehearsal.aws.sagemaker_runtime import SageMakerRuntime, in_service
 from rehearsal.hosts.choice import Loopback, Network
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
@@ -116,6 +116,10 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
             environment = {"ENDPOINT_NAME": ENDPOINT, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker.url}
             function = running.enter_context(
                 LambdaRuntime("lambda_fn.handler.handler", task_root=REPOSITORY, env=environment, log_dir=logs)
+            )
+        if not COMPILED_CLIENT:
+            console.print(
+                f"     AWS publishes no compiled runtime client for {sys.platform}: its calls are made in Python."
             )
         with steps.step("Send held-out photos through Lambda, SageMaker Runtime and the server") as report:
             answers = _ask(function, data, _spread(data.used("test"), plan.most_photos), report)

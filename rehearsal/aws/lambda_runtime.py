@@ -8,11 +8,13 @@ are Lambda's own: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-li
 """
 
 import json
+import os
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +34,9 @@ from rehearsal.processes import ProcessGroup
 __all__ = ["FunctionError", "LambdaRuntime"]
 
 WAIT_STEP_S = 0.05
+COMPILED_CLIENT = find_spec("runtime_client") is not None
+"""Whether awslambdaric came with its compiled part, which AWS publishes for Linux alone."""
+PYTHON_CLIENT = Path(__file__).with_name("python_client")
 
 
 class LambdaRuntime:
@@ -42,6 +47,7 @@ class LambdaRuntime:
     env: the function's environment variables. Nothing else of this process's environment reaches the function.
     timeout_s: the function's time limit. `memory_mib` is told to the function, not enforced.
     init_timeout_s: on-demand functions get 10 s, provisioned ones up to 15 minutes.
+    compiled_client: False takes `python_client` in place of the compiled part of AWS's runtime client.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class LambdaRuntime:
         init_timeout_s: float = 60.0,
         log_dir: Path | None = None,
         port: int = 0,
+        compiled_client: bool = COMPILED_CLIENT,
     ) -> None:
         class Handler(RuntimeApi):
             function = self
@@ -65,6 +72,7 @@ class LambdaRuntime:
         self._timeout_s = timeout_s
         self._memory_mib = memory_mib
         self._init_timeout_s = init_timeout_s
+        self._python_path = [] if compiled_client else [str(PYTHON_CLIENT)]
         self._server = LoopbackServer(Handler, port=port)
         self._own_log_dir = None if log_dir else tempfile.TemporaryDirectory(prefix="lambda-")
         self._group = ProcessGroup(log_dir or Path(self._own_log_dir.name), grace_s=1.0)  # type: ignore[union-attr]
@@ -181,7 +189,7 @@ class LambdaRuntime:
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
-            "PYTHONPATH": str(self._task_root),
+            "PYTHONPATH": os.pathsep.join([*self._python_path, str(self._task_root)]),
             "LAMBDA_TASK_ROOT": str(self._task_root),
             "AWS_LAMBDA_RUNTIME_API": self._server.url.removeprefix("http://"),
             "AWS_LAMBDA_FUNCTION_NAME": "function",

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.aws.lambda_runtime import FunctionError, LambdaRuntime
+from rehearsal.aws.lambda_runtime import COMPILED_CLIENT, PYTHON_CLIENT, FunctionError, LambdaRuntime
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
+ROOT = Path(__file__).resolve().parents[2]
 FUNCTION = """
-import os, signal
+import os, signal, sys
 
 calls = 0
 
@@ -28,6 +29,8 @@ def handler(event, context):
         os._exit(event["exit"])
     if "answer_bytes" in event:
         return {"answer": "x" * event["answer_bytes"]}
+    if "module_file" in event:
+        return {"file": sys.modules[event["module_file"]].__file__}
     if "env" in event:
         return dict(os.environ)
     return {
@@ -60,9 +63,19 @@ def task_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["compiled-client", "python-client"])
+def compiled_client(request: pytest.FixtureRequest) -> bool:
+    """AWS's runtime client as it is on Linux, and as it is on macOS."""
+    if request.param and not COMPILED_CLIENT:
+        pytest.skip("awslambdaric has no compiled part here")
+    return bool(request.param)
+
+
 @pytest.fixture(scope="module")
-def function(task_root: Path) -> Iterator[LambdaRuntime]:
-    with LambdaRuntime("function.handler", task_root=task_root, env={"OF_ITS_OWN": "yes"}) as function:
+def function(task_root: Path, compiled_client: bool) -> Iterator[LambdaRuntime]:
+    with LambdaRuntime(
+        "function.handler", task_root=task_root, env={"OF_ITS_OWN": "yes"}, compiled_client=compiled_client
+    ) as function:
         yield function
 
 
@@ -101,8 +114,23 @@ def test_an_exception_is_told_and_the_process_lives_on(function: LambdaRuntime) 
     assert function.invoke({})["pid"] == before
 
 
-def test_after_a_time_out_the_next_call_gets_a_fresh_process(task_root: Path) -> None:
-    with LambdaRuntime("function.handler", task_root=task_root, timeout_s=2) as function:
+def test_an_exception_with_letters_beyond_latin_1_is_told(function: LambdaRuntime) -> None:
+    error = failure(function, {"raise": "ein Schäferhund für 5 €"})
+
+    assert error.kind == "ValueError"  # raised by the handler, and not by the client that has to post it
+    assert "ein Schäferhund für 5 €" in str(error)
+
+
+def test_the_process_runs_the_client_that_was_asked_for(function: LambdaRuntime, compiled_client: bool) -> None:
+    loaded = Path(function.invoke({"module_file": "runtime_client"})["file"])
+
+    assert (loaded.parent == PYTHON_CLIENT) is not compiled_client
+
+
+def test_after_a_time_out_the_next_call_gets_a_fresh_process(task_root: Path, compiled_client: bool) -> None:
+    with LambdaRuntime(
+        "function.handler", task_root=task_root, timeout_s=2, compiled_client=compiled_client
+    ) as function:
         before = function.invoke({})["pid"]
 
         error = failure(function, {"hang": True})
@@ -137,8 +165,8 @@ def test_an_answer_over_the_limit_is_refused(function: LambdaRuntime) -> None:
     assert function.invoke({})["calls"] == 1
 
 
-def test_an_answer_that_is_no_object_is_told(task_root: Path) -> None:
-    with LambdaRuntime("function.answers_a_list", task_root=task_root) as function:
+def test_an_answer_that_is_no_object_is_told(task_root: Path, compiled_client: bool) -> None:
+    with LambdaRuntime("function.answers_a_list", task_root=task_root, compiled_client=compiled_client) as function:
         assert "list" in str(failure(function, {}))
 
 
@@ -177,11 +205,13 @@ def test_an_answer_to_another_invocation_is_refused(function: LambdaRuntime) -> 
         ("hangs.handler", "Sandbox.Timedout", "did not start within"),
     ],
 )
-def test_a_function_that_cannot_start_says_why(task_root: Path, handler: str, kind: str, told: str) -> None:
+def test_a_function_that_cannot_start_says_why(
+    task_root: Path, compiled_client: bool, handler: str, kind: str, told: str
+) -> None:
     limit_s = 0.2 if handler.startswith("hangs") else 60
     with (
         pytest.raises(FunctionError) as caught,
-        LambdaRuntime(handler, task_root=task_root, init_timeout_s=limit_s),
+        LambdaRuntime(handler, task_root=task_root, init_timeout_s=limit_s, compiled_client=compiled_client),
     ):
         pytest.fail("it started")
 
@@ -189,10 +219,10 @@ def test_a_function_that_cannot_start_says_why(task_root: Path, handler: str, ki
     assert told in str(caught.value)
 
 
-def test_the_real_handler_does_not_start_without_its_endpoint() -> None:
+def test_the_real_handler_does_not_start_without_its_endpoint(compiled_client: bool) -> None:
     with (
         pytest.raises(FunctionError, match="ENDPOINT_NAME is not set"),
-        LambdaRuntime("lambda_fn.handler.handler", task_root=Path(__file__).parents[2]),
+        LambdaRuntime("lambda_fn.handler.handler", task_root=ROOT, compiled_client=compiled_client),
     ):
         pytest.fail("it started")
 
