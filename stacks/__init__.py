@@ -1,1 +1,1 @@
-"""What exists on AWS: settings, stacks and their constructs."""
+"""The CDK stacks and their settings, one folder per stack."""

@@ -1,4 +1,4 @@
-"""An HTTP API in front of the function, for callers who have no AWS SDK at hand."""
+"""An HTTP API in front of the function, for callers without an AWS SDK."""
 
 import json
 
@@ -26,18 +26,20 @@ ACCESS_LOG = {
     "error": "$context.error.message",
     "function_error": "$context.integrationErrorMessage",
 }
-"""Who asked, and how it ended. Never what was sent."""
+"""The caller and the outcome of each request; never its content."""
 
 
 class HttpApi(Construct):
-    """One route to one alias. Callers sign their requests (AWS_IAM) unless `api.http_authorization` says otherwise.
+    """One route to one alias. Callers sign their requests (AWS_IAM) unless `api.http_authorization` is `none`.
 
-    Who may call is told by `execute-api:Invoke` on `route_arn`, in the caller's own policy.
+    A caller needs `execute-api:Invoke` on `route_arn` in its own policy. Deleting the API deletes its URL.
     """
 
     def __init__(self, scope: Construct, id: str, *, name: str, alias: lambda_.Alias, settings: ApiSettings) -> None:
         super().__init__(scope, id)
-        api = gateway.CfnApi(self, "Api", name=name, protocol_type="HTTP", description="Names the breed in a photo")
+        api = gateway.CfnApi(
+            self, "Api", name=name, protocol_type="HTTP", description="Predicts the breed of the dog in a photo"
+        )
         integration = gateway.CfnIntegration(
             self,
             "Function",
@@ -56,11 +58,13 @@ class HttpApi(Construct):
             target=f"integrations/{integration.ref}",
         )
         if settings.http_authorization == "none":
-            acknowledge(route, "Open to everyone because api.http_authorization says so; the rate is limited.", "APIG4")
+            acknowledge(
+                route, "Open to everyone because api.http_authorization is none; the request rate is limited.", "APIG4"
+            )
         log_group = OwnedLogGroup(
             self,
             "AccessLogs",
-            # API Gateway writes an entry for each group in a policy of limited size, but for this prefix has one
+            # API Gateway adds each log group to a resource policy of limited size, except for groups with this prefix
             name=f"/aws/vendedlogs/http-api/{name}",
             retention_days=settings.log_retention_days,
         )

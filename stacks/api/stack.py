@@ -1,4 +1,4 @@
-"""Api: the Lambda function that callers reach the endpoint through."""
+"""Api: the Lambda function through which callers reach the endpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ ALIAS = "live"
 
 
 class ApiStack(cdk.Stack):
-    """Owns the function, its alias `live`, and the HTTP API in front where the settings ask for one.
+    """Owns the function, its alias `live`, and the optional HTTP API.
 
-    Holds no data: delete it and deploy it again at will; an HTTP API then has another address.
+    Holds no data: delete it and deploy it again at any time. An HTTP API then has another URL.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ApiStack(cdk.Stack):
         if settings.readable_s3_prefixes:
             acknowledge(
                 function.execution_role,
-                "Photos are many; each wildcard ends one prefix of api.readable_s3_prefixes.",
+                "Each wildcard covers the objects under one prefix of api.readable_s3_prefixes.",
                 *(wildcard(photos, within=self) for photos in _readable(settings)),
             )
         alias = lambda_.Alias(
@@ -64,8 +64,8 @@ class ApiStack(cdk.Stack):
         return PythonFunction(
             self,
             "Function",
-            description="Names the breed in a photo",
-            # the folder itself is the package, so the archive's root is its parent, and nothing else in it
+            description="Predicts the breed of the dog in a photo",
+            # the folder is itself the Python package, so the archive holds the folder and not only its files
             code=lambda_.Code.from_asset(
                 str(ROOT), exclude=["/*", "!/lambda_fn", "__pycache__"], ignore_mode=cdk.IgnoreMode.GIT
             ),
@@ -79,11 +79,11 @@ class ApiStack(cdk.Stack):
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
             rights=self._rights(endpoint_name, settings),
             telemetry=telemetry,
-            failed_events=False,  # its role may invoke the endpoint and leave logs and traces: no more
+            failed_events=False,  # callers invoke it synchronously
         )
 
     def _rights(self, endpoint_name: str, settings: ApiSettings) -> list[iam.PolicyStatement]:
-        """This endpoint, and the S3 prefixes that the settings name."""
+        """The right to invoke this endpoint and to read the S3 prefixes of the settings."""
         endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         rights = [allow("sagemaker:InvokeEndpoint", on=endpoint)]
         if settings.readable_s3_prefixes:

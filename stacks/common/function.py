@@ -1,4 +1,4 @@
-"""A Lambda function whose every right is written down."""
+"""A Python Lambda function that has only the rights that its stack gives it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,15 +11,15 @@ from constructs import Construct
 from stacks.common.telemetry import FunctionTelemetry
 
 PYTHON = lambda_.Runtime.PYTHON_3_14
-"""The newest Python that Lambda, this CDK and awslambdaric all have; a test fails when CDK gets a newer one."""
+"""The newest Python that Lambda, CDK and awslambdaric support. A test fails when CDK adds a newer one."""
 
 
 def function_role(
     scope: Construct, id: str, *, log_group: logs.ILogGroup, rights: Sequence[iam.PolicyStatement] = ()
 ) -> iam.Role:
-    """A role for a function: it writes to this log group, and has no other right than those given.
+    """An execution role with the given rights, and the right to write to this log group.
 
-    CDK's own role would carry AWSLambdaBasicExecutionRole, which may create and write any log group of the account.
+    CDK's default role has AWSLambdaBasicExecutionRole, which may create and write any log group of the account.
     """
     role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
@@ -29,9 +29,9 @@ def function_role(
 
 
 class PythonFunction(lambda_.Function):
-    """boto3 on the newest Python and Graviton, with a log group that goes when it goes.
+    """A function on the newest Python and Graviton, with a log group of its stack.
 
-    It runs under a role of its own that has these rights, or under one that functions of one purpose share.
+    It gets an execution role with `rights`, unless `role` is given: functions with one purpose share a role.
     """
 
     def __init__(

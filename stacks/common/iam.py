@@ -1,4 +1,4 @@
-"""IAM statements, written rather than attached."""
+"""IAM statements, used instead of AWS's managed policies."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ def pull(repository_arn: str) -> list[iam.PolicyStatement]:
     """Allow to pull images from one ECR repository."""
     return [
         allow("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", on=repository_arn),
-        allow("ecr:GetAuthorizationToken", on="*"),  # logs in to the registry; IAM knows no resource for it
+        allow("ecr:GetAuthorizationToken", on="*"),  # the registry log-in; IAM defines no resource type for it
     ]
 
 
@@ -25,16 +25,16 @@ def metrics(namespace: str) -> iam.PolicyStatement:
     """Allow to publish metrics in one CloudWatch namespace."""
     return allow(
         "cloudwatch:PutMetricData",
-        on="*",  # IAM knows no resource for it; the namespace is what limits it
+        on="*",  # IAM defines no resource type for it; the condition limits it
         conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
     )
 
 
 def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
-    """Allow to hand one role to one service."""
+    """Allow to pass one role to one service."""
     return allow("iam:PassRole", on=role.role_arn, conditions={"StringEquals": {"iam:PassedToService": service}})
 
 
 def traces() -> iam.PolicyStatement:
     """Allow to send X-Ray traces."""
-    return allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*")  # IAM knows no resource for them
+    return allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*")  # IAM defines no resource type for them

@@ -1,4 +1,4 @@
-"""A log group that keeps its lines so many days, and goes when its stack goes."""
+"""A log group with a retention time that is deleted with its stack."""
 
 from typing import cast
 
@@ -8,9 +8,9 @@ from constructs import Construct
 
 
 class OwnedLogGroup(logs.LogGroup):
-    """Made by the stack, not by the service that writes to it: that one would keep it for ever, after the stack too."""
+    """A log group that the stack owns. If the service created it, it would stay after the stack, and keep all logs."""
 
     def __init__(self, scope: Construct, id: str, *, retention_days: int, name: str | None = None) -> None:
         super().__init__(scope, id, log_group_name=name, removal_policy=RemovalPolicy.DESTROY)
-        # CDK's own argument is an enumeration of names; the settings speak in days
+        # CDK's argument is an enum; the settings are in days
         cast(logs.CfnLogGroup, self.node.default_child).retention_in_days = retention_days

@@ -1,4 +1,4 @@
-"""Findings of cdk-nag that are meant to be: each beside its resource, with the reason."""
+"""Acknowledge findings of cdk-nag, each beside its resource and with the reason."""
 
 import json
 
@@ -7,7 +7,7 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, reason: str, *findings: str) -> None:
-    """Acknowledge findings on one resource: `SM2` is of AwsSolutions; a name of the Serverless pack is written out."""
+    """Acknowledge findings on one resource. `SM2` means AwsSolutions-SM2; a `Serverless-...` rule is written out."""
     Validations.of(construct).acknowledge(*(Acknowledgment(id=_full(finding), reason=reason) for finding in findings))
 
 
@@ -16,7 +16,7 @@ def _full(finding: str) -> str:
 
 
 def wildcard(arn: str, *, within: IConstruct) -> str:
-    """The finding for a resource that ends in a wildcard, its references written as cdk-nag writes them."""
+    """The id of the finding for an ARN with a wildcard, with references in cdk-nag's notation."""
     return f"IAM5[Resource::{_text(Stack.of(within).resolve(arn))}]"
 
 

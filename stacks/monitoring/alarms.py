@@ -1,4 +1,4 @@
-"""What wakes somebody: each alarm with the heading of docs/runbook.md that says what to do."""
+"""The alarms on the running service, each with a link to its runbook entry."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -10,7 +10,7 @@ from stacks.settings import ApiSettings, ServingSettings
 
 
 class ServiceAlarms(Construct):
-    """The endpoint and the functions, while they serve. The two that take a rollout back are in the serving stack."""
+    """Alarms on the endpoint and the API function. Those that roll a deployment back are in stacks/serving."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class ServiceAlarms(Construct):
             self._alarm(
                 "FleetTooSmall",
                 with_runbook_link(
-                    "Each instance gets more than twice the calls that autoscaling aims at.", "The fleet is too small"
+                    "Each instance gets more than twice its target of invocations.", "The fleet is too small"
                 ),
                 metric=endpoint.total("InvocationsPerInstance"),
                 above=2 * target,
@@ -38,7 +38,7 @@ class ServiceAlarms(Construct):
             self._alarm(
                 "MemoryFull",
                 with_runbook_link(
-                    "An instance of the endpoint has used nine tenths of its memory.", "An instance runs out of memory"
+                    "An instance of the endpoint uses more than 90% of its memory.", "An instance runs out of memory"
                 ),
                 metric=endpoint.utilisation("MemoryUtilization"),
                 above=90,
@@ -46,28 +46,31 @@ class ServiceAlarms(Construct):
             ),
             self._alarm(
                 "FunctionFails",
-                with_runbook_link("The function raised or ran out of time.", "The function fails"),
+                with_runbook_link("The function raised an exception or timed out.", "The function fails"),
                 metric=function.total("Errors"),
                 above=0,
                 minutes=1,
             ),
             self._alarm(
                 "FunctionThrottled",
-                with_runbook_link("Lambda refused calls.", "The function is throttled"),
+                with_runbook_link("Lambda throttled calls.", "The function is throttled"),
                 metric=function.total("Throttles"),
                 above=0,
                 minutes=1,
             ),
             self._alarm(
                 "FunctionSlow",
-                with_runbook_link("Calls take more than four fifths of the function's time.", "The function is slow"),
+                with_runbook_link("The p95 duration exceeds 80% of the function's timeout.", "The function is slow"),
                 metric=function.of("Duration", "p95"),
                 above=api.timeout_s * 1000 * 4 // 5,
                 minutes=5,
             ),
             self._alarm(
                 "EventFailed",
-                with_runbook_link("An event, or a notice of one, found nobody who could take it.", "An event failed"),
+                with_runbook_link(
+                    "An event or a notification could not be delivered and is in the dead-letter queue.",
+                    "An event failed",
+                ),
                 metric=failed_events,
                 above=0,
                 minutes=1,
@@ -78,7 +81,7 @@ class ServiceAlarms(Construct):
                 self._alarm(
                     "SpillOver",
                     with_runbook_link(
-                        "Calls start cold, because every provisioned instance is busy.",
+                        "Calls start cold because all provisioned concurrency is in use.",
                         "Provisioned concurrency spills over",
                     ),
                     metric=function.total("ProvisionedConcurrencySpilloverInvocations"),
@@ -90,7 +93,7 @@ class ServiceAlarms(Construct):
     def _alarm(
         self, id: str, description: str, *, metric: cloudwatch.Metric, above: float, minutes: int
     ) -> cloudwatch.Alarm:
-        """In alarm when every one of so many minutes was above the line. A quiet minute is a good one."""
+        """An alarm that goes off after `minutes` minutes in a row above the threshold. No data counts as below it."""
         return cloudwatch.Alarm(
             self,
             id,

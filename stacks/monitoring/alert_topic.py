@@ -1,4 +1,4 @@
-"""The topic that every alert goes to."""
+"""The SNS topic that all alerts go to."""
 
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -11,8 +11,8 @@ from constructs import Construct
 from stacks.common.telemetry import FunctionTelemetry
 
 PUBLISHERS = {
-    # service: the ARNs, of this account, on whose behalf it may publish. EventBridge tells neither key nor topic for
-    # whom it asks; with a condition on that, its alerts would be dropped without a word:
+    # service: the source ARNs, in this account, for which it may publish. EventBridge sends no source ARN or account
+    # to the key and the topic; with a condition on them, its events would be dropped silently:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
     "cloudwatch.amazonaws.com": f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm:*",
@@ -22,9 +22,9 @@ PUBLISHERS = {
 
 
 class AlertTopic(Construct):
-    """Encrypted, TLS only, open to three services of AWS. Deleting it ends the mails.
+    """An encrypted topic, TLS only, to which three AWS services may publish. Deleting it ends all e-mails.
 
-    The key is our own: with the key that AWS manages for SNS, alarms and budgets may not publish, and say so nowhere.
+    The key is customer-managed: with the AWS-managed key for SNS, alarms and budgets fail to publish, without an error.
     """
 
     def __init__(self, scope: Construct, id: str, *, telemetry: FunctionTelemetry, email: str) -> None:
@@ -34,17 +34,17 @@ class AlertTopic(Construct):
             "Key",
             description="Kennel's alerts",
             enable_key_rotation=True,
-            pending_window=Duration.days(7),  # the shortest; a key that waits for its end is not billed
+            pending_window=Duration.days(7),  # the minimum; a key that is pending deletion is not billed
             removal_policy=RemovalPolicy.DESTROY,
         )
         self.topic = sns.Topic(self, "Topic", display_name="Kennel", master_key=key, enforce_ssl=True)
         for service, sources in PUBLISHERS.items():
             principal = iam.ServicePrincipal(service)
-            ours = {
+            this_account = {
                 "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
                 "ArnLike": {"aws:SourceArn": sources},
             }
-            conditions = ours if sources else None
+            conditions = this_account if sources else None
             self.topic.add_to_resource_policy(
                 iam.PolicyStatement(
                     actions=["sns:Publish"],

@@ -1,4 +1,4 @@
-"""A monthly budget that warns before the money is spent."""
+"""A monthly budget that warns before the limit is reached."""
 
 from aws_cdk import aws_budgets as budgets
 from constructs import Construct
@@ -7,9 +7,9 @@ from stacks.monitoring.alert_topic import AlertTopic
 
 
 class MonthlyBudget(Construct):
-    """Tells the topic when the month is forecast to end above the limit, and when four fifths of it are spent.
+    """Notifies the topic when the month's forecast exceeds the limit, and when 80% of the limit is spent.
 
-    It watches the whole account: a filter by tag counts nothing, and warns of nothing, until somebody activates that
+    It covers the whole account. A filter by tag would match no cost, and so never warn, until someone activates that
     tag in the billing console.
     """
 
@@ -18,7 +18,7 @@ class MonthlyBudget(Construct):
         budget = budgets.CfnBudget(
             self,
             "Budget",
-            # unnamed: another limit of a notification is another budget, and a name in use cannot be made again
+            # No name: a changed notification replaces the budget, and a replacement cannot reuse a name.
             budget=budgets.CfnBudget.BudgetDataProperty(
                 budget_type="COST",
                 time_unit="MONTHLY",
@@ -29,7 +29,9 @@ class MonthlyBudget(Construct):
                 _notification("ACTUAL", 80, alerts),
             ],
         )
-        budget.node.add_dependency(alerts)  # its policy too: AWS Budgets refuses a topic that it may not publish to
+        budget.node.add_dependency(
+            alerts
+        )  # the topic's policy too: AWS Budgets rejects a topic that it may not publish to
 
 
 def _notification(kind: str, percent: int, alerts: AlertTopic) -> budgets.CfnBudget.NotificationWithSubscribersProperty:

@@ -1,4 +1,4 @@
-"""One page: is the model good, is the endpoint fast, do callers get answers."""
+"""The CloudWatch dashboard: model quality, endpoint latency and errors, API calls."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -12,7 +12,7 @@ FAULTS = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")
 
 
 class ServiceDashboard(Construct):
-    """Three rows of three graphs (training, endpoint, function), and the alarms."""
+    """One row of graphs each for training, endpoint and function, and a row with the alarms' states."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class ServiceDashboard(Construct):
             return [training(name, project=project) for name in names]
 
         return [
-            _graph("Training: loss on the photos that it learns from", of("train:loss")),
+            _graph("Training: loss on the training split", of("train:loss")),
             _graph(
-                "Training: loss on the others, of the network and as served",
+                "Training: loss on the other splits, of the network and as served",
                 of(
                     "validation:loss",
                     "validation:calibrated_loss",
@@ -73,16 +73,16 @@ class ServiceDashboard(Construct):
         overhead = [metrics.milliseconds("OverheadLatency", percentile) for percentile in PERCENTILES]
         return [
             _graph(
-                "Endpoint: latency, of the model and of SageMaker around it (ms)",
+                "Endpoint: latency of the model and overhead of SageMaker (ms)",
                 [*model, *overhead],
-                line=(settings.rollout.max_latency_ms, "rolls a rollout back"),
+                line=(settings.rollout.max_latency_ms, "rollback limit"),
             ),
             _graph("Endpoint: errors", [metrics.total(name) for name in FAULTS]),
             _graph(
-                "Endpoint: instances (right) against invocations of each (left)",
+                "Endpoint: invocations, also per instance (left), instances (right)",
                 [metrics.total("Invocations"), metrics.total("InvocationsPerInstance")],
                 right=[metrics.instances()],
-                line=(settings.scaling.target_invocations_per_min, "autoscaling's target"),
+                line=(settings.scaling.target_invocations_per_min, "autoscaling target"),
             ),
         ]
 
@@ -96,7 +96,7 @@ class ServiceDashboard(Construct):
                 right=[metrics.total("Errors"), metrics.total("Throttles")],
             ),
             _graph(
-                "Function: concurrency (left), calls beyond what is provisioned (right)",
+                "Function: concurrency (left), spill-over of provisioned concurrency (right)",
                 [metrics.of(name, "Maximum") for name in concurrency],
                 right=[metrics.total(spilled)],
                 line=(settings.provisioned_concurrency, "provisioned"),

@@ -7,18 +7,18 @@ MINUTE = Duration.minutes(1)
 
 
 class EndpointMetrics:
-    """One variant of the endpoint, by its text: these metrics exist whether or not the endpoint does."""
+    """Metrics of one endpoint variant, referred to by name: monitoring does not depend on the serving stack."""
 
     def __init__(self, *, endpoint_name: str, variant_name: str) -> None:
         self._dimensions = {"EndpointName": endpoint_name, "VariantName": variant_name}
 
     def total(self, name: str) -> cloudwatch.Metric:
-        """So many a minute."""
+        """The sum per minute."""
         return self._metric("AWS/SageMaker", name, "Sum")
 
     def milliseconds(self, name: str, statistic: str) -> cloudwatch.MathExpression:
-        """A latency. SageMaker counts in microseconds."""
-        microseconds = f"{name[0].lower()}{name[1:]}_{statistic}"  # of its own: a graph holds several
+        """A latency in milliseconds; SageMaker publishes microseconds."""
+        microseconds = f"{name[0].lower()}{name[1:]}_{statistic}"  # ids must be unique within a graph
         return cloudwatch.MathExpression(
             expression=f"{microseconds} / 1000",
             using_metrics={microseconds: self._metric("AWS/SageMaker", name, statistic)},
@@ -27,7 +27,7 @@ class EndpointMetrics:
         )
 
     def instances(self) -> cloudwatch.MathExpression:
-        """How many instances answered. SageMaker publishes no count, but each call divided by it: the two give it back.
+        """The number of instances: all invocations divided by those per instance. SageMaker publishes no such count.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html, InvocationsPerInstance
         """
@@ -39,7 +39,7 @@ class EndpointMetrics:
         )
 
     def utilisation(self, name: str) -> cloudwatch.Metric:
-        """Percent of an instance, the busiest of the fleet."""
+        """Percent, of the busiest instance of the fleet."""
         return self._metric("/aws/sagemaker/Endpoints", name, "Maximum")
 
     def _metric(self, namespace: str, name: str, statistic: str) -> cloudwatch.Metric:
@@ -53,13 +53,13 @@ class EndpointMetrics:
 
 
 class FunctionMetrics:
-    """The function's alias that callers use."""
+    """Metrics of the alias that callers invoke."""
 
     def __init__(self, *, function_name: str, alias: str) -> None:
         self._dimensions = {"FunctionName": function_name, "Resource": f"{function_name}:{alias}"}
 
     def total(self, name: str) -> cloudwatch.Metric:
-        """So many a minute."""
+        """The sum per minute."""
         return self.of(name, "Sum")
 
     def of(self, name: str, statistic: str) -> cloudwatch.Metric:
@@ -73,7 +73,7 @@ class FunctionMetrics:
 
 
 def failed_events(*, queue_name: str) -> cloudwatch.Metric:
-    """How many events wait in the queue of those that nobody could handle."""
+    """The number of messages in the dead-letter queue."""
     return cloudwatch.Metric(
         namespace="AWS/SQS",
         metric_name="ApproximateNumberOfMessagesVisible",
@@ -84,8 +84,8 @@ def failed_events(*, queue_name: str) -> cloudwatch.Metric:
 
 
 def training(name: str, *, project: str) -> cloudwatch.MathExpression:
-    """A metric of each of the project's jobs. A search, because a job's name is known only when it runs."""
-    # hyphens part words in a search, and inside an unquoted word are an error
+    """One metric of every training job of the project. A search expression, as job names are not known at synth."""
+    # a search splits words at hyphens, and rejects a hyphen within an unquoted word
     words = project.replace("-", " ")
     namespace = "/aws/sagemaker/TrainingJobs"
     return cloudwatch.MathExpression(

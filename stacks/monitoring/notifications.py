@@ -1,4 +1,4 @@
-"""What no metric tells: a job that failed, a rollout that was taken back, an alarm of another stack."""
+"""Notifications of events that no metric shows: a failed job, a rolled-back rollout, an alarm of another stack."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ from stacks.monitoring.alert_topic import AlertTopic
 ROLLED_BACK = ("ROLLING_BACK", "UPDATE_ROLLBACK_FAILED", "FAILED", "OUT_OF_SERVICE")
 
 
-class Notices(Construct):
-    """Rules on AWS's own events, each a sentence to the topic.
+class EventNotifications(Construct):
+    """EventBridge rules that each send one sentence to the alert topic.
 
-    Alarms of the other stacks arrive here by the name that CloudFormation gives them, which starts with their stack's:
-    an action on the alarm itself would make those stacks wait for this one.
+    The alarms of other stacks are matched by name: CloudFormation's generated names start with the stack's. An alarm
+    action instead would make those stacks depend on this one.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Notices(Construct):
             "TrainingFailed",
             description=with_runbook_link("A training job failed or was stopped.", "A training job failed"),
             source="aws.sagemaker",
-            kinds=["SageMaker Training Job State Change"],
+            detail_types=["SageMaker Training Job State Change"],
             detail={"TrainingJobName": [{"prefix": job_prefix}], "TrainingJobStatus": ["Failed", "Stopped"]},
-            says="Training job <job> is <status>: <why>",
-            where={
+            message="Training job <job> is <status>: <why>",
+            paths={
                 "job": "$.detail.TrainingJobName",
                 "status": "$.detail.TrainingJobStatus",
                 "why": "$.detail.FailureReason",
@@ -49,27 +49,28 @@ class Notices(Construct):
         self._rule(
             "RolledBack",
             description=with_runbook_link(
-                "An update of the endpoint failed or was taken back.", "A rollout was rolled back"
+                "An update of the endpoint failed or was rolled back.", "A rollout was rolled back"
             ),
             source="aws.sagemaker",
-            kinds=["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"],
+            detail_types=["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"],
             detail={"EndpointName": [endpoint_name], "EndpointStatus": list(ROLLED_BACK)},
-            says="Endpoint <endpoint> is <status>",
-            where={"endpoint": "$.detail.EndpointName", "status": "$.detail.EndpointStatus"},
+            message="Endpoint <endpoint> is <status>",
+            paths={"endpoint": "$.detail.EndpointName", "status": "$.detail.EndpointStatus"},
         )
         self._rule(
             "AlarmOfAnotherStack",
             description=with_runbook_link(
-                "An alarm of another stack of ours rang; its text has its own entry.", "An alarm rang"
+                "An alarm of another stack went off; its description links to its own runbook entry.",
+                "An alarm of another stack went off",
             ),
             source="aws.cloudwatch",
-            kinds=["CloudWatch Alarm State Change"],
+            detail_types=["CloudWatch Alarm State Change"],
             detail={
                 "alarmName": [{"prefix": prefix} for prefix in alarm_prefixes],
                 "state": {"value": ["ALARM"]},
             },
-            says="Alarm <alarm>: <text> <why>",
-            where={
+            message="Alarm <alarm>: <text> <why>",
+            paths={
                 "alarm": "$.detail.alarmName",
                 "text": "$.detail.configuration.description",
                 "why": "$.detail.state.reason",
@@ -82,26 +83,26 @@ class Notices(Construct):
         *,
         description: str,
         source: str,
-        kinds: list[str],
+        detail_types: list[str],
         detail: Mapping[str, object],
-        says: str,
-        where: Mapping[str, str],
+        message: str,
+        paths: Mapping[str, str],
     ) -> None:
         rule = events.CfnRule(
             self,
             id,
             description=description,
-            event_pattern={"source": [source], "detail-type": kinds, "detail": dict(detail)},
+            event_pattern={"source": [source], "detail-type": detail_types, "detail": dict(detail)},
             targets=[
                 events.CfnRule.TargetProperty(
                     id="Alerts",
                     arn=self._alerts.topic.topic_arn,
-                    # what could not be told, after EventBridge's day of trying
+                    # what EventBridge could not deliver within a day of retries
                     dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._telemetry.queue_arn),
                     input_transformer=events.CfnRule.InputTransformerProperty(
-                        input_paths_map=dict(where),
-                        # quoted: EventBridge takes a line of text only as a JSON string
-                        input_template=f'"{says}. See {description.rpartition(" ")[2]}"',
+                        input_paths_map=dict(paths),
+                        # in quotes: EventBridge accepts plain text only as a JSON string
+                        input_template=f'"{message}. See {description.rpartition(" ")[2]}"',
                     ),
                 )
             ],

@@ -1,4 +1,4 @@
-"""Monitoring: one dashboard, alarms that say what to do, and a budget."""
+"""Monitoring: a dashboard, alarms, event notifications and a budget."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from stacks.monitoring.alert_topic import AlertTopic
 from stacks.monitoring.budget import MonthlyBudget
 from stacks.monitoring.dashboard import ServiceDashboard
 from stacks.monitoring.metrics import EndpointMetrics, FunctionMetrics, failed_events
-from stacks.monitoring.notifications import Notices
+from stacks.monitoring.notifications import EventNotifications
 from stacks.settings import Settings
 
 
 class MonitoringStack(cdk.Stack):
-    """Owns what watches the others, and nothing that they need. Delete it, and they serve on, unwatched."""
+    """Owns the alerts and the dashboard. No other stack depends on it: without it they run on, unmonitored."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class MonitoringStack(cdk.Stack):
         )
         for alarm in alarms.all:
             alarm.add_alarm_action(alerts.action)
-        Notices(
+        EventNotifications(
             self,
             "Notices",
             alerts=alerts,
@@ -59,7 +59,7 @@ class MonitoringStack(cdk.Stack):
         )
         if settings.monitoring.monthly_budget_usd:
             MonthlyBudget(self, "Budget", limit_usd=settings.monitoring.monthly_budget_usd, alerts=alerts)
-        # of the region: an account has one list of dashboards for all of them
+        # With the region in its name: dashboard names are unique within an account, across its regions.
         dashboard = f"{settings.project.name}-{cdk.Aws.REGION}"
         ServiceDashboard(
             self,

@@ -1,4 +1,4 @@
-"""CDK's emptying of a bucket before it is deleted, with rights and logs of its own."""
+"""Rights and a log group for CDK's function that empties the bucket before its deletion."""
 
 from typing import cast
 
@@ -8,10 +8,10 @@ from constructs import Construct
 from stacks.common.log_group import OwnedLogGroup
 
 
-class TidyAutoDelete(Construct):
-    """Gives the function behind `auto_delete_objects` a log group that goes with the stack, and nothing wider.
+class ScopedAutoDelete(Construct):
+    """Gives the function behind `auto_delete_objects` a log group of this stack, and the right to write to that alone.
 
-    CDK's own setting leaves its log group in the account for ever, and a managed policy for every log group on it.
+    By default its log group stays in the account after the stack, and its managed policy covers every log group.
     """
 
     def __init__(self, scope: Construct, id: str) -> None:

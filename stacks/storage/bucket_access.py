@@ -1,4 +1,4 @@
-"""Who may do what with the bucket: one grant for each kind of work, written where the bucket is."""
+"""Access to the bucket: one grant for each purpose, defined in the stack that owns the bucket."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from stacks.settings import StorageSettings
 
 
 class BucketGrant:
-    """Rights on the bucket's objects, for the roles of other stacks."""
+    """A set of rights on the bucket's objects, to be given to roles of other stacks."""
 
     def __init__(
         self, statements: Sequence[iam.PolicyStatement], *, objects: str = "", of: Stack | None = None
@@ -23,17 +23,17 @@ class BucketGrant:
         self._of = of
 
     def to(self, role: iam.Role) -> None:
-        """Write the rights into a role's own policy: what a role may do is read in one place."""
+        """Add the rights to the role's own policy, so that one policy shows all that the role may do."""
         for statement in self._statements:
             role.add_to_policy(statement)
         if self._of:
             Stack.of(role).add_stack_dependency(self._of)
         if self._objects:
-            acknowledge(role, "Objects are many; the wildcard ends one prefix.", wildcard(self._objects, within=role))
+            acknowledge(role, "The wildcard covers the objects under one prefix.", wildcard(self._objects, within=role))
 
 
 class BucketAccess(Construct):
-    """The bucket as other stacks see it, with grants for their roles: none writes a rule of its own on the data."""
+    """The bucket as other stacks see it, with grants for their roles. No other stack defines rights on the data."""
 
     def __init__(
         self, scope: Construct, id: str, *, bucket: s3.Bucket, bucket_name: CfnOutput, settings: StorageSettings
@@ -41,8 +41,8 @@ class BucketAccess(Construct):
         super().__init__(scope, id)
         self.bucket = bucket
         self.settings = settings
-        # By the name of its output: CDK's own reference reads one way before synthesis and another way after it, and an
-        # acknowledgement, which quotes the ARN, would fit only one of them.
+        # Refers to the stack output by name: CDK's own reference has one text before synthesis and another one after,
+        # and a cdk-nag acknowledgement, which quotes the ARN, would match only one of them.
         stack = Stack.of(self)
         name = Fn.get_stack_output(stack.stack_name, bucket_name.logical_id, stack.region)
         self.arn = f"arn:{Aws.PARTITION}:s3:::{name}"
@@ -50,7 +50,7 @@ class BucketAccess(Construct):
         write = ("s3:PutObject", "s3:AbortMultipartUpload")
         self.read_photos = self._grant(settings.data_prefix, "s3:GetObject")
         self.read_artifacts = self._grant(artifacts, "s3:GetObject")
-        # what is trained by hand is added: it neither reads nor replaces what the jobs made
+        # results of the workbench have a prefix of their own, so that they cannot replace a job's artifact
         self.results_prefix = f"{settings.artifact_prefix}workbench/"
         self.write_results = self._grant(self.results_prefix, *write)
         self.write_artifacts = self._grant(settings.artifact_prefix, "s3:GetObject", *write)

@@ -1,4 +1,4 @@
-"""Storage: the one bucket that holds photos and artifacts, and the queue of events that failed."""
+"""Storage: the bucket with photos and artifacts, and the dead-letter queue that all stacks share."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from stacks.common.nag import acknowledge
 from stacks.common.runbook import RUNBOOK, anchor
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.settings import StorageSettings
-from stacks.storage.auto_delete import TidyAutoDelete
+from stacks.storage.auto_delete import ScopedAutoDelete
 from stacks.storage.bucket_access import BucketAccess
 
 
@@ -25,7 +25,7 @@ class StorageStack(cdk.Stack):
         self.access = BucketAccess(self, "Access", bucket=self.bucket, bucket_name=name, settings=settings)
         self.telemetry = FunctionTelemetry(self, "Functions")
         if settings.on_destroy == "delete":
-            TidyAutoDelete(self, "AutoDelete")
+            ScopedAutoDelete(self, "AutoDelete")
 
         cdk.CfnOutput(self, "DataUri", value=f"s3://{self.bucket.bucket_name}/{settings.data_prefix}")
         if settings.on_destroy == "retain":
@@ -60,8 +60,8 @@ class StorageStack(cdk.Stack):
         )
         acknowledge(
             bucket,
-            "One bucket, by design: access logs would need a second. Who reads the photos is told by CloudTrail's data "
-            "events, which an account turns on for all its buckets.",
+            "The design has one bucket, and access logs would need a second. CloudTrail data events, which an account "
+            "turns on for all its buckets, record who reads the photos.",
             "S1",
         )
         return bucket

@@ -7,12 +7,12 @@ from stacks.storage.bucket_access import BucketGrant
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelArtifact:
-    """A model.tar.gz, as far as synth can know it."""
+    """A model.tar.gz, described by what is known at synth."""
 
     uri: str
-    """S3 URI; for a job's artifact a reference that CloudFormation resolves after the job."""
+    """S3 URI. For a job's artifact it is a reference that CloudFormation resolves when the job has ended."""
     reader: BucketGrant
-    """Lets a role read the artifact."""
+    """The right to read the artifact."""
     recipe: str
-    """Digest of what makes it, known at synth. It marks the serving template, so that a new artifact is a change there
-    too: the URI itself is a reference, which reads the same before and after a training."""
+    """Digest of the inputs that produce the artifact, known at synth. It goes into the serving template, so that a new
+    artifact is a change of that template; the URI is a reference, whose text stays the same."""

@@ -1,4 +1,4 @@
-"""AWS's PyTorch training image: in each region it is in the registry of another AWS account."""
+"""AWS's PyTorch training image. The AWS account that holds it differs by region."""
 
 from aws_cdk import Aws, CfnMapping, Stack, Token
 from aws_cdk import aws_iam as iam
@@ -50,9 +50,10 @@ REGISTRIES = {
 
 
 class TrainingImage(Construct):
-    """The image's URI, and the rights to pull it, for the region that the stack is deployed to.
+    """The image's URI, and the right to pull it, in the region that the stack is deployed to.
 
-    The table becomes a CloudFormation mapping, so that one template serves every region and synth asks nobody.
+    The table becomes a CloudFormation mapping, so one template works in every region and synth needs no look-up.
+    Raises SettingsError if the stack's region is known and not in the table.
     """
 
     def __init__(self, scope: Construct, id: str, *, tag: str) -> None:
@@ -60,7 +61,7 @@ class TrainingImage(Construct):
         region = Stack.of(self).region
         if not Token.is_unresolved(region) and region not in REGISTRIES:
             raise SettingsError(
-                f"project.region is {region!r}, but must be one with AWS's {REPOSITORY} {tag} image: "
+                f"project.region is {region!r}, but must be a region with AWS's {REPOSITORY} {tag} image: "
                 f"{', '.join(REGISTRIES)}."
             )
         mapping = CfnMapping(

@@ -1,4 +1,4 @@
-"""The training job as a resource: CloudFormation waits for it, reads its artifact, stops it when it is deleted."""
+"""The training job as a custom resource: CloudFormation waits for it, gets its artifact's URI, and can stop it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,8 +25,8 @@ SAGEMAKER = "sagemaker.amazonaws.com"
 class TrainingJob(Construct):
     """One SageMaker training job, run by `cdk deploy`.
 
-    A change of anything that determines the result is a new job; the same inputs find the finished one. Deleting it
-    stops a running job and waits; finished jobs and their artifacts stay.
+    A change of any input that determines the result starts a new job; unchanged inputs reuse the finished job. Deleting
+    the resource stops a running job and waits for its end; finished jobs and their artifacts stay.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class TrainingJob(Construct):
                 "StartupSeconds": str(settings.STARTUP_MIN * 60),
                 "FallbackInstanceTypes": ",".join(settings.fallback_instance_types),
                 "Metrics": METRICS,
-                # CloudFormation asks again when this changes; empty, the handler lists the photos itself.
+                # A new value makes CloudFormation call the handler. If empty, the handler lists the photos itself.
                 "DataVersion": settings.data_version,
             },
         )
-        # The roles' policies too: without them the job would start before it may read its data, or be watched.
+        # Both roles' policies too: otherwise the job could start before it may read its data, or may be polled.
         job.node.add_dependency(role, self.calls)
         self.model_data = job.get_att_string("ModelData")
         self.report = job.get_att_string("Report")
@@ -87,7 +87,7 @@ class TrainingJob(Construct):
         role = self._role(name_prefix, storage, job_role, log_group)
         on_event = self._function("on_event", "Starts, adopts or names Kennel's training job", role, log_group)
         is_complete = self._function("is_complete", "Watches or stops Kennel's training job", role, log_group)
-        framework = role.without_policy_updates()  # it would grant itself every version of the functions
+        framework = role.without_policy_updates()  # the framework would add a right on every version of the functions
         provider = cr.Provider(
             self,
             "Provider",
@@ -104,10 +104,10 @@ class TrainingJob(Construct):
         return provider
 
     def _role(self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, log_group: OwnedLogGroup) -> iam.Role:
-        """One role for the two functions and for the framework's three, which only pass events on to them."""
+        """One role for the two handlers and for the framework's three functions, which only call the handlers."""
         jobs = f"training-job/{name_prefix}-*"
         on = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{jobs}"
-        listed = [f"{prefix}*" for prefix in (storage.settings.data_prefix, storage.settings.artifact_prefix)]
+        prefixes = [f"{prefix}*" for prefix in (storage.settings.data_prefix, storage.settings.artifact_prefix)]
         role = function_role(
             self,
             "Role",
@@ -121,12 +121,12 @@ class TrainingJob(Construct):
                     on=on,
                 ),
                 pass_role(job_role, SAGEMAKER),
-                allow("s3:ListBucket", on=storage.arn, conditions={"StringLike": {"s3:prefix": listed}}),
+                allow("s3:ListBucket", on=storage.arn, conditions={"StringLike": {"s3:prefix": prefixes}}),
             ],
         )
         acknowledge(
             role,
-            "A job's name ends in the hash of its recipe.",
+            "A job's name ends in a hash of its inputs.",
             wildcard(on, within=role),
         )
         return role
@@ -143,13 +143,13 @@ class TrainingJob(Construct):
             log_group=log_group,
             role=role,
             telemetry=self._telemetry,
-            timeout_s=840,  # lists the photos, twice, and waits two minutes for a new role to be known everywhere
+            timeout_s=840,  # it lists the photos twice, and waits up to two minutes for a new role to propagate
         )
 
     def _wire(
         self, provider: cr.Provider, role: iam.Role, on_event: PythonFunction, is_complete: PythonFunction
     ) -> None:
-        """What the framework leaves open: memory, traces, dead letters, and rights on no more than these functions."""
+        """Give the framework's functions memory, tracing and dead letters, and rights on these functions only."""
         framework = [
             cast(lambda_.Function, provider.node.find_child(f"framework-{name}"))
             for name in ("onEvent", "isComplete", "onTimeout")
@@ -158,7 +158,7 @@ class TrainingJob(Construct):
             self._telemetry.attach(function, role)
         waiter = cast(cr.WaiterStateMachine, provider.node.find_child("waiter-state-machine"))
         handlers = [on_event.function_arn, is_complete.function_arn]
-        # a policy of its own: the functions wait for their role's first policy, which can therefore not name them
+        # A policy of its own: the functions depend on the role's default policy, which therefore cannot refer to them.
         self.calls = iam.Policy(
             self,
             "Calls",
@@ -179,8 +179,8 @@ class TrainingJob(Construct):
         )
         acknowledge(
             cast(Construct, waiter.node.find_child("Resource")),
-            "CDK's own state machine. Its history holds the answer's address and is kept out of logs and traces on "
-            "purpose; the functions that it calls log and trace.",
+            "The state machine of CDK's provider framework. Its history contains the presigned response URL, so it is "
+            "kept out of logs and traces; the functions that it calls log and trace.",
             "SF1",
             "SF2",
             "Serverless-StepFunctionStateMachineXray",

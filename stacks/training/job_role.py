@@ -1,4 +1,4 @@
-"""The role that training containers run under."""
+"""The execution role of the training job."""
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -14,7 +14,7 @@ LOGS = "/aws/sagemaker/TrainingJobs"
 
 
 class JobRole(iam.Role):
-    """Reads the photos, the code and the image; writes artifacts, checkpoints, logs and metrics. Nothing else."""
+    """May read the photos, the code and the image, and write artifacts, checkpoints, logs and metrics."""
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class JobRole(iam.Role):
             self.add_to_policy(right)
         acknowledge(
             self,
-            "SageMaker names the log streams of its jobs itself. A registry log-in and a metric, which is limited to "
-            "its namespace, know no resource.",
+            "SageMaker chooses the names of its jobs' log streams. IAM defines no resource type for registry log-ins "
+            "and metrics; the metrics are limited to one namespace.",
             wildcard(f"{log_group}:*", within=self),
             wildcard("*", within=self),
         )

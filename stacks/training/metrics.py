@@ -1,6 +1,6 @@
-"""What the training script logs and SageMaker reads: names and regular expressions, in one place.
+"""The metric definitions of the training job: names, and regular expressions that find the values in its log.
 
-The script writes one `key=value` line an epoch and one at the end; tests/rehearsal holds a real log to this table.
+The script logs one `key=value` line per epoch and one at the end; tests/rehearsal checks this table on a real log.
 """
 
 NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
@@ -23,4 +23,4 @@ METRICS = {
     "validation:calibrated_loss": rf"\bvalid_loss_calibrated={NUMBER}",
     "temperature": rf"\btemperature={NUMBER}",
 }
-"""Metric name, as CloudWatch shows it, to the expression whose first group is its value."""
+"""Metric name, as in CloudWatch, to the expression whose first group is the value."""

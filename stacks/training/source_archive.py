@@ -1,4 +1,4 @@
-"""The code that a training host runs, as one archive that is the same to the byte wherever it is packed."""
+"""The code that training hosts run, as a CDK asset with reproducible bytes."""
 
 import gzip
 import hashlib
@@ -23,8 +23,8 @@ class SourceArchive(assets.Asset):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "source.tar.gz"
             path.write_bytes(gzip.compress(tar, mtime=0))
-            # The hash is of the tar, not of the gzip: two builds of zlib may compress the same bytes differently,
-            # and a new hash means a new training job.
+            # The hash is that of the tar, since builds of zlib differ in how they compress the same bytes, and a new
+            # hash means a new training job.
             super().__init__(
                 scope,
                 id,

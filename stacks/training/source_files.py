@@ -1,4 +1,4 @@
-"""The files that a training host runs, packed the same to the byte everywhere; without CDK, for rehearsals, too."""
+"""Pack the files that training hosts run into a reproducible tar. Without CDK, so that a rehearsal can use it too."""
 
 import io
 import tarfile
@@ -8,12 +8,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("contract", "training", "inference")
-"""`training` proves its artifact with `inference`, and takes its options from `contract`, so all three travel."""
+"""`training` verifies its artifact with `inference` and takes its options from `contract`."""
 
 
 @cache
 def pack(root: Path) -> bytes:
-    """The tar of the folders under `root`: sorted, no owner, no times, no leading ./"""
+    """The tar of FOLDERS under `root`: sorted by name, without owners, times and a leading ./"""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, path in sorted(_members(root)):
@@ -31,5 +31,5 @@ def _members(root: Path) -> Iterator[tuple[str, Path]]:
             if path.suffix in (".py", ".json", ".html") and "__pycache__" not in path.parts:
                 yield path.relative_to(root).as_posix(), path
     requirements = root / "training" / "requirements.txt"
-    if requirements.exists():  # a host whose image lacks nothing needs none
+    if requirements.exists():  # optional: the training image may contain all packages already
         yield requirements.name, requirements

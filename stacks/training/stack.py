@@ -1,4 +1,4 @@
-"""Training: the job that turns photos into an artifact, on two GPU hosts, within `cdk deploy`."""
+"""Training: the SageMaker job that turns photos into a model artifact, run by `cdk deploy`."""
 
 import hashlib
 from typing import Any
@@ -20,7 +20,7 @@ from stacks.training.source_archive import SourceArchive
 class TrainingStack(cdk.Stack):
     """Owns the job and its role. Deleting it stops a running job; artifacts stay in the bucket.
 
-    With `training.model_data` it trains nothing and hands that artifact on.
+    If `training.model_data` is set, there is no job, and serving gets that artifact.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class TrainingStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, id, **kwargs)
         self.artifact = (
-            self._given(settings.model_data)
+            self._existing(settings.model_data)
             if settings.model_data
             else self._trained(name_prefix, storage, telemetry, settings)
         )
 
-    def _given(self, uri: str) -> ModelArtifact:
-        """An artifact that was made elsewhere."""
-        # CDK deletes a stack without a resource; where it is protected, the deploy would stop there
+    def _existing(self, uri: str) -> ModelArtifact:
+        """An artifact that was trained elsewhere."""
+        # CDK deletes a stack without resources, which fails if the stack has termination protection.
         cdk.CfnWaitConditionHandle(self, "NothingToTrain")
         arn = f"arn:{cdk.Aws.PARTITION}:s3:::{uri.removeprefix('s3://')}"
         reader = BucketGrant([allow("s3:GetObject", on=arn)])
@@ -74,8 +74,8 @@ class TrainingStack(cdk.Stack):
         cdk.CfnOutput(self, "TestAccuracy", value=job.test_accuracy)
         cdk.CfnOutput(self, "TrainedOn", value=job.trained_on)
         return ModelArtifact(
-            # Weak, whatever the default is: CloudFormation refuses to change a value that is exported and imported,
-            # and each training changes this one.
+            # Weak, whatever the default is: CloudFormation rejects the change of an exported value that another stack
+            # imports, and each training changes this one.
             uri=cdk.Stack.consume_reference(job.model_data, cdk.ReferenceStrength.WEAK),
             reader=storage.read_artifacts,
             recipe=_digest(source.asset_hash, repr(settings)),
@@ -87,11 +87,11 @@ def _digest(*parts: str) -> str:
 
 
 def hyperparameters(source: SourceArchive, settings: TrainingSettings) -> dict[str, str]:
-    """What SageMaker's toolkit reads (`sagemaker_*`) and what it passes on to train.py as options."""
+    """SageMaker's training toolkit reads `sagemaker_*` and passes the others to train.py as options."""
     options = {
         "sagemaker_program": "training/train.py",
         "sagemaker_submit_directory": source.s3_object_url,
-        # Without it the toolkit starts plain Python on each host: two separate trainings, and no error.
+        # Without it the toolkit runs the script on each host by itself: separate trainings, and no error.
         "sagemaker_torch_distributed_enabled": "true",
         "sagemaker_region": cdk.Aws.REGION,
         "sagemaker_container_log_level": "20",

@@ -1,4 +1,4 @@
-"""A GPU host with plain PyTorch: open a session, type `python3 solution.py`."""
+"""A GPU host with PyTorch: open a session and run `python3 solution.py`."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ IDLE_BELOW_PERCENT = 5
 
 
 class TrainingHost(Construct):
-    """One instance of the Deep Learning AMI, reached by Session Manager only. Deleting it deletes its volume."""
+    """One instance of the Deep Learning AMI, reached only through Session Manager. Deleting it deletes its volume."""
 
     def __init__(
         self,
@@ -38,13 +38,17 @@ class TrainingHost(Construct):
         self.role = self._role()
         self.instance = self._instance(network, code, data_uri, results_uri, self.role, settings)
         self.instance.node.add_dependency(self.role, network.ready)
-        acknowledge(self.instance, "A workbench: it goes with its stack, and results belong in the bucket.", "EC29")
+        acknowledge(
+            self.instance,
+            "The host is deleted with its stack on purpose; results belong in the bucket (kennel-save).",
+            "EC29",
+        )
         self.session = self._session()
         if settings.idle_stop_min:
             self._idle_stop(settings.idle_stop_min)
 
     def _role(self) -> iam.Role:
-        """Session Manager's own calls. The managed policy for them would also read every parameter of the account."""
+        """The calls of the Session Manager agent. AWS's managed policy would also allow reading every SSM parameter."""
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         role.add_to_policy(
             allow(
@@ -53,10 +57,10 @@ class TrainingHost(Construct):
                 "ssmmessages:CreateDataChannel",
                 "ssmmessages:OpenControlChannel",
                 "ssmmessages:OpenDataChannel",
-                on="*",  # the agent's calls; IAM knows no resource for the channels
+                on="*",  # IAM defines no resource type for these channels
             )
         )
-        acknowledge(role, "The agent's calls know no resource.", "IAM5[Resource::*]")
+        acknowledge(role, "IAM defines no resource type for the Session Manager agent's calls.", "IAM5[Resource::*]")
         return role
 
     def _instance(
@@ -68,8 +72,8 @@ class TrainingHost(Construct):
         role: iam.Role,
         settings: WorkbenchSettings,
     ) -> ec2.CfnInstance:
-        # A launch template resolves the AMI when the instance is launched and never again: its text stays the same
-        # when AWS publishes a newer AMI, so no deploy replaces the host (docs/decisions/0005-workbench-image.md).
+        # A launch template resolves the AMI once, when the instance is launched, and its text does not change when AWS
+        # publishes a newer AMI. So no deploy replaces the host by itself (docs/decisions/0005-workbench-image.md).
         template = ec2.CfnLaunchTemplate(
             self,
             "Template",
@@ -111,12 +115,12 @@ class TrainingHost(Construct):
             ],
             monitoring=True,
             propagate_tags_to_volume_on_creation=True,
-            # the code's address is behind a parameter: were it in here, each change of the code would restart the host
+            # The code's S3 URI is in an SSM parameter: in the user data, each new version would restart the host.
             user_data=Fn.base64(Fn.sub(script, values)),
         )
 
     def _session(self) -> ssm.CfnDocument:
-        """A login shell as the user who owns the code. Session Manager's own is `sh`, as another user."""
+        """A login shell as the user who owns the code. The default session is `sh`, as another user."""
         return ssm.CfnDocument(
             self,
             "Session",

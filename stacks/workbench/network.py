@@ -1,4 +1,4 @@
-"""A network for the workbench: out to the internet, nothing in."""
+"""The workbench's network: outbound traffic only."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ from stacks.common.log_group import OwnedLogGroup
 
 
 class WorkbenchNetwork(Construct):
-    """One public subnet and a free way to S3. No NAT gateway (about 32 dollars a month), and no inbound rule."""
+    """A VPC with one public subnet and an S3 gateway endpoint. No NAT gateway (32 USD a month), no inbound rule."""
 
     def __init__(self, scope: Construct, id: str, *, zone_index: int) -> None:
         super().__init__(scope, id)
@@ -26,12 +26,12 @@ class WorkbenchNetwork(Construct):
                 ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=27)
             ],
             gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
-            # CDK would empty the default group by a Lambda function; nothing here is ever in that group
+            # CDK would add a Lambda function to empty the default group; nothing here uses that group
             restrict_default_security_group=False,
         )
-        self._log_what_is_refused(vpc)
+        self._log_rejected_traffic(vpc)
         subnet = vpc.public_subnets[0]
-        # Addresses of its own in each zone: CloudFormation makes the new subnet before it deletes the old one.
+        # Another address range in each zone: CloudFormation creates a new subnet before it deletes the old one.
         cast(ec2.CfnSubnet, subnet.node.default_child).cidr_block = f"10.77.0.{32 * zone_index}/27"
         self.subnet_id = subnet.subnet_id
         self.ready = subnet.internet_connectivity_established
@@ -39,8 +39,8 @@ class WorkbenchNetwork(Construct):
             self, "Outbound", vpc=vpc, description="Kennel workbench: out, never in", allow_all_outbound=True
         )
 
-    def _log_what_is_refused(self, vpc: ec2.Vpc) -> None:
-        """Who knocked, for a month. What is let through is only ours, and would cost more than it tells.
+    def _log_rejected_traffic(self, vpc: ec2.Vpc) -> None:
+        """Log rejected traffic for 30 days. Accepted traffic is the workbench's own and not worth the cost of its log.
 
         L1, because the L2 gives its role the right to pass itself on.
         """

@@ -20,11 +20,10 @@ NOTEBOOK = HERE.parents[1] / "notebooks" / "kennel.ipynb"
 
 
 class Notebook(Construct):
-    """One notebook instance without root, with a role of its own; it stops itself when idle. Deleting it deletes its
-    volume.
+    """One notebook instance without root access that stops itself when idle. Deleting it deletes its volume.
 
-    Its role writes no logs: SageMaker would make a log group that all notebooks of the account share and no stack
-    deletes. What happens at its start is told in `kennel/setup.log`, beside the notebook.
+    Its role may not write logs: SageMaker would create a log group that all notebooks of the account share and that no
+    stack deletes. The output of the start script is in `kennel/setup.log`, beside the notebook.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class Notebook(Construct):
             platform_identifier="notebook-al2023-v1",
             role_arn=role.role_arn,
             root_access="Disabled",
-            # SageMaker's own way out: the subnet has no NAT gateway, which is all that the alternative could use
+            # through SageMaker's own network interface; the alternative would need a NAT gateway in the subnet
             direct_internet_access="Enabled",
             subnet_id=network.subnet_id,
             security_group_ids=[network.security_group.security_group_id],
@@ -79,19 +78,19 @@ class Notebook(Construct):
         )
         acknowledge(
             self.instance,
-            "A key of one's own costs a dollar a month and protects no more than SageMaker's; the only other way out "
-            "of the subnet is a NAT gateway at 32 dollars a month.",
+            "A customer-managed key costs 1 USD a month and protects no more than the default key; without direct "
+            "internet access the subnet would need a NAT gateway at 32 USD a month.",
             "SM2",
             "SM3",
         )
         self.instance.node.add_dependency(role)
         if settings.notebook_idle_stop_min:
-            # A policy of its own: the instance waits for its role's, and this one names the instance.
+            # A policy of its own: the instance depends on the default policy, and this one refers to the instance.
             stop = iam.Policy(self, "StopItself", roles=[role])
             stop.add_statements(allow("sagemaker:StopNotebookInstance", on=self.instance.ref))
 
     def _notebook_file(self, role: iam.Role) -> ssm.StringParameter:
-        """Where the repository's notebook is, behind a parameter: a new text of it leaves the instance alone."""
+        """The notebook file's S3 URI, in an SSM parameter: a change of the file does not change the instance."""
         file = assets.Asset(self, "File", path=str(NOTEBOOK))
         parameter = ssm.StringParameter(
             self, "FileAddress", string_value=file.s3_object_url, description="Kennel's notebook"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs as root at each start. What is in braces is CloudFormation's; the shell has none here.
-# A failure would keep the instance from starting, so there is none: each part stands alone, and setup.log tells of it.
+# Runs as root at each start. CloudFormation replaces every name in braces; the shell's own variables have none.
+# If this script failed, the instance would not start. So it ignores failures, and setup.log shows them.
 set -o pipefail
 export PATH=$PATH:/usr/local/bin AWS_DEFAULT_REGION=${Region}
 here=/home/ec2-user/SageMaker/kennel
@@ -8,12 +8,12 @@ mkdir -p $here
 exec >> $here/setup.log 2>&1
 date --utc
 
-address() { aws ssm get-parameter --name "$1" --query Parameter.Value --output text; }
+parameter() { aws ssm get-parameter --name "$1" --query Parameter.Value --output text; }
 
-# Once: what you change in them stays yours. Delete one to get the deployed one again at the next start.
-[ -e $here/training ] || aws s3 cp --only-show-errors "$(address ${CodeParameter})" - | tar -xz -C $here \
-  || rm -rf $here/training # half a copy would never be completed
-[ -e $here/kennel.ipynb ] || aws s3 cp --only-show-errors "$(address ${NotebookParameter})" $here/kennel.ipynb
+# Copied once, so that your changes stay. Delete one to get the deployed version at the next start.
+[ -e $here/training ] || aws s3 cp --only-show-errors "$(parameter ${CodeParameter})" - | tar -xz -C $here \
+  || rm -rf $here/training # an incomplete copy would be taken for a complete one at the next start
+[ -e $here/kennel.ipynb ] || aws s3 cp --only-show-errors "$(parameter ${NotebookParameter})" $here/kennel.ipynb
 
 cat > $here/deployment.json <<'JSON'
 ${Deployment}

@@ -1,4 +1,4 @@
-"""Workbench: where a person works on the model: a GPU host and a notebook."""
+"""Workbench: a GPU host and a notebook instance, for work on the model."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from stacks.workbench.notebook import Notebook
 
 
 class WorkbenchStack(cdk.Stack):
-    """Owns the host, the notebook and their network. Deleting it deletes their volumes: `kennel-save` first."""
+    """Owns the host, the notebook and their network. Deleting it deletes their volumes: run `kennel-save` first."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class WorkbenchStack(cdk.Stack):
             cdk.CfnOutput(self, "NotebookName", value=notebook.instance.attr_notebook_instance_name)
 
     def _grant(self, role: iam.Role, source: SourceArchive, code: ssm.StringParameter, *data: BucketGrant) -> None:
-        """To read the code and this much of the data."""
+        """Let a role read the code, and give it these grants on the bucket."""
         for grant in data:
             grant.to(role)
         role.add_to_policy(allow("s3:GetObject", on=source.bucket.arn_for_objects(source.s3_object_key)))
