@@ -4,8 +4,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from stacks.common.metrics import EndpointMetrics, FunctionMetrics
 from stacks.common.runbook import with_runbook_link
-from stacks.monitoring.metrics import EndpointMetrics, FunctionMetrics
 from stacks.settings import ApiSettings, ServingSettings
 
 

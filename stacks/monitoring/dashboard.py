@@ -4,7 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks.monitoring.metrics import EndpointMetrics, FunctionMetrics, training
+from stacks.common.metrics import EndpointMetrics, FunctionMetrics, training
 from stacks.settings import ApiSettings, ServingSettings
 
 PERCENTILES = ("p50", "p95", "p99")

@@ -5,12 +5,12 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
+from stacks.common.metrics import EndpointMetrics, FunctionMetrics, failed_events
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.monitoring.alarms import ServiceAlarms
 from stacks.monitoring.alert_topic import AlertTopic
 from stacks.monitoring.budget import MonthlyBudget
 from stacks.monitoring.dashboard import ServiceDashboard
-from stacks.monitoring.metrics import EndpointMetrics, FunctionMetrics, failed_events
 from stacks.monitoring.notifications import EventNotifications
 from stacks.settings import Settings
 
