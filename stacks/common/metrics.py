@@ -1,4 +1,4 @@
-"""The metrics that the dashboard shows and the alarms watch, each defined once."""
+"""The metrics that the dashboard shows and the alarms watch, those of a rollout included, each defined once."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -16,12 +16,16 @@ class EndpointMetrics:
         """The sum per minute."""
         return self._metric("AWS/SageMaker", name, "Sum")
 
+    def microseconds(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """A latency in the unit that SageMaker publishes."""
+        return self._metric("AWS/SageMaker", name, statistic)
+
     def milliseconds(self, name: str, statistic: str) -> cloudwatch.MathExpression:
         """A latency in milliseconds; SageMaker publishes microseconds."""
-        microseconds = f"{name[0].lower()}{name[1:]}_{statistic}"  # ids must be unique within a graph
+        variable = f"{name[0].lower()}{name[1:]}_{statistic}"  # ids must be unique within a graph
         return cloudwatch.MathExpression(
-            expression=f"{microseconds} / 1000",
-            using_metrics={microseconds: self._metric("AWS/SageMaker", name, statistic)},
+            expression=f"{variable} / 1000",
+            using_metrics={variable: self.microseconds(name, statistic)},
             label=f"{name} {statistic}",
             period=MINUTE,
         )
@@ -53,16 +57,19 @@ class EndpointMetrics:
 
 
 class FunctionMetrics:
-    """Metrics of the alias that callers invoke."""
+    """Metrics of a function, or of one of its aliases."""
 
-    def __init__(self, *, function_name: str, alias: str) -> None:
-        self._dimensions = {"FunctionName": function_name, "Resource": f"{function_name}:{alias}"}
+    def __init__(self, *, function_name: str, alias: str = "") -> None:
+        self._dimensions = {"FunctionName": function_name}
+        if alias:
+            self._dimensions["Resource"] = f"{function_name}:{alias}"
 
     def total(self, name: str) -> cloudwatch.Metric:
         """The sum per minute."""
         return self.of(name, "Sum")
 
     def of(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """A statistic of each minute."""
         return cloudwatch.Metric(
             namespace="AWS/Lambda",
             metric_name=name,
@@ -80,6 +87,17 @@ def failed_events(*, queue_name: str) -> cloudwatch.Metric:
         dimensions_map={"QueueName": queue_name},
         statistic="Maximum",
         period=MINUTE,
+    )
+
+
+def processor_use(*, instance_id: str) -> cloudwatch.Metric:
+    """Percent of an EC2 instance's processor, at its busiest in each five minutes, EC2's free resolution."""
+    return cloudwatch.Metric(
+        namespace="AWS/EC2",
+        metric_name="CPUUtilization",
+        dimensions_map={"InstanceId": instance_id},
+        statistic="Maximum",
+        period=Duration.minutes(5),
     )
 
 

@@ -4,6 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from contract.training_metrics import METRIC_NAMES
 from stacks.common.metrics import EndpointMetrics, FunctionMetrics, training
 from stacks.settings import ApiSettings, ServingSettings
 
@@ -42,28 +43,28 @@ class ServiceDashboard(Construct):
         )
 
     def _training(self, project: str) -> list[cloudwatch.IWidget]:
-        def of(*names: str) -> list[cloudwatch.IMetric]:
-            return [training(name, project=project) for name in names]
+        def of(*log_keys: str) -> list[cloudwatch.IMetric]:
+            return [training(METRIC_NAMES[key], project=project) for key in log_keys]
 
         return [
-            _graph("Training: loss on the training split", of("train:loss")),
+            _graph("Training: loss on the training split", of("train_loss")),
             _graph(
                 "Training: loss on the other splits, of the network and as served",
                 of(
-                    "validation:loss",
-                    "validation:calibrated_loss",
-                    "validation:served_loss",
-                    "test:loss",
-                    "test:served_loss",
+                    "valid_loss",
+                    "valid_loss_calibrated",
+                    "served_valid_loss",
+                    "test_loss",
+                    "served_test_loss",
                 ),
             ),
             _graph(
                 "Training: accuracy, of the network and as served",
-                of("validation:accuracy", "validation:served_accuracy", "test:accuracy", "test:served_accuracy"),
+                of("valid_accuracy", "served_valid_accuracy", "test_accuracy", "served_test_accuracy"),
             ),
             _graph(
                 "Training: calibration error (left), temperature (right)",
-                of("validation:ece_before", "validation:ece", "test:ece_before", "test:ece", "test:ece_by_chance"),
+                of("valid_ece_before", "valid_ece", "test_ece_before", "test_ece", "test_ece_by_chance"),
                 right=of("temperature"),
             ),
         ]

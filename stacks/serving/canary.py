@@ -9,6 +9,7 @@ from constructs import Construct
 from stacks.common.function import PythonFunction
 from stacks.common.iam import allow
 from stacks.common.log_group import OwnedLogGroup
+from stacks.common.metrics import FunctionMetrics
 from stacks.common.runbook import with_runbook_link
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.serving.probe_package import package
@@ -52,7 +53,9 @@ class EndpointCanary(Construct):
                 f"The canary gets no prediction from {endpoint_name}. A rollout in progress is rolled back.",
                 "The endpoint does not answer the canary",
             ),
-            metric=self._function.metric_errors(period=Duration.minutes(self._interval_min)),
+            metric=FunctionMetrics(function_name=self._function.function_name)
+            .total("Errors")
+            .with_(period=Duration.minutes(self._interval_min)),
             # Two periods of three, so that one lost packet does not roll a deployment back. Lambda retries a failed
             # asynchronous call twice; that adds no datapoint, since the alarm counts periods and not calls.
             evaluation_periods=3,

@@ -1,9 +1,9 @@
 """The alarms on which SageMaker rolls a deployment back."""
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from stacks.common.metrics import EndpointMetrics
 from stacks.common.runbook import with_runbook_link
 from stacks.settings import ServingSettings
 
@@ -18,21 +18,7 @@ class RolloutAlarms(Construct):
     def __init__(self, scope: Construct, id: str, *, variant_name: str, settings: ServingSettings) -> None:
         super().__init__(scope, id)
         endpoint_name = settings.endpoint_name
-        dimensions = {"EndpointName": endpoint_name, "VariantName": variant_name}
-        errors = cloudwatch.Metric(
-            namespace="AWS/SageMaker",
-            metric_name="Invocation5XXErrors",
-            dimensions_map=dimensions,
-            statistic="Sum",
-            period=Duration.minutes(1),
-        )
-        latency = cloudwatch.Metric(
-            namespace="AWS/SageMaker",
-            metric_name="ModelLatency",
-            dimensions_map=dimensions,
-            statistic="p95",
-            period=Duration.minutes(1),
-        )
+        metrics = EndpointMetrics(endpoint_name=endpoint_name, variant_name=variant_name)
         self.errors = cloudwatch.Alarm(
             self,
             "ServerErrors",
@@ -40,7 +26,7 @@ class RolloutAlarms(Construct):
                 f"{endpoint_name} answers with server errors. A rollout in progress is rolled back.",
                 "The endpoint answers with server errors",
             ),
-            metric=errors,
+            metric=metrics.total("Invocation5XXErrors"),
             threshold=settings.rollout.max_5xx_per_min,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -52,8 +38,8 @@ class RolloutAlarms(Construct):
             alarm_description=with_runbook_link(
                 f"{endpoint_name} is slow. A rollout in progress is rolled back.", "The endpoint is slow"
             ),
-            metric=latency,
-            threshold=settings.rollout.max_latency_ms * 1000,  # the metric is in microseconds
+            metric=metrics.microseconds("ModelLatency", "p95"),
+            threshold=settings.rollout.max_latency_ms * 1000,
             evaluation_periods=3,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,

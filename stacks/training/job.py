@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import custom_resources as cr
 from constructs import Construct
 
+from contract.training_metrics import METRIC_DEFINITIONS
 from stacks.common.function import PythonFunction, function_role
 from stacks.common.iam import allow, pass_role
 from stacks.common.log_group import OwnedLogGroup
@@ -17,7 +18,6 @@ from stacks.common.nag import acknowledge, wildcard
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.settings import TrainingSettings
 from stacks.storage.bucket_access import BucketAccess
-from stacks.training.metrics import METRICS
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 
@@ -67,7 +67,7 @@ class TrainingJob(Construct):
                 "DeployWaitSeconds": str(settings.WAIT_CEILING_MIN * 60),
                 "StartupSeconds": str(settings.STARTUP_MIN * 60),
                 "FallbackInstanceTypes": ",".join(settings.fallback_instance_types),
-                "Metrics": METRICS,
+                "Metrics": METRIC_DEFINITIONS,
                 # A new value makes CloudFormation call the handler. If empty, the handler lists the photos itself.
                 "DataVersion": settings.data_version,
             },

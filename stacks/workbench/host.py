@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aws_cdk import Aws, Duration, Fn
+from aws_cdk import Aws, Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ec2 as ec2
@@ -11,6 +11,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.common.iam import allow
+from stacks.common.metrics import processor_use
 from stacks.common.nag import acknowledge
 from stacks.common.runbook import with_runbook_link
 from stacks.settings import WorkbenchSettings
@@ -140,20 +141,13 @@ class TrainingHost(Construct):
         )
 
     def _idle_stop(self, minutes: int) -> None:
-        cpu = cloudwatch.Metric(
-            namespace="AWS/EC2",
-            metric_name="CPUUtilization",
-            dimensions_map={"InstanceId": self.instance.ref},
-            statistic="Maximum",
-            period=Duration.minutes(5),
-        )
         idle = cloudwatch.Alarm(
             self,
             "Idle",
             alarm_description=with_runbook_link(
                 "The training host has been idle and is being stopped.", "The training host is idle"
             ),
-            metric=cpu,
+            metric=processor_use(instance_id=self.instance.ref),
             threshold=IDLE_BELOW_PERCENT,
             evaluation_periods=minutes // 5,
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from contract.training_metrics import METRIC_DEFINITIONS
 from inference.classifier import Classifier
 from rehearsal.hosts.training_job import run_training_job
-from stacks.training.metrics import METRICS
 from tests.distributed.dogs import COUNTS, any_photo, real_resnet, write_photos, write_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,10 +58,13 @@ def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
     assert not any(job.hosts[1].checkpoints.iterdir())
     assert not any(host.failure.exists() for host in job.hosts)
     # what the stack's metric definitions find in the log
-    found = {name: re.findall(expression, log) for name, expression in METRICS.items()}
+    found = {name: re.findall(expression, log) for name, expression in METRIC_DEFINITIONS.items()}
     each_epoch = {"train:loss": 20, "validation:loss": 21, "validation:accuracy": 21, "validation:calibrated_loss": 21}
     # once more in the last line, for the epoch that was kept; and all others there alone
-    assert {name: len(values) for name, values in found.items()} == {**dict.fromkeys(METRICS, 1), **each_epoch}
+    assert {name: len(values) for name, values in found.items()} == {
+        **dict.fromkeys(METRIC_DEFINITIONS, 1),
+        **each_epoch,
+    }
     last = log.splitlines()[-1]
     assert re.match(r"epoch=\d+ valid_loss=.* test_loss=.* test_accuracy=.* served_test_accuracy=.* precision=", last)
     metrics = manifest.training["metrics"]

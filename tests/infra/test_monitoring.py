@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from contract.training_metrics import METRIC_DEFINITIONS
 from stacks.common.runbook import RUNBOOK, anchor
 from stacks.overrides import load
 from stacks.settings import Settings
-from stacks.training.metrics import METRICS
 from tests.infra.conftest import ROOT, Assembly, Synthesise
 
 
@@ -55,7 +55,29 @@ def test_the_dashboard_shows(development: Assembly, metric: str) -> None:
     assert metric in shown(development)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_is_defined_in_one_file() -> None:
+    """Two definitions of one metric drift apart: the dashboard would show what no alarm watches."""
+    defining = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "stacks").rglob("*.py")
+        if re.search(r"cloudwatch\.(Metric|MathExpression)\(|\.metric_\w+\(|namespace=\"AWS/", path.read_text())
+    }
+    assert defining == {"stacks/common/metrics.py"}
+
+
+def test_what_rolls_an_update_back_is_on_the_dashboard_as_it_is_watched(development: Assembly) -> None:
+    """Namespace, name, dimensions and statistic: who reads the graph must see what the alarm saw."""
+    graphs = [metric for widget in widgets(development).values() for metric in widget.get("metrics", [])]
+    drawn = {(*metric[:-1], metric[-1].get("stat", "Average")) for metric in graphs if isinstance(metric[0], str)}
+    for name, statistic in (("Invocation5XXErrors", "Sum"), ("ModelLatency", "p95")):
+        (watched,) = [found for _, _, found in alarms(development) if found["MetricName"] == name]
+        dimensions = [text for pair in watched["Dimensions"] for text in (pair["Name"], pair["Value"])]
+        watched_statistic = watched.get("Statistic") or watched["ExtendedStatistic"]
+        assert watched_statistic == statistic
+        assert (watched["Namespace"], name, *dimensions, statistic) in drawn
+
+
+@pytest.mark.parametrize("metric", METRIC_DEFINITIONS)
 def test_the_dashboard_shows_each_metric_that_the_job_defines(development: Assembly, metric: str) -> None:
     searches = json.dumps(widgets(development))
     assert f'MetricName=\\\\\\"{metric}\\\\\\" kennel' in json.dumps(searches)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contract.training_metrics import METRIC_DEFINITIONS
 from stacks.settings import SettingsError
 from stacks.training.image import REGISTRIES
-from stacks.training.metrics import METRICS
 from tests.infra.conftest import Assembly, Synthesise
 from training.config import Config
 from training.data.dataset import Photo
@@ -105,11 +105,11 @@ def test_the_deploy_waits_55_minutes_and_looks_every_30_seconds(development: Ass
     ],
 )
 def test_each_metric_is_found_in_the_scripts_lines(printed: str, metric: str, value: str) -> None:
-    assert re.findall(METRICS[metric], printed) == [value]
+    assert re.findall(METRIC_DEFINITIONS[metric], printed) == [value]
 
 
 def test_metrics_are_no_part_of_another_ones_name() -> None:
-    assert not re.findall(METRICS["test:loss"], "latest_loss=0.5")
+    assert not re.findall(METRIC_DEFINITIONS["test:loss"], "latest_loss=0.5")
 
 
 def test_every_figure_of_the_last_line_is_the_metric_of_its_name_and_no_other() -> None:
@@ -119,7 +119,7 @@ def test_every_figure_of_the_last_line_is_the_metric_of_its_name_and_no_other() 
     kept = ("valid_loss", "valid_accuracy", "test_loss", "test_accuracy")
     named = {name: 0.5 + place / 100 for place, name in enumerate([*kept, *figures(answers, answers)])}
     printed = line(epoch=3, **named, precision="int8", model="0123", elapsed_s=43.7)
-    found = {name: re.findall(expression, printed) for name, expression in METRICS.items()}
+    found = {name: re.findall(expression, printed) for name, expression in METRIC_DEFINITIONS.items()}
     expected = {metric_of(name): [f"{value:.4f}"] for name, value in named.items()}
     assert {name: values for name, values in found.items() if values} == expected
 
@@ -135,7 +135,7 @@ def metric_of(figure: str) -> str:
 
 
 def test_sagemaker_takes_no_more_than_forty_metrics() -> None:
-    assert len(METRICS) <= 40
+    assert len(METRIC_DEFINITIONS) <= 40
 
 
 def test_given_model_data_trains_nothing_and_serves_that(synthesise: Synthesise) -> None:

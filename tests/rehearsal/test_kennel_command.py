@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 import pytest
 
+from contract.training_metrics import METRIC_DEFINITIONS
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample
-from stacks.training.metrics import METRICS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
@@ -103,7 +103,7 @@ def test_a_photo_that_is_cut_off_is_named(rehearsed: tuple[Path, str]) -> None:
     assert re.search(rf"train/{BREEDS[1].name}/cut off.jpg: \d+% of the photo is there", printed)
 
 
-@pytest.mark.parametrize(("metric", "expression"), METRICS.items())
+@pytest.mark.parametrize(("metric", "expression"), METRIC_DEFINITIONS.items())
 def test_sagemaker_finds_every_metric_in_the_log_of_a_real_job(
     metric: str, expression: str, rehearsed: tuple[Path, str]
 ) -> None:
