@@ -50,6 +50,18 @@ def test_a_decision_has_its_number_and_the_four_parts_in_order(page: str) -> Non
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_a_decision_has_one_line_in_the_index(page: str) -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    title = PAGES[page].splitlines()[0].removeprefix("# ")
+    assert index.splitlines().count(f"- [{title}]({page})") == 1, f"add to its subject: - [{title}]({page})"
+
+
+def test_the_index_lists_no_page_that_is_gone() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    assert set(re.findall(r"\]\(([^)]+)\)", index)) == set(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_between_decisions_lead_to_a_page(page: str) -> None:
     linked = re.findall(r"\]\(([^)#]+)\)", PAGES[page])
     assert {name for name in linked if not name.startswith("https:")} <= set(PAGES)
