@@ -24,7 +24,7 @@ from PIL import Image
 
 from benchmarks import serving_processes as processes
 from benchmarks.http_load import Answer, drive, invocation
-from benchmarks.serving_material import KEPT, Material, options, prepare
+from benchmarks.serving_inputs import KEPT, Material, options, prepare
 from benchmarks.serving_processes import Server
 from inference.artifact import load
 from inference.classifier import Classifier

@@ -27,7 +27,7 @@ from PIL import Image
 from benchmarks import serving_processes as processes
 from benchmarks.http_load import Answer, Connection, drive, invocation
 from benchmarks.serving import CONCURRENCY, CORES, goal
-from benchmarks.serving_material import LARGE, options, prepare
+from benchmarks.serving_inputs import LARGE, options, prepare
 from benchmarks.serving_processes import Server
 from inference.classifier import Classifier, Prediction
 from inference.server.admission import LIMIT_S

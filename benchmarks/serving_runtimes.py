@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.serving_material import options, prepare
+from benchmarks.serving_inputs import options, prepare
 
 WITHOUT_AMX = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
 WAYS: dict[str, tuple[list[str], dict[str, str]]] = {

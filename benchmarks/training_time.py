@@ -116,7 +116,7 @@ def _ours(arguments: Sequence[str], seed: int, folder: Path) -> Ours:
 
 def _reference(arguments: Sequence[str], options: argparse.Namespace) -> list[Epoch]:
     recipe = ["--batch-size", str(options.batch_size), "--learning-rate", str(options.learning_rate)]
-    command = ["benchmarks.reference_recipe", *arguments, *recipe, "--epochs", str(options.epochs)]
+    command = ["benchmarks.course_script", *arguments, *recipe, "--epochs", str(options.epochs)]
     epochs = []
     for _, pairs in lines_of(command):
         if "epoch" in pairs:

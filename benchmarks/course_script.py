@@ -1,6 +1,6 @@
 """The course's recipe, to be beaten: a head of 2048-128-classes on a frozen ResNet50 that sees every photo every epoch.
 
-    python -m benchmarks.reference_recipe --data dogImages --pretrained resnet50.safetensors
+    python -m benchmarks.course_script --data dogImages --pretrained resnet50.safetensors
 
 Written from its description, without its slips: it learns from `train` (not `test`), runs all its epochs (not one) and
 uses the GPU where there is one. What makes it what it is stays: Adam, RandomResizedCrop(224) and a flip, photos

@@ -7,7 +7,7 @@ import pytest
 from PIL import ImageFile
 
 import training.model.backbone
-from benchmarks import reference_recipe
+from benchmarks import course_script
 from tests.distributed import work
 from tests.distributed.dogs import small_resnet, write_photos, write_weights
 
@@ -20,8 +20,8 @@ def test_the_reference_learns(
     photos = write_photos(tmp_path / "photos", counts={"train": 4, "valid": 1, "test": 1})
     weights = write_weights(tmp_path / "weights.safetensors")
     arguments = ["--data", str(photos), "--pretrained", str(weights), "--epochs", "3", "--batch-size", "4"]
-    monkeypatch.setattr(sys, "argv", ["reference_recipe", *arguments])
-    reference_recipe.main()
+    monkeypatch.setattr(sys, "argv", ["course_script", *arguments])
+    course_script.main()
 
     epochs = work.lines(capsys.readouterr().out, "epoch=")
     losses, seconds = ([float(epoch[name]) for epoch in epochs] for name in ("train_loss", "elapsed_s"))
