@@ -9,7 +9,7 @@ from lambda_fn.deadline import Deadline
 from stacks.overrides import load
 from stacks.settings import SettingsError
 from tests.infra.conftest import Assembly, Synthesise
-from tests.infra.test_nag import findings
+from tests.infra.nag import findings
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.infra.conftest import Assembly
-from tests.infra.test_iam import rights
-from tests.infra.test_monitoring import headings
+from tests.infra.iam import rights
+from tests.infra.runbook import headings
 
 GOES_WITH_ITS_STACK = {
     # Types that CloudFormation deletes whole and at once. Those that hold data or work are in the tests below, each

@@ -8,19 +8,9 @@ from typing import Any
 import pytest
 
 from contract.training_metrics import METRIC_DEFINITIONS
-from stacks.common.runbook import RUNBOOK, anchor
-from stacks.overrides import load
 from stacks.settings import Settings
 from tests.infra.conftest import ROOT, Assembly, Synthesise
-
-
-def joined(value: Any) -> str:
-    """A text with CloudFormation's references in it, each as its name."""
-    if isinstance(value, str):
-        return value
-    if "Fn::Join" in value:
-        return "".join(joined(part) for part in value["Fn::Join"][1])
-    return "FUNCTION" if "Fn::GetStackOutput" in value else f"<{next(iter(value.values()))}>"
+from tests.infra.templates import joined
 
 
 def widgets(assembly: Assembly) -> dict[str, dict[str, Any]]:
@@ -101,44 +91,6 @@ def test_instances_are_shown_against_the_target_of_autoscaling(development: Asse
 def alarms(assembly: Assembly) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for stack, logical_id, alarm in assembly.resources("AWS::CloudWatch::Alarm"):
         yield stack, logical_id, alarm["Properties"]
-
-
-def headings() -> set[str]:
-    lines = (ROOT / RUNBOOK).read_text().splitlines()
-    return {anchor(line.lstrip("# ")) for line in lines if line.startswith("##")}
-
-
-def test_every_alarm_and_notice_of_every_stack_names_a_heading_of_the_runbook(development: Assembly) -> None:
-    texts = {logical_id: alarm["AlarmDescription"] for _, logical_id, alarm in alarms(development)}
-    texts |= {
-        logical_id: rule["Properties"]["Description"]
-        for _, logical_id, rule in development.resources("AWS::Events::Rule")
-    }
-    assert len(texts) > 8
-    for logical_id, text in texts.items():
-        sentence, _, link = text.rpartition(" ")
-        assert sentence.endswith("."), logical_id
-        path, _, heading = link.partition("#")
-        assert path == RUNBOOK, logical_id
-        assert heading in headings(), f"{logical_id} points to a heading that {RUNBOOK} does not have"
-
-
-def test_the_runbooks_own_links_lead_somewhere() -> None:
-    linked = re.findall(r"\]\(#([^)]+)\)", (ROOT / RUNBOOK).read_text())
-    assert linked
-    assert set(linked) <= headings()
-
-
-def test_every_setting_that_the_runbook_names_exists() -> None:
-    text = (ROOT / RUNBOOK).read_text()
-    given = re.findall(r"-c ([a-z_.]+)=([^\s'`]+)", text)
-    assert len(given) > 10
-    for name, value in given:
-        load({} if "..." in value else {name: value.replace("BUCKET", "bucket")})
-    for name in re.findall(r"`((?:project|storage|training|serving|api|workbench|monitoring)\.[a-z_.]+)`", text):
-        found: Any = Settings()
-        for part in name.split("."):
-            found = getattr(found, part)
 
 
 def test_the_alarms_of_this_stack_go_to_the_topic(development: Assembly) -> None:

@@ -2,27 +2,17 @@
 
 import aws_cdk as cdk
 import pytest
-from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from constructs import IConstruct
 
 from app import build
 from stacks.common import nag as acknowledge
 from stacks.overrides import load
 from tests.infra.conftest import FLAGS, Assembly, Synthesise
+from tests.infra.nag import findings
 from tests.infra.random_settings import EVERYDAY, random_settings
 
 MOST = 13
 """Resources of the whole app that may differ from what the packs want, each with its reason."""
-
-
-def findings(app: cdk.App) -> list[tuple[str, str]]:
-    """Rule and construct of what is not acknowledged."""
-    return [
-        (violation.rule_name, str(resource.construct_path))
-        for pack in (AwsSolutionsChecks, ServerlessChecks)
-        for violation in pack(app).validate_scope(app).violations
-        for resource in violation.violating_resources
-    ]
 
 
 @pytest.mark.parametrize("preset", ["development", "production"])

@@ -18,7 +18,7 @@ import pytest
 
 from stacks.workbench import idle_stop
 from tests.infra.conftest import ROOT, Assembly, Synthesise
-from tests.infra.test_monitoring import joined
+from tests.infra.templates import joined
 
 HOUR = 60.0
 

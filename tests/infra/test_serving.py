@@ -9,7 +9,7 @@ import pytest
 from stacks.overrides import load
 from stacks.settings import SettingsError
 from tests.infra.conftest import Assembly, Synthesise
-from tests.infra.test_nag import findings
+from tests.infra.nag import findings
 
 ENDPOINT = "pytorch-dog-classifier-multi-instance"
 

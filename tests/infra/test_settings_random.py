@@ -11,8 +11,8 @@ from app import build
 from stacks.overrides import load
 from stacks.settings import Settings, SettingsError
 from tests.infra.conftest import FLAGS, Assembly
+from tests.infra.iam import NO_RESOURCE, rights
 from tests.infra.random_settings import EVERYDAY, SAMPLERS, THOROUGH, random_settings
-from tests.infra.test_iam import NO_RESOURCE, rights
 from tests.infra.test_settings import every_name
 
 WRONG: dict[str, tuple[object, ...]] = {

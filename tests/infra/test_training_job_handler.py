@@ -14,34 +14,8 @@ from stacks.training.handler.events import is_complete, on_event
 from stacks.training.handler.jobs import TRIES, Jobs
 from stacks.training.handler.refusals import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
 from stacks.training.handler.request import Location
+from tests.infra.events import BUCKET, INVENTED_ID, PHOTOS, Json, properties
 from tests.infra.fake_sagemaker import FakeSageMaker
-
-Json = dict[str, Any]
-BUCKET = "kennel-photos"
-PHOTOS = {name: f"data/{name}/pug/{name}.jpg" for name in ("train", "valid", "test")}
-INVENTED_ID = "kennel-training-TrainingJob69DF3C3B-1QXK2N5AABCDE"
-
-
-def properties(**changes: Any) -> Json:
-    """What the stack gives the resource, as CloudFormation passes it on: all text."""
-    return {
-        "ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:framework",
-        "NamePrefix": "kennel",
-        "Image": "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch:2.14-cu133-amzn2023-sagemaker",
-        "InstanceType": "ml.g4dn.xlarge",
-        "InstanceCount": "2",
-        "HyperParameters": {"sagemaker_submit_directory": "s3://assets/abc.tar.gz", "epochs": "40"},
-        "Pretrained": "",
-        "Bucket": BUCKET,
-        "DataPrefix": "data/",
-        "ArtifactPrefix": "training/",
-        "RoleArn": "arn:aws:iam::123456789012:role/job",
-        "VolumeGiB": "100",
-        "MaxRuntimeSeconds": "2700",
-        "Metrics": {"test:accuracy": r"test_accuracy=([0-9.]+)"},
-        "DataVersion": "",
-        **changes,
-    }
 
 
 @dataclass

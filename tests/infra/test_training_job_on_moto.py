@@ -9,8 +9,8 @@ from moto import mock_aws
 
 from stacks.training.handler.events import is_complete, on_event
 from stacks.training.handler.jobs import Jobs
+from tests.infra.events import BUCKET, INVENTED_ID, PHOTOS, properties
 from tests.infra.fake_cloudformation import CloudFormation
-from tests.infra.test_training_job_handler import BUCKET, INVENTED_ID, PHOTOS, properties
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from moto import mock_aws
 from stacks.training.handler.jobs import Jobs
 from stacks.training.handler.refusals import NOT_YET_PROPAGATED
 from stacks.training.handler.request import JobRequest
+from tests.infra.events import BUCKET, INVENTED_ID, PHOTOS, properties
 from tests.infra.fake_cloudformation import CREATE_FAILED, CloudFormation, Outcome
 from tests.infra.fake_sagemaker import FakeSageMaker
-from tests.infra.test_training_job_handler import BUCKET, INVENTED_ID, PHOTOS, properties
 
 NO_CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different type."
 FALLBACKS = "ml.g5.xlarge,ml.g6.xlarge"

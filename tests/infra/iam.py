@@ -1,0 +1,54 @@
+"""Reads the IAM statements of an assembly's templates."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from tests.infra.conftest import Assembly
+
+NO_RESOURCE = {
+    # IAM knows no resource for these actions: https://docs.aws.amazon.com/service-authorization/latest/reference/
+    "cloudwatch:PutMetricData",  # limited by its namespace, see below
+    "ecr:GetAuthorizationToken",
+    "ecr-public:GetAuthorizationToken",
+    "sts:GetServiceBearerToken",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+
+
+class Right(NamedTuple):
+    stack: str
+    holder: str
+    actions: list[str]
+    resources: list[Any]
+    conditions: dict[str, Any]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def rights(assembly: Assembly) -> Iterator[Right]:
+    """Each allowing statement of each policy that a role of ours carries."""
+    for stack, logical_id, resource in assembly.resources("*"):
+        properties = resource.get("Properties", {})
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", []) if isinstance(policy, dict)]
+        if resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+            documents.append(properties["PolicyDocument"])
+        for document in documents:
+            for statement in (
+                document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+            ):
+                if statement["Effect"] == "Allow":
+                    yield Right(
+                        stack,
+                        logical_id,
+                        listed(statement["Action"]),
+                        listed(statement["Resource"]),
+                        statement.get("Condition", {}),
+                    )
