@@ -26,7 +26,7 @@ class TrainingOptions:
     # up to 65,536: in frozen mode the whole data set can be one batch, and this many features take 0.5 GB
     batch_size: Annotated[int, Range(1, 65_536, unit="photos")] = 64
     """Photos in each step, over all processes together, so that the result does not depend on their number."""
-    # up to 1: an AdamW step changes each weight by about the learning rate, and a larger step than 1 always diverges
+    # up to 1: an AdamW step changes each weight by about the learning rate, and hardly any weight is larger than 1
     learning_rate: Annotated[float, Range(1e-8, 1.0)] | None = None
     """Peak learning rate of AdamW; it rises linearly to the peak, then falls along half a cosine."""
     weight_decay: Annotated[float, Range(0.0, 10.0)] | None = None

@@ -31,18 +31,18 @@ def adamw(network: nn.Module, config: Config) -> torch.optim.AdamW:
         [
             {
                 "params": parameters,
-                "peak": config.learning_rate * share,
-                "weight_decay": config.weight_decay if decays else 0.0,
+                "peak": config.recipe.learning_rate * share,
+                "weight_decay": config.recipe.weight_decay if decays else 0.0,
             }
             for (share, decays), parameters in groups.items()
         ],
-        lr=config.learning_rate,
+        lr=config.recipe.learning_rate,
         fused=True,  # one pass over the weights in place of a dozen
     )
 
 
 def _share_of_rate(name: str, config: Config) -> float:
-    if config.mode == "frozen" or config.pretrained == "none" or name.startswith("fc."):
+    if config.mode == "frozen" or not config.starts_pretrained or name.startswith("fc."):
         return 1.0
     return next(share for stage, share in BACKBONE_RATES.items() if name.startswith(stage))
 
@@ -94,7 +94,7 @@ def learn(
 
 def chunk_of(config: Config, device: torch.device) -> int | None:
     """On a CPU fine-tuning takes few photos at a time, so that layers find their inputs in the cache."""
-    few = config.mode == "full" and config.pretrained != "none" and device.type == "cpu"
+    few = config.mode == "full" and config.starts_pretrained and device.type == "cpu"
     return CHUNK[device.type] if few else None
 
 

@@ -121,7 +121,7 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
     # -- optimiser
     trained = distributed.replicated(network, world)
     optimizer, scaler = adamw(network, config), precision.scaler
-    loss_of = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing, reduction="sum")
+    loss_of = nn.CrossEntropyLoss(label_smoothing=config.recipe.label_smoothing, reduction="sum")
     steps = config.epochs * material.steps()
 
     # -- resume
@@ -210,7 +210,7 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
         if not math.isfinite(train_loss + judgement.loss):
             raise DivergedError(
                 f"The loss is no number any more in epoch {epoch + 1} (train {train_loss}, valid {judgement.loss}); "
-                f"lower --learning-rate, which is {config.learning_rate}."
+                f"lower --learning-rate, which is {config.recipe.learning_rate}."
             )
         judged = {"epoch": epoch + 1, **judgement.figures()}
         history.append({**judged, "train_loss": train_loss})

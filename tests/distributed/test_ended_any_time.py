@@ -131,12 +131,12 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_all_with_a_sentence(tmp_path: Path) -> None:
-    """A decay that multiplies the weights by some -1000 in each step."""
-    config = replace(prepared(tmp_path, "full", epochs=20), learning_rate=100.0, weight_decay=10.0)
+    """A decay that multiplies the weights by -9 in each step."""
+    config = replace(prepared(tmp_path, "full", epochs=200), learning_rate=1.0, weight_decay=10.0)
     ends = [process.wait() for process in ranks.start(work.main, config, size=2, folder=tmp_path / "logs")]
 
     assert [end.status for end in ends] == [1, 1]
     sentence = (tmp_path / "output" / "failure").read_text()
     assert sentence.startswith("The loss is no number any more in epoch ")
-    assert sentence.endswith("lower --learning-rate, which is 100.0.")
+    assert sentence.endswith("lower --learning-rate, which is 1.0.")
     assert all(sentence in end.log and "Traceback" not in end.log for end in ends)

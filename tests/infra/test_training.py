@@ -64,7 +64,7 @@ def test_every_option_of_the_job_is_one_that_the_script_accepts(development: Ass
     command = [part for name, value in options.items() for part in (f"--{name}", value)]
     config = Config.from_command_line([*command, "--data", str(tmp_path), "--model-dir", str(tmp_path)])
     assert (config.mode, config.epochs, config.batch_size, config.seed) == ("frozen", 20, 64, 0)
-    assert (config.learning_rate, config.image_size) == (0.001, 224)
+    assert (config.recipe.learning_rate, config.image_size) == (0.001, 224)
 
 
 def test_a_recipe_of_ones_own_reaches_the_script(synthesise: Synthesise, tmp_path: Path) -> None:

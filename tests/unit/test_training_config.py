@@ -1,11 +1,14 @@
 """What can be set about a run: each impossible value is refused by its option's name."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.declarations import declarations
+from contract.options import TrainingOptions, option_name
 from training.config import Config
 
 PLACES = ["--data", "photos", "--model-dir", "model", "--pretrained", "weights.safetensors"]
@@ -29,6 +32,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--learning-rate", "0"),
         ("--learning-rate", "nan"),
         ("--learning-rate", "inf"),
+        ("--learning-rate", "1.5"),
         ("--weight-decay", "-0.1"),
         ("--label-smoothing", "1"),
         ("--image-size", "31"),
@@ -60,7 +64,7 @@ def test_the_refusal_is_the_jobs_failure_reason(
 ) -> None:
     monkeypatch.setenv("SM_OUTPUT_DIR", str(tmp_path / "output"))
     refusal(capsys, "--epochs", "0")
-    assert (tmp_path / "output" / "failure").read_text() == "--epochs is 0; it must be between 1 and 10000."
+    assert (tmp_path / "output" / "failure").read_text() == "--epochs is 0, but must be between 1 and 10000."
 
 
 def test_hyperparameters_are_strings_and_folders_are_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,13 +104,14 @@ RECIPES = {
 def test_each_mode_has_its_own_recipe_and_the_manifest_says_which(mode: str, pretrained: str) -> None:
     places = [*PLACES, "--mode", mode, "--pretrained", pretrained]
     config = Config.from_command_line(places)
-    assert (config.learning_rate, config.weight_decay, config.label_smoothing) == RECIPES[mode, pretrained]
+    recipe = config.recipe
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.label_smoothing) == RECIPES[mode, pretrained]
     noted = config.hyperparameters()
     assert (noted["learning_rate"], noted["weight_decay"]) == RECIPES[mode, pretrained][:2]
     given = Config.from_command_line([*places, "--learning-rate", "0.5", "--weight-decay", "0"])
-    assert (given.learning_rate, given.weight_decay) == (0.5, 0.0)
+    assert (given.recipe.learning_rate, given.recipe.weight_decay) == (0.5, 0.0)
     smoothed = Config.from_command_line([*places, "--label-smoothing", "0.3"])
-    assert smoothed.label_smoothing == 0.3
+    assert smoothed.recipe.label_smoothing == 0.3
 
 
 @given(st.sampled_from(["data", "model_dir", "output_dir", "checkpoint_dir"]), st.text("abc", min_size=1))
@@ -114,3 +119,23 @@ def test_no_folder_is_a_hyperparameter(name: str, place: str) -> None:
     one = Config(data=Path("d"), model_dir=Path("m"), pretrained="w.safetensors")
     values = {"data": Path("d"), "model_dir": Path("m"), "pretrained": f"{place}/w.safetensors", name: Path(place)}
     assert Config(**values).hyperparameters() == one.hyperparameters()  # type: ignore[arg-type]
+
+
+def test_every_declared_option_is_on_the_command_line_with_its_range_default_and_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        Config.from_command_line(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for name, declared in declarations(Config).items():
+        assert f"--{option_name(name)} " in shown
+        assert declared.doc
+        assert declared.doc in shown
+
+
+def test_every_argument_of_the_options_is_taken_by_the_command_line() -> None:
+    """The hyperparameters of a job are these arguments."""
+    options = TrainingOptions(learning_rate=0.25, weight_decay=0.5, label_smoothing=0.125, mode="full", seed=7)
+    words = [word for name, value in options.arguments().items() for word in (f"--{name}", value)]
+    config = Config.from_command_line([*PLACES, *words])
+    assert {name: getattr(config, name) for name in declarations(TrainingOptions)} == asdict(options)

@@ -15,12 +15,12 @@ from PIL import Image
 from safetensors.torch import save
 from torchvision.models import ResNet
 
+from contract.options import Precision
 from inference import artifact
 from inference.artifact import Manifest
 from inference.classifier import Classifier
 from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Pixels, Preprocessing
-from training.config import Precision
 from training.data.dataset import DataSet, Photo, cores, read_square
 from training.evaluation.calibration import Logits, fit_temperature
 from training.evaluation.predictions import Answers, targets_of

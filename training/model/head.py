@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.models import ResNet
 
 from inference.photo.preprocessing import Preprocessing
-from training.config import BY_RECIPE, Config
+from training.config import Config
 from training.data.dataset import DataSet
 from training.data.features import FeatureMaterial
 from training.distributed import World
@@ -34,7 +34,7 @@ def fit(model: ResNet, data: DataSet, *, preprocessing: Preprocessing, config: C
         splits=("train",),
     )
     model.fc.to(world.device)
-    frozen = replace(config, mode="frozen", learning_rate=BY_RECIPE, weight_decay=BY_RECIPE, label_smoothing=BY_RECIPE)
+    frozen = replace(config, mode="frozen", learning_rate=None, weight_decay=None, label_smoothing=None)
     optimizer = adamw(model.fc, frozen)
     steps = EPOCHS * material.steps()
     for epoch in range(EPOCHS):
