@@ -1,4 +1,4 @@
-"""The commands and settings that README and runbook name are there, by these names."""
+"""What the documents name exists: files, headings, verbs of make, commands and settings."""
 
 import re
 import shlex
@@ -16,9 +16,9 @@ from stacks.settings import Settings
 from training.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
-RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
-CODE = re.findall(r"```.*?```|`[^`]+`", README, re.DOTALL) + re.findall(r"```.*?```|`[^`]+`", RUNBOOK, re.DOTALL)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+"""All but the decisions, which tests/unit/test_decisions.py reads."""
+CODE = [code for page in DOCUMENTS for code in re.findall(r"```.*?```|`[^`]+`", page.read_text(), re.DOTALL)]
 LINES = [line.strip("` ").partition(" # ")[0] for code in CODE for line in code.splitlines()]
 SECTIONS = "|".join(spec.name for spec in fields(Settings))
 
@@ -26,6 +26,34 @@ SECTIONS = "|".join(spec.name for spec in fields(Settings))
 def found(expression: str) -> list[str]:
     """Each once, in the order of the alphabet."""
     return sorted({match for line in LINES for match in re.findall(expression, line)})
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments that GitHub gives to the page's headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=named)
+def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https:)([^)]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{named(page)} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{named(page)} links to {link}, a heading that is not there"
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=named)
+def test_each_path_that_is_named_exists(page: Path) -> None:
+    folders = "|".join(re.escape(entry.name) for entry in ROOT.iterdir() if entry.is_dir())
+    for code in re.findall(r"`([^`\n]+)`", page.read_text()):
+        for path in re.findall(rf"(?:^|\s)((?:{folders})/[\w./-]*\w(?:\.\w+)?)(?=$|[\s:,])", code):
+            written = path.startswith(("build/", "cdk.out/", ".venv"))  # by a command, not by git
+            assert written or (ROOT / path).exists(), f"{named(page)} names {path}"
 
 
 @pytest.mark.parametrize("verb", found(r"^make ([a-z-]+)"))
