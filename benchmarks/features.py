@@ -1,11 +1,11 @@
-"""What a pass through the frozen backbone costs on one core, in which form, and what the mirror image is worth.
+"""Speed of the frozen backbone on one core in several forms, and the accuracy that mirrored photos add.
 
     make bench-features
     make bench-features ARGS='--data dogImages --pretrained resnet50.safetensors'
 
-The first table is of processor time on one thread, so that it means something on a busy machine too: the best of
-several passes, all forms in turns. The second trains the head on the photos' features, with and without their mirror
-images, seed by seed.
+The first table uses processor time on one thread, so a busy machine changes it little: the best of several passes, with
+all forms in alternation. The second table trains the head on the photos' features, with and without mirrored photos,
+for several seeds.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torchvision.models import ResNet
 
-from benchmarks.training_time import material_of
+from benchmarks.training_time import inputs_of
 from inference.photo.preprocessing import Preprocessing
 from training.config import Config
 from training.data.dataset import DataSet, scan
@@ -39,16 +39,20 @@ BATCH = 64
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Passes through the frozen backbone, and what their views are worth.")
+    parser = argparse.ArgumentParser(
+        description="Speed of the frozen backbone, and the accuracy that mirrored photos add."
+    )
     parser.add_argument(
         "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
     )
     parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
-    parser.add_argument("--rounds", type=int, default=4, help="of each form, in turns (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=4, help="passes of each form, in alternation (default: %(default)s)"
+    )
     parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder, pretrained = material_of(options, Path(temporary))
+        folder, pretrained = inputs_of(options, Path(temporary))
         data = scan(folder)
         model = build(len(data.labels), pretrained).eval()
         speed(model, options.rounds)
@@ -57,7 +61,7 @@ def main() -> int:
 
 
 def speed(model: ResNet, rounds: int) -> None:
-    """Images a second of one core."""
+    """Print the images/s of one core, for each form of the backbone."""
     whole = nn.Sequential(*list(model.children())[:-2])
     plain = copy.deepcopy(whole).to(memory_format=torch.channels_last)
     folded = folded_backbone(model).to(memory_format=torch.channels_last)
@@ -83,14 +87,14 @@ def speed(model: ResNet, rounds: int) -> None:
                 inputs = inputs if form is whole else inputs.to(memory_format=torch.channels_last)
                 before = time.process_time()
                 form(inputs)
-                if number:  # the first round warms up
+                if number:  # the first round is a warm-up
                     rates[name] = max(rates[name], count / (time.process_time() - before))
     for name, rate in rates.items():
         print(f"{name:34} {rate:6.1f} images/s of one core", flush=True)
 
 
 def views(data: DataSet, model: ResNet, seeds: int) -> None:
-    """Accuracy on `test` of heads that learnt from each photo, and from each photo and its mirror image."""
+    """Print the accuracy on `test` of heads trained on each photo, and on each photo and its mirror image."""
     backbone, world = Backbone(model, Preprocessing(), CPU), World(0, 1, CPU)
     with contextlib.redirect_stdout(io.StringIO()):
         train = extract(data, "train", backbone, world, views=2)
@@ -109,7 +113,7 @@ def views(data: DataSet, model: ResNet, seeds: int) -> None:
 
 
 def fitted(features: torch.Tensor, targets: torch.Tensor, classes: int, data: DataSet, seed: int) -> nn.Linear:
-    """A head, by frozen mode's recipe."""
+    """A head trained with the hyperparameters of frozen mode."""
     torch.manual_seed(seed)
     head = nn.Linear(FEATURES, classes)
     optimizer = adamw(head, Config(data=data.folder, model_dir=data.folder))

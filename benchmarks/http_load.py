@@ -1,4 +1,5 @@
-"""A load generator that costs little: requests are bytes made beforehand, sent over kept connections, one a thread."""
+"""A load generator with little overhead: prepared requests over persistent connections, one connection for each
+thread."""
 
 import socket
 import threading
@@ -17,7 +18,7 @@ class Answer:
 
 
 def invocation(photo: bytes, content_type: str = "image/jpeg") -> bytes:
-    """The whole HTTP request that asks about one photo."""
+    """The complete HTTP request for one photo."""
     head = (
         "POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n"
         f"Content-Type: {content_type}\r\nContent-Length: {len(photo)}\r\n\r\n"
@@ -26,7 +27,7 @@ def invocation(photo: bytes, content_type: str = "image/jpeg") -> bytes:
 
 
 class Connection:
-    """One kept HTTP connection to a server on this machine; opened again where the server closes it."""
+    """One persistent HTTP connection to a server on this machine. It reconnects if the server closes it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -41,7 +42,7 @@ class Connection:
             self._socket = None
 
     def ask(self, request: bytes) -> Answer:
-        """Raises OSError where the connection breaks before the whole answer is here."""
+        """Send one request. Raises OSError if the connection breaks before the response is complete."""
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=120)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -64,14 +65,14 @@ class Connection:
         assert self._socket is not None  # noqa: S101 - for mypy
         chunk = self._socket.recv(65536)
         if not chunk:
-            raise ConnectionError("the server closed the connection before its answer was whole")
+            raise ConnectionError("the server closed the connection before its response was complete")
         return chunk
 
 
 def drive(port: int, requests: Sequence[bytes], *, concurrency: int) -> list[Answer | OSError]:
-    """Send all of `requests` over `concurrency` connections, each as fast as it is answered.
+    """Send `requests` over `concurrency` connections. Each connection sends its next request after the last response.
 
-    Returns one entry per request, in their order; an OSError is a request that was lost.
+    Returns one entry for each request, in the same order. An OSError is a request that was lost.
     """
     answers: list[Answer | OSError] = [ConnectionError("never sent")] * len(requests)
     numbers = iter(range(len(requests)))

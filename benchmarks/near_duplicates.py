@@ -1,10 +1,10 @@
-"""Which copies `kennel data check` finds, and which strangers it takes for copies, against a difference hash.
+"""Detection rate and false positives of `kennel data check`'s near-duplicate search, compared with a difference hash.
 
     python -m benchmarks.near_duplicates                   # on drawn dogs
-    python -m benchmarks.near_duplicates --data dogImages  # on photos of yours, which should hold no copies
+    python -m benchmarks.near_duplicates --data dogImages  # on your photos, which should contain no copies
 
-Copies of up to 200 photos are made by each alteration; found is the share that counts as the same as its original.
-Strangers are pairs of photos, none of them altered, that count as the same.
+Each alteration makes copies of up to 200 photos. The table shows the share of copies that match their original.
+False positives are pairs of unaltered photos that match.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from training.data.dataset import scan
 
 COPIES = 200
 CLOSE = (5, 10)
-"""Bits of 64 in which two difference hashes may differ; imagehash's users take 5 to 10."""
+"""Bits of 64 in which two difference hashes may differ. Users of imagehash choose 5 to 10."""
 
 
 def saved(photo: Image.Image, quality: int = 60) -> Image.Image:
@@ -53,7 +53,7 @@ ALTERATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def difference_hash(photo: Image.Image) -> npt.NDArray[np.bool_]:
-    """(64,): whether each cell of a grey picture of 9 x 8 is brighter than the one before."""
+    """(64,): whether each cell of a 9 x 8 greyscale image is brighter than the cell before."""
     cells = np.asarray(photo.convert("L").resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
     return (cells[:, 1:] > cells[:, :-1]).ravel()
 
@@ -80,7 +80,7 @@ def compare(photos: list[Image.Image]) -> None:
     count = min(COPIES, len(photos))
     chosen = [len(photos) * i // count for i in range(count)]
     marks, hashes = [fingerprint(look) for look in looks], np.stack([difference_hash(look) for look in looks])
-    print(f"{len(photos)} photos, {len(chosen)} copies by each alteration")
+    print(f"{len(photos)} photos, {len(chosen)} copies for each alteration")
     print(f"{'':28}{'correlation':>12}" + "".join(f"{f'dHash <= {bits}':>12}" for bits in CLOSE))
     for name, alter in ALTERATIONS.items():
         altered = [smaller(alter(photos[i])) for i in chosen]
@@ -90,8 +90,8 @@ def compare(photos: list[Image.Image]) -> None:
         print(f"{name:28}" + "".join(f"{share:12.1%}" for share in found))
     signs = np.where(hashes, 1.0, -1.0).astype(np.float32)
     apart_all = (64 - signs @ signs.T)[np.triu_indices(len(photos), 1)] / 2
-    strangers = [len(list(twins(marks))), *(int((apart_all <= bits).sum()) for bits in CLOSE)]
-    print(f"{'strangers taken for copies':28}" + "".join(f"{count:12}" for count in strangers))
+    false_positives = [len(list(twins(marks))), *(int((apart_all <= bits).sum()) for bits in CLOSE)]
+    print(f"{'false positives':28}" + "".join(f"{count:12}" for count in false_positives))
 
 
 if __name__ == "__main__":

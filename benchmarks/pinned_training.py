@@ -1,4 +1,4 @@
-"""train.py on one core of its own, each line with the processor time that the process has taken so far."""
+"""train.py pinned to one core. Each log line has the processor time that the process has used so far."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ def emit(**fields: object) -> None:
 
 log.emit = emit
 
-from training import distributed, train  # noqa: E402 - they take the name as it is when they are imported
+from training import distributed, train  # noqa: E402 - they bind `emit` when they are imported
 from training.config import Config  # noqa: E402
 
 if __name__ == "__main__":

@@ -1,18 +1,19 @@
-"""Training on two hosts of one core each against one such host: side by side, in turns, in one run.
+"""Training on two hosts of one core each, compared with one such host, in alternation in one run.
 
     make bench-scaling
     make bench-scaling ARGS="--data dogImages --pretrained FOLDER_WITH_WEIGHTS --rounds 5"
 
-Both train the same ResNet50 on the same photos in the same global batches, each host pinned to one core; two hosts are
-joined by a virtual cable (network namespaces; loopback where those are refused). Efficiency is the time of one host
-over twice the time of two. Time runs from the start of training, when the processes have met, to the end of the last
-epoch: photos, features, steps and validation; not the imports before it, nor the export after it, which rank 0 does
-alone.
+Both train the same ResNet50 on the same photos in the same global batches, with each host pinned to one core. A virtual
+network link connects the two hosts (network namespaces, or loopback if the system refuses them). Efficiency is the time
+of one host divided by twice the time of two. Time counts from the start of training, after the process group has
+formed, to the end of the last epoch. It includes photos, features, steps and validation, and excludes the imports
+before and the export after, which rank 0 does alone.
 
-Two cores of one machine share its memory and, in the cloud, its mood. So the same run shows the ceiling: two hosts that
-train apart, at the same time, against one. What the two hosts lose to it is what training together costs. On a busy
-machine the processor time of rank 0 tells more: all its work, but not its waiting. It is printed by stage, too: half of
-the lonely host's is what sharing all work would leave.
+Two cores of one machine share its memory, and in the cloud their speed varies. The same run therefore measures the
+limit: two independent trainings at the same time, compared with one. The difference to that limit is the cost of
+distributed training. On a busy machine, rank 0's processor time is more reliable: it includes all of its work and none
+of its waiting. It is also printed for each stage. Half of the single host's time is what a perfect division of the work
+would leave.
 """
 
 import argparse
@@ -36,16 +37,17 @@ from sample_dogs.dataset import write_sample
 PROGRAM = Path(__file__).resolve().with_name("pinned_training.py")
 GOAL = 0.9
 PHOTOS = {"frozen": 192, "full": 24}
-"""To learn, of each of eight breeds: enough for over a minute on one core, and a fifth or less of what a real set has.
-They divide evenly between two hosts, as the photos of a large set nearly do."""
-JUDGED = 8
+"""Training photos of each of eight breeds: over a minute on one core, and at most a fifth of a real data set.
+They divide evenly between two hosts, as the photos of a large data set nearly do."""
+EVALUATED = 8
+"""Photos of each breed in `valid` and in `test`."""
 OPTIONS: dict[str, dict[str, object]] = {"frozen": {"epochs": 20}, "full": {"epochs": 6}}
-"""Full mode does some things once: each host decodes all photos to learn, and its first step makes the kernels for the
-shapes of every layer. Over six epochs that weighs more than over twenty, and the last epoch has none of it."""
+"""Full mode does some work once: each host decodes all training photos, and its first step compiles the kernels for
+every layer's shapes. In six epochs that is a larger share than in twenty, and the last epoch has none of it."""
 
 
-class TrainedError(Exception):
-    """The last epoch is over: what follows is not part of the measurement."""
+class LastEpochError(Exception):
+    """The last epoch has ended. The measurement ends here."""
 
 
 ENDED_BY = {
@@ -53,20 +55,20 @@ ENDED_BY = {
     "decode": "fitted head",
     "photos": "decoding",
     "decoded": "decoding",
-    "head": "judging the head",
+    "head": "evaluating the head",
 }
-"""What a host has done when it prints the line of a stage, where that is not the stage's own name."""
+"""The work that a host has finished when it logs a stage, if the stage has another name."""
 
 
 @dataclass(slots=True)
 class Watch:
-    """Reads the lines of rank 0 until the last epoch."""
+    """Reads rank 0's log lines until the last epoch ends."""
 
     seconds: float = 0.0
     last_epoch_s: float = 0.0
     sent: int = 0
     stages: dict[str, float] = field(default_factory=dict)
-    """Processor time of rank 0, by what it was taken for, in the order of the run."""
+    """Rank 0's processor time in seconds by kind of work, in the order of the run."""
     lines: list[str] = field(default_factory=list)
     _until: float = 0.0
 
@@ -88,13 +90,13 @@ class Watch:
             until, self.seconds = self.seconds, float(pairs["elapsed_s"])
             if pairs["epoch"] == pairs["of"]:
                 self.last_epoch_s, self.sent = self.seconds - until, int(pairs.get("sent_bytes_per_step", 0))
-                raise TrainedError
+                raise LastEpochError
 
 
 def trained(folder: Path, data: Path, pretrained: Path, network: Network, mode: str, cores: tuple[int, ...]) -> Watch:
-    """One training on as many hosts as there are cores."""
+    """One training, with one host for each core."""
     watch = Watch()
-    shutil.rmtree(folder, ignore_errors=True)  # the turn before may have left the checkpoint of its last epoch
+    shutil.rmtree(folder, ignore_errors=True)  # the round before may have left the checkpoint of its last epoch
     try:
         run_training_job(
             [sys.executable, str(PROGRAM)],
@@ -106,13 +108,13 @@ def trained(folder: Path, data: Path, pretrained: Path, network: Network, mode: 
             on_line=watch,
             network=network,
         )
-    except TrainedError:
+    except LastEpochError:
         return watch
-    raise SystemExit("the training ended without a last epoch:\n" + "\n".join(watch.lines))
+    raise SystemExit("the training ended before its last epoch:\n" + "\n".join(watch.lines))
 
 
-def apart(folder: Path, data: Path, pretrained: Path, mode: str, cores: tuple[int, ...]) -> float:
-    """Seconds of two hosts that know nothing of each other, at the same time; the mean of both."""
+def independent(folder: Path, data: Path, pretrained: Path, mode: str, cores: tuple[int, ...]) -> float:
+    """Seconds of two independent trainings at the same time, one on each core. Mean of both."""
     watches: list[Watch] = []
 
     def one(core: int) -> None:
@@ -127,10 +129,10 @@ def apart(folder: Path, data: Path, pretrained: Path, mode: str, cores: tuple[in
 
 
 def measure(mode: str, arguments: argparse.Namespace, network: Network, folder: Path, cores: tuple[int, ...]) -> None:
-    """Take all figures of one mode, in turns, and print them."""
+    """Measure one mode, in alternation, and print the figures."""
     data = arguments.data or folder / f"photos-{mode}"
     if arguments.data is None:
-        counts = {"train": PHOTOS[mode], "valid": JUDGED, "test": JUDGED}
+        counts = {"train": PHOTOS[mode], "valid": EVALUATED, "test": EVALUATED}
         write_sample(data, counts=counts, breeds=BREEDS[:8])
     one: list[Watch] = []
     two: list[Watch] = []
@@ -139,40 +141,47 @@ def measure(mode: str, arguments: argparse.Namespace, network: Network, folder: 
         one.append(trained(folder / "one", data, arguments.pretrained, Loopback(), mode, cores[:1]))
         two.append(trained(folder / "two", data, arguments.pretrained, network, mode, cores))
         if turn % 2 == 0:
-            both.append(apart(folder / "apart", data, arguments.pretrained, mode, cores))
-        told = f"one host {one[-1].seconds:.1f} s, two {two[-1].seconds:.1f} s, two apart {both[-1]:.1f} s"
-        print(f"{mode:6} turn {turn + 1}: {told}", flush=True)
+            both.append(independent(folder / "independent", data, arguments.pretrained, mode, cores))
+        times = f"one host {one[-1].seconds:.1f} s, two {two[-1].seconds:.1f} s, two independent {both[-1]:.1f} s"
+        print(f"{mode:6} round {turn + 1}: {times}", flush=True)
     alone, together = (statistics.median(watch.seconds for watch in watches) for watches in (one, two))
     last = [statistics.median(watch.last_epoch_s for watch in watches) for watches in (one, two)]
-    of_last = f"of the last epoch {last[0] / last[1] / 2:.2f}; " if mode == "full" else ""  # the head's takes 30 ms
+    of_last = (
+        f"last epoch alone {last[0] / last[1] / 2:.2f}; " if mode == "full" else ""
+    )  # an epoch of the head takes 30 ms
     work = [statistics.median(watch.processor_s for watch in watches) for watches in (one, two)]
     for stage in one[0].stages:
         alone_s, together_s = (statistics.median(watch.stages[stage] for watch in watches) for watches in (one, two))
-        print(f"{mode:6}   {stage:18} {alone_s:7.2f} s of processor time, of rank 0 of two {together_s:7.2f} s")
+        print(
+            f"{mode:6}   {stage:18} {alone_s:7.2f} s of processor time with one host, "
+            f"{together_s:7.2f} s on rank 0 of two"
+        )
     print(
-        f"{mode:6} efficiency {alone / together / 2:.2f} (goal: at least {GOAL}), where the machine's ceiling is "
-        f"{alone / statistics.median(both):.2f}; {of_last}"
+        f"{mode:6} efficiency {alone / together / 2:.2f} (goal: at least {GOAL}; limit of this machine "
+        f"{alone / statistics.median(both):.2f}); {of_last}"
         f"by processor time {work[0] / work[1] / 2:.2f}; "
-        f"{two[-1].sent / 1e6:.3f} MB sent by each host in a step",
+        f"{two[-1].sent / 1e6:.3f} MB sent by each host in each step",
         flush=True,
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description="Two training hosts of one core against one.",
+        description="Two training hosts of one core each, compared with one.",
         epilog="example: python -m benchmarks.scaling --mode full --rounds 5",
     )
     parser.add_argument("--mode", choices=[*OPTIONS, "both"], default="both", help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=3, help="of each measurement, in turns (default: %(default)s)")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="photos; drawn ones, if none are given")
     parser.add_argument(
-        "--pretrained", type=Path, metavar="DIR", help="a folder with the weights; random ones, if none"
+        "--rounds", type=int, default=3, help="of each measurement, in alternation (default: %(default)s)"
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="photos (default: drawn ones)")
+    parser.add_argument(
+        "--pretrained", type=Path, metavar="DIR", help="a folder with weights (default: random weights)"
     )
     arguments = parser.parse_args()
     cores = tuple(sorted(os.sched_getaffinity(0)))[:2]
     if len(cores) < 2:
-        raise SystemExit("This measurement needs two cores, and this process may use one; give it another.")
+        raise SystemExit("This benchmark needs two cores, but this process may use only one. Allow it another one.")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         try:
@@ -187,7 +196,7 @@ def main() -> None:
 
 
 def random_weights(folder: Path) -> Path:
-    """ResNet50 that has seen nothing: what it learns means nothing, and takes as long."""
+    """ResNet50 with random weights. Its accuracy has no meaning, but its training takes the same time."""
     from safetensors.torch import save_file
     from torchvision.models import resnet50
 

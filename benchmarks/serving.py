@@ -1,12 +1,12 @@
-"""Our server against AWS's PyTorch serving stack (TorchServe, eager ResNet50): side by side, in turns, in one run.
+"""Kennel's server compared with AWS's PyTorch serving stack (TorchServe, eager ResNet50), in alternation in one run.
 
     make bench-serving
     make bench-serving ARGS="--rounds 9"
-    make bench-serving ARGS="--without-reference"     # ours alone: no Java, no second environment
+    make bench-serving ARGS="--without-reference"     # Kennel alone: no Java, no second environment
 
-Both servers are held to the same two cores, with the same weights; ours runs the artifact that training exported. The
-load generator shares those cores where the machine has no others, and the table says so. The reference runs twice, as
-it comes and with OMP_NUM_THREADS=1, and each goal is held against the better of the two.
+Both servers use the same two cores and the same weights. Kennel's server runs the artifact that training exported. If
+the machine has no other cores, the load generator shares these two, and the table says so. The reference runs twice,
+with its defaults and with OMP_NUM_THREADS=1, and each goal uses the better of the two.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from PIL import Image
 
 from benchmarks import serving_processes as processes
 from benchmarks.http_load import Answer, drive, invocation
-from benchmarks.serving_inputs import KEPT, Material, options, prepare
+from benchmarks.serving_inputs import KEPT, Inputs, options, prepare
 from benchmarks.serving_processes import Server
 from inference.artifact import load
 from inference.classifier import Classifier
@@ -38,38 +38,40 @@ _classifier: Classifier
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Our server against AWS's PyTorch serving stack.")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each server (default: 5)")
-    parser.add_argument("--photos", type=int, default=60, help="sent to ours per turn; a third to the reference")
-    parser.add_argument("--without-reference", action="store_true", help="measure ours alone")
+    parser = argparse.ArgumentParser(description="Kennel's server compared with AWS's PyTorch serving stack.")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each server (default: 5)")
+    parser.add_argument(
+        "--photos", type=int, default=60, help="sent to Kennel in each round; the reference gets a third"
+    )
+    parser.add_argument("--without-reference", action="store_true", help="measure Kennel alone")
     options(parser)
     arguments = parser.parse_args()
     missing = None if arguments.without_reference else processes.missing_for_reference()
     if missing:
-        raise SystemExit(f"{missing} To measure ours alone: --without-reference.")
-    material = prepare(arguments.model, arguments.data, arguments.weights)
+        raise SystemExit(f"{missing} To measure Kennel alone, add --without-reference.")
+    inputs = prepare(arguments.model, arguments.data, arguments.weights)
 
     usable = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, usable[:CORES])  # inherited by the servers
-    starts = [start_s(material.model_dir) for _ in range(5)]
+    starts = [start_s(inputs.model_dir) for _ in range(5)]
     with tempfile.TemporaryDirectory() as logs, ProcessGroup(Path(logs)) as group:
-        servers = {"kennel": processes.ours(group, material.model_dir)}
+        servers = {"kennel": processes.kennel(group, inputs.model_dir)}
         if not arguments.without_reference:
-            folder = processes.reference_model(material.model_dir, KEPT / "reference")
-            print("== starting TorchServe, as it comes and with OMP_NUM_THREADS=1", flush=True)
+            folder = processes.reference_model(inputs.model_dir, KEPT / "reference")
+            print("== starting TorchServe, with its defaults and with OMP_NUM_THREADS=1", flush=True)
             for name, env in {"torchserve": {}, "torchserve, 1 thread": {"OMP_NUM_THREADS": "1"}}.items():
-                servers[name] = processes.reference(group, folder, material.photos[0], name, env)
+                servers[name] = processes.reference(group, folder, inputs.photos[0], name, env)
         resident = {name: server.resident_mb() for name, server in servers.items()}
-        with ProcessPoolExecutor(1, get_context("spawn"), load_classifier, (material.model_dir,)) as bare:
-            bare.submit(rate_of_bare_loop, material.photos[:1]).result()  # started, and held to the two cores
+        with ProcessPoolExecutor(1, get_context("spawn"), load_classifier, (inputs.model_dir,)) as bare:
+            bare.submit(rate_in_process, inputs.photos[:1]).result()  # started now, so that it inherits the two cores
             if usable[CORES:]:
-                os.sched_setaffinity(0, usable[CORES:])  # the load generator has cores of its own
-            latencies, rates, loop, inside = measure(servers, bare, material, arguments.rounds, arguments.photos)
+                os.sched_setaffinity(0, usable[CORES:])  # the load generator gets its own cores
+            latencies, rates, loop, inside = measure(servers, bare, inputs, arguments.rounds, arguments.photos)
         peak = servers["kennel"].resident_mb("VmHWM")
 
-    shared = "shares them" if not usable[CORES:] else "has others"
-    print(f"\n{material.described}; precision {processes.precision(material.model_dir)}; ", end="")
-    print(f"{CORES} cores, the load generator {shared}; {arguments.rounds} turns each\n")
+    shared = "on the same cores" if not usable[CORES:] else "on other cores"
+    print(f"\n{inputs.described}; precision {processes.precision(inputs.model_dir)}; ", end="")
+    print(f"{CORES} cores, load generator {shared}; {arguments.rounds} rounds each\n")
     table(servers, latencies, rates, resident)
     p50 = {name: quantile(of, 0.5) for name, of in latencies.items()}
     p99 = quantile(latencies["kennel"], 0.99)
@@ -78,43 +80,45 @@ def main() -> None:
     print()
     if len(servers) > 1:
         others = [name for name in servers if name != "kennel"]
-        goal("p50 of the reference / ours", min(p50[name] for name in others) / p50["kennel"], at_least=6)
-        goal("throughput, ours / the reference", rate["kennel"] / max(rate[name] for name in others), at_least=6)
+        goal("p50, reference / Kennel", min(p50[name] for name in others) / p50["kennel"], at_least=6)
+        goal("throughput, Kennel / reference", rate["kennel"] / max(rate[name] for name in others), at_least=6)
     goal("p99 / p50 at concurrency 1", p99 / p50["kennel"], at_most=2)
     goal(
-        f"share of the bare loop ({possible:.0f} photos/s: decode and model, no HTTP)",
+        f"throughput / in-process loop ({possible:.0f} photos/s: decode and model, no HTTP)",
         rate["kennel"] / possible,
         at_least=0.8,
     )
-    goal("HTTP and JSON around one photo, ms", (p50["kennel"] - statistics.median(inside)) * 1000, at_most=1)
+    goal("HTTP and JSON overhead for one photo, ms", (p50["kennel"] - statistics.median(inside)) * 1000, at_most=1)
     goal("ready after, s", statistics.median(starts), at_most=2)
-    goal("resident at its peak, MB", peak, at_most=300)
-    goal("12 megapixels to tensor, of plain PIL", twelve_megapixels(material), at_most=1 / 3)
-    for kind, photos in {"photos as they are": material.photos[:200], "at 12 megapixels": material.large(20)}.items():
-        agreement, largest = same_answers(material, photos)
-        goal(f"same first breed as through torchvision, {len(photos)} {kind}", agreement, at_least=0.99)
-        goal(f"largest difference of a probability, {len(photos)} {kind}", largest, at_most=0.02)
+    goal("peak resident memory, MB", peak, at_most=300)
+    goal("12 megapixels to tensor, time / plain PIL", twelve_megapixels(inputs), at_most=1 / 3)
+    for kind, photos in {"unchanged photos": inputs.photos[:200], "photos at 12 megapixels": inputs.large(20)}.items():
+        agreement, largest = same_answers(inputs, photos)
+        goal(f"share with torchvision's top breed, {len(photos)} {kind}", agreement, at_least=0.99)
+        goal(f"largest probability difference, {len(photos)} {kind}", largest, at_most=0.02)
 
 
 def start_s(model_dir: Path) -> float:
     with tempfile.TemporaryDirectory() as logs, ProcessGroup(Path(logs)) as group:
-        return processes.ours(group, model_dir).ready_s
+        return processes.kennel(group, model_dir).ready_s
 
 
 def measure(
-    servers: dict[str, Server], bare: ProcessPoolExecutor, material: Material, rounds: int, photos: int
+    servers: dict[str, Server], bare: ProcessPoolExecutor, inputs: Inputs, rounds: int, photos: int
 ) -> tuple[dict[str, list[float]], dict[str, list[float]], list[float], list[float]]:
-    """By server, seconds of single requests and photos per second at concurrency 8; of the bare loop, photos per second
-    and seconds of one photo."""
+    """Latencies, rates, and the rates and latencies of the in-process loop.
+
+    Latencies: seconds of single requests, by server. Rates: photos/s at concurrency 8, by server.
+    """
     latencies: dict[str, list[float]] = {name: [] for name in servers}
     rates: dict[str, list[float]] = {name: [] for name in servers}
     loop: list[float] = []
     inside: list[float] = []
-    for turn in range(rounds + 1):  # the first warms up
-        print(f"== turn {turn} of {rounds}" if turn else "== warming up", flush=True)
+    for turn in range(rounds + 1):  # the first is a warm-up
+        print(f"== round {turn} of {rounds}" if turn else "== warming up", flush=True)
         for name, server in servers.items():
             few = photos if name == "kennel" else max(CONCURRENCY, photos // 3)
-            requests = [invocation(photo) for photo in _some(material.photos, few, turn)]
+            requests = [invocation(photo) for photo in _some(inputs.photos, few, turn)]
             alone = [answer.seconds for answer in _good(drive(server.port, requests, concurrency=1))]
             many = requests * (4 if name == "kennel" else 1)
             started = time.perf_counter()
@@ -123,78 +127,80 @@ def measure(
             if turn:
                 latencies[name] += alone
                 rates[name].append(rate)
-        rate = bare.submit(rate_of_bare_loop, _some(material.photos, photos * 4, turn)).result()
+        rate = bare.submit(rate_in_process, _some(inputs.photos, photos * 4, turn)).result()
         if turn:
             loop.append(rate)
-            inside += bare.submit(seconds_of_bare_loop, _some(material.photos, photos, turn)).result()
+            inside += bare.submit(seconds_in_process, _some(inputs.photos, photos, turn)).result()
     return latencies, rates, loop, inside
 
 
 def load_classifier(model_dir: Path) -> None:
-    """In the bare loop's process, as it starts."""
+    """Initialise the process of the in-process loop."""
     global _classifier
     _classifier = Classifier(model_dir)
 
 
-def rate_of_bare_loop(photos: Sequence[bytes]) -> float:
-    """Photos per second of decode and model alone, on two threads: what the cores can do."""
+def rate_in_process(photos: Sequence[bytes]) -> float:
+    """Photos/s of decode and model alone, on two threads: the upper limit of these cores."""
     started = time.perf_counter()
     with ThreadPoolExecutor(CORES) as threads:
         list(threads.map(_classifier.predict, photos))
     return len(photos) / (time.perf_counter() - started)
 
 
-def seconds_of_bare_loop(photos: Sequence[bytes]) -> list[float]:
-    """Of each photo's decode and model, one at a time."""
+def seconds_in_process(photos: Sequence[bytes]) -> list[float]:
+    """Seconds of decode and model for each photo, one at a time."""
     return [seconds(_classifier.predict, photo) for photo in photos]
 
 
-def twelve_megapixels(material: Material) -> float:
-    """Time from the bytes of a 12-megapixel photo to the tensor, over that of PIL's open, convert and resize."""
-    ours = Preprocessing()
+def twelve_megapixels(inputs: Inputs) -> float:
+    """Time from the bytes of a 12-megapixel photo to the tensor, divided by the time of PIL's open, convert and
+    resize."""
+    kennel = Preprocessing()
 
     def plain(photo: bytes) -> object:
         image = Image.open(io.BytesIO(photo)).convert("RGB").resize((341, 256))
-        return ours.normalise(image.crop((58, 16, 282, 240)))
+        return kennel.normalise(image.crop((58, 16, 282, 240)))
 
-    times: dict[str, list[float]] = {"ours": [], "plain": []}
-    for photo in material.large(10):
-        times["ours"].append(seconds(ours, photo))
+    times: dict[str, list[float]] = {"kennel": [], "plain": []}
+    for photo in inputs.large(10):
+        times["kennel"].append(seconds(kennel, photo))
         times["plain"].append(seconds(plain, photo))
-    return statistics.median(times["ours"]) / statistics.median(times["plain"])
+    return statistics.median(times["kennel"]) / statistics.median(times["plain"])
 
 
-def same_answers(material: Material, photos: Sequence[bytes]) -> tuple[float, float]:
-    """Our pre-processing against torchvision's: share of equal first breeds, and largest difference of a probability.
+def same_answers(inputs: Inputs, photos: Sequence[bytes]) -> tuple[float, float]:
+    """Kennel's pre-processing compared with torchvision's: share of equal top breeds, and largest probability
+    difference.
 
-    Before the float32 network: before the int8 one, half a level of all pixels moves a probability by 0.04 already.
+    Uses the float32 network: with the int8 network, half a level on all pixels already changes a probability by 0.04.
     """
     import torch
     from safetensors.torch import load_file
     from torchvision import transforms
     from torchvision.models import resnet50
 
-    artifact = load(material.model_dir)
-    recipe = artifact.manifest.preprocessing
+    artifact = load(inputs.model_dir)
+    preprocessing = artifact.manifest.preprocessing
     network = resnet50(num_classes=len(artifact.labels)).eval()
-    network.load_state_dict(load_file(material.model_dir / "model.safetensors"))
+    network.load_state_dict(load_file(inputs.model_dir / "model.safetensors"))
     pipeline = transforms.Compose(
         [
-            transforms.Resize(recipe.resize),
-            transforms.CenterCrop(recipe.crop),
+            transforms.Resize(preprocessing.resize),
+            transforms.CenterCrop(preprocessing.crop),
             transforms.ToTensor(),
-            transforms.Normalize(recipe.mean, recipe.std),
+            transforms.Normalize(preprocessing.mean, preprocessing.std),
         ]
     )
     equal, largest = 0, 0.0
     with torch.inference_mode():
         for photo in photos:
             both = torch.stack(
-                [torch.from_numpy(recipe(photo)), pipeline(Image.open(io.BytesIO(photo)).convert("RGB"))]
+                [torch.from_numpy(preprocessing(photo)), pipeline(Image.open(io.BytesIO(photo)).convert("RGB"))]
             )
-            ours, theirs = network(both).softmax(1)
-            equal += int(ours.argmax() == theirs.argmax())
-            largest = max(largest, float((ours - theirs).abs().max()))
+            kennel, reference = network(both).softmax(1)
+            equal += int(kennel.argmax() == reference.argmax())
+            largest = max(largest, float((kennel - reference).abs().max()))
     return equal / len(photos), largest
 
 
@@ -214,7 +220,7 @@ def table(
     rates: dict[str, list[float]],
     resident: dict[str, float],
 ) -> None:
-    print(f"{'':22}{'p50 ms':>8}{'p99 ms':>8}{'photos/s at 8':>15}{'first answer s':>16}{'resident MB':>13}")
+    print(f"{'':22}{'p50 ms':>8}{'p99 ms':>8}{'photos/s at 8':>15}{'ready after s':>16}{'resident MB':>13}")
     for name, server in servers.items():
         p50, p99 = (quantile(latencies[name], share) * 1000 for share in (0.5, 0.99))
         rate = statistics.median(rates[name])
@@ -222,7 +228,7 @@ def table(
 
 
 def goal(what: str, found: float, *, at_least: float | None = None, at_most: float | None = None) -> None:
-    """Print a figure beside its goal."""
+    """Print a figure with its goal."""
     met = (at_least is None or found >= at_least) and (at_most is None or found <= at_most)
     bound = f"at least {at_least:.3g}" if at_least is not None else f"at most {at_most:.3g}"
     print(f"{what:70}{found:10.4g}   goal: {bound:15} {'met' if met else 'MISSED'}")
@@ -236,7 +242,7 @@ def _good(answers: Sequence[Answer | OSError]) -> list[Answer]:
     good = [answer for answer in answers if isinstance(answer, Answer) and answer.status == 200]
     if len(good) < len(answers):
         raise SystemExit(
-            f"{len(answers) - len(good)} of {len(answers)} requests were not answered; nothing is measured."
+            f"{len(answers) - len(good)} of {len(answers)} requests got no valid response, so nothing was measured."
         )
     return good
 

@@ -1,7 +1,7 @@
-"""What the serving benchmarks ask about: an artifact that training's own export wrote, and photos to send.
+"""Inputs of the serving benchmarks: an artifact that training exported, and photos to send.
 
-Real ones where `../shared/real` is there (or --data and --weights name others), else ResNet50 with random weights and
-drawn dogs at 500 x 375. Made once, and kept in build/bench/.
+Real photos and weights if `../shared/real` exists (or --data and --weights name others), else ResNet50 with random
+weights and drawn dogs at 500 x 375. They are made once and kept in build/bench/.
 """
 
 import argparse
@@ -20,30 +20,32 @@ KEPT = ROOT / "build" / "bench"
 REAL = ROOT.parent / "shared" / "real"
 
 LARGE = (4000, 3000)
-"""Of a phone's photo: 12 megapixels."""
+"""Size of a phone's photo: 12 megapixels."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
+class Inputs:
     model_dir: Path
     photos: list[bytes]
-    """JPEG files, as many as there are in `test`."""
+    """The JPEG files of `test`."""
     described: str
 
     def large(self, count: int) -> list[bytes]:
-        """Some of the photos at 12 megapixels, as a phone would have sent them."""
+        """Up to `count` of the photos, enlarged to 12 megapixels."""
         return [enlarged(photo) for photo in self.photos[:: max(1, len(self.photos) // count)][:count]]
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add --model, --data and --weights."""
-    parser.add_argument("--model", type=Path, help="an artifact to serve (default: trained on the photos, and kept)")
+    parser.add_argument(
+        "--model", type=Path, help="an artifact to serve (default: trained on the photos once, then kept)"
+    )
     parser.add_argument("--data", type=Path, help="photos: train/, valid/, test/ with a folder a breed")
     parser.add_argument("--weights", type=Path, help="ResNet50 weights to start from")
 
 
-def prepare(model: Path | None, data: Path | None, weights: Path | None) -> Material:
-    """Make or find the artifact and the photos. Raises SystemExit with a sentence where that does not work."""
+def prepare(model: Path | None, data: Path | None, weights: Path | None) -> Inputs:
+    """Find or make the artifact and the photos. Raises SystemExit with a message if that fails."""
     real = data is None and (REAL / "dogs").is_dir()
     data = data or (REAL / "dogs" if real else _drawn())
     if weights is None and real:
@@ -56,11 +58,11 @@ def prepare(model: Path | None, data: Path | None, weights: Path | None) -> Mate
     photos = [file.read_bytes() for file in files]
     if data == KEPT / "drawn":
         photos = [encoded(photo, (500, 375)) for photo in photos]
-    return Material(model_dir=model, photos=photos, described=f"{len(photos)} {kind}")
+    return Inputs(model_dir=model, photos=photos, described=f"{len(photos)} {kind}")
 
 
 def enlarged(photo: bytes) -> bytes:
-    """The photo at 4000 x 3000, with as much fine detail as a camera's noise leaves."""
+    """The photo at 4000 x 3000, with grain like a camera's noise."""
     image = Image.open(io.BytesIO(photo)).convert("RGB").resize(LARGE, Image.Resampling.BICUBIC)
     grain = Image.effect_noise(LARGE, 12).convert("RGB")
     return _saved(Image.blend(image, grain, 0.1), "JPEG")
@@ -113,4 +115,4 @@ def _run(what: str, *arguments: str) -> None:
     print(f"== {what}", flush=True)
     ended = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise SystemExit(f"That did not work ({what}). Its last lines:\n{(ended.stdout + ended.stderr)[-2000:]}")
+        raise SystemExit(f"This step failed: {what}. Its last lines:\n{(ended.stdout + ended.stderr)[-2000:]}")

@@ -1,12 +1,13 @@
-"""The server under load, and under too much of it.
+"""The server under load and under overload.
 
     make bench-load
     make bench-load ARGS="--requests 2000"
 
-First 10,000 requests at concurrency 8, one in a hundred of them bad: every answer is compared with what the classifier
-says in this process, or with the refusal that it deserves. Memory is read after a tenth of them and at the end, file
-descriptors before and after. Then batches of slow photos from ever more callers, until the queue is longer than
-SageMaker's 60 s allow: who is sent away is to know at once, and who was let in is to be answered in time.
+First 10,000 requests at concurrency 8, one in a hundred of them invalid. Every response is compared with the prediction
+of the classifier in this process, or with the expected error status. Memory is read after a tenth of the requests and
+at the end, file descriptors before and after. Then an increasing number of callers sends batches of slow photos, until
+the queue exceeds SageMaker's 60 s. A refused request must be refused at once, and an accepted request must be answered
+in time.
 """
 
 import argparse
@@ -38,23 +39,23 @@ CALLERS = 60
 BATCH = 32
 
 Expected = int | list[Prediction]
-"""Of one request: the status of its refusal, or the predictions."""
+"""Of one request: the error status, or the predictions."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The server under load, and under too much of it.")
+    parser = argparse.ArgumentParser(description="The server under load and under overload.")
     parser.add_argument("--requests", type=int, default=10_000, help="at concurrency 8 (default: 10,000)")
     options(parser)
     arguments = parser.parse_args()
-    material = prepare(arguments.model, arguments.data, arguments.weights)
+    inputs = prepare(arguments.model, arguments.data, arguments.weights)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    classifier = Classifier(material.model_dir)
+    classifier = Classifier(inputs.model_dir)
     with tempfile.TemporaryDirectory() as logs, ProcessGroup(Path(logs)) as group:
-        server = processes.ours(group, material.model_dir)
-        print(f"== {arguments.requests} requests at concurrency {CONCURRENCY}: {material.described}", flush=True)
-        load(server, classifier, material.photos[:100], arguments.requests)
+        server = processes.kennel(group, inputs.model_dir)
+        print(f"== {arguments.requests} requests at concurrency {CONCURRENCY}: {inputs.described}", flush=True)
+        load(server, classifier, inputs.photos[:100], arguments.requests)
         print(f"== {CALLERS} callers with batches of {BATCH} slow photos", flush=True)
-        overload(server, material.photos[0])
+        overload(server, inputs.photos[0])
 
 
 def load(server: Server, classifier: Classifier, photos: Sequence[bytes], count: int) -> None:
@@ -76,13 +77,13 @@ def load(server: Server, classifier: Classifier, photos: Sequence[bytes], count:
     print(f"{rate:.0f} requests/s; statuses {_statuses(answers)}")
     goal("lost", sum(not isinstance(answer, Answer) for answer in answers), at_most=0)
     pairs = zip(answers, work, strict=True)
-    goal("wrong", sum(isinstance(a, Answer) and not is_right(a, expected) for a, (_, expected) in pairs), at_most=0)
-    goal(f"memory grown from {warm:.0f} MB by, MB", growth, at_most=10)
-    goal("file descriptors more than before", server.descriptors() - descriptors, at_most=0)
+    goal("wrong", sum(isinstance(a, Answer) and not is_correct(a, expected) for a, (_, expected) in pairs), at_most=0)
+    goal(f"memory growth above {warm:.0f} MB, MB", growth, at_most=10)
+    goal("additional file descriptors", server.descriptors() - descriptors, at_most=0)
 
 
 def bad_requests(photo: bytes) -> list[tuple[bytes, Expected]]:
-    """What a caller can get wrong, each with the status that it deserves."""
+    """Invalid requests, each with its expected status."""
     return [
         (invocation(b""), 400),
         (invocation(b"a dog"), 415),
@@ -95,7 +96,7 @@ def bad_requests(photo: bytes) -> list[tuple[bytes, Expected]]:
     ]
 
 
-def is_right(answer: Answer, expected: Expected) -> bool:
+def is_correct(answer: Answer, expected: Expected) -> bool:
     if isinstance(expected, int):
         return answer.status == expected and "error" in json.loads(answer.body)
     if answer.status != 200:
@@ -108,14 +109,14 @@ def is_right(answer: Answer, expected: Expected) -> bool:
 
 
 def slow_photo() -> bytes:
-    """12 megapixels in a PNG of few bytes: nothing of it can be skipped."""
+    """12 megapixels in a small PNG. Decoding cannot skip any of it."""
     buffer = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").resize(LARGE).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def overload(server: Server, photo: bytes) -> None:
-    """Each caller sends batch after batch, a new caller joins every fifth of a second, for the limit's time."""
+    """Each caller sends batches for half of the time limit. A new caller starts every 0.2 s."""
     slow = base64.b64encode(slow_photo()).decode()
     request = invocation(json.dumps({"images": [slow] * BATCH}).encode(), "application/json")
     end = time.monotonic() + LIMIT_S / 2
@@ -132,7 +133,7 @@ def overload(server: Server, photo: bytes) -> None:
                     return
                 answers.append(answer)
                 if answer.status != 200:
-                    time.sleep(1)  # as impatient as a caller may be
+                    time.sleep(1)  # an impatient caller
 
     callers = [threading.Thread(target=caller, args=(number / 5,)) for number in range(CALLERS)]
     for thread in callers:
@@ -144,7 +145,7 @@ def overload(server: Server, photo: bytes) -> None:
     print(f"statuses {_statuses(answers)}")
     goal("refused", len(refused), at_least=1)
     goal("slowest refusal, s", max(refused, default=0), at_most=1)
-    goal("slowest answer, s", max(served, default=0), at_most=LIMIT_S)
+    goal("slowest response, s", max(served, default=0), at_most=LIMIT_S)
     goal("other statuses", len(answers) - len(served) - len(refused), at_most=0)
     with Connection(server.port) as connection:
         goal("status of the next photo", connection.ask(invocation(photo)).status, at_most=200)

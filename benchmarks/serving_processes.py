@@ -1,4 +1,4 @@
-"""The two servers that are compared, each as a process: ours, and AWS's PyTorch serving stack."""
+"""The two compared servers, each as a process: Kennel's, and AWS's PyTorch serving stack."""
 
 import json
 import os
@@ -20,16 +20,16 @@ START_S = 120
 
 
 class Server:
-    """A server that answers, on a loopback port."""
+    """A running server on a loopback port."""
 
     def __init__(self, child: Child, port: int, ready_s: float) -> None:
         self.child = child
         self.port = port
         self.ready_s = ready_s
-        """From the start of the process to the first good answer."""
+        """From the start of the process to the first successful response."""
 
     def resident_mb(self, field: str = "VmRSS") -> float:
-        """Of the process and all that it started. `field`: VmRSS, or VmHWM for the peak."""
+        """Memory of the process and its children. `field`: VmRSS, or VmHWM for the peak."""
         return sum(_status(pid, field) for pid in _family(self.child.pid)) / 1024
 
     def descriptors(self) -> int:
@@ -38,14 +38,14 @@ class Server:
 
 
 def wait_for(condition: Callable[[], bool], *, timeout_s: float) -> None:
-    """Until it holds, or the time is over."""
+    """Wait until `condition` is true or the timeout has passed."""
     end = time.monotonic() + timeout_s
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
 
 
-def ours(group: ProcessGroup, model_dir: Path, name: str = "kennel") -> Server:
-    """Started, and waited for until /ping is 200, which takes a real prediction."""
+def kennel(group: ProcessGroup, model_dir: Path, name: str = "kennel") -> Server:
+    """Start Kennel's server and wait until /ping returns 200, which needs a real prediction."""
     port = free_port()
     command = [sys.executable, "-m", "inference.server", "--model-dir", str(model_dir), "--port", str(port)]
     started = time.perf_counter()
@@ -55,11 +55,11 @@ def ours(group: ProcessGroup, model_dir: Path, name: str = "kennel") -> Server:
 
 
 def reference(group: ProcessGroup, folder: Path, photo: bytes, name: str, env: Mapping[str, str]) -> Server:
-    """Started, and waited for until a photo is answered: its /ping says healthy long before."""
+    """Start TorchServe and wait until it answers a photo. Its /ping returns 200 long before that."""
     port = free_port()
     command = [str(REFERENCE / "serve.sh"), str(VENV), str(folder), str(port)]
     started = time.perf_counter()
-    own_ports = {  # TorchServe's are fixed, and two of it would meet there
+    own_ports = {  # TorchServe's default ports are fixed, so two instances would collide
         "TS_GRPC_INFERENCE_PORT": str(free_port()),
         "TS_GRPC_MANAGEMENT_PORT": str(free_port()),
         "TS_METRICS_ADDRESS": f"http://127.0.0.1:{free_port()}",
@@ -78,7 +78,7 @@ def reference(group: ProcessGroup, folder: Path, photo: bytes, name: str, env: M
 
 
 def reference_model(model_dir: Path, folder: Path) -> Path:
-    """The artifact's float32 weights as a user of the stock stack keeps them: model.pth and code/inference.py."""
+    """The artifact's float32 weights in the layout of the stock stack: model.pth and code/inference.py."""
     import torch
     from safetensors.torch import load_file
 
@@ -90,15 +90,15 @@ def reference_model(model_dir: Path, folder: Path) -> Path:
 
 
 def missing_for_reference() -> str | None:
-    """Why the reference cannot run here, as a sentence; None where it can."""
+    """The reason why the reference cannot run here, or None if it can."""
     if not (VENV / "bin" / "serve").is_file():
-        return "The reference stack is not installed; run `make bench-serving`, which installs it."
+        return "The reference stack is not installed. Run `make bench-serving`, which installs it."
     java = shutil.which("java")
     if java is None or subprocess.run([java, "-version"], capture_output=True, check=False).returncode:
-        return "TorchServe needs Java 17, and there is none here (Debian, Ubuntu: apt install openjdk-17-jre-headless)."
+        return "TorchServe needs Java 17 (Debian, Ubuntu: apt install openjdk-17-jre-headless)."
     namespaces = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"]
     if subprocess.run(namespaces, capture_output=True, check=False).returncode:
-        return "The reference needs user namespaces, which this machine does not allow (`unshare --user` failed)."
+        return "The reference needs user namespaces, which this machine does not allow: `unshare --user` failed."
     return None
 
 

@@ -1,11 +1,11 @@
-"""Which runtime for the int8 model, and with which threads: each way in a process of its own, in turns.
+"""Runtimes and thread counts for the int8 model. Each configuration has its own process, in alternation.
 
     python -m benchmarks.serving_runtimes
     python -m benchmarks.serving_runtimes --model build/model --rounds 5
 
-"alone" is the median of one caller's predictions, "together" what three callers reach, resident the process with numpy,
-the runtime and the model in it after that. The last rows forbid OpenVINO the AMX instructions, which the processors of
-ml.m5 instances lack: what remains is AVX-512 with VNNI. (onnxruntime has no such switch.)
+"alone" is the median time of one caller's predictions, "together" the rate of three callers, "resident" the memory of
+the process afterwards, with numpy, the runtime and the model. In the last rows OpenVINO may not use the AMX
+instructions, which the processors of ml.m5 instances lack: AVX-512 with VNNI remains. (onnxruntime has no such switch.)
 """
 
 import argparse
@@ -25,13 +25,13 @@ import numpy as np
 from benchmarks.serving_inputs import options, prepare
 
 WITHOUT_AMX = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
-WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
+CONFIGURATIONS: dict[str, tuple[list[str], dict[str, str]]] = {
     "onnxruntime, 2 threads a photo": (["onnxruntime", "2", "1"], {}),
     "onnxruntime, 1 thread a photo": (["onnxruntime", "1", "1"], {}),
     "OpenVINO, 2 threads a photo": (["openvino", "2", "1"], {}),
     "OpenVINO, 1 thread a photo, 2 streams": (["openvino", "2", "2"], {}),
-    "the same two without AMX": (["openvino", "2", "1"], WITHOUT_AMX),
-    "": (["openvino", "2", "2"], WITHOUT_AMX),
+    "OpenVINO without AMX, 2 threads a photo": (["openvino", "2", "1"], WITHOUT_AMX),
+    "OpenVINO without AMX, 1 thread a photo, 2 streams": (["openvino", "2", "2"], WITHOUT_AMX),
 }
 
 Run = Callable[[], object]
@@ -39,7 +39,7 @@ Run = Callable[[], object]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Runtimes and threads for the int8 model.")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each way (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="processes of each configuration (default: 3)")
     parser.add_argument("--child", nargs=3, metavar=("RUNTIME", "THREADS", "STREAMS"), help=argparse.SUPPRESS)
     options(parser)
     arguments = parser.parse_args()
@@ -49,16 +49,16 @@ def main() -> None:
         return
     model = prepare(arguments.model, arguments.data, arguments.weights).model_dir
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in CONFIGURATIONS}
     for _ in range(arguments.rounds):
-        for name, (way, env) in WAYS.items():
-            command = [sys.executable, "-m", "benchmarks.serving_runtimes", "--model", str(model), "--child", *way]
+        for name, (child, env) in CONFIGURATIONS.items():
+            command = [sys.executable, "-m", "benchmarks.serving_runtimes", "--model", str(model), "--child", *child]
             ended = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=True)
             found[name].append(json.loads(ended.stdout))
-    print(f"{'':40}{'alone ms':>10}{'together /s':>13}{'load s':>8}{'resident MB':>13}")
+    print(f"{'':52}{'alone ms':>10}{'together /s':>13}{'load s':>8}{'resident MB':>13}")
     for name, runs in found.items():
         alone, together, load, resident = (statistics.median(run[key] for run in runs) for key in runs[0])
-        print(f"{name:40}{alone:10.2f}{together:13.0f}{load:8.2f}{resident:13.0f}")
+        print(f"{name:52}{alone:10.2f}{together:13.0f}{load:8.2f}{resident:13.0f}")
 
 
 def measured(runtime: str, threads: int, streams: int, model: bytes) -> dict[str, float]:

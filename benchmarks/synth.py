@@ -1,14 +1,13 @@
-"""How long the whole app takes to synthesise, against an app of one bucket: side by side, in turns, in one run.
+"""Duration of the whole app's synthesis compared with an app with one bucket, in alternation in one run.
 
     make bench-synth
     make bench-synth ARGS="--runs 15"
 
-Each figure is of one `python app.py` process as the CDK command line starts it, imports and jsii's node process
-included: its wall time, and the processor time that it took, which means something on a busy machine too. Both apps
-run with the same interpreter, the same feature flags and the same switches. CDK's own validation of templates (a
-WebAssembly engine that takes seconds to start) is off for both, as `make synth` has it; the last line tells what CDK's
-default, validation on, costs the app of one bucket. `nothing in it` is the floor: the whole app's imports and its six
-stacks, each empty.
+Each figure is the wall time and the processor time of one `python app.py` process as the CDK command line starts it,
+with imports and jsii's node process. A busy machine changes the processor time little. Both apps use the same
+interpreter, feature flags and switches. CDK's own validation of templates (a WebAssembly engine that takes seconds to
+start) is off for both, as in `make synth`. The last line has the time of the app with one bucket with validation on,
+which is CDK's default. `empty stacks` is the lower limit: the whole app's imports and its six stacks, each empty.
 """
 
 import argparse
@@ -35,7 +34,7 @@ s3.Bucket(stack, "Bucket")
 app.synth()
 """
 
-NOTHING_IN_IT = """
+EMPTY_STACKS = """
 import app
 import aws_cdk as cdk
 
@@ -47,14 +46,14 @@ empty.synth()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Synthesis of the whole app against an app of one bucket.")
-    parser.add_argument("--runs", type=int, default=9, help="of each app, in turns (default: 9)")
+    parser = argparse.ArgumentParser(description="Synthesis of the whole app compared with an app with one bucket.")
+    parser.add_argument("--runs", type=int, default=9, help="of each app, in alternation (default: 9)")
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder:
-        bucket, nothing = Path(folder) / "one_bucket.py", Path(folder) / "nothing_in_it.py"
+        bucket, empty = Path(folder) / "one_bucket.py", Path(folder) / "empty_stacks.py"
         bucket.write_text(ONE_BUCKET)
-        nothing.write_text(NOTHING_IN_IT)
-        apps = {"one bucket": bucket, "nothing in it": nothing, "whole app": ROOT / "app.py"}
+        empty.write_text(EMPTY_STACKS)
+        apps = {"one bucket": bucket, "empty stacks": empty, "whole app": ROOT / "app.py"}
         for app in apps.values():  # jsii unpacks its libraries once, Python compiles once
             seconds(app, validation=False)
         times: dict[str, list[float]] = {name: [] for name in apps}
@@ -75,7 +74,7 @@ def main() -> None:
 
 
 def seconds(app: Path, *, validation: bool) -> tuple[float, float]:
-    """Wall and processor time of one synthesis."""
+    """Wall and processor seconds of one synthesis."""
     with tempfile.TemporaryDirectory() as out:
         environment = {
             **os.environ,
@@ -91,7 +90,7 @@ def seconds(app: Path, *, validation: bool) -> tuple[float, float]:
 
 
 def _processor_s() -> float:
-    """Of every child process that has ended."""
+    """Processor seconds of all ended child processes."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 

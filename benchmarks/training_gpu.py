@@ -1,12 +1,12 @@
-"""How much of a GPU's speed our training reaches: photos from disk against tensors that are there already.
+"""Training speed on a GPU with photos from disk, compared with tensors that are already on the device.
 
     make bench-training-gpu
     make bench-training-gpu ARGS='--data dogImages --batch-size 64'
 
-Two pairs, each side in turns on the same GPU, medians: a step of full fine-tuning (photos cut on the CPU, copied,
-normalised, learnt from) and the frozen backbone's features (photos decoded, copied, looked at). The synthetic side does
-the same to tensors that lie on the device and are never replaced. Without a GPU it says so and ends with status 0;
-`--device cpu` shows that the loops work, and no more.
+Two pairs, each in alternation on the same GPU, medians: a step of full fine-tuning (photos cropped on the CPU, copied,
+normalised, used for a step) and the frozen backbone's features (photos decoded, copied, passed forward). The synthetic
+side does the same with tensors that stay on the device. Without a GPU it prints that and exits with status 0. `--device
+cpu` only shows that the loops work.
 """
 
 import argparse
@@ -38,24 +38,24 @@ from training.optim import adamw, learn, mixed_precision
 GOAL = 0.9
 
 Run = Callable[[], int]
-"""Does its work, and returns how many photos that were."""
+"""Does its work and returns the number of photos."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
-        print("There is no GPU here, so there is nothing to measure; run this on a g4dn.xlarge (the Workbench stack).")
+        print("There is no GPU here, so nothing was measured. Run this on a g4dn.xlarge (the Workbench stack).")
         return 0
     device = torch.device(options.device)
     if device.type == "cuda":
         print(f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as temporary:
         data = scan(options.data or _drawn(Path(temporary)))
-        for name, ours, synthetic in (
+        for name, photos, synthetic in (
             ("fine-tuning", *fine_tuning(data, options, device)),
             ("features", *features(data, options, device)),
         ):
-            rates = in_turns([ours, synthetic], device, rounds=options.rounds)
+            rates = alternate([photos, synthetic], device, rounds=options.rounds)
             share = rates[0] / rates[1]
             print(
                 f"{name:12} {rates[0]:8.1f} images/s from photos, {rates[1]:8.1f} from synthetic tensors: "
@@ -71,7 +71,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
     parser.add_argument("--image-size", type=int, default=224, help="default: %(default)s")
     parser.add_argument("--steps", type=int, default=40, help="of fine-tuning in a round (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="of each side, in turns (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="of each side, in alternation (default: %(default)s)")
     return parser.parse_args(arguments)
 
 
@@ -81,7 +81,7 @@ def _drawn(folder: Path) -> Path:
 
 
 def fine_tuning(data: DataSet, options: argparse.Namespace, device: torch.device) -> tuple[Run, Run]:
-    """Our step on our photos, and the same step on one batch over and over. Weights do not matter for the speed."""
+    """The step on photos, and the same step on one batch repeatedly. The weights do not affect the speed."""
     world, precision = World(0, 1, device), mixed_precision(device)
     config = Config(data=data.folder, model_dir=data.folder, mode="full", pretrained="none")
     network = build(len(data.labels), "none").to(device).to(memory_format=torch.channels_last).train()
@@ -114,7 +114,7 @@ def fine_tuning(data: DataSet, options: argparse.Namespace, device: torch.device
 
 
 def features(data: DataSet, options: argparse.Namespace, device: torch.device) -> tuple[Run, Run]:
-    """All training photos and their mirror images through the frozen backbone, and as many synthetic ones."""
+    """All training photos and their mirror images through the frozen backbone, and as many synthetic images."""
     backbone = Backbone(build(len(data.labels), "none"), Preprocessing.for_size(options.image_size), device)
     world, photos = World(0, 1, device), data.splits["train"]
     shape = (backbone.chunk, options.image_size, options.image_size, 3)
@@ -131,7 +131,7 @@ def features(data: DataSet, options: argparse.Namespace, device: torch.device) -
     return from_photos, synthetic
 
 
-def in_turns(runs: Sequence[Run], device: torch.device, *, rounds: int) -> list[float]:
+def alternate(runs: Sequence[Run], device: torch.device, *, rounds: int) -> list[float]:
     """Median images per second of each."""
     rates: list[list[float]] = [[] for _ in runs]
     for number in range(rounds + 1):
@@ -140,7 +140,7 @@ def in_turns(runs: Sequence[Run], device: torch.device, *, rounds: int) -> list[
             photos = run()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            if number:  # the first round warms up
+            if number:  # the first round is a warm-up
                 own.append(photos / (time.perf_counter() - started))
     return [statistics.median(own) for own in rates]
 

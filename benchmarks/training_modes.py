@@ -1,10 +1,10 @@
-"""Which mode wins, and by how much: a head on frozen features against full fine-tuning, on the same photos and weights.
+"""Accuracy and time of a head on frozen features compared with full fine-tuning, on the same photos and weights.
 
     make bench-training-modes
     make bench-training-modes ARGS='--epochs 8 --rates 5e-5 2e-4 --seeds 5'
 
-The two take turns, seed by seed, each as a process of its own with the recipe of its mode; `full` once for each rate.
-The table has every seed's accuracy on `test`, so that the spread is seen.
+The modes alternate for each seed, each in its own process with the default hyperparameters of its mode; `full` once for
+each rate. The table has every seed's accuracy on `test`, so that the spread is visible.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.training_time import lines_of, material_of
+from benchmarks.training_time import inputs_of, lines_of
 
 
 @dataclass(slots=True)
@@ -30,14 +30,16 @@ class Mode:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Frozen features against full fine-tuning, over several seeds.")
+    parser = argparse.ArgumentParser(description="Frozen features compared with full fine-tuning, over several seeds.")
     parser.add_argument(
         "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
     )
     parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
     parser.add_argument("--seeds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=4, help="of full fine-tuning (default: %(default)s)")
-    parser.add_argument("--rates", nargs="+", default=[], help="of full fine-tuning, in turns (default: its recipe's)")
+    parser.add_argument(
+        "--rates", nargs="+", default=[], help="learning rates of full fine-tuning, in alternation (default: its own)"
+    )
     options = parser.parse_args()
     modes = {"frozen": Mode(["--mode", "frozen"])}
     full = ["--mode", "full", "--epochs", str(options.epochs), "--batch-size", "32"]
@@ -45,7 +47,7 @@ def main() -> int:
         modes[f"full, rate {rate}"] = Mode([*full, "--learning-rate", rate])
     modes = modes if options.rates else {**modes, "full": Mode(full)}
     with tempfile.TemporaryDirectory() as temporary:
-        data, pretrained = material_of(options, Path(temporary))
+        data, pretrained = inputs_of(options, Path(temporary))
         for seed in range(options.seeds):
             for name, mode in modes.items():
                 print(f"{name}, seed {seed} ...", flush=True)
@@ -56,21 +58,21 @@ def main() -> int:
 
 
 def run(mode: Mode, command: Sequence[str]) -> None:
-    """One training to its end; what it prints last is the epoch that it kept."""
+    """Run one training to its end. Its last log line has the epoch that it kept."""
     fields: dict[str, str] = {}
     for at, pairs in lines_of(command):
         fields.update(pairs)
         if pairs.get("stage") == "judged":
             mode.seconds.append(at)
         if pairs.get("stage") == "head" or "of" in pairs:
-            print(f"  epoch {pairs['epoch']}: {pairs['valid_accuracy']} of valid after {at:.0f} s", flush=True)
+            print(f"  epoch {pairs['epoch']}: valid accuracy {pairs['valid_accuracy']} after {at:.0f} s", flush=True)
     mode.accuracies.append(float(fields["test_accuracy"]))
     mode.losses.append(float(fields["served_test_loss"]))
     mode.kept.append(fields["epoch"])
 
 
 def report(modes: dict[str, Mode]) -> None:
-    """A line for each mode, and how far each is from the first, seed by seed."""
+    """Print a line for each mode, and its difference from the first mode, paired by seed."""
     print(f"\n{'mode':20} {'accuracy':>8} {'loss':>7} {'s':>7}  by seed: accuracy, loss (epoch kept)")
     for name, mode in modes.items():
         each = zip(mode.accuracies, mode.losses, mode.kept, strict=True)
@@ -80,11 +82,11 @@ def report(modes: dict[str, Mode]) -> None:
     (first, one), *others = modes.items()
     for name, mode in others:
         accuracy, loss = difference(mode.accuracies, one.accuracies), difference(mode.losses, one.losses)
-        print(f"{name} to {first}: accuracy {accuracy}, loss {loss} (mean over the seeds, and its standard error)")
+        print(f"{name} minus {first}: accuracy {accuracy}, loss {loss} (mean over the seeds, and its standard error)")
 
 
 def difference(these: Sequence[float], those: Sequence[float]) -> str:
-    """Two runs of one seed are a pair: both begin from the same head, and learn in the same order."""
+    """Two runs of one seed are a pair: both start from the same head and use the photos in the same order."""
     pairs = [one - other for one, other in zip(these, those, strict=True)]
     error = f"{statistics.stdev(pairs) / len(pairs) ** 0.5:.4f}" if len(pairs) > 1 else "unknown"
     return f"{statistics.mean(pairs):+.4f} ± {error}"

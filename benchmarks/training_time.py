@@ -1,12 +1,13 @@
-"""Time to accuracy: our training against the course's recipe, on the same photos and weights, in one run.
+"""Time to accuracy: Kennel's training compared with the course's script, on the same photos and weights, in one run.
 
     make bench-training                                    # photos of ../shared/real, or drawn ones
     make bench-training ARGS='--data dogImages --pretrained resnet50.safetensors'
-    make bench-training ARGS='--epochs 3'                  # of the reference; the rest is extrapolated, and said to be
+    make bench-training ARGS='--epochs 3'                  # of the reference; the output marks extrapolated figures
 
-Each run is a process of its own, started as a user starts it, and timed from its start until its accuracy on `test` is
-known; ours is also timed until the artifact is exported and proven. Ours runs with several seeds, before and after the
-reference, and the median counts. The reference is charged neither for judging an epoch on `test` nor for an export.
+Each run is its own process, started as a user starts it, and timed from its start until its accuracy on `test` is
+known. Kennel's run is also timed until the artifact is exported and verified. Kennel runs with several seeds, before
+and after the reference, and the median counts. The reference's time excludes its evaluations on `test`, and it exports
+nothing.
 """
 
 import argparse
@@ -25,20 +26,20 @@ from sample_dogs.dataset import write_sample
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
 GOAL = 0.1
-"""Of the reference's time."""
+"""Share of the reference's time."""
 
 _PAIR = re.compile(r'(\w+)=("[^"]*"|\S+)')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ours:
-    """Seconds of one run, and its accuracy on `test`."""
+class Run:
+    """Seconds of one of Kennel's runs, and its accuracy on `test`."""
 
     decode: float
     forward: float
     head: float
     known: float
-    """From the process's start until the accuracy was known: the three above, imports and the reading of weights."""
+    """From the process's start until the accuracy was known: the three above, imports, and reading the weights."""
     export: float
     whole: float
     accuracy: float
@@ -54,26 +55,31 @@ class Epoch:
 def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory() as temporary:
-        data, pretrained = material_of(options, Path(temporary))
+        data, pretrained = inputs_of(options, Path(temporary))
         arguments = ["--data", str(data), "--pretrained", pretrained]
         print(f"photos in {data}, weights {pretrained}", flush=True)
-        ours = [_ours(arguments, seed, Path(temporary)) for seed in range(options.seeds - 1)]
+        runs = [_kennel(arguments, seed, Path(temporary)) for seed in range(options.seeds - 1)]
         epochs = _reference(arguments, options)
-        ours.append(_ours(arguments, options.seeds - 1, Path(temporary)))
-    _report(ours, epochs, options.of)
+        runs.append(_kennel(arguments, options.seeds - 1, Path(temporary)))
+    _report(runs, epochs, options.of)
     return 0
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Time to accuracy, against the course's recipe.")
+    parser = argparse.ArgumentParser(description="Time to accuracy, compared with the course's script.")
     parser.add_argument(
         "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
     )
     parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
-    parser.add_argument("--epochs", type=int, default=20, help="of the reference that are really run (default: 20)")
-    parser.add_argument("--batch-size", type=int, default=32, help="the reference's (default: what favours it most)")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="the reference's (default: the same)")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of ours (default: 3)")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=20,
+        help="epochs of the reference that run, the rest is extrapolated (default: 20)",
+    )
+    parser.add_argument("--batch-size", type=int, default=32, help="of the reference (default: its fastest)")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of the reference (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of Kennel (default: 3)")
     options = parser.parse_args()
     if options.epochs < 1 or options.seeds < 2:
         parser.error("--epochs must be at least 1 and --seeds at least 2: one run before and one after the reference.")
@@ -81,8 +87,8 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def material_of(options: argparse.Namespace, temporary: Path) -> tuple[Path, str]:
-    """The photos and weights that the options name, or the best there are."""
+def inputs_of(options: argparse.Namespace, temporary: Path) -> tuple[Path, str]:
+    """The photos and weights that the options name, else real ones if they exist, else drawn photos."""
     weights = sorted(REAL.glob("*.safetensors"))
     pretrained = options.pretrained or (str(weights[0]) if weights else "imagenet")
     if options.data or (REAL / "dogs").is_dir():
@@ -91,22 +97,22 @@ def material_of(options: argparse.Namespace, temporary: Path) -> tuple[Path, str
     return temporary / "photos", pretrained
 
 
-def _ours(arguments: Sequence[str], seed: int, folder: Path) -> Ours:
+def _kennel(arguments: Sequence[str], seed: int, folder: Path) -> Run:
     fields: dict[str, str] = {}
-    decode = forward = looked = known = exporting = 0.0
+    decode = forward = features = known = exporting = 0.0
     command = ["training.train", *arguments, "--model-dir", str(folder / "model"), "--seed", str(seed)]
     for at, pairs in lines_of(command):
         fields.update(pairs)
         if "forward_s" in pairs:
-            decode, forward, looked = decode + float(pairs["decode_s"]), forward + float(pairs["forward_s"]), at
+            decode, forward, features = decode + float(pairs["decode_s"]), forward + float(pairs["forward_s"]), at
         known = at if pairs.get("stage") == "judged" else known
         exporting = at if pairs.get("stage") == "export" else exporting
     accuracy = float(fields["test_accuracy"])
-    print(f"ours       seed {seed}: {accuracy:.3f} after {known:.1f} s, exported after {at:.1f} s", flush=True)
-    return Ours(
+    print(f"kennel     seed {seed}: {accuracy:.3f} after {known:.1f} s, exported after {at:.1f} s", flush=True)
+    return Run(
         decode=decode,
         forward=forward,
-        head=known - looked,
+        head=known - features,
         known=known,
         export=at - exporting,
         whole=at,
@@ -115,8 +121,8 @@ def _ours(arguments: Sequence[str], seed: int, folder: Path) -> Ours:
 
 
 def _reference(arguments: Sequence[str], options: argparse.Namespace) -> list[Epoch]:
-    recipe = ["--batch-size", str(options.batch_size), "--learning-rate", str(options.learning_rate)]
-    command = ["benchmarks.course_script", *arguments, *recipe, "--epochs", str(options.epochs)]
+    options_of_reference = ["--batch-size", str(options.batch_size), "--learning-rate", str(options.learning_rate)]
+    command = ["benchmarks.course_script", *arguments, *options_of_reference, "--epochs", str(options.epochs)]
     epochs = []
     for _, pairs in lines_of(command):
         if "epoch" in pairs:
@@ -133,7 +139,7 @@ def lines_of(command: Sequence[str]) -> Iterator[tuple[float, dict[str, str]]]:
     """(seconds since the process's start, key=value pairs) of each line it prints, and of its end."""
     started = time.monotonic()
     with (
-        tempfile.TemporaryFile("w+") as errors,  # a pipe that nobody reads would fill up and stop the process
+        tempfile.TemporaryFile("w+") as errors,  # a pipe without a reader would fill up and block the process
         subprocess.Popen(
             [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
         ) as process,
@@ -151,20 +157,20 @@ def lines_of(command: Sequence[str]) -> Iterator[tuple[float, dict[str, str]]]:
     yield time.monotonic() - started, {}
 
 
-def _report(ours: Sequence[Ours], epochs: Sequence[Epoch], of: int) -> None:
+def _report(runs: Sequence[Run], epochs: Sequence[Epoch], of: int) -> None:
     def median(name: str) -> float:
-        return float(statistics.median(getattr(run, name) for run in ours))
+        return float(statistics.median(getattr(run, name) for run in runs))
 
     accuracy, known, whole = median("accuracy"), median("known"), median("whole")
     other = known - median("decode") - median("forward") - median("head")
-    print(f"\nours, median of {len(ours)} seeds                    s")
+    print(f"\nKennel, median of {len(runs)} seeds                  s")
     for name, seconds in (
         ("start: imports, weights", other),
         ("decode", median("decode")),
         ("forward", median("forward")),
         ("head", median("head")),
         ("accuracy known", known),
-        ("export and proof", median("export")),
+        ("export and verification", median("export")),
         ("whole run", whole),
     ):
         print(f"  {name:32} {seconds:8.1f}")
@@ -176,22 +182,26 @@ def _report(ours: Sequence[Ours], epochs: Sequence[Epoch], of: int) -> None:
     print(f"reference, {of} epochs                         {all_epochs:8.1f}{note}")
     print(f"  its best epoch, {epochs.index(best) + 1:2}, was known after     {best.seconds:8.1f}")
 
-    spread = f"{min(run.accuracy for run in ours):.3f} to {max(run.accuracy for run in ours):.3f}"
-    print(f"\naccuracy on test: ours {accuracy:.3f} ({spread}), the reference's best {best.accuracy:.3f}")
-    print("\nwithin       ours   reference")
-    for what, seconds in (("our time", known), ("our time, exported", whole), ("all its epochs", all_epochs)):
+    spread = f"{min(run.accuracy for run in runs):.3f} to {max(run.accuracy for run in runs):.3f}"
+    print(f"\naccuracy on test: Kennel {accuracy:.3f} ({spread}), the reference's best epoch {best.accuracy:.3f}")
+    print("\nwithin     Kennel   reference")
+    for what, seconds in (
+        ("Kennel's time", known),
+        ("Kennel's time with export", whole),
+        ("all epochs of the reference", all_epochs),
+    ):
         done = [epoch.accuracy for epoch in epochs if epoch.seconds <= seconds]
-        print(f"{seconds:7.1f} s   {accuracy:.3f}   {f'{max(done):.3f}' if done else 'no epoch done'}   ({what})")
+        print(f"{seconds:7.1f} s   {accuracy:.3f}   {f'{max(done):.3f}' if done else 'no epoch ended'}   ({what})")
 
     print()
     for what, ratio in (
-        ("time, of the reference's", known / all_epochs),
-        ("the same, with export", whole / all_epochs),
-        ("time, of that until its best epoch", known / best.seconds),
+        ("time / reference", known / all_epochs),
+        ("time with export / reference", whole / all_epochs),
+        ("time / until the reference's best epoch", known / best.seconds),
     ):
-        goal = "" if "until" in what else f"; goal: at most {GOAL}"  # a stricter question than the goal's
-        print(f"{what:36} {ratio:6.3f}  (1/{1 / ratio:.0f}{goal})")
-    print(f"{'accuracy, less its best':36} {accuracy - best.accuracy:+6.3f}  (goal: at least 0)")
+        goal = "" if "until" in what else f"; goal: at most {GOAL}"  # stricter than the goal
+        print(f"{what:42} {ratio:6.3f}  (1/{1 / ratio:.0f}{goal})")
+    print(f"{'accuracy minus best of the reference':42} {accuracy - best.accuracy:+6.3f}  (goal: at least 0)")
 
 
 if __name__ == "__main__":

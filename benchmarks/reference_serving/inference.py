@@ -1,6 +1,7 @@
-"""What a user of AWS's PyTorch serving image writes: its four handlers, for ResNet50 in eager mode.
+"""The code that a user of AWS's PyTorch serving image writes: the four handlers, for ResNet50 in eager mode.
 
-Runs under TorchServe in `.venv-torchserve`, never in ours. The breeds are in the model's folder, as Kennel's are.
+Runs under TorchServe in `.venv-torchserve`, not in Kennel's environment. The breeds are in `labels.json` in the model's
+folder.
 """
 
 import io

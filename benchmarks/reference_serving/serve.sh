@@ -1,6 +1,6 @@
 #!/bin/bash
-# AWS's own `serve` outside its container: in namespaces, so that the true paths (/opt/ml, /etc/sagemaker-ts.properties)
-# and the machine-wide process id file are its alone, and everything ends with the first process.
+# AWS's own `serve` outside its container. It runs in namespaces, so that it has its own /opt/ml,
+# /etc/sagemaker-ts.properties and process id file, and so that every process ends with the first one.
 #   serve.sh VENV MODEL_DIR PORT
 set -euo pipefail
 export VENV=$(realpath "$1") MODEL=$(realpath "$2") SAGEMAKER_BIND_TO_PORT=$3
