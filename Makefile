@@ -48,7 +48,7 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 # -- rehearse and check ----------------------------------------------------------------------------------------------
 
 .PHONY: rehearse
-rehearse: $(VENV)/.installed-rehearse  ## draw, train, serve and ask, on this machine: no account, no Docker
+rehearse: $(VENV)/.installed-rehearse  ## draw photos, train, serve and predict on this machine: no account, no Docker
 	@$(BIN)/kennel rehearse $(ARGS)
 
 .PHONY: test check
@@ -58,14 +58,14 @@ check: test  ## the same as `make test`
 
 .PHONY: test-slow
 test-slow: setup audit  ## the tests that take minutes, and the audit
-	@$(MAKE) --no-print-directory toolkit || echo "The tests that need the toolkit will be skipped."
+	@$(MAKE) --no-print-directory toolkit || echo "The tests that need the toolkit are skipped."
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
 
 .PHONY: golden
-golden: setup  ## write tests/infra/golden/ again, after a change of the templates that is meant
+golden: setup  ## rewrite tests/infra/golden/ after an intended change of the templates
 	@$(BIN)/python -m pytest -q tests/infra/test_golden.py --update-golden
 
-# Its packages cannot share an environment with ours; the lock is complete, so pip need not, and could not, resolve it.
+# Its packages conflict with Kennel's, so it has its own environment. The lock is complete: pip could not resolve it again.
 .venv-audit/.installed: locks/audit.txt
 	@echo "== installing checkov, cloudsplaining and sagemaker-core in .venv-audit (once, 700 MB)"
 	@$(PYTHON) -m venv .venv-audit
@@ -73,15 +73,15 @@ golden: setup  ## write tests/infra/golden/ again, after a change of the templat
 	@touch $@
 
 .PHONY: audit
-audit: node_modules/.installed .venv-audit/.installed  ## let checkov, cloudsplaining and AWS's SDK judge both presets
+audit: node_modules/.installed .venv-audit/.installed  ## check the templates of both presets with checkov, cloudsplaining and AWS's SDK
 	@for preset in development production; do \
 	  $(CDK) synth --quiet --no-validation -c preset=$$preset --output build/audit/$$preset >/dev/null || exit 1; \
 	done
 	@.venv-audit/bin/python -m tests.audit build/audit/development build/audit/production
 
-# Its job's program runs by torchrun in $(VENV), of which the .pth file tells pip and torch's version. Needs a C compiler.
+# torchrun in $(VENV) runs the job's program. The .pth file shows pip the packages of $(VENV). Needs a C compiler.
 .venv-toolkit/.installed: locks/toolkit.txt $(VENV)/.installed-rehearse
-	@command -v cc >/dev/null || command -v gcc >/dev/null || { echo "AWS's training toolkit has a part in C. On Debian and Ubuntu: apt install gcc python3-dev" >&2; exit 1; }
+	@command -v cc >/dev/null || command -v gcc >/dev/null || { echo "AWS's training toolkit needs a C compiler. On Debian and Ubuntu: apt install gcc python3-dev" >&2; exit 1; }
 	@echo "== building AWS's training toolkit in .venv-toolkit (once, 300 MB)"
 	@$(PYTHON) -m venv .venv-toolkit
 	@.venv-toolkit/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $<
@@ -90,17 +90,17 @@ audit: node_modules/.installed .venv-audit/.installed  ## let checkov, cloudspla
 	@touch $@
 
 .PHONY: toolkit
-toolkit: .venv-toolkit/.installed  ## build AWS's own training toolkit: rehearsals and `make test-slow` then use it (needs a C compiler)
+toolkit: .venv-toolkit/.installed  ## build AWS's training toolkit, which rehearsals and `make test-slow` then use (needs a C compiler)
 
 .PHONY: bench-synth
-bench-synth: setup  ## how long synthesis takes, against an app of one bucket
+bench-synth: setup  ## duration of the synthesis, compared with an app with one bucket
 	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
 .PHONY: bench-scaling
-bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core against one such host, in both modes
+bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core each, compared with one, in both modes
 	@$(BIN)/python -m benchmarks.scaling $(ARGS)
 
-# TorchServe's packages cannot share an environment with ours: the toolkit needs an old setuptools.
+# TorchServe's packages conflict with Kennel's (the toolkit needs an old setuptools), so it has its own environment.
 .venv-torchserve/.installed: locks/reference-serving.txt
 	@echo "== installing TorchServe and AWS's serving toolkit in .venv-torchserve (once, some GB with torch)"
 	@$(PYTHON) -m venv .venv-torchserve
@@ -108,23 +108,23 @@ bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core ag
 	@touch $@
 
 .PHONY: bench-serving bench-load
-bench-serving: setup .venv-torchserve/.installed  ## our server against AWS's PyTorch serving stack, side by side
+bench-serving: setup .venv-torchserve/.installed  ## Kennel's server compared with AWS's PyTorch serving stack
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
-bench-load: setup  ## 10,000 requests, one in a hundred bad: none lost, none wrong, memory flat
+bench-load: setup  ## 10,000 requests, 1 % invalid, then overload: lost and wrong responses, memory growth
 	@$(BIN)/python -m benchmarks.serving_load $(ARGS)
 
 .PHONY: bench-features bench-training bench-training-modes bench-training-gpu
-bench-features: setup  ## passes through the frozen backbone on one core, and what the mirror image is worth
+bench-features: setup  ## speed of the frozen backbone on one core, and the accuracy that mirrored photos add
 	@$(BIN)/python -m benchmarks.features $(ARGS)
-bench-training: setup  ## time to accuracy, against the course's recipe (a quarter of an hour)
+bench-training: setup  ## time to accuracy, compared with the course's script (15 minutes)
 	@$(BIN)/python -m benchmarks.training_time $(ARGS)
-bench-training-modes: setup  ## frozen features against full fine-tuning, seed by seed
+bench-training-modes: setup  ## accuracy and time of frozen features compared with full fine-tuning
 	@$(BIN)/python -m benchmarks.training_modes $(ARGS)
-bench-training-gpu: setup  ## images/s on a GPU, against synthetic tensors
+bench-training-gpu: setup  ## training speed on a GPU, compared with synthetic tensors
 	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 
 .PHONY: bench-hostile
-bench-hostile: setup  ## hostile bytes against the server: answers, the slowest, memory (under a cap of 512 MB)
+bench-hostile: setup  ## hostile requests: responses, slowest request, memory (limited to 512 MB)
 	@$(BIN)/python -m benchmarks.hostile $(ARGS)
 
 .PHONY: lint
@@ -133,7 +133,7 @@ lint: setup  ## ruff, import-linter and mypy
 	@report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; exit 1; }
 
 .PHONY: format
-format: setup  ## let ruff rewrite what it can
+format: setup  ## format the code and apply ruff's automatic fixes
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 # -- AWS -------------------------------------------------------------------------------------------------------------

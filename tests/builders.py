@@ -1,4 +1,4 @@
-"""Photos and artifacts for tests: real ones, made in milliseconds, whose right answer is known."""
+"""Photos and artifacts for tests. They are real, built in milliseconds, and have a known correct prediction."""
 
 import colorsys
 import io
@@ -22,7 +22,7 @@ Colour = tuple[int, int, int]
 
 
 def colour_of(index: int, classes: int = len(LABELS)) -> Colour:
-    """The colour of class `index` to the network of `write_artifact`: hues at equal distances, red first."""
+    """The colour that the network of `write_artifact` classifies as `index`: equally spaced hues, red first."""
     red, green, blue = colorsys.hsv_to_rgb(index / classes, 1, 1)
     return round(red * 255), round(green * 255), round(blue * 255)
 
@@ -35,7 +35,7 @@ def any_photo(
     detail_seed: int | None = None,
     **save: Any,
 ) -> bytes:
-    """A photo of one colour, or with `detail_seed` one full of soft detail. `save` goes to Pillow's encoder."""
+    """A photo of one colour, or with `detail_seed` one with smooth detail. `save` is passed to Pillow's encoder."""
     image = Image.new("RGB", size, colour)
     if detail_seed is not None:
         image = detailed(size, detail_seed)
@@ -43,7 +43,7 @@ def any_photo(
 
 
 def detailed(size: tuple[int, int], seed: int = 0) -> Image.Image:
-    """An RGB image with detail at every scale, different for each seed and in each corner."""
+    """An RGB image with detail at every scale. Every seed and every corner has different detail."""
     noise = np.random.default_rng(seed)
     image = Image.new("RGB", size)
     for number, cells in enumerate((3, 17, 90), start=1):
@@ -59,19 +59,19 @@ def encoded(image: Image.Image, format: str, **save: Any) -> bytes:
 
 
 def network(classes: int, *, size: int = 32, bias: Sequence[float] | None = None) -> bytes:
-    """An ONNX classifier that knows breeds by the photo's mean colour: average pool, then Gemm."""
-    recipe = Preprocessing.for_size(size)
+    """An ONNX classifier that predicts the breed from the photo's mean colour: average pool, then Gemm."""
+    preprocessing = Preprocessing.for_size(size)
     hues = np.array([colour_of(index, classes) for index in range(classes)], dtype=np.float32) / 255
     hues -= hues.mean(axis=1, keepdims=True)
     hues *= 20 / np.linalg.norm(hues, axis=1, keepdims=True)
-    offset = hues @ np.array(recipe.mean, dtype=np.float32) if bias is None else np.array(bias, dtype=np.float32)
+    offset = hues @ np.array(preprocessing.mean, dtype=np.float32) if bias is None else np.array(bias, dtype=np.float32)
     return onnx_model(
         [
             helper.make_node("GlobalAveragePool", ["photos"], ["pooled"]),
             helper.make_node("Flatten", ["pooled"], ["flat"]),
             helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
         ],
-        {"weight": hues * np.array(recipe.std, dtype=np.float32), "bias": offset},
+        {"weight": hues * np.array(preprocessing.std, dtype=np.float32), "bias": offset},
         output_shape=["batch", classes],
         size=size,
     )
@@ -99,7 +99,7 @@ def onnx_model(
 
 
 def write_artifact(folder: Path, labels: Sequence[str] = LABELS, size: int = 32, *, model: bytes | None = None) -> Path:
-    """Write an artifact whose network is `model`, or else tells `labels` by `colour_of`; returns the folder."""
+    """Write an artifact with the network `model`, else one that classifies `colour_of`. Returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         artifact.MODEL: network(len(labels), size=size) if model is None else model,

@@ -1,4 +1,4 @@
-"""Options of every test run, and what of its surroundings tests depend on."""
+"""Options of every test run, and the environment that the tests need."""
 
 import os
 import signal
@@ -7,11 +7,14 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write tests/infra/golden/ from today's templates")
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite tests/infra/golden/ from the current templates"
+    )
 
 
 def pytest_configure() -> None:
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # several hosts are played on this one; they cannot share its GPU
-    # A shell starts a background job with SIGINT ignored, and every child inherits that: Ctrl-C could not be tested.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tests run several hosts on this machine, which cannot share its GPU
+    # A shell starts a background job with SIGINT ignored, and every child inherits that, which breaks the tests of
+    # Ctrl-C.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,10 +1,10 @@
-"""Judges the templates from outside: `make audit` synthesises both presets and runs this in `.venv-audit`.
+"""Checks the templates against independent rules. `make audit` synthesises both presets and runs this in `.venv-audit`.
 
     python -m tests.audit FOLDER...
 
-checkov finds nothing outside `MEANT`; cloudsplaining finds no way to more rights in any role; each action is one that
-IAM knows, and has a resource where IAM has one for it; a role is passed to one service only; and the training images
-are those that AWS's own SDK names, region by region.
+The checks: checkov has no finding outside `ACCEPTED`; cloudsplaining finds no privilege escalation in any role; each
+action exists, and is limited to resources where IAM supports that; a role is passed to one service only; and the
+training image of each region is the one that AWS's SDK names.
 """
 
 import json
@@ -20,25 +20,25 @@ from policy_sentry.querying.actions import get_action_data
 from tests.audit.images import wrong_images
 from tests.audit.roles import Role, roles
 
-MEANT = {
+ACCEPTED = {
     "CKV_AWS_18": "One bucket by design: access logs would need a second one.",
-    "CKV_AWS_27": "The queue is encrypted with the key that SQS manages; checkov knows KMS only.",
-    "CKV_AWS_107": "A log-in to a container registry hands out a credential: that is its purpose.",
-    "CKV_AWS_111": "Session Manager's channels and a container's metrics know no resource.",
-    "CKV_AWS_115": "A new account's ten concurrent calls cannot be reserved; the callers are limited themselves.",
-    "CKV_AWS_116": "CDK writes the function that empties the bucket; it lives for one deletion.",
+    "CKV_AWS_27": "The queue is encrypted with the key that SQS manages; checkov accepts KMS only.",
+    "CKV_AWS_107": "The log-in to a container registry returns a credential: that is its purpose.",
+    "CKV_AWS_111": "Session Manager's channels and a container's metrics have no resource-level permissions.",
+    "CKV_AWS_115": "A new account's ten concurrent calls cannot be reserved; the callers are rate-limited instead.",
+    "CKV_AWS_116": "CDK writes the function that empties the bucket; it runs only when the bucket is deleted.",
     "CKV_AWS_117": "The functions call AWS alone; in a VPC each service would need a paid endpoint, or a NAT gateway.",
-    "CKV_AWS_136": "Images are encrypted with the key that ECR manages, and are no secret: this repository makes them.",
+    "CKV_AWS_136": "Images are encrypted with the key that ECR manages, and are not secret.",
     "CKV_AWS_158": "Logs are encrypted with the key that CloudWatch manages; a photo is never logged.",
-    "CKV_AWS_173": "The variables hold names, and are encrypted with the key that Lambda manages.",
-    "CKV_AWS_187": "A key of one's own costs a dollar a month and protects no more than SageMaker's.",
+    "CKV_AWS_173": "The variables contain names only, and are encrypted with the key that Lambda manages.",
+    "CKV_AWS_187": "A customer managed key costs a dollar a month and protects no more than SageMaker's.",
 }
-"""What checkov would have otherwise, and why it is so. An entry that meets nothing is an error too."""
+"""Findings of checkov that are accepted, each with its reason. An entry without a finding is an error."""
 
 UNLIMITED = {
-    "ssm:UpdateInstanceInformation": "The host's role is there before the host, so it cannot name it.",
+    "ssm:UpdateInstanceInformation": "The host's role is created before the host, so it cannot name the host.",
 }
-"""Actions on every resource though IAM could limit them, and why."""
+"""Actions that are allowed on every resource although IAM could limit them, each with its reason."""
 
 RISKS = (
     "allows_privilege_escalation",
@@ -46,7 +46,7 @@ RISKS = (
     "permissions_management_without_constraints",
     "service_wildcard",
 )
-"""What cloudsplaining looks for in a role, and must not find."""
+"""Risks that cloudsplaining must not find in a role."""
 
 
 def main(folders: list[Path]) -> int:
@@ -57,21 +57,21 @@ def main(folders: list[Path]) -> int:
     for fault in faults:
         print(f"audit: {fault}", file=sys.stderr)
     if not faults:
-        print(f"audit: nothing found in {', '.join(folder.name for folder in folders)}; {len(MEANT)} meant differences")
+        print(f"audit: no finding in {', '.join(folder.name for folder in folders)}; {len(ACCEPTED)} accepted findings")
     return len(faults) > 0
 
 
 def checkov_faults(folders: list[Path]) -> Iterator[str]:
-    """What checkov finds outside `MEANT`, and entries of it that are stale."""
-    met = set()
+    """Findings of checkov outside `ACCEPTED`, and stale entries of `ACCEPTED`."""
+    found = set()
     for folder in folders:
         for check in _checkov(folder):
-            met.add(check["check_id"])
-            if check["check_id"] not in MEANT:
+            found.add(check["check_id"])
+            if check["check_id"] not in ACCEPTED:
                 where = f"{folder.name}{check['file_path']} {check['resource']}"
                 yield f"{check['check_id']} {check['check_name']}: {where}"
-    for stale in sorted(MEANT.keys() - met):
-        yield f"{stale} is meant to differ, but checkov finds it nowhere: remove the entry"
+    for stale in sorted(ACCEPTED.keys() - found):
+        yield f"{stale} is accepted, but checkov does not report it: remove the entry"
 
 
 def _checkov(folder: Path) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ def role_faults(role: Role) -> Iterator[str]:
         if found := getattr(document, risk):
             yield f"{risk}: {found}"
     for arn in role.foreign_policies:
-        yield f"carries {arn}, which is not written here"
+        yield f"has the policy {arn}, which no template here writes"
     for statement in role.statements:
         actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
         for action in actions:
@@ -113,7 +113,7 @@ def _action_faults(action: str, resources: list[str]) -> Iterator[str]:
         return
     known = get_action_data(service, name)
     if not known:
-        yield f"IAM knows no action {action}"
+        yield f"IAM has no action {action}"
     elif (
         "*" in resources
         and action not in UNLIMITED

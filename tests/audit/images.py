@@ -1,4 +1,4 @@
-"""The table of training images against the one of AWS's SDK."""
+"""The table of training images compared with that of AWS's SDK."""
 
 import ast
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ FRAMEWORK = "pytorch-amzn2023"
 
 
 def wrong_images() -> Iterator[str]:
-    """Each region of the SDK's table where ours names another image, and each of ours that the SDK does not know."""
+    """Each region in which the two tables name different images, and each region that only one table has."""
     registries: dict[str, str] = _constant("stacks/training/image.py", "REGISTRIES")
     tag = _default("stacks/settings.py", "image_tag")
     version = tag.partition("-")[0]
-    theirs = image_uris.config_for_framework(FRAMEWORK)["training"]["versions"][version]["registries"]
-    for region in sorted(theirs.keys() | registries.keys()):
-        if region not in theirs or region not in registries:
-            yield f"{region} is in {'our' if region in registries else 'the SDK'}'s table of training images alone"
+    of_sdk = image_uris.config_for_framework(FRAMEWORK)["training"]["versions"][version]["registries"]
+    for region in sorted(of_sdk.keys() | registries.keys()):
+        if region not in of_sdk or region not in registries:
+            yield f"{region} is only in {'stacks/training/image.py' if region in registries else 'the SDK'}"
             continue
         wanted = image_uris.retrieve(
             FRAMEWORK, region, version=version, instance_type="ml.g4dn.xlarge", image_scope="training"
@@ -29,7 +29,7 @@ def wrong_images() -> Iterator[str]:
 
 
 def _constant(path: str, name: str) -> dict[str, str]:
-    """A literal of a module that cannot be imported here: it needs aws_cdk, which this environment has not."""
+    """A literal of a module that cannot be imported here: it needs aws_cdk, which this environment lacks."""
     for node in ast.parse((ROOT / path).read_text()).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
             found: dict[str, str] = ast.literal_eval(node.value)

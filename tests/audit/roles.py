@@ -1,4 +1,4 @@
-"""Each role of a synthesised app with every statement that it holds, its attached policies included."""
+"""Each role of a synthesised app with all of its statements, those of attached policies included."""
 
 import json
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ class Role:
     name: str
     """Stack and logical id."""
     statements: list[Json] = field(default_factory=list)
-    """Those that allow. References are written as text that is unlike any wildcard."""
+    """Statements with the effect Allow. References are replaced by text without a wildcard."""
     foreign_policies: list[str] = field(default_factory=list)
-    """Attached policies that no template here writes."""
+    """Attached policies that no template here defines."""
 
 
 def roles(folder: Path) -> Iterator[Role]:
@@ -55,7 +55,7 @@ def _templates(folder: Path) -> list[Path]:
 
 
 def _managed(arn: Any, stack: str, stacks: Json, by_output: dict[tuple[str, str], tuple[str, str]]) -> Json | None:
-    """The managed policy behind a reference within the stack, or to another stack's output."""
+    """The managed policy that a reference in the stack, or to another stack's output, points to."""
     if isinstance(arn, dict) and "Ref" in arn:
         home, logical_id = stack, arn["Ref"]
     elif isinstance(arn, dict) and "Fn::GetStackOutput" in arn:
@@ -78,7 +78,7 @@ def _allowing(document: Json) -> list[Json]:
 
 
 def _text(value: Any) -> Any:
-    """A resource as text: what CloudFormation fills in becomes a name."""
+    """A resource as text. Values that CloudFormation fills in become names."""
     if isinstance(value, list):
         return [_text(part) for part in value]
     if not isinstance(value, dict):
