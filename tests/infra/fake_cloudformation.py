@@ -1,7 +1,7 @@
-"""CloudFormation with one training job in its stack, and CDK's Provider framework between the two.
+"""A fake CloudFormation with one training job in its stack, and a fake of CDK's provider framework.
 
-The rules are those of aws-cdk-lib/custom-resources/lib/provider-framework/runtime and of CloudFormation's reference of
-custom resources: what is sent on failure, on rollback, after a replacement, and with which id.
+They send what CloudFormation sends on failure, on rollback and after a replacement, with the same physical ids.
+Sources: aws-cdk-lib/custom-resources/lib/provider-framework/runtime and CloudFormation's custom resource reference.
 """
 
 import json
@@ -14,13 +14,13 @@ from stacks.training.handler.jobs import Jobs
 
 Json = dict[str, Any]
 CREATE_FAILED = "AWSCDK::CustomResourceProviderFramework::CREATE_FAILED"
-LOOKS = 110
-"""How often the framework looks before it says "Operation timed out": 55 minutes, every 30 seconds."""
+MAX_POLLS = 110
+"""How often the framework polls before it gives up with "Operation timed out": every 30 seconds for 55 minutes."""
 
 
 @dataclass
 class Outcome:
-    """What the framework sends to CloudFormation."""
+    """The framework's response to CloudFormation."""
 
     ok: bool
     physical_id: str
@@ -30,17 +30,17 @@ class Outcome:
 
 @dataclass
 class CloudFormation:
-    """The stack's record of its resource, and what it does with each answer."""
+    """The stack's record of its resource, and how it reacts to each response."""
 
     jobs: Jobs
     tick: Callable[[], None]
-    """Half a minute passes on SageMaker."""
+    """Advances the fake SageMaker by 30 seconds."""
     physical_id: str = ""
     properties: Json = field(default_factory=dict)
     deliveries: int = 1
     """How often each event arrives: Lambda delivers an asynchronous event at least once."""
 
-    # -- what a user does
+    # -- the user's operations
 
     def create(self, properties: Json) -> Outcome:
         answer = self._send("Create", properties)
@@ -70,7 +70,7 @@ class CloudFormation:
             self.physical_id = ""
         return answer
 
-    # -- what the framework does
+    # -- the provider framework
 
     def _send(self, request: str, properties: Json, **event: Any) -> Outcome:
         event = {"RequestType": request, "ResourceProperties": properties, **event}
@@ -82,21 +82,21 @@ class CloudFormation:
             except Exception as error:
                 return Outcome(False, event.get("PhysicalResourceId", CREATE_FAILED), str(error))
         if request == "Delete":
-            assert answer["PhysicalResourceId"] == event["PhysicalResourceId"], "the framework refuses another id"
+            assert answer["PhysicalResourceId"] == event["PhysicalResourceId"], "the framework rejects another id"
         event = _through_json({**event, **answer})
-        for _ in range(LOOKS):
+        for _ in range(MAX_POLLS):
             try:
-                look = is_complete(_through_json(event), None, self.jobs)
+                poll = is_complete(_through_json(event), None, self.jobs)
             except Exception as error:
                 return Outcome(False, event["PhysicalResourceId"], str(error))
-            if look["IsComplete"]:
-                return Outcome(True, event["PhysicalResourceId"], data=_through_json(look.get("Data", {})))
-            assert not look.get("Data"), "the framework refuses data before the end"
+            if poll["IsComplete"]:
+                return Outcome(True, event["PhysicalResourceId"], data=_through_json(poll.get("Data", {})))
+            assert not poll.get("Data"), "the framework rejects data before completion"
             self.tick()
         return Outcome(False, event["PhysicalResourceId"], "Operation timed out")
 
 
 def _through_json(event: Json) -> Json:
-    """Each hop is JSON."""
+    """A copy, as each call passes the event as JSON."""
     passed: Json = json.loads(json.dumps(event))
     return passed

@@ -1,7 +1,7 @@
-"""SageMaker's training API as a small state machine, for what moto lacks: jobs that run, fail, and can be stopped.
+"""A fake of SageMaker's training API as a state machine. Unlike moto's, its jobs can run, fail and be stopped.
 
-Wordings and error codes are the service's. Where moto has an operation too, `test_training_job_on_moto.py` holds the
-two together.
+Error codes and messages are those of the service. `test_training_job_on_moto.py` runs the handler on moto, too, as far
+as moto implements the operations.
 """
 
 import re
@@ -14,19 +14,19 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 Json = dict[str, Any]
 
 
-def refuse(operation: str, code: str, message: str, status: int = 400) -> NoReturn:
+def raise_client_error(operation: str, code: str, message: str, status: int = 400) -> NoReturn:
     response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
     raise ClientError(response, operation)
 
 
 class FakeSageMaker:
-    """The jobs of an account. A test moves them on with `finish`, `fail`, `settle`; or all of them with `tick`."""
+    """The jobs of an account. A test changes their state with `finish`, `fail`, `settle`, or all with `tick`."""
 
-    def __init__(self, s3: Any = None, fate: "Callable[[FakeSageMaker, str], None] | None" = None) -> None:
+    def __init__(self, s3: Any = None, on_tick: "Callable[[FakeSageMaker, str], None] | None" = None) -> None:
         self.s3 = s3
-        self.fate = fate
+        self.on_tick = on_tick
         self.time = datetime(2026, 11, 22, tzinfo=UTC)
-        self.lost: list[str] = []
+        self.lost_responses: list[str] = []
         self.jobs: dict[str, Json] = {}
         self.created: list[Json] = []
         self.faults: list[tuple[str, str, str, int]] = []
@@ -37,9 +37,13 @@ class FakeSageMaker:
         self._fault("CreateTrainingJob")
         name = request["TrainingJobName"]
         if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name):
-            refuse("CreateTrainingJob", "ValidationException", f"Value '{name}' failed to satisfy constraint")
+            raise_client_error(
+                "CreateTrainingJob", "ValidationException", f"Value '{name}' failed to satisfy constraint"
+            )
         if name in self.jobs:
-            refuse("CreateTrainingJob", "ResourceInUse", "Training job names must be unique within an AWS account")
+            raise_client_error(
+                "CreateTrainingJob", "ResourceInUse", "Training job names must be unique within an AWS account"
+            )
         self.created.append(request)
         self.jobs[name] = {
             "ResourceConfig": request["ResourceConfig"],
@@ -49,32 +53,34 @@ class FakeSageMaker:
             "SecondaryStatus": "Starting",
             "OutputDataConfig": request["OutputDataConfig"],
         }
-        if "CreateTrainingJob" in self.lost:
-            self.lost.remove("CreateTrainingJob")
+        if "CreateTrainingJob" in self.lost_responses:
+            self.lost_responses.remove("CreateTrainingJob")
             raise ReadTimeoutError(endpoint_url="https://api.sagemaker.eu-west-1.amazonaws.com")
         return {"TrainingJobArn": f"arn:aws:sagemaker:eu-west-1:123456789012:training-job/{name}"}
 
     def describe_training_job(self, *, TrainingJobName: str) -> Json:  # noqa: N803
         self._fault("DescribeTrainingJob")
         if TrainingJobName not in self.jobs:
-            refuse("DescribeTrainingJob", "ValidationException", "Requested resource not found.")
+            raise_client_error("DescribeTrainingJob", "ValidationException", "Requested resource not found.")
         return dict(self.jobs[TrainingJobName])
 
     def stop_training_job(self, *, TrainingJobName: str) -> Json:  # noqa: N803
         self._fault("StopTrainingJob")
         job = self.jobs.get(TrainingJobName)
         if job is None:
-            refuse("StopTrainingJob", "ValidationException", "Requested resource not found.")
+            raise_client_error("StopTrainingJob", "ValidationException", "Requested resource not found.")
         if job["TrainingJobStatus"] != "InProgress":
             state = job["TrainingJobStatus"]
-            refuse("StopTrainingJob", "ValidationException", f"The request was rejected because the job is {state}.")
+            raise_client_error(
+                "StopTrainingJob", "ValidationException", f"The request was rejected because the job is {state}."
+            )
         job.update(TrainingJobStatus="Stopping", SecondaryStatus="Stopping")
         return {}
 
-    # -- what happens in the course of time
+    # -- state changes
 
     def finish(self, name: str, **metrics: float) -> None:
-        """The job ends well and its artifact is in the bucket."""
+        """The job succeeds, and its artifact is in the bucket."""
         uri = f"{self.jobs[name]['OutputDataConfig']['S3OutputPath']}/{name}/output/model.tar.gz"
         self.jobs[name].update(
             TrainingJobStatus="Completed",
@@ -91,38 +97,38 @@ class FakeSageMaker:
         )
 
     def tick(self) -> None:
-        """Half a minute passes: what is stopping stops, what runs meets its fate."""
+        """30 seconds pass: stopping jobs have stopped, and `on_tick` is called for each running one."""
         self.time += timedelta(seconds=30)
         self.settle()
         for name in [name for name, job in self.jobs.items() if job["TrainingJobStatus"] == "InProgress"]:
-            if self.fate:
-                self.fate(self, name)
+            if self.on_tick:
+                self.on_tick(self, name)
 
     def expire(self, name: str) -> None:
         """The job reaches MaxRuntimeInSeconds."""
         self.jobs[name].update(TrainingJobStatus="Stopped", SecondaryStatus="MaxRuntimeExceeded")
 
     def settle(self) -> None:
-        """Every job that is being stopped has stopped."""
+        """Every stopping job has stopped."""
         for job in self.jobs.values():
             if job["TrainingJobStatus"] == "Stopping":
                 job.update(TrainingJobStatus="Stopped", SecondaryStatus="Stopped")
 
-    def lose_next_answer(self, operation: str) -> None:
-        """The next call of an operation gets through, and its answer does not come back."""
-        self.lost.append(operation)
+    def lose_next_response(self, operation: str) -> None:
+        """The next call of an operation takes effect, but its response is lost."""
+        self.lost_responses.append(operation)
 
     def fail_next(self, operation: str, code: str, message: str, status: int = 400) -> None:
-        """The next call of an operation is refused."""
+        """The next call of an operation raises this error."""
         self.faults.append((operation, code, message, status))
 
     @property
     def running(self) -> list[str]:
-        """Jobs that are billed."""
+        """The jobs that are billed."""
         return [name for name, job in self.jobs.items() if job["TrainingJobStatus"] in ("InProgress", "Stopping")]
 
     def _fault(self, operation: str) -> None:
         for fault in self.faults:
             if fault[0] == operation:
                 self.faults.remove(fault)
-                refuse(*fault)
+                raise_client_error(*fault)

@@ -1,4 +1,4 @@
-"""The handler against moto's SageMaker, as far as moto goes: it finishes each job at once, and stops none."""
+"""The handler on moto's SageMaker, which completes each job at once and cannot stop one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,41 +23,41 @@ def jobs() -> Iterator[Jobs]:
         yield Jobs(sagemaker=boto3.client("sagemaker", region_name="us-east-1"), s3=s3, region="us-east-1")
 
 
-def play(jobs: Jobs, request: str, **event: Any) -> dict[str, Any]:
+def send(jobs: Jobs, request: str, **event: Any) -> dict[str, Any]:
     event = {"RequestType": request, "ResourceProperties": properties(), **event}
     return {**event, **on_event(event, None, jobs)}
 
 
-def test_the_request_is_one_that_botocore_accepts_and_the_artifact_is_handed_over(jobs: Jobs) -> None:
-    event = play(jobs, "Create")
+def test_botocore_accepts_the_request_and_the_artifact_is_returned(jobs: Jobs) -> None:
+    event = send(jobs, "Create")
     answer = is_complete(event, None, jobs)
     assert answer["IsComplete"]
     assert answer["Data"]["ModelData"].startswith(f"s3://{BUCKET}/training/artifacts")
 
 
 def test_a_delete_of_an_unknown_job_succeeds(jobs: Jobs) -> None:
-    event = play(jobs, "Delete", PhysicalResourceId=INVENTED_ID)
+    event = send(jobs, "Delete", PhysicalResourceId=INVENTED_ID)
     assert is_complete(event, None, jobs) == {"IsComplete": True}
 
 
 def test_a_delete_of_a_finished_job_succeeds(jobs: Jobs) -> None:
-    name = play(jobs, "Create")["PhysicalResourceId"]
-    assert is_complete(play(jobs, "Delete", PhysicalResourceId=name), None, jobs) == {"IsComplete": True}
+    name = send(jobs, "Create")["PhysicalResourceId"]
+    assert is_complete(send(jobs, "Delete", PhysicalResourceId=name), None, jobs) == {"IsComplete": True}
 
 
 @pytest.mark.parametrize(
     "change", [{"InstanceCount": "4"}, {"VolumeGiB": "50"}, {"FallbackInstanceTypes": "ml.g5.xlarge"}]
 )
-def test_a_whole_life_create_update_delete(jobs: Jobs, change: dict[str, str]) -> None:
+def test_create_update_and_delete_succeed(jobs: Jobs, change: dict[str, str]) -> None:
     stack = CloudFormation(jobs, tick=lambda: None)
     first = stack.create(properties())
     bucket, _, key = first.data["ModelData"].removeprefix("s3://").partition("/")
-    jobs.s3.put_object(Bucket=bucket, Key=key, Body=b"model")  # moto's jobs leave none
+    jobs.s3.put_object(Bucket=bucket, Key=key, Body=b"model")  # moto's jobs write none
     second = stack.update(properties(**change))
     assert first.ok and second.ok  # noqa: PT018
     assert (second.physical_id == first.physical_id) == ("InstanceCount" not in change)
     assert stack.delete().ok
 
 
-def test_spot_training_is_a_request_that_botocore_accepts(jobs: Jobs) -> None:
+def test_botocore_accepts_the_request_for_spot_training(jobs: Jobs) -> None:
     assert CloudFormation(jobs, tick=lambda: None).create(properties(MaxWaitSeconds="2700")).ok

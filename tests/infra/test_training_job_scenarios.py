@@ -1,8 +1,8 @@
-"""The training job's life, played from CloudFormation's side: operation x end of the job x fault, 0 orphans in each.
+"""Life-cycle scenarios of the training job: each stack operation, with each end of the job and each fault.
 
-Each play goes through the Provider framework's protocol (`fake_cloudformation.py`), rollback and clean-up included, on
-moto's S3 and a SageMaker that is a state machine. After each, no job runs that the stack does not know; after the
-stack is deleted, none runs at all.
+A scenario runs the handler through the provider framework's protocol (`fake_cloudformation.py`), with rollback and
+clean-up, on moto's S3 and a fake SageMaker. After each one, no job runs that the stack does not know of; after the
+deletion of the stack, no job runs at all.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def vanishes(sagemaker: FakeSageMaker, name: str) -> None:
 
 
 def runs(sagemaker: FakeSageMaker, name: str) -> None:
-    """For ever, as far as the deploy is concerned."""
+    """Does not end before the deploy's time limit."""
 
 
 ENDS: dict[Callable[[FakeSageMaker, str], None], str] = {
@@ -57,101 +57,101 @@ ENDS: dict[Callable[[FakeSageMaker, str], None], str] = {
     vanishes: "is gone",
     runs: "Operation timed out",
 }
-"""Each end of a job, and what a deploy then says."""
+"""Each end of a job, and a part of the deploy's error message; empty for success."""
 
-# -- what goes wrong on the way
-
-
-def nothing(_: "Play") -> None: ...
+# -- faults during the operation
 
 
-def describe_is_throttled(play: "Play") -> None:
-    # once answered by on_event, which has boto3's own retries; then in the wait, which has ours
-    play.during_the_wait("DescribeTrainingJob", "ThrottlingException", "Rate exceeded")
+def no_fault(_: "Scenario") -> None: ...
 
 
-def describe_is_broken(play: "Play") -> None:
-    play.during_the_wait("DescribeTrainingJob", "InternalFailure", "try again", 500)
+def describe_is_throttled(scenario: "Scenario") -> None:
+    # on_event relies on boto3's retries, is_complete is called again: the fault is in the second
+    scenario.fail_while_waiting("DescribeTrainingJob", "ThrottlingException", "Rate exceeded")
 
 
-def create_is_throttled(play: "Play") -> None:
-    play.sagemaker.fail_next("CreateTrainingJob", "ThrottlingException", "Rate exceeded")
+def describe_is_broken(scenario: "Scenario") -> None:
+    scenario.fail_while_waiting("DescribeTrainingJob", "InternalFailure", "try again", 500)
 
 
-def role_is_new(play: "Play") -> None:
+def create_is_throttled(scenario: "Scenario") -> None:
+    scenario.sagemaker.fail_next("CreateTrainingJob", "ThrottlingException", "Rate exceeded")
+
+
+def role_has_not_propagated(scenario: "Scenario") -> None:
     for words in NOT_YET_PROPAGATED[:3]:
-        play.sagemaker.fail_next("CreateTrainingJob", "ValidationException", f"{words}: arn:aws:iam::1:role/job")
+        scenario.sagemaker.fail_next("CreateTrainingJob", "ValidationException", f"{words}: arn:aws:iam::1:role/job")
 
 
-def answer_is_lost(play: "Play") -> None:
-    play.sagemaker.lose_next_answer("CreateTrainingJob")
+def response_is_lost(scenario: "Scenario") -> None:
+    scenario.sagemaker.lose_next_response("CreateTrainingJob")
 
 
-def event_comes_twice(play: "Play") -> None:
-    play.cloudformation.deliveries = 2
+def event_is_delivered_twice(scenario: "Scenario") -> None:
+    scenario.cloudformation.deliveries = 2
 
 
-def first_type_is_out_of_capacity(play: "Play") -> None:
-    play.without_capacity = {"ml.g4dn.xlarge"}
+def first_type_is_out_of_capacity(scenario: "Scenario") -> None:
+    scenario.without_capacity = {"ml.g4dn.xlarge"}
 
 
-def capacity_is_refused_at_once(play: "Play") -> None:
-    play.sagemaker.fail_next("CreateTrainingJob", "InsufficientCapacityError", "no ml.g4dn.xlarge")
+def capacity_is_refused_at_once(scenario: "Scenario") -> None:
+    scenario.sagemaker.fail_next("CreateTrainingJob", "InsufficientCapacityError", "no ml.g4dn.xlarge")
 
 
-SURVIVABLE = [
-    nothing,
+TRANSIENT_FAULTS = [
+    no_fault,
     describe_is_throttled,
     describe_is_broken,
     create_is_throttled,
-    role_is_new,
-    answer_is_lost,
-    event_comes_twice,
+    role_has_not_propagated,
+    response_is_lost,
+    event_is_delivered_twice,
     first_type_is_out_of_capacity,
     capacity_is_refused_at_once,
 ]
 
 
-def no_type_has_capacity(play: "Play") -> None:
-    play.without_capacity = {"ml.g4dn.xlarge", *FALLBACKS.split(",")}
+def no_type_has_capacity(scenario: "Scenario") -> None:
+    scenario.without_capacity = {"ml.g4dn.xlarge", *FALLBACKS.split(",")}
 
 
-def quota_is_missing(play: "Play") -> None:
-    play.sagemaker.fail_next("CreateTrainingJob", "ResourceLimitExceeded", "The account-level service limit is 0")
+def quota_is_missing(scenario: "Scenario") -> None:
+    scenario.sagemaker.fail_next("CreateTrainingJob", "ResourceLimitExceeded", "The account-level service limit is 0")
 
 
-def quota_of_the_fallback_is_missing(play: "Play") -> None:
-    play.sagemaker.fail_next("CreateTrainingJob", "InsufficientCapacityError", "no ml.g4dn.xlarge")
-    play.sagemaker.fail_next("CreateTrainingJob", "ResourceLimitExceeded", "The account-level service limit is 0")
+def quota_of_the_fallback_is_missing(scenario: "Scenario") -> None:
+    scenario.sagemaker.fail_next("CreateTrainingJob", "InsufficientCapacityError", "no ml.g4dn.xlarge")
+    scenario.sagemaker.fail_next("CreateTrainingJob", "ResourceLimitExceeded", "The account-level service limit is 0")
 
 
-def role_is_never_known(play: "Play") -> None:
+def role_never_propagates(scenario: "Scenario") -> None:
     for _ in range(20):
-        play.sagemaker.fail_next("CreateTrainingJob", "ValidationException", "Could not assume role x")
+        scenario.sagemaker.fail_next("CreateTrainingJob", "ValidationException", "Could not assume role x")
 
 
-def photos_are_missing(play: "Play") -> None:
-    play.s3.delete_object(Bucket=BUCKET, Key=PHOTOS["valid"])
+def photos_are_missing(scenario: "Scenario") -> None:
+    scenario.s3.delete_object(Bucket=BUCKET, Key=PHOTOS["valid"])
 
 
-FATAL: dict[Callable[["Play"], None], str] = {
+FATAL_FAULTS: dict[Callable[["Scenario"], None], str] = {
     no_type_has_capacity: "no capacity for 2 x ml.g4dn.xlarge nor ml.g5.xlarge nor ml.g6.xlarge",
     quota_is_missing: "'ml.g4dn.xlarge for training job usage' must be 2 or more",
     quota_of_the_fallback_is_missing: "'ml.g5.xlarge for training job usage' must be 2 or more",
-    role_is_never_known: "Could not assume role x",
+    role_never_propagates: "Could not assume role x",
     photos_are_missing: "kennel data upload",
 }
 
 
-class Play:
-    """One stack on one account."""
+class Scenario:
+    """One stack with a training job, in one account."""
 
     def __init__(self, s3: Any) -> None:
         self.s3 = s3
         self.end: Callable[[FakeSageMaker, str], None] = completes
         self.without_capacity: set[str] = set()
-        self.waiting: list[tuple[str, str, str, int]] = []
-        self.sagemaker = FakeSageMaker(s3, fate=self._fate)
+        self.faults_while_waiting: list[tuple[str, str, str, int]] = []
+        self.sagemaker = FakeSageMaker(s3, on_tick=self._end_of_job)
         jobs = Jobs(
             sagemaker=self.sagemaker,
             s3=s3,
@@ -161,29 +161,29 @@ class Play:
         )
         self.cloudformation = CloudFormation(jobs, self._tick)
 
-    def during_the_wait(self, operation: str, code: str, message: str, status: int = 400) -> None:
-        self.waiting += [(operation, code, message, status)] * 3
+    def fail_while_waiting(self, operation: str, code: str, message: str, status: int = 400) -> None:
+        self.faults_while_waiting += [(operation, code, message, status)] * 3
 
     def _tick(self) -> None:
-        if self.waiting:
-            self.sagemaker.fail_next(*self.waiting.pop())
+        if self.faults_while_waiting:
+            self.sagemaker.fail_next(*self.faults_while_waiting.pop())
         self.sagemaker.tick()
 
-    def _fate(self, sagemaker: FakeSageMaker, name: str) -> None:
+    def _end_of_job(self, sagemaker: FakeSageMaker, name: str) -> None:
         if sagemaker.jobs[name]["ResourceConfig"]["InstanceType"] in self.without_capacity:
             sagemaker.fail(name, NO_CAPACITY)
         else:
             self.end(sagemaker, name)
 
-    def known(self) -> set[str]:
-        """The jobs that belong to the id in the stack."""
+    def jobs_of_the_stack(self) -> set[str]:
+        """The jobs that belong to the physical id in the stack."""
         return {name for name in self.sagemaker.jobs if name.startswith(self.cloudformation.physical_id or "-")}
 
     def assert_no_orphan(self) -> None:
-        assert set(self.sagemaker.running) <= self.known()
+        assert set(self.sagemaker.running) <= self.jobs_of_the_stack()
 
     def assert_nothing_is_left(self) -> None:
-        self.waiting.clear()
+        self.faults_while_waiting.clear()
         self.sagemaker.faults.clear()
         if self.cloudformation.physical_id:
             assert self.cloudformation.delete().ok
@@ -199,13 +199,13 @@ def s3() -> Iterator[Any]:
 
 
 @pytest.fixture
-def play(s3: Any) -> Iterator[Play]:
+def scenario(s3: Any) -> Iterator[Scenario]:
     for key in PHOTOS.values():
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"photo")
-    play = Play(s3)
-    yield play
-    play.assert_no_orphan()
-    play.assert_nothing_is_left()
+    scenario = Scenario(s3)
+    yield scenario
+    scenario.assert_no_orphan()
+    scenario.assert_nothing_is_left()
 
 
 def with_fallbacks(**changes: Any) -> dict[str, Any]:
@@ -216,26 +216,26 @@ def request() -> JobRequest:
     return JobRequest.of(with_fallbacks())
 
 
-def check(outcome: Outcome, words: str) -> None:
-    """It went well where nothing is expected to be said, or said these words."""
-    assert outcome.ok == (not words), outcome.reason
-    assert words in outcome.reason
+def check(outcome: Outcome, message: str) -> None:
+    """Asserts success if `message` is empty, and otherwise a failure with this message."""
+    assert outcome.ok == (not message), outcome.reason
+    assert message in outcome.reason
 
 
 def names(cases: Any) -> list[str]:
     return [case.__name__ for case in cases]
 
 
-@pytest.mark.parametrize("fault", SURVIVABLE, ids=names(SURVIVABLE))
+@pytest.mark.parametrize("fault", TRANSIENT_FAULTS, ids=names(TRANSIENT_FAULTS))
 @pytest.mark.parametrize("end", ENDS, ids=names(ENDS))
 def test_a_create_ends_as_its_job_does(
-    play: Play, end: Callable[[FakeSageMaker, str], None], fault: Callable[[Play], None]
+    scenario: Scenario, end: Callable[[FakeSageMaker, str], None], fault: Callable[[Scenario], None]
 ) -> None:
-    play.end = end
-    fault(play)
-    outcome = play.cloudformation.create(with_fallbacks())
+    scenario.end = end
+    fault(scenario)
+    outcome = scenario.cloudformation.create(with_fallbacks())
     if (end, fault) == (vanishes, first_type_is_out_of_capacity):
-        check(outcome, ENDS[runs])  # a fallback that somebody deletes is started again
+        check(outcome, ENDS[runs])  # a deleted job of a fallback type is started again
     else:
         check(outcome, ENDS[end])
     if outcome.ok:
@@ -243,187 +243,198 @@ def test_a_create_ends_as_its_job_does(
         fell_back = fault in (first_type_is_out_of_capacity, capacity_is_refused_at_once)
         assert outcome.data["InstanceType"] == ("ml.g5.xlarge" if fell_back else "ml.g4dn.xlarge")
     else:
-        assert play.sagemaker.running == []  # the rollback has stopped what ran
+        assert scenario.sagemaker.running == []  # the rollback stopped the job
 
 
-@pytest.mark.parametrize("fault", FATAL, ids=names(FATAL))
-def test_a_create_that_cannot_be_fails_with_the_way_out(play: Play, fault: Callable[[Play], None]) -> None:
-    fault(play)
-    check(play.cloudformation.create(with_fallbacks()), FATAL[fault])
-    assert play.sagemaker.running == []
-    # and when the cause is gone, the next deploy goes through
-    play.sagemaker.faults.clear()
-    play.without_capacity.clear()
-    play.s3.put_object(Bucket=BUCKET, Key=PHOTOS["valid"], Body=b"photo")
-    assert play.cloudformation.create(with_fallbacks()).ok
-
-
-@pytest.mark.parametrize("fault", SURVIVABLE, ids=names(SURVIVABLE))
-@pytest.mark.parametrize("end", [completes, fails, is_stopped, runs], ids=["completes", "fails", "is_stopped", "runs"])
-def test_an_update_of_the_recipe_replaces_the_job_or_returns_to_the_old_one_without_paying_again(
-    play: Play, end: Callable[[FakeSageMaker, str], None], fault: Callable[[Play], None]
+@pytest.mark.parametrize("fault", FATAL_FAULTS, ids=names(FATAL_FAULTS))
+def test_a_create_that_cannot_succeed_fails_with_the_remedy(
+    scenario: Scenario, fault: Callable[[Scenario], None]
 ) -> None:
-    old = play.cloudformation.create(with_fallbacks())
-    started = len(play.sagemaker.created)
-    play.end = end
-    fault(play)
-    outcome = play.cloudformation.update(with_fallbacks(InstanceCount="4"))
+    fault(scenario)
+    check(scenario.cloudformation.create(with_fallbacks()), FATAL_FAULTS[fault])
+    assert scenario.sagemaker.running == []
+    # without the fault the next deploy succeeds
+    scenario.sagemaker.faults.clear()
+    scenario.without_capacity.clear()
+    scenario.s3.put_object(Bucket=BUCKET, Key=PHOTOS["valid"], Body=b"photo")
+    assert scenario.cloudformation.create(with_fallbacks()).ok
+
+
+@pytest.mark.parametrize("fault", TRANSIENT_FAULTS, ids=names(TRANSIENT_FAULTS))
+@pytest.mark.parametrize("end", [completes, fails, is_stopped, runs], ids=["completes", "fails", "is_stopped", "runs"])
+def test_an_update_replaces_the_job_or_rolls_back_to_the_old_one_without_training_again(
+    scenario: Scenario, end: Callable[[FakeSageMaker, str], None], fault: Callable[[Scenario], None]
+) -> None:
+    old = scenario.cloudformation.create(with_fallbacks())
+    started = len(scenario.sagemaker.created)
+    scenario.end = end
+    fault(scenario)
+    outcome = scenario.cloudformation.update(with_fallbacks(InstanceCount="4"))
     check(outcome, ENDS[end])
-    assert (play.cloudformation.physical_id != old.physical_id) == outcome.ok
+    assert (scenario.cloudformation.physical_id != old.physical_id) == outcome.ok
     fell_back = fault is first_type_is_out_of_capacity
-    assert len(play.sagemaker.created) - started == (2 if fell_back else 1)
+    assert len(scenario.sagemaker.created) - started == (2 if fell_back else 1)
 
 
-@pytest.mark.parametrize("fault", FATAL, ids=names(FATAL))
-def test_an_update_that_cannot_be_leaves_the_stack_as_it_was(play: Play, fault: Callable[[Play], None]) -> None:
-    before = play.cloudformation.create(with_fallbacks()).physical_id
-    fault(play)
-    outcome = play.cloudformation.update(with_fallbacks(InstanceCount="4"))
-    check(outcome, FATAL[fault].replace("2 x", "4 x").replace("be 2", "be 4"))
-    assert play.cloudformation.physical_id == before
+@pytest.mark.parametrize("fault", FATAL_FAULTS, ids=names(FATAL_FAULTS))
+def test_an_update_that_cannot_succeed_leaves_the_stack_unchanged(
+    scenario: Scenario, fault: Callable[[Scenario], None]
+) -> None:
+    before = scenario.cloudformation.create(with_fallbacks()).physical_id
+    fault(scenario)
+    outcome = scenario.cloudformation.update(with_fallbacks(InstanceCount="4"))
+    check(outcome, FATAL_FAULTS[fault].replace("2 x", "4 x").replace("be 2", "be 4"))
+    assert scenario.cloudformation.physical_id == before
 
 
 @pytest.mark.parametrize(
     "change", [{"VolumeGiB": "50"}, {"RoleArn": "other"}, {"MaxWaitSeconds": "2700"}, {"FallbackInstanceTypes": ""}]
 )
-def test_an_update_that_changes_no_result_trains_nothing(play: Play, change: dict[str, str]) -> None:
-    before = play.cloudformation.create(with_fallbacks()).physical_id
-    assert play.cloudformation.update({**with_fallbacks(), **change}).ok
-    assert play.cloudformation.physical_id == before
-    assert len(play.sagemaker.created) == 1
+def test_an_update_that_does_not_change_the_result_trains_nothing(scenario: Scenario, change: dict[str, str]) -> None:
+    before = scenario.cloudformation.create(with_fallbacks()).physical_id
+    assert scenario.cloudformation.update({**with_fallbacks(), **change}).ok
+    assert scenario.cloudformation.physical_id == before
+    assert len(scenario.sagemaker.created) == 1
 
 
-STATES = ["InProgress", "Completed", "Failed", "Stopping", "Stopped", "gone"]
+STATES = ["InProgress", "Completed", "Failed", "Stopping", "Stopped", "deleted"]
 
 
-def slow_to_stop(play: Play) -> None:
-    play.sagemaker.fail_next("StopTrainingJob", "ThrottlingException", "Rate exceeded")
+def stop_is_throttled(scenario: Scenario) -> None:
+    scenario.sagemaker.fail_next("StopTrainingJob", "ThrottlingException", "Rate exceeded")
 
 
-def ends_that_moment(play: Play) -> None:
-    play.sagemaker.fail_next("StopTrainingJob", "ValidationException", "the job is Completed")
+def job_ends_before_the_stop(scenario: Scenario) -> None:
+    scenario.sagemaker.fail_next("StopTrainingJob", "ValidationException", "the job is Completed")
 
 
-def look_is_throttled(play: Play) -> None:
-    play.sagemaker.fail_next("DescribeTrainingJob", "ThrottlingException", "Rate exceeded")
+def describe_is_throttled_once(scenario: Scenario) -> None:
+    scenario.sagemaker.fail_next("DescribeTrainingJob", "ThrottlingException", "Rate exceeded")
 
 
-def photos_are_gone(play: Play) -> None:
+def photos_are_deleted(scenario: Scenario) -> None:
     for key in PHOTOS.values():
-        play.s3.delete_object(Bucket=BUCKET, Key=key)
+        scenario.s3.delete_object(Bucket=BUCKET, Key=key)
 
 
-DELETE_FAULTS = [nothing, slow_to_stop, ends_that_moment, look_is_throttled, photos_are_gone, event_comes_twice]
+DELETE_FAULTS = [
+    no_fault,
+    stop_is_throttled,
+    job_ends_before_the_stop,
+    describe_is_throttled_once,
+    photos_are_deleted,
+    event_is_delivered_twice,
+]
 
 
 @pytest.mark.parametrize("fault", DELETE_FAULTS, ids=names(DELETE_FAULTS))
 @pytest.mark.parametrize("state", STATES)
-def test_a_delete_ends_with_nothing_running(play: Play, state: str, fault: Callable[[Play], None]) -> None:
-    play.end = runs
-    play.cloudformation.properties = with_fallbacks()
-    play.cloudformation.physical_id = job = play.cloudformation.jobs.start(request())
+def test_a_delete_ends_with_nothing_running(scenario: Scenario, state: str, fault: Callable[[Scenario], None]) -> None:
+    scenario.end = runs
+    scenario.cloudformation.properties = with_fallbacks()
+    scenario.cloudformation.physical_id = job = scenario.cloudformation.jobs.start(request())
     if state == "Completed":
-        play.sagemaker.finish(job)
+        scenario.sagemaker.finish(job)
     elif state == "Failed":
-        play.sagemaker.fail(job, "no")
-    elif state == "gone":
-        del play.sagemaker.jobs[job]
+        scenario.sagemaker.fail(job, "no")
+    elif state == "deleted":
+        del scenario.sagemaker.jobs[job]
     elif state != "InProgress":
-        play.sagemaker.stop_training_job(TrainingJobName=job)
+        scenario.sagemaker.stop_training_job(TrainingJobName=job)
         if state == "Stopped":
-            play.sagemaker.settle()
-    fault(play)
-    assert play.cloudformation.delete().ok
-    assert play.sagemaker.running == []
+            scenario.sagemaker.settle()
+    fault(scenario)
+    assert scenario.cloudformation.delete().ok
+    assert scenario.sagemaker.running == []
 
 
-@pytest.mark.parametrize("state", [*STATES, "never was", "on a fallback"])
-def test_a_delete_under_an_invented_id_finds_what_runs(play: Play, state: str) -> None:
-    play.end = runs
-    play.cloudformation.properties = with_fallbacks()
-    if state != "never was":
+@pytest.mark.parametrize("state", [*STATES, "never started", "on a fallback"])
+def test_a_delete_under_an_invented_id_finds_the_running_job(scenario: Scenario, state: str) -> None:
+    scenario.end = runs
+    scenario.cloudformation.properties = with_fallbacks()
+    if state != "never started":
         if state == "on a fallback":
-            capacity_is_refused_at_once(play)
-        job = play.cloudformation.jobs.start(request())
+            capacity_is_refused_at_once(scenario)
+        job = scenario.cloudformation.jobs.start(request())
         if state == "Completed":
-            play.sagemaker.finish(job)
+            scenario.sagemaker.finish(job)
         elif state == "Failed":
-            play.sagemaker.fail(job, "no")
-        elif state == "gone":
-            del play.sagemaker.jobs[job]
+            scenario.sagemaker.fail(job, "no")
+        elif state == "deleted":
+            del scenario.sagemaker.jobs[job]
         elif state in ("Stopping", "Stopped"):
-            play.sagemaker.stop_training_job(TrainingJobName=job)
-    assert play.cloudformation.delete(INVENTED_ID).ok
-    assert play.sagemaker.running == []
+            scenario.sagemaker.stop_training_job(TrainingJobName=job)
+    assert scenario.cloudformation.delete(INVENTED_ID).ok
+    assert scenario.sagemaker.running == []
 
 
-def test_a_delete_of_what_the_framework_never_named_is_the_frameworks_own(play: Play) -> None:
-    quota_is_missing(play)
-    play.cloudformation.create(with_fallbacks())
-    assert play.cloudformation.delete(CREATE_FAILED).ok
+def test_the_framework_itself_answers_the_delete_after_a_failed_create(scenario: Scenario) -> None:
+    quota_is_missing(scenario)
+    scenario.cloudformation.create(with_fallbacks())
+    assert scenario.cloudformation.delete(CREATE_FAILED).ok
 
 
-def test_a_fallback_that_a_forgotten_deploy_starts_during_the_delete_is_stopped(play: Play) -> None:
-    """CloudFormation deletes under an invented id while the first deploy's waiter still looks every 30 seconds."""
-    play.end = runs
-    play.cloudformation.properties = with_fallbacks()
-    jobs = play.cloudformation.jobs
+def test_a_fallback_job_that_an_abandoned_deploy_starts_during_the_delete_is_stopped(scenario: Scenario) -> None:
+    """CloudFormation deletes under an invented id while the first deploy's state machine still polls."""
+    scenario.end = runs
+    scenario.cloudformation.properties = with_fallbacks()
+    jobs = scenario.cloudformation.jobs
     first = jobs.start(request())
-    play.sagemaker.fail(first, NO_CAPACITY)
+    scenario.sagemaker.fail(first, NO_CAPACITY)
     doomed = jobs.doomed(request(), INVENTED_ID)
-    assert not jobs.ended(doomed)  # somebody may go on with it
-    assert jobs.result(request(), first) is None  # and somebody does
-    assert play.sagemaker.running == [f"{first}-on-g5-xlarge"]
+    assert not jobs.ended(doomed)  # a deploy may still start a fallback
+    assert jobs.result(request(), first) is None  # and here one does
+    assert scenario.sagemaker.running == [f"{first}-on-g5-xlarge"]
     assert not jobs.ended(doomed)
-    play.sagemaker.settle()
+    scenario.sagemaker.settle()
     assert jobs.ended(doomed)
 
 
-def test_a_try_without_capacity_that_nobody_goes_on_with_does_not_hold_a_delete_for_ever(play: Play) -> None:
-    play.cloudformation.properties = with_fallbacks()
-    play.cloudformation.physical_id = play.cloudformation.jobs.start(request())
-    play.sagemaker.fail(play.cloudformation.physical_id, NO_CAPACITY)
-    assert play.cloudformation.delete().ok
+def test_a_job_that_failed_without_capacity_does_not_block_a_delete(scenario: Scenario) -> None:
+    scenario.cloudformation.properties = with_fallbacks()
+    scenario.cloudformation.physical_id = scenario.cloudformation.jobs.start(request())
+    scenario.sagemaker.fail(scenario.cloudformation.physical_id, NO_CAPACITY)
+    assert scenario.cloudformation.delete().ok
 
 
-def test_each_type_is_tried_once_and_in_order(play: Play) -> None:
-    no_type_has_capacity(play)
-    play.cloudformation.create(with_fallbacks())
-    assert [request["ResourceConfig"]["InstanceType"] for request in play.sagemaker.created] == [
+def test_each_instance_type_is_tried_once_and_in_order(scenario: Scenario) -> None:
+    no_type_has_capacity(scenario)
+    scenario.cloudformation.create(with_fallbacks())
+    assert [request["ResourceConfig"]["InstanceType"] for request in scenario.sagemaker.created] == [
         "ml.g4dn.xlarge",
         *FALLBACKS.split(","),
     ]
 
 
-def test_a_result_of_a_fallback_is_found_again_and_not_paid_twice(play: Play) -> None:
-    first_type_is_out_of_capacity(play)
-    first = play.cloudformation.create(with_fallbacks())
-    play.without_capacity.clear()
-    play.cloudformation.physical_id = ""
-    again = play.cloudformation.create(with_fallbacks())
+def test_the_result_of_a_fallback_job_is_reused(scenario: Scenario) -> None:
+    first_type_is_out_of_capacity(scenario)
+    first = scenario.cloudformation.create(with_fallbacks())
+    scenario.without_capacity.clear()
+    scenario.cloudformation.physical_id = ""
+    again = scenario.cloudformation.create(with_fallbacks())
     assert again.data == first.data
-    assert len(play.sagemaker.created) == 2
+    assert len(scenario.sagemaker.created) == 2
 
 
-def test_spot_training_waits_within_its_limit_and_goes_on_from_checkpoints(play: Play) -> None:
-    assert play.cloudformation.create(properties(MaxWaitSeconds="2700")).ok
-    (created,) = play.sagemaker.created
+def test_spot_training_has_a_wait_limit_and_a_checkpoint_path(scenario: Scenario) -> None:
+    assert scenario.cloudformation.create(properties(MaxWaitSeconds="2700")).ok
+    (created,) = scenario.sagemaker.created
     assert created["EnableManagedSpotTraining"] is True
     assert created["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700, "MaxWaitTimeInSeconds": 2700}
     assert created["CheckpointConfig"]["LocalPath"] == "/opt/ml/checkpoints"
 
 
-def test_spot_instances_that_never_come_are_named_with_the_setting(play: Play) -> None:
+def test_the_error_for_missing_spot_capacity_names_the_setting(scenario: Scenario) -> None:
     def starves(sagemaker: FakeSageMaker, name: str) -> None:
         sagemaker.jobs[name].update(TrainingJobStatus="Stopped", SecondaryStatus="MaxWaitTimeExceeded")
 
-    play.end = starves
-    check(play.cloudformation.create(properties(MaxWaitSeconds="2700")), "training.spot_max_wait_min")
+    scenario.end = starves
+    check(scenario.cloudformation.create(properties(MaxWaitSeconds="2700")), "training.spot_max_wait_min")
 
 
-def test_the_quota_of_spot_training_is_another_one(play: Play) -> None:
-    quota_is_missing(play)
+def test_spot_training_has_a_quota_of_its_own(scenario: Scenario) -> None:
+    quota_is_missing(scenario)
     check(
-        play.cloudformation.create(properties(MaxWaitSeconds="2700")),
+        scenario.cloudformation.create(properties(MaxWaitSeconds="2700")),
         "'ml.g4dn.xlarge for spot training job usage' must be 2 or more",
     )
