@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops.views.training_log import fields_of
-from rehearsal.hosts.choice import Loopback, Network
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.network import Loopback, Network
 from rehearsal.hosts.training_job import run_training_job
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample

@@ -24,8 +24,8 @@ from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
 from rehearsal.aws.lambda_runtime import COMPILED_CLIENT, LambdaRuntime
 from rehearsal.aws.sagemaker_runtime import SageMakerRuntime, in_service
-from rehearsal.hosts.choice import Loopback, Network
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.network import Loopback, Network
 from rehearsal.hosts.toolkit import Toolkit, run_toolkit_job
 from rehearsal.hosts.training_job import TrainingJob, run_training_job
 from rehearsal.processes import ProcessGroup, free_port

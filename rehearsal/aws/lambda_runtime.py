@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from rehearsal.aws.loopback_server import LoopbackServer
 from rehearsal.aws.runtime_api import (
     INVOKE_PATH,
     MAX_REQUEST_BYTES,
@@ -28,7 +29,6 @@ from rehearsal.aws.runtime_api import (
     Invocation,
     RuntimeApi,
 )
-from rehearsal.hosts.loopback import LoopbackServer
 from rehearsal.processes import ProcessGroup
 
 __all__ = ["FunctionError", "LambdaRuntime"]

@@ -11,7 +11,7 @@ import time
 import uuid
 from typing import Any, Protocol
 
-from rehearsal.hosts.loopback import LoopbackHandler
+from rehearsal.aws.loopback_server import LoopbackHandler
 from rehearsal.processes import Child
 
 MAX_REQUEST_BYTES = 6_291_456

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from rehearsal.hosts.loopback import LoopbackHandler, LoopbackServer
+from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 
 MAX_BODY_BYTES = 6_291_456
 """`BodyBlob` in the service model."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rehearsal.hosts.choice import OPT_ML, Host
+from rehearsal.hosts.network import OPT_ML, Host
 from rehearsal.processes import ProcessFailedError, ProcessGroup
 
 MOST_HOSTS = 64

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.hosts.choice import Host, Loopback, Network
+from rehearsal.hosts.network import Host, Loopback, Network
 from rehearsal.hosts.training_job import Start, TrainingJob, supervise
 
 ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-toolkit"

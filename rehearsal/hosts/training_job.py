@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal.hosts.choice import Host, Loopback, Network
+from rehearsal.hosts.network import Host, Loopback, Network
 from rehearsal.processes import Child, ProcessFailedError, ProcessGroup, free_port
 
 FAILURE_CHARACTERS = 1024

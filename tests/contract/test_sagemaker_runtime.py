@@ -10,8 +10,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 from rehearsal.aws.sagemaker_runtime import MAX_BODY_BYTES, SageMakerRuntime, in_service
-from rehearsal.hosts.loopback import LoopbackHandler, LoopbackServer
 from rehearsal.processes import free_port
 from tests.rehearsal.container import ANSWER, JPEG, Container, serving
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rehearsal.hosts.choice import Host
 from rehearsal.hosts.namespaces import Namespaces
+from rehearsal.hosts.network import Host
 from rehearsal.processes import Child, ProcessGroup, free_port
 
 PLACES = ["--model-dir", "/opt/ml/model", "--output-dir", "/opt/ml/output", "--checkpoint-dir", "/opt/ml/checkpoints"]

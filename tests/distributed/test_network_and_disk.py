@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rehearsal.hosts.choice import Host
 from rehearsal.hosts.namespaces import Namespaces
+from rehearsal.hosts.network import Host
 from rehearsal.processes import ProcessGroup
 from tests.distributed import work
 from tests.distributed.dogs import real_resnet, write_photos, write_weights

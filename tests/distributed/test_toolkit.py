@@ -12,8 +12,8 @@ import pytest
 from safetensors.torch import load_file
 
 from inference.classifier import Classifier
-from rehearsal.hosts.choice import Loopback, Network
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.network import Loopback, Network
 from rehearsal.hosts.toolkit import Toolkit, run_toolkit_job
 from rehearsal.hosts.training_job import TrainingJob, TrainingJobFailedError, run_training_job
 from stacks.training.source_files import FOLDERS, ROOT, pack

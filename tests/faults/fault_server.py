@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rehearsal.hosts.loopback import LoopbackHandler, LoopbackServer
+from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 from tests.rehearsal.container import ANSWER
 
 SECRET = "Traceback /opt/ml/model/secret.py arn:aws:sagemaker:us-east-1:123456789012:endpoint/x"

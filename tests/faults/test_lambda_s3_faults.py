@@ -7,8 +7,8 @@ import pytest
 
 from lambda_fn.photo import MAX_BYTES
 from rehearsal.aws.lambda_runtime import LambdaRuntime
+from rehearsal.aws.loopback_server import LoopbackHandler
 from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
-from rehearsal.hosts.loopback import LoopbackHandler
 from tests.faults.fault_server import Fault, FaultServer, cuts_short, error, misbehaving, resets
 from tests.rehearsal.container import JPEG, REPOSITORY, serving
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rehearsal.hosts.loopback import LoopbackHandler, LoopbackServer
+from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rehearsal.hosts.loopback import LoopbackHandler, LoopbackServer
+from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 
 REPOSITORY = Path(__file__).parents[2]
 EVENTS = REPOSITORY / "tests" / "events"
