@@ -1,4 +1,4 @@
-"""Who is let in: as many as can be answered within SageMaker's 60 s, by what a photo has taken of late."""
+"""Admission: requests are accepted as long as the queue can be answered within SageMaker's 60 s."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from inference.server.errors import BusyError, RequestError
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -17,7 +17,7 @@ class Clock:
 
 
 def after(*seconds_each: float, cores: int = 2) -> tuple[Admission, Clock]:
-    """An admission that has seen photos which took so long."""
+    """An admission that has processed one photo for each of these durations."""
     clock = Clock()
     admission = Admission(cores, clock=clock)
     for seconds in seconds_each:
@@ -26,20 +26,20 @@ def after(*seconds_each: float, cores: int = 2) -> tuple[Admission, Clock]:
     return admission, clock
 
 
-def test_before_anything_is_known_everybody_is_let_in() -> None:
+def test_before_the_first_measurement_every_request_is_accepted() -> None:
     admission, _ = after()
     with admission.photos(10_000), admission.photos(1):
         assert admission.expected_s() == 0
 
 
-def test_the_wait_is_what_the_queue_takes_on_all_cores() -> None:
+def test_the_expected_time_is_the_work_in_the_queue_divided_by_the_cores() -> None:
     admission, _ = after(0.5)
     with admission.photos(3), admission.photos(1):
         assert admission.expected_s() == pytest.approx(4 * 0.5 / 2)
     assert admission.expected_s() == 0
 
 
-def test_a_queue_longer_than_the_limit_allows_is_refused_with_a_time_to_come_back() -> None:
+def test_a_request_that_exceeds_the_limit_is_refused_with_retry_after() -> None:
     admission, _ = after(1.0)
     most = int(LIMIT_S * MARGIN * 2)
     with admission.photos(most - 1):
@@ -49,17 +49,17 @@ def test_a_queue_longer_than_the_limit_allows_is_refused_with_a_time_to_come_bac
             admission.photos(2).__enter__()
     assert caught.value.status == 429
     assert caught.value.retry_after_s == 25
-    with admission.photos(1):  # the queue is gone
+    with admission.photos(1):  # the queue is empty again
         pass
 
 
-def test_who_is_alone_is_let_in_however_long_it_takes() -> None:
+def test_a_request_to_an_empty_queue_is_accepted_however_long_it_takes() -> None:
     admission, _ = after(100.0)
     with admission.photos(32), pytest.raises(BusyError):
         admission.check()
 
 
-def test_the_estimate_follows_what_photos_take() -> None:
+def test_the_estimate_follows_the_duration_of_recent_photos() -> None:
     slower, _ = after(0.01, *[1.0] * 50)
     with slower.photos(2):
         assert slower.expected_s() == pytest.approx(1, rel=0.02)
@@ -68,7 +68,7 @@ def test_the_estimate_follows_what_photos_take() -> None:
         assert faster.expected_s() < 0.02
 
 
-def test_a_photo_that_fails_gives_its_place_back_and_counts() -> None:
+def test_a_photo_that_fails_leaves_the_queue_and_counts_in_the_average() -> None:
     admission, clock = after()
 
     def broken() -> None:
@@ -83,10 +83,10 @@ def test_a_photo_that_fails_gives_its_place_back_and_counts() -> None:
         assert admission.expected_s() == pytest.approx(3)
 
 
-def test_work_whose_caller_has_given_up_is_not_begun() -> None:
+def test_work_does_not_start_after_its_caller_has_timed_out() -> None:
     admission, clock = after(1.0)
     arrived = clock.now
     clock.now += LIMIT_S + 1
     with pytest.raises(RequestError) as caught, admission.work(arrived):
-        raise AssertionError("begun")
+        raise AssertionError("the work started")
     assert (caught.value.status, caught.value.code) == (503, "too_late")

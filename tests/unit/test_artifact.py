@@ -1,4 +1,4 @@
-"""An artifact is trusted only when its manifest vouches for it; every refusal is a sentence with the remedy."""
+"""An artifact is loaded only if it matches its manifest. Every error is a sentence with the remedy."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ def refusal(folder: Path) -> str:
 
 
 def rewrite(folder: Path, name: str, content: bytes) -> None:
-    """Change a file and vouch for it anew."""
+    """Change a file and update its checksum in the manifest."""
     (folder / name).write_bytes(content)
     edit(folder, files={**manifest_of(folder)["files"], name: artifact.sha256(content)})
 
@@ -47,7 +47,7 @@ def edit(folder: Path, **changes: object) -> None:
     (folder / artifact.MANIFEST).write_text(json.dumps({**manifest_of(folder), **changes}))
 
 
-def test_a_sound_artifact_loads_whole(folder: Path) -> None:
+def test_a_valid_artifact_is_loaded_completely(folder: Path) -> None:
     loaded = artifact.load(folder)
 
     assert loaded.labels == LABELS
@@ -97,11 +97,11 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.M
     def denied(path: Path, _: int) -> NoReturn:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(os, "open", denied)  # the tests may run as root, whom no permission stops
+    monkeypatch.setattr(os, "open", denied)  # the tests may run as root, who may read every file
     assert "cannot be read (Permission denied)" in refusal(folder)
 
 
-def test_a_special_file_is_not_waited_for(folder: Path) -> None:
+def test_a_named_pipe_is_refused_without_waiting_for_it(folder: Path) -> None:
     (folder / artifact.LABELS).unlink()
     os.mkfifo(folder / artifact.LABELS)
     assert "no regular file labels.json" in refusal(folder)
@@ -116,7 +116,7 @@ def test_an_unknown_format_is_refused(folder: Path, format: object) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"[]", b"3", b"null"])
-def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes) -> None:
+def test_an_invalid_manifest_is_refused(folder: Path, content: bytes) -> None:
     (folder / artifact.MANIFEST).write_bytes(content)
     assert "manifest.json" in refusal(folder)
 
@@ -135,7 +135,7 @@ def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes) -> Non
         {"training": 5},
     ],
 )
-def test_a_garbled_field_is_refused(folder: Path, change: dict[str, object]) -> None:
+def test_an_invalid_field_is_refused(folder: Path, change: dict[str, object]) -> None:
     edit(folder, **change)
     assert "lacks or garbles a field" in refusal(folder)
 
@@ -152,9 +152,11 @@ FIELDS = ["precision", "preprocessing", "files", "training"]
 @settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_manifest_raises_anything_but_a_refusal(folder: Path, changes: dict[str, Any], gone: set[str]) -> None:
-    sound = manifest_of(write_artifact(folder))
-    document = {key: value for key, value in {**sound, **changes}.items() if key not in gone}
+def test_every_manifest_is_loaded_or_refused_with_an_artifact_error(
+    folder: Path, changes: dict[str, Any], gone: set[str]
+) -> None:
+    valid = manifest_of(write_artifact(folder))
+    document = {key: value for key, value in {**valid, **changes}.items() if key not in gone}
     (folder / artifact.MANIFEST).write_text(json.dumps(document))
     with contextlib.suppress(ArtifactError):
         artifact.load(folder)
@@ -164,7 +166,7 @@ def test_no_manifest_raises_anything_but_a_refusal(folder: Path, changes: dict[s
     "content",
     [b"", b"{", b"[" * 100_000, b"{}", b"[]", b'["Beagle"]', b'["Beagle", 1]', b'"ab"', b'{"a": 1, "b": 2}', b"\xff"],
 )
-def test_labels_that_are_no_list_of_breeds_are_refused(folder: Path, content: bytes) -> None:
+def test_labels_that_are_not_a_list_of_breeds_are_refused(folder: Path, content: bytes) -> None:
     rewrite(folder, artifact.LABELS, content)
     message = refusal(folder)
     assert "labels.json" in message
@@ -176,7 +178,7 @@ def test_a_breed_named_twice_is_refused(folder: Path) -> None:
     assert "names a breed twice" in refusal(folder)
 
 
-def test_the_id_changes_with_all_that_decides_an_answer_and_with_nothing_else(folder: Path) -> None:
+def test_the_id_covers_every_input_of_a_prediction_and_nothing_else(folder: Path) -> None:
     def id_of(**changes: Any) -> str:
         manifest = artifact.load(folder).manifest
         fields = {name: getattr(manifest, name) for name in ("precision", "preprocessing", "files", "training")}
@@ -193,14 +195,14 @@ def test_the_id_changes_with_all_that_decides_an_answer_and_with_nothing_else(fo
 
 def test_loading_and_predicting_unpickle_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def trap(*_: object, **__: object) -> NoReturn:
-        raise AssertionError("something was unpickled")
+        raise AssertionError("a pickle was loaded")
 
     for name in ("Unpickler", "_Unpickler", "load", "loads", "_load", "_loads"):
         monkeypatch.setattr(pickle, name, trap)
     assert Classifier(folder).predict(any_photo())
 
 
-def test_a_pickle_in_the_place_of_a_file_is_refused_unread(folder: Path, tmp_path: Path) -> None:
+def test_a_pickle_instead_of_a_file_is_refused_without_loading_it(folder: Path, tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Any, ...]:
             return (Path.touch, (tmp_path / "sprung",))

@@ -1,4 +1,4 @@
-"""The recipe that we compare with learns, from `train`, and only its head."""
+"""The course's script, the reference of a benchmark, trains its head on `train`."""
 
 import sys
 from pathlib import Path
@@ -12,11 +12,11 @@ from tests.distributed import work
 from tests.distributed.dogs import small_resnet, write_photos, write_weights
 
 
-def test_the_reference_learns(
+def test_the_course_script_lowers_its_loss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)
-    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # to be put back
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # restored after the test
     photos = write_photos(tmp_path / "photos", counts={"train": 4, "valid": 1, "test": 1})
     weights = write_weights(tmp_path / "weights.safetensors")
     arguments = ["--data", str(photos), "--pretrained", str(weights), "--epochs", "3", "--batch-size", "4"]

@@ -1,4 +1,4 @@
-"""The GPU benchmark's loops, on a CPU: they learn from photos, and say so where there is no GPU."""
+"""The GPU benchmark's loops on a CPU, and its message without a GPU."""
 
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from benchmarks import training_gpu
 from tests.distributed.dogs import small_resnet, write_photos
 
 
-def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_it_prints_that_nothing_was_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert training_gpu.main([]) == 0
     assert "no GPU" in capsys.readouterr().out
 
 
-def test_both_sides_of_both_pairs_go_through_the_same_number_of_photos(
+def test_both_pairs_print_a_rate_for_photos_and_for_synthetic_tensors(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)

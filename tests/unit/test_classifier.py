@@ -1,4 +1,4 @@
-"""The classifier knows the answer, refuses a network that has none, and does not mind threads."""
+"""The classifier predicts correctly, refuses an invalid network, and is thread-safe."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,13 +33,13 @@ def refusal(folder: Path, model: bytes) -> str:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("index", range(len(LABELS)))
-def test_each_breed_is_known_by_its_colour(classifier: Classifier, index: int, format: str) -> None:
+def test_each_breed_is_predicted_from_its_colour(classifier: Classifier, index: int, format: str) -> None:
     best = classifier.predict(any_photo(colour_of(index), format=format))[0]
     assert best.breed == LABELS[index]
     assert 0.9 < best.probability <= 1
 
 
-def test_predictions_come_best_first_and_add_up(classifier: Classifier) -> None:
+def test_predictions_are_sorted_by_probability_and_add_up_to_1(classifier: Classifier) -> None:
     predictions = classifier.predict(any_photo((200, 150, 90)))
 
     assert {prediction.breed for prediction in predictions} == set(LABELS)
@@ -48,7 +48,7 @@ def test_predictions_come_best_first_and_add_up(classifier: Classifier) -> None:
     assert sum(probabilities) == pytest.approx(1, abs=1e-6)
 
 
-def test_five_breeds_unless_asked(tmp_path: Path) -> None:
+def test_five_breeds_are_the_default(tmp_path: Path) -> None:
     classifier = Classifier(write_artifact(tmp_path, labels=[f"breed {number}" for number in range(12)]))
 
     assert len(classifier.predict(any_photo())) == 5
@@ -63,19 +63,19 @@ def test_fewer_than_one_breed_is_refused(classifier: Classifier, top_k: int) -> 
         classifier.predict(any_photo(), top_k=top_k)
 
 
-def test_breeds_held_equally_probable_keep_the_order_of_the_labels(tmp_path: Path) -> None:
+def test_equally_probable_breeds_keep_the_order_of_the_labels(tmp_path: Path) -> None:
     flat = helper.make_node("Flatten", ["pooled"], ["flat"])
-    odd_ones = onnx_model(
+    odd_classes = onnx_model(
         [POOL, flat, helper.make_node("Gemm", ["flat", "nothing", "odd"], ["logits"])],
         {"nothing": np.zeros((3, 40)), "odd": np.arange(40) % 2},
         output_shape=["batch", 40],
     )
     labels = [f"breed {number}" for number in range(40)]
-    classifier = Classifier(write_artifact(tmp_path, labels, model=odd_ones))
+    classifier = Classifier(write_artifact(tmp_path, labels, model=odd_classes))
     assert [p.breed for p in classifier.predict(any_photo(), top_k=40)] == labels[1::2] + labels[::2]
 
 
-def test_a_batch_is_answered_as_its_photos_are(classifier: Classifier) -> None:
+def test_a_batch_gives_the_predictions_of_its_single_photos(classifier: Classifier) -> None:
     photos = [any_photo(colour_of(index)) for index in range(3)]
     batch = np.stack([classifier.preprocessing(photo) for photo in photos])
 
@@ -86,7 +86,7 @@ def test_a_batch_is_answered_as_its_photos_are(classifier: Classifier) -> None:
         assert max(p.probability for p in classifier.predict(photo)) == pytest.approx(row.max(), abs=1e-6)
 
 
-def test_very_sure_networks_do_not_overflow(tmp_path: Path) -> None:
+def test_very_large_logits_do_not_overflow(tmp_path: Path) -> None:
     classifier = Classifier(write_artifact(tmp_path, model=network(3, bias=[1e4, 0, -1e4])))
     assert classifier.predict(any_photo()) == [
         Prediction("Beagle", 1.0),
@@ -95,27 +95,27 @@ def test_very_sure_networks_do_not_overflow(tmp_path: Path) -> None:
     ]
 
 
-def test_threads_do_not_mix_their_answers(classifier: Classifier) -> None:
-    def ask(number: int) -> bool:
+def test_concurrent_predictions_do_not_mix(classifier: Classifier) -> None:
+    def is_correct(number: int) -> bool:
         return classifier.predict(any_photo(colour_of(number % 3)), top_k=1)[0].breed == LABELS[number % 3]
 
     with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(ask, range(200)))
+        assert all(threads.map(is_correct, range(200)))
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"not a network", b"\x80\x04N.", b"PK\x03\x04", b"<?xml version='1.0'?><net/>"]
 )
-def test_what_is_no_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_bytes_that_are_not_onnx_are_refused(tmp_path: Path, content: bytes) -> None:
     assert "cannot be loaded" in refusal(tmp_path, content)
 
 
-def test_operations_that_onnx_does_not_know_are_refused(tmp_path: Path) -> None:
+def test_operators_outside_onnx_are_refused(tmp_path: Path) -> None:
     own = onnx_model([helper.make_node("Bark", ["photos"], ["logits"], domain="dogs")], {}, output_shape=["batch", 3])
     assert "it uses the operator 'dogs.Bark'" in refusal(tmp_path, own)
 
 
-def test_other_classes_than_labels_are_refused(tmp_path: Path) -> None:
+def test_a_network_with_another_number_of_classes_is_refused(tmp_path: Path) -> None:
     assert "answers 4 classes, but labels.json names 3" in refusal(tmp_path, network(4))
 
 
@@ -124,18 +124,18 @@ def test_a_network_for_another_size_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bias", [[float("nan"), 0, 0], [float("inf"), 0, 0], [0, 0, float("-inf")]])
-def test_answers_that_are_no_numbers_are_refused(tmp_path: Path, bias: list[float]) -> None:
+def test_outputs_that_are_not_finite_are_refused(tmp_path: Path, bias: list[float]) -> None:
     assert "its answer is not finite" in refusal(tmp_path, network(3, bias=bias))
 
 
-def test_an_answer_of_another_rank_is_refused(tmp_path: Path) -> None:
+def test_an_output_of_another_rank_is_refused(tmp_path: Path) -> None:
     flat4 = onnx_model(
         [helper.make_node("GlobalAveragePool", ["photos"], ["logits"])], {}, output_shape=["batch", 3, 1, 1]
     )
     assert "[?,3,1,1]" in refusal(tmp_path, flat4)
 
 
-def test_two_answers_are_refused(tmp_path: Path) -> None:
+def test_two_outputs_are_refused(tmp_path: Path) -> None:
     twice = onnx_model(
         [POOL, FLAT, helper.make_node("Identity", ["logits"], ["again"])],
         {},

@@ -1,4 +1,4 @@
-"""A bug of ours is a 500 with a fixed sentence for the caller, and a traceback for the operator."""
+"""A bug in the function gives the caller a 500 with a fixed message, and the log a traceback."""
 
 import importlib
 import json
@@ -13,7 +13,9 @@ class BrokenContext:
         raise ZeroDivisionError("a secret")
 
 
-def test_a_bug_is_answered_and_logged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_becomes_a_500_and_a_log_entry(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("ENDPOINT_NAME", "dogs")
     for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "us-east-1")

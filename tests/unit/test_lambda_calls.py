@@ -1,4 +1,4 @@
-"""How calls to AWS keep to a deadline."""
+"""Calls to AWS end before the deadline."""
 
 import time
 
@@ -42,9 +42,9 @@ def test_a_call_that_hangs_ends_before_lambda_ends_the_function(limit_s: float) 
 
 
 @pytest.mark.parametrize("read_s", READ_TIMEOUTS_S[1:])
-def test_after_the_slowest_call_there_is_time_left_to_answer(read_s: float) -> None:
-    """The answer must be built, logged and returned before Lambda ends the function, or the caller gets Lambda's own
-    error. The limit here fits `read_s` almost exactly, so that without a reserve nothing would be left.
+def test_after_the_slowest_call_there_is_time_left_to_respond(read_s: float) -> None:
+    """The response must be built, logged and returned before Lambda ends the function. Otherwise the caller gets
+    Lambda's own error. The limit here fits `read_s` almost exactly, so that without a reserve no time would be left.
     """
     limit_s = read_s + min(CONNECT_TIMEOUT_S, read_s / 2) + 0.1
     slowest_s = read_timeout_s(Deadline.of(Context(limit_s)))
@@ -55,7 +55,7 @@ def test_without_a_context_the_limit_is_that_of_the_gateway() -> None:
     assert 24 < Deadline.of(None).left_s() < 29
 
 
-def test_without_time_left_nothing_is_called() -> None:
+def test_without_time_left_no_call_is_made() -> None:
     log = RequestLog()
 
     with pytest.raises(ServiceError) as caught:
@@ -64,7 +64,7 @@ def test_without_time_left_nothing_is_called() -> None:
     assert caught.value.fault is TIMED_OUT
 
 
-def test_a_fault_that_passes_is_tried_again_a_bounded_number_of_times() -> None:
+def test_a_retryable_fault_is_retried_a_limited_number_of_times() -> None:
     log = RequestLog()
 
     with pytest.raises(ServiceError):
@@ -72,7 +72,7 @@ def test_a_fault_that_passes_is_tried_again_a_bounded_number_of_times() -> None:
     assert log.attempts == len(log.causes) == MAX_ATTEMPTS
 
 
-def test_when_the_time_is_up_the_last_fault_is_told() -> None:
+def test_at_the_deadline_the_last_fault_is_raised() -> None:
     log = RequestLog()
 
     with pytest.raises(ServiceError) as caught:

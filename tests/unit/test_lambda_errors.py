@@ -1,4 +1,4 @@
-"""The table of faults, and the responses made from it."""
+"""The table of faults and their responses."""
 
 import json
 
@@ -11,7 +11,7 @@ TABLE = [fault for fault in vars(errors).values() if isinstance(fault, Fault)]
 
 
 @pytest.mark.parametrize("fault", TABLE, ids=lambda fault: fault.code)
-def test_each_fault_is_a_proxy_response_with_a_sentence(fault: Fault) -> None:
+def test_each_fault_becomes_a_proxy_response_with_a_sentence(fault: Fault) -> None:
     response = ServiceError(fault).response("request-1")
 
     assert 400 <= response["statusCode"] < 600
@@ -22,12 +22,12 @@ def test_each_fault_is_a_proxy_response_with_a_sentence(fault: Fault) -> None:
     assert fault.message.endswith(".")
 
 
-def test_codes_tell_the_faults_apart() -> None:
+def test_each_fault_has_its_own_code() -> None:
     assert len({fault.code for fault in TABLE}) == len(TABLE) >= 15
 
 
 @pytest.mark.parametrize("fault", [fault for fault in TABLE if fault.status == 503], ids=lambda fault: fault.code)
-def test_a_503_says_when_to_come_back(fault: Fault) -> None:
+def test_a_503_has_retry_after(fault: Fault) -> None:
     assert int(ServiceError(fault).response("")["headers"]["Retry-After"]) > 0
 
 
@@ -35,11 +35,11 @@ def test_a_503_says_when_to_come_back(fault: Fault) -> None:
     ("model", "caller"),
     [(0, 504), (400, 400), (404, 404), (413, 413), (415, 415), (422, 422), (429, 503), (500, 502), (503, 502)],
 )
-def test_what_the_container_answered_becomes_the_callers_status(model: int, caller: int) -> None:
+def test_the_containers_status_is_mapped_to_the_callers_status(model: int, caller: int) -> None:
     assert of_model_status(model).status == caller
 
 
-def test_an_answer_carries_the_request_id() -> None:
+def test_a_response_has_the_request_id() -> None:
     response = ok({"predictions": []}, "request-1")
 
     assert response["statusCode"] == 200

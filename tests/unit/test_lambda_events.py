@@ -1,4 +1,4 @@
-"""Every kind of event becomes the same request, and everything else a sentence."""
+"""Every kind of event becomes the same request. Everything else becomes an error with a sentence."""
 
 import base64
 import json
@@ -60,7 +60,7 @@ def test_an_s3_event_names_the_object() -> None:
     assert parse(event("direct_s3")).s3 == S3Object("photos", "open/dog.jpg")
 
 
-def test_a_body_alone_is_read_as_http() -> None:
+def test_an_event_with_only_a_body_is_parsed_as_http() -> None:
     assert parse({"body": json.dumps({"image": encoded()})}).image == JPEG
 
 
@@ -71,7 +71,7 @@ def test_the_query_gives_top_k_unless_the_body_does() -> None:
     assert parse({**http, "body": json.dumps({"image": encoded(), "top_k": 2})}).top_k == 2
 
 
-def test_a_url_is_refused_with_what_to_send_instead() -> None:
+def test_a_url_is_refused_and_the_error_names_the_alternatives() -> None:
     error = refusal(event("direct_url"))
 
     assert error.fault.status == 400
@@ -79,25 +79,25 @@ def test_a_url_is_refused_with_what_to_send_instead() -> None:
     assert "base64" in error.message
 
 
-def test_a_url_in_the_place_of_the_image_is_recognised() -> None:
+def test_a_url_instead_of_the_image_is_recognised() -> None:
     assert refusal({"image": "https://example.com/dog.jpg"}).fault.code == "url_not_fetched"
 
 
-def test_a_photo_that_the_gateway_damaged_is_named_as_such() -> None:
+def test_a_photo_that_the_gateway_converted_to_text_is_recognised() -> None:
     error = refusal(event("rest_api_image_as_text"))
 
     assert error.fault.status == 400
     assert "binary media type" in error.message
 
 
-def test_reading_is_no_way_to_send_a_photo() -> None:
+def test_a_get_request_is_refused() -> None:
     error = refusal(event("function_url_get"))
 
     assert error.fault.status == 405
     assert error.response("id")["headers"]["Allow"] == "POST"
 
 
-def test_a_multipart_form_is_refused_as_such() -> None:
+def test_a_multipart_form_is_refused_by_name() -> None:
     form = {
         "httpMethod": "POST",
         "headers": {"content-type": "multipart/form-data; boundary=x"},
@@ -116,14 +116,14 @@ def test_a_multipart_form_is_refused_as_such() -> None:
     ],
     ids=["line breaks", "data URL", "URL-safe alphabet"],
 )
-def test_base64_is_taken_as_common_tools_write_it(text: str) -> None:
+def test_base64_is_accepted_in_the_forms_of_common_tools(text: str) -> None:
     assert parse({"image": text}).image == JPEG * 20
 
 
 @pytest.mark.parametrize(
     "text", [encoded()[:-1], "not base64!", "ééé=", "/9j/=AAA", "data:image/jpeg,%FF%D8", "\ud800", "===="]
 )
-def test_anything_but_base64_is_refused(text: str) -> None:
+def test_text_that_is_not_base64_is_refused(text: str) -> None:
     error = refusal({"image": text})
 
     assert error.fault.status == 400
@@ -131,7 +131,7 @@ def test_anything_but_base64_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "named"),
     [
         (None, "null"),
         ([], "a list"),
@@ -152,11 +152,11 @@ def test_anything_but_base64_is_refused(text: str) -> None:
         ({"body": "=", "isBase64Encoded": True}, "base64"),
     ],
 )
-def test_what_cannot_be_understood_gets_a_400_that_says_why(bad: object, told: str) -> None:
+def test_an_invalid_event_gets_a_400_with_the_reason(bad: object, named: str) -> None:
     error = refusal(bad)
 
     assert error.fault.status == 400
-    assert told in error.message
+    assert named in error.message
 
 
 @pytest.mark.parametrize("top_k", [0, -1, 1001, True, 1.5, "three", "٣", [], "9" * 5000])
@@ -174,6 +174,6 @@ FIELDS = ("image", "s3", "url", "top_k", "body", "isBase64Encoded", "httpMethod"
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), JSON) | JSON)
-def test_no_event_at_all_raises_anything_but_a_sentence(any_event: object) -> None:
+def test_every_event_is_parsed_or_raises_a_service_error(any_event: object) -> None:
     with suppress(ServiceError):
         parse(any_event)

@@ -1,4 +1,4 @@
-"""The function is packaged as its folder alone: it may import boto3, the standard library, and nothing else."""
+"""The function's package contains only its folder, so it may import only boto3 and the standard library."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the first bytes of a photo give away, and how many there may be."""
+"""The type of a photo from its first bytes, and the size limit."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_the_type_comes_from_the_bytes(data: bytes, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "named"),
     [
         (b"GIF89a", "GIF"),
         (b"\0\0\0\x18ftypheic", "HEIC"),
@@ -33,18 +33,18 @@ def test_the_type_comes_from_the_bytes(data: bytes, expected: str) -> None:
         (b"\xff", "not those of a photo"),
     ],
 )
-def test_another_type_is_named_where_it_is_known(data: bytes, told: str) -> None:
+def test_an_unsupported_type_is_named_if_it_is_recognised(data: bytes, named: str) -> None:
     error = refusal(data)
 
     assert error.fault.status == 415
-    assert told in error.message
+    assert named in error.message
 
 
 def test_an_empty_photo_is_refused() -> None:
     assert refusal(b"").fault.status == 400
 
 
-def test_the_largest_photo_is_taken_and_one_byte_more_is_refused_with_the_limit() -> None:
+def test_the_largest_photo_is_accepted_and_one_byte_more_is_refused_with_the_limit() -> None:
     assert len(Photo.of(JPEG.ljust(MAX_BYTES, b"x")).data) == MAX_BYTES
 
     error = refusal(JPEG.ljust(MAX_BYTES + 1, b"x"))

@@ -38,5 +38,5 @@ def test_a_malformed_prefix_is_named(listed: str) -> None:
         ("s3://one/, s3://two/x/ ,", "two", "a.jpg", False),
     ],
 )
-def test_only_what_lies_under_a_listed_prefix_may_be_read(listed: str, bucket: str, key: str, may: bool) -> None:
+def test_only_objects_under_a_listed_prefix_may_be_read(listed: str, bucket: str, key: str, may: bool) -> None:
     assert settings(listed).may_read(S3Object(bucket, key)) is may

@@ -54,7 +54,7 @@ def deploy(name: str, outputs: Mapping[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["report/index.html", "./report/index.html", "algo-1/report/index.html"])
-def test_the_page_of_the_deployed_training_is_written_under_its_jobs_name(s3: Any, tmp_path: Path, name: str) -> None:
+def test_the_report_of_the_deployed_model_is_named_after_its_job(s3: Any, tmp_path: Path, name: str) -> None:
     put(s3, packed({"metrics.json": b"{}", name: PAGE}))
     deploy("shelter-training", {"Report": URI})
     page = fetch_report("", tmp_path / "new", project="shelter")
@@ -62,12 +62,12 @@ def test_the_page_of_the_deployed_training_is_written_under_its_jobs_name(s3: An
     assert page.read_bytes() == PAGE
 
 
-def test_the_artifacts_address_is_as_good(s3: Any, tmp_path: Path) -> None:
+def test_the_uri_of_the_artifact_is_accepted_too(s3: Any, tmp_path: Path) -> None:
     put(s3, packed({"report/index.html": PAGE}))
     assert fetch_report(URI.replace("output.tar.gz", "model.tar.gz"), tmp_path).read_bytes() == PAGE
 
 
-def test_the_command_says_where_the_page_is(s3: Any, tmp_path: Path) -> None:
+def test_the_command_prints_the_path_of_the_page(s3: Any, tmp_path: Path) -> None:
     put(s3, packed({"report/index.html": PAGE}))
     ended = CliRunner().invoke(app, ["report", URI, "--to", str(tmp_path)])
     assert ended.exit_code == 0, ended.output
@@ -75,7 +75,7 @@ def test_the_command_says_where_the_page_is(s3: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("option", "shown"), [((), 0), (("--open",), 1)])
-def test_the_browser_is_opened_where_that_is_asked_for_and_only_there(
+def test_the_browser_is_opened_only_with_the_option_open(
     s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...], shown: int
 ) -> None:
     put(s3, packed({"report/index.html": PAGE}))
@@ -87,7 +87,7 @@ def test_the_browser_is_opened_where_that_is_asked_for_and_only_there(
     assert ("open the page yourself" in ended.output) == bool(shown)
 
 
-def test_no_name_in_the_archive_decides_where_something_is_written(s3: Any, tmp_path: Path) -> None:
+def test_names_in_the_archive_do_not_affect_where_files_are_written(s3: Any, tmp_path: Path) -> None:
     put(s3, packed({"../../evil.txt": b"x", "/tmp/report/index.html": b"first", "report/index.html": PAGE}))
     target = tmp_path / "a" / "b"
     fetch_report(URI, target)
@@ -102,7 +102,7 @@ def test_no_name_in_the_archive_decides_where_something_is_written(s3: Any, tmp_
         (packed({"other.txt": b""}), "holds no report/index.html"),
     ],
 )
-def test_an_archive_without_a_page_is_named(s3: Any, tmp_path: Path, content: bytes, sentence: str) -> None:
+def test_an_archive_without_a_report_is_refused(s3: Any, tmp_path: Path, content: bytes, sentence: str) -> None:
     put(s3, content)
     with pytest.raises(ReportError, match=sentence):
         fetch_report(URI, tmp_path)
@@ -110,20 +110,20 @@ def test_an_archive_without_a_page_is_named(s3: Any, tmp_path: Path, content: by
 
 
 @pytest.mark.parametrize("uri", ["kennel", "s3://bucket", "s3://bucket/data/", "https://host/output.tar.gz"])
-def test_what_is_no_jobs_output_is_refused_before_anything_is_asked(uri: str, tmp_path: Path) -> None:
+def test_a_uri_that_is_not_a_jobs_output_is_refused_without_a_call_to_aws(uri: str, tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="output Report"):
         fetch_report(uri, tmp_path)
 
 
 @pytest.mark.usefixtures("s3")
-def test_a_deploy_of_a_given_artifact_asks_for_that_jobs_output(tmp_path: Path) -> None:
+def test_a_deployment_of_a_given_artifact_needs_the_uri_of_its_job(tmp_path: Path) -> None:
     deploy("kennel-training", {})
     with pytest.raises(ReportError, match=r"training\.model_data; write the address of that job's output\.tar\.gz"):
         fetch_report("", tmp_path)
 
 
 @pytest.mark.usefixtures("s3")
-def test_a_project_that_is_not_deployed_and_an_output_that_is_gone_are_named(tmp_path: Path) -> None:
+def test_a_missing_stack_a_missing_object_and_a_missing_bucket_are_named(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="stack kennel-training has no output Report"):
         fetch_report("", tmp_path)
     with pytest.raises(ReportError, match=f"There is no {URI}"):
