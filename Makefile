@@ -140,7 +140,7 @@ format: setup  ## format the code and apply ruff's automatic fixes
 
 PROJECT ?= kennel
 STACKS ?= --all
-# Empty: what cdk.json says, or development. Of a production deployment it is to be given each time: export PRESET=production
+# Empty: the value in cdk.json, or development. Set it for every command of a production deployment: export PRESET=production
 PRESET ?=
 AT_PROJECT = -c project.name=$(PROJECT) $(if $(PRESET),-c preset=$(PRESET))
 # The photos' digest: other photos train again, the same ones never do. Empty before there are any.

@@ -10,7 +10,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     body: bytes
     seconds: float
@@ -41,7 +41,7 @@ class Connection:
             self._socket.close()
             self._socket = None
 
-    def ask(self, request: bytes) -> Answer:
+    def send(self, request: bytes) -> Response:
         """Send one request. Raises OSError if the connection breaks before the response is complete."""
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=120)
@@ -56,10 +56,10 @@ class Connection:
         body = received[end + 4 :]
         while len(body) < int(fields["content-length"]):
             body += self._more()
-        answer = Answer(int(head.split(" ", 2)[1]), body, time.perf_counter() - started)
+        response = Response(int(head.split(" ", 2)[1]), body, time.perf_counter() - started)
         if fields.get("connection") == "close":
             self.__exit__()
-        return answer
+        return response
 
     def _more(self) -> bytes:
         assert self._socket is not None  # noqa: S101 - for mypy
@@ -69,12 +69,12 @@ class Connection:
         return chunk
 
 
-def drive(port: int, requests: Sequence[bytes], *, concurrency: int) -> list[Answer | OSError]:
+def drive(port: int, requests: Sequence[bytes], *, concurrency: int) -> list[Response | OSError]:
     """Send `requests` over `concurrency` connections. Each connection sends its next request after the last response.
 
     Returns one entry for each request, in the same order. An OSError is a request that was lost.
     """
-    answers: list[Answer | OSError] = [ConnectionError("never sent")] * len(requests)
+    responses: list[Response | OSError] = [ConnectionError("never sent")] * len(requests)
     numbers = iter(range(len(requests)))
     taking = threading.Lock()
 
@@ -86,9 +86,9 @@ def drive(port: int, requests: Sequence[bytes], *, concurrency: int) -> list[Ans
                 if number is None:
                     return
                 try:
-                    answers[number] = connection.ask(requests[number])
+                    responses[number] = connection.send(requests[number])
                 except OSError as error:
-                    answers[number] = error
+                    responses[number] = error
                     connection.__exit__()
 
     clients = [threading.Thread(target=client) for _ in range(concurrency)]
@@ -96,4 +96,4 @@ def drive(port: int, requests: Sequence[bytes], *, concurrency: int) -> list[Ans
         thread.start()
     for thread in clients:
         thread.join()
-    return answers
+    return responses

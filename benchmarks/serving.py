@@ -23,7 +23,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks import serving_processes as processes
-from benchmarks.http_load import Answer, drive, invocation
+from benchmarks.http_load import Response, drive, invocation
 from benchmarks.serving_inputs import KEPT, Inputs, options, prepare
 from benchmarks.serving_processes import Server
 from inference.artifact import load
@@ -119,7 +119,7 @@ def measure(
         for name, server in servers.items():
             few = photos if name == "kennel" else max(CONCURRENCY, photos // 3)
             requests = [invocation(photo) for photo in _some(inputs.photos, few, turn)]
-            alone = [answer.seconds for answer in _good(drive(server.port, requests, concurrency=1))]
+            alone = [response.seconds for response in _good(drive(server.port, requests, concurrency=1))]
             many = requests * (4 if name == "kennel" else 1)
             started = time.perf_counter()
             _good(drive(server.port, many, concurrency=CONCURRENCY))
@@ -238,11 +238,11 @@ def _some(photos: Sequence[bytes], count: int, turn: int) -> list[bytes]:
     return [photos[(turn * count + number) % len(photos)] for number in range(count)]
 
 
-def _good(answers: Sequence[Answer | OSError]) -> list[Answer]:
-    good = [answer for answer in answers if isinstance(answer, Answer) and answer.status == 200]
-    if len(good) < len(answers):
+def _good(responses: Sequence[Response | OSError]) -> list[Response]:
+    good = [response for response in responses if isinstance(response, Response) and response.status == 200]
+    if len(good) < len(responses):
         raise SystemExit(
-            f"{len(answers) - len(good)} of {len(answers)} requests got no valid response, so nothing was measured."
+            f"{len(responses) - len(good)} of {len(responses)} requests got no valid response, so nothing was measured."
         )
     return good
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks import serving_processes as processes
-from benchmarks.http_load import Answer, Connection, drive, invocation
+from benchmarks.http_load import Connection, Response, drive, invocation
 from benchmarks.serving import CONCURRENCY, CORES, goal
 from benchmarks.serving_inputs import LARGE, options, prepare
 from benchmarks.serving_processes import Server
@@ -66,18 +66,18 @@ def load(server: Server, classifier: Classifier, photos: Sequence[bytes], count:
         for number in range(count)
     ]
     descriptors = server.descriptors()
-    answers = drive(server.port, [request for request, _ in work[: count // 10]], concurrency=CONCURRENCY)
+    responses = drive(server.port, [request for request, _ in work[: count // 10]], concurrency=CONCURRENCY)
     warm = server.resident_mb()
     started = time.perf_counter()
-    answers += drive(server.port, [request for request, _ in work[count // 10 :]], concurrency=CONCURRENCY)
+    responses += drive(server.port, [request for request, _ in work[count // 10 :]], concurrency=CONCURRENCY)
     rate = (count - count // 10) / (time.perf_counter() - started)
     growth = server.resident_mb() - warm
     processes.wait_for(lambda: server.descriptors() <= descriptors, timeout_s=5)
 
-    print(f"{rate:.0f} requests/s; statuses {_statuses(answers)}")
-    goal("lost", sum(not isinstance(answer, Answer) for answer in answers), at_most=0)
-    pairs = zip(answers, work, strict=True)
-    goal("wrong", sum(isinstance(a, Answer) and not is_correct(a, expected) for a, (_, expected) in pairs), at_most=0)
+    print(f"{rate:.0f} requests/s; statuses {_statuses(responses)}")
+    goal("lost", sum(not isinstance(response, Response) for response in responses), at_most=0)
+    pairs = zip(responses, work, strict=True)
+    goal("wrong", sum(isinstance(a, Response) and not is_correct(a, expected) for a, (_, expected) in pairs), at_most=0)
     goal(f"memory growth above {warm:.0f} MB, MB", growth, at_most=10)
     goal("additional file descriptors", server.descriptors() - descriptors, at_most=0)
 
@@ -96,12 +96,12 @@ def bad_requests(photo: bytes) -> list[tuple[bytes, Expected]]:
     ]
 
 
-def is_correct(answer: Answer, expected: Expected) -> bool:
+def is_correct(response: Response, expected: Expected) -> bool:
     if isinstance(expected, int):
-        return answer.status == expected and "error" in json.loads(answer.body)
-    if answer.status != 200:
+        return response.status == expected and "error" in json.loads(response.body)
+    if response.status != 200:
         return False
-    predictions = json.loads(answer.body)["predictions"]
+    predictions = json.loads(response.body)["predictions"]
     return len(predictions) == len(expected) and all(
         found["breed"] == e.breed and abs(found["probability"] - e.probability) < 1e-3
         for found, e in zip(predictions, expected, strict=True)
@@ -120,19 +120,19 @@ def overload(server: Server, photo: bytes) -> None:
     slow = base64.b64encode(slow_photo()).decode()
     request = invocation(json.dumps({"images": [slow] * BATCH}).encode(), "application/json")
     end = time.monotonic() + LIMIT_S / 2
-    answers: list[Answer | OSError] = []
+    responses: list[Response | OSError] = []
 
     def caller(delay: float) -> None:
         time.sleep(delay)
         with Connection(server.port) as connection:
             for _ in _until(end):
                 try:
-                    answer = connection.ask(request)
+                    response = connection.send(request)
                 except OSError as error:
-                    answers.append(error)
+                    responses.append(error)
                     return
-                answers.append(answer)
-                if answer.status != 200:
+                responses.append(response)
+                if response.status != 200:
                     time.sleep(1)  # an impatient caller
 
     callers = [threading.Thread(target=caller, args=(number / 5,)) for number in range(CALLERS)]
@@ -140,23 +140,23 @@ def overload(server: Server, photo: bytes) -> None:
         thread.start()
     for thread in callers:
         thread.join()
-    served = [a.seconds for a in answers if isinstance(a, Answer) and a.status == 200]
-    refused = [a.seconds for a in answers if isinstance(a, Answer) and a.status == 429]
-    print(f"statuses {_statuses(answers)}")
+    served = [a.seconds for a in responses if isinstance(a, Response) and a.status == 200]
+    refused = [a.seconds for a in responses if isinstance(a, Response) and a.status == 429]
+    print(f"statuses {_statuses(responses)}")
     goal("refused", len(refused), at_least=1)
     goal("slowest refusal, s", max(refused, default=0), at_most=1)
     goal("slowest response, s", max(served, default=0), at_most=LIMIT_S)
-    goal("other statuses", len(answers) - len(served) - len(refused), at_most=0)
+    goal("other statuses", len(responses) - len(served) - len(refused), at_most=0)
     with Connection(server.port) as connection:
-        goal("status of the next photo", connection.ask(invocation(photo)).status, at_most=200)
+        goal("status of the next photo", connection.send(invocation(photo)).status, at_most=200)
 
 
 def _until(end: float) -> Iterator[int]:
     return itertools.takewhile(lambda _: time.monotonic() < end, itertools.count())
 
 
-def _statuses(answers: Sequence[Answer | OSError]) -> dict[str, int]:
-    return dict(Counter(str(a.status) if isinstance(a, Answer) else type(a).__name__ for a in answers))
+def _statuses(responses: Sequence[Response | OSError]) -> dict[str, int]:
+    return dict(Counter(str(a.status) if isinstance(a, Response) else type(a).__name__ for a in responses))
 
 
 if __name__ == "__main__":

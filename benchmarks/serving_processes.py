@@ -66,14 +66,14 @@ def reference(group: ProcessGroup, folder: Path, photo: bytes, name: str, env: M
     }
     child = group.start(name, command, env={**os.environ, **own_ports, **env})
 
-    def answers() -> bool:
+    def is_ready() -> bool:
         try:
             with Connection(port) as connection:
-                return connection.ask(invocation(photo)).status == 200
+                return connection.send(invocation(photo)).status == 200
         except OSError:
             return False
 
-    group.wait_until(answers, what="TorchServe", timeout_s=START_S)
+    group.wait_until(is_ready, what="TorchServe", timeout_s=START_S)
     return Server(child, port, time.perf_counter() - started)
 
 

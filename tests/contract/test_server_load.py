@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.http_load import Answer, drive, invocation
+from benchmarks.http_load import Response, drive, invocation
 from tests.builders import LABELS, any_photo, colour_of, write_artifact
 from tests.contract.server_process import listening
 
@@ -23,7 +23,7 @@ def test_load_loses_nothing_mixes_nothing_up_and_leaves_nothing_open(tmp_path: P
         answers = drive(server.port, requests, concurrency=8)
 
         for number, (answer, is_bad) in enumerate(zip(answers, bad, strict=True)):
-            assert isinstance(answer, Answer), answer
+            assert isinstance(answer, Response), answer
             if is_bad:
                 assert answer.status == BAD[number // 50 % 3][1]
             else:
