@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from typer.main import get_command
@@ -18,6 +19,7 @@ from training.config import Config
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 """All but the decisions, which tests/unit/test_decisions.py reads."""
+PICTURE = ROOT / "docs" / "architecture.svg"
 CODE = [code for page in DOCUMENTS for code in re.findall(r"```.*?```|`[^`]+`", page.read_text(), re.DOTALL)]
 LINES = [line.strip("` ").partition(" # ")[0] for code in CODE for line in code.splitlines()]
 SECTIONS = "|".join(spec.name for spec in fields(Settings))
@@ -94,6 +96,25 @@ def test_each_training_by_hand_starts_in_the_environment_that_setup_made(line: s
     script = next(place for place, word in enumerate(words) if word in ("training.train", "training/train.py"))
     config = Config.from_command_line(words[script + 1 :])
     assert (config.data, config.model_dir) == (Path("dogImages"), Path("build/model"))
+
+
+def test_the_picture_of_the_architecture_shows_every_stack_and_existing_folders() -> None:
+    picture = ElementTree.parse(PICTURE)  # noqa: S314 - a file of this repository
+    texts = {"".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")}
+    stacks = {folder.parent.name.title() for folder in (ROOT / "stacks").glob("*/stack.py")}
+    folders = {word for text in texts for word in re.findall(r"\b(\w+)/(?= |$)", text)}
+
+    assert stacks <= texts
+    assert len(folders) > 5
+    assert {folder for folder in folders if not (ROOT / folder).is_dir()} == set()
+
+
+def test_the_picture_of_the_architecture_has_a_dark_mode_and_loads_nothing() -> None:
+    svg = PICTURE.read_text()
+
+    assert "@media (prefers-color-scheme: dark)" in svg
+    assert re.findall(r"https?:[^\"]+", svg) == ["http://www.w3.org/2000/svg"]  # the name of the format, not a request
+    assert not re.search(r"<(image|script|use|foreignObject)|@import|@font-face|url\((?!#)", svg)
 
 
 def test_the_documents_name_what_is_tested_here() -> None:
