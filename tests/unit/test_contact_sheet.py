@@ -1,4 +1,4 @@
-"""The contact sheet: a grid of answers whose frames say right or wrong."""
+"""The contact sheet: a grid of predictions. Frames are green for correct and red for wrong predictions."""
 
 from io import BytesIO
 from pathlib import Path
@@ -33,18 +33,18 @@ def sheet_of(answers: list[Answer], folder: Path, *, title: str = "Rehearsal") -
 
 
 def colours_of(sheet: Image.Image) -> set[tuple[int, int, int]]:
-    """Of the grid; the header has its own bar in red and green."""
+    """The colours in the grid. The header is excluded: it has its own bar in red and green."""
     grid = sheet.crop((0, 108, *sheet.size))
     return {grid.getpixel((x, y)) for x in range(0, grid.width, 2) for y in range(0, grid.height, 2)}  # type: ignore[misc]
 
 
-def test_a_right_answer_has_a_green_frame(tmp_path: Path) -> None:
+def test_a_correct_prediction_has_a_green_frame(tmp_path: Path) -> None:
     colours = colours_of(sheet_of([any_answer()], tmp_path))
     assert RIGHT in colours
     assert WRONG not in colours
 
 
-def test_a_wrong_answer_has_a_red_frame(tmp_path: Path) -> None:
+def test_a_wrong_prediction_has_a_red_frame(tmp_path: Path) -> None:
     colours = colours_of(sheet_of([any_answer(right=False)], tmp_path))
     assert WRONG in colours
     assert RIGHT not in colours
@@ -61,12 +61,12 @@ def test_the_sheet_grows_by_rows(tmp_path: Path) -> None:
     assert three.height < four.height
 
 
-def test_more_answers_than_fit_keep_the_sheet_at_its_largest_size(tmp_path: Path) -> None:
+def test_more_predictions_than_cells_do_not_enlarge_the_sheet(tmp_path: Path) -> None:
     full = sheet_of([any_answer()] * MOST_CELLS, tmp_path)
     assert sheet_of([any_answer()] * (MOST_CELLS + 25), tmp_path).size == full.size
 
 
-def test_a_wrong_answer_is_shown_even_where_not_all_fit(tmp_path: Path) -> None:
+def test_a_wrong_prediction_is_shown_even_if_not_all_fit(tmp_path: Path) -> None:
     answers = [any_answer()] * (3 * MOST_CELLS)
     answers[101] = any_answer(right=False)
     assert WRONG in colours_of(sheet_of(answers, tmp_path))
@@ -78,23 +78,23 @@ def test_photos_of_any_shape_fit_their_cell(tmp_path: Path, width: int, height: 
     assert sheet_of([any_answer(photo=any_photo(width, height))], tmp_path).size == square.size
 
 
-def test_a_photo_may_be_named_by_its_path(tmp_path: Path) -> None:
+def test_a_photo_can_be_given_as_a_path(tmp_path: Path) -> None:
     (tmp_path / "dog.jpg").write_bytes(any_photo())
     by_path = sheet_of([any_answer(photo=tmp_path / "dog.jpg")], tmp_path)
     assert by_path.tobytes() == sheet_of([any_answer()], tmp_path).tobytes()
 
 
 @pytest.mark.parametrize("photo", [b"", b"no picture", any_photo()[:200], Path("gone.jpg")])
-def test_a_photo_that_cannot_be_read_still_gets_its_cell(tmp_path: Path, photo: bytes | Path) -> None:
+def test_an_unreadable_photo_still_has_a_cell(tmp_path: Path, photo: bytes | Path) -> None:
     assert WRONG in colours_of(sheet_of([any_answer(right=False, photo=photo)], tmp_path))
 
 
-def test_an_answer_without_predictions_is_wrong(tmp_path: Path) -> None:
-    silent = Answer(photo=any_photo(), true_label="Beagle", predictions=[], milliseconds=3.0)
-    assert WRONG in colours_of(sheet_of([silent], tmp_path))
+def test_an_empty_list_of_predictions_counts_as_wrong(tmp_path: Path) -> None:
+    empty = Answer(photo=any_photo(), true_label="Beagle", predictions=[], milliseconds=3.0)
+    assert WRONG in colours_of(sheet_of([empty], tmp_path))
 
 
-def test_long_titles_and_names_are_cut_to_fit(tmp_path: Path) -> None:
+def test_long_titles_and_names_are_truncated(tmp_path: Path) -> None:
     long = Answer(
         photo=any_photo(),
         true_label="Nova_scotia_duck_tolling_retriever_of_the_north",
@@ -104,7 +104,7 @@ def test_long_titles_and_names_are_cut_to_fit(tmp_path: Path) -> None:
     assert sheet_of([long], tmp_path, title="A title " * 40).width <= 1600
 
 
-def test_no_answers_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+def test_a_sheet_without_predictions_is_an_error_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="classify at least one photo first"):
         contact_sheet([], tmp_path / "sheet.png", title="Rehearsal")
     assert not list(tmp_path.iterdir())
