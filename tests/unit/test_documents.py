@@ -98,6 +98,14 @@ def test_each_training_by_hand_starts_in_the_environment_that_setup_made(line: s
     assert (config.data, config.model_dir) == (Path("dogImages"), Path("build/model"))
 
 
+def test_each_benchmark_of_the_makefile_has_its_figures_or_says_that_there_are_none() -> None:
+    verbs = set(re.findall(r"^(bench-[a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+
+    assert verbs
+    assert {verb for verb in verbs if f"`make {verb}" not in page} == set()
+
+
 def test_the_picture_of_the_architecture_shows_every_stack_and_existing_folders() -> None:
     picture = ElementTree.parse(PICTURE)  # noqa: S314 - a file of this repository
     texts = {"".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")}
