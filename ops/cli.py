@@ -30,7 +30,9 @@ class Hosts(StrEnum):
 
 
 SHEET = Path("build/data-check.png")
-"""Where `data check` draws its picture, and `data upload` looks whether the photos were found fit."""
+"""Where `data check` draws its picture."""
+CHECK_FILE = SHEET.with_suffix(".json")
+"""Where `data check` writes its findings, and `data upload` reads them."""
 
 Project = Annotated[str, typer.Option(help="The deployment, as in the setting project.name.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
@@ -153,7 +155,10 @@ def sample(
 @data_app.command(name="check")
 def check_photos(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
-    sheet: Annotated[Path, typer.Option(metavar="PNG", help="The picture of what was found is written here.")] = SHEET,
+    sheet: Annotated[
+        Path,
+        typer.Option(metavar="PNG", help="Where to draw the findings; a .json with them is put beside it."),
+    ] = SHEET,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON that names every photo.")] = False,
 ) -> None:
     """Open every photo and say what would spoil a training: leaks between splits, broken and missing photos.
@@ -162,17 +167,20 @@ def check_photos(
     """
     from rich.console import Console
 
-    from ops.data import table
+    from ops.data import check_file, table
     from ops.data.check import check
     from ops.views.data_sheet import breeds_shown, data_sheet
     from ops.views.steps import Steps, terminal
 
+    if sheet.suffix == ".json":
+        raise typer.BadParameter(f"{sheet} is where the findings are written; name a PNG.", param_hint="--sheet")
     console = Console(stderr=True) if as_json else terminal()
     with Steps(console, total=1).step(f"Look at the photos in {folder}") as report:
         found = check(folder, progress=lambda done, total: report(done, total, ""))
         data_sheet(found, sheet)
+        check_file.write(found, sheet.with_suffix(".json"))
     if as_json:
-        typer.echo(table.as_json(found))
+        typer.echo(check_file.as_json(found))
     else:
         table.print_check(found, console)
         shown = breeds_shown(found)
@@ -196,8 +204,8 @@ def upload_photos(
 
     Example: [bold]kennel data upload dogImages[/bold], once `make deploy STACKS=Storage` has made the bucket
     """
+    from ops.data import check_file
     from ops.data.upload import Progress, upload
-    from ops.views.data_sheet import was_found_fit
     from ops.views.steps import Steps, terminal
 
     console = terminal()
@@ -209,14 +217,24 @@ def upload_photos(
 
         summary = upload(folder, target, project=project, progress=show)
     typer.echo(f"{summary.uploaded} photos sent to {summary.target}, {summary.already_there} were there already.")
-    if summary.strangers:
+    typer.echo(f"Digest of the photos in {folder}: {summary.digest}; in the bucket: {summary.bucket_digest}")
+    if summary.untracked:
         typer.echo(
-            f"{len(summary.strangers)} photos in the bucket are not in {folder}, and would be trained on, such as "
-            f"{summary.strangers[0]}; remove them with `aws s3 rm` where that is not meant.",
+            f"{len(summary.untracked)} photos in the bucket are not in {folder}, such as {summary.untracked[0]}. "
+            "Training would use them, too; remove them with `aws s3 rm` if it should not.",
             err=True,
         )
-    if not was_found_fit(summary.version, SHEET):
-        typer.echo(f"`kennel data check {folder}` has not found these photos fit to train on yet; let it look first.")
+    if not summary.is_comparable:
+        typer.echo(
+            "The photos are the same, but the digests differ: S3's checksums in this bucket are not MD5s (a KMS key). "
+            "Compare what `kennel data version` prints for it with itself only.",
+            err=True,
+        )
+    match check_file.verdict(summary.digest, CHECK_FILE):
+        case "errors":
+            typer.echo(f"`kennel data check {folder}` found errors in these photos; correct them before you train.")
+        case "not checked":
+            typer.echo(f"These photos have not been checked yet. Before you train: kennel data check {folder}")
     typer.echo(f"Train and serve: make deploy{'' if project == 'kennel' else f' PROJECT={project}'}")
 
 

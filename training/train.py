@@ -249,7 +249,7 @@ def train(config: Config, world: World, stop: Stop | None = None) -> dict[str, f
             precision=config.precision,
             training={
                 "source": source_hash(),
-                "data": data.version,
+                "data": data.digest(),
                 "run": run,
                 "photos": {split: len(data.used(split)) for split in data.splits},
                 "skipped": data.skipped,
@@ -291,7 +291,7 @@ def identity(config: Config, data: DataSet, weights: str) -> str:
     """16 hex digits: two runs may share a checkpoint, and two processes a run, only where this is equal."""
     decisive = config.hyperparameters()
     del decisive["precision"]  # of the artifact alone
-    every = (checkpoint.LAYOUT, sorted(decisive.items()), data.version, data.labels, weights)
+    every = (checkpoint.LAYOUT, sorted(decisive.items()), data.digest(), data.labels, weights)
     return sha256(repr(every).encode())[:16]
 
 

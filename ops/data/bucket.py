@@ -5,8 +5,9 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -23,6 +24,9 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
@@ -96,6 +100,12 @@ def output_of(stack: str, name: str) -> str:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0].get("Outputs", [])}
     value: str = outputs.get(name, "")  # a stack that is only just being made has none
     return value
+
+
+def objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
+    """The objects under a prefix, as ListObjectsV2 describes them."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Contents", [])
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from contract.photos import SPLITS
 from inference.classifier import usable_cores
 from inference.photo.preprocessing import Preprocessing
 from ops.data.near_duplicates import Fingerprint, fingerprint, twins
 from ops.data.unread import Unread, unread
-from training.data.dataset import SPLITS, DataSet, Photo, read, scan
+from training.data.dataset import DataSet, Photo, read, scan
 
 Severity = Literal["error", "warning"]
 

@@ -1,7 +1,4 @@
-"""What `kennel data check` says: for people a table and sentences, for programs JSON."""
-
-import json
-from dataclasses import asdict
+"""What `kennel data check` prints: a table of the photos, and a sentence for each finding."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -9,16 +6,17 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from contract.photos import SPLITS
 from ops.data.check import Check, Finding
-from training.data.dataset import SPLITS
 
 _SHOWN = 5
 """Photos, or groups of them, that are named with a finding; --json names all."""
 
 
 def print_check(found: Check, console: Console) -> None:
-    """Counts by breed and split, then what was found, the worst first."""
+    """Print the counts by breed and split, the digest, and the findings, errors first."""
     console.print(_counts(found))
+    console.print(f"Digest of these photos: {found.data.digest()}\n", highlight=False)
     for finding in found.findings:
         _print_finding(finding, console)
     errors = sum(finding.severity == "error" for finding in found.findings)
@@ -28,18 +26,6 @@ def print_check(found: Check, console: Console) -> None:
         console.print("[bold green]Fit to train on[/bold green]; what is above costs little, but look at it once.")
     else:
         console.print("[bold green]Fit to train on[/bold green]; nothing was found.")
-
-
-def as_json(found: Check) -> str:
-    """All that `print_check` says, and every photo's name."""
-    document = {
-        "sound": found.sound,
-        "folder": str(found.data.folder),
-        "version": found.data.version,
-        "counts": found.counts(),
-        "findings": [asdict(finding) for finding in found.findings],
-    }
-    return json.dumps(document, indent=2, ensure_ascii=True)  # a file's name may hold bytes that are not UTF-8
 
 
 def _counts(found: Check) -> Table:

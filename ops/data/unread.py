@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.dataset import ALSO_CALLED, SPLITS, SUFFIXES, folder_of
+from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES
+from training.data.dataset import folder_of
 
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 """What Windows leaves in folders of photos; what others leave there is hidden."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ops.data.bucket import BucketError, deployed, explained, parted, session
-from training.data.dataset import SUFFIXES, scan
+from contract.photos import PhotoFile, digest, listed_photos
+from ops.data.bucket import BucketError, deployed, explained, objects, parted, session
+from training.data.dataset import scan
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,12 +40,19 @@ class UploadSummary:
 
     target: str
     """Where they are: s3://bucket/data."""
-    version: str
-    """Of the folder: DataSet.version."""
+    digest: str
+    """Of the photos in the folder: DataSet.digest."""
+    bucket_digest: str
+    """Of the photos in the bucket: what `kennel data version` prints, and what names the training job."""
     uploaded: int
     already_there: int
-    strangers: Sequence[str]
-    """Photos that are in the bucket and not in the folder: keys. Training learns from them, too."""
+    untracked: Sequence[str]
+    """Keys of the photos that are in the bucket and not in the folder. A training job uses them, too."""
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether S3's checksums are MD5s, so that equal photos in a folder and in the bucket have equal digests."""
+        return bool(self.untracked) or self.digest == self.bucket_digest
 
 
 def upload(
@@ -71,15 +79,16 @@ def upload(
             "s3",
             config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "max_attempts": ATTEMPTS}),
         )
-        there = _listing(s3, bucket, prefix)
-        uploaded = _bring(s3, bucket, files, there, progress)
-    strangers = sorted(key for key in there.keys() - files.keys() if Path(key).suffix.lower() in SUFFIXES)
+        before = listed_photos(objects(s3, bucket, prefix), prefix)
+        uploaded = _bring(s3, bucket, files, before, progress)
+        after = listed_photos(objects(s3, bucket, prefix), prefix)
     return UploadSummary(
         target=f"s3://{bucket}/{prefix}".rstrip("/"),
-        version=data.version,
+        digest=data.digest(),
+        bucket_digest=digest(after.values()),
         uploaded=uploaded,
         already_there=len(files) - uploaded,
-        strangers=strangers,
+        untracked=sorted(after.keys() - files.keys()),
     )
 
 
@@ -93,17 +102,11 @@ def _of_the_stack(project: str, folder: Path) -> str:
     return uri
 
 
-def _listing(s3: "S3Client", bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
-    """Size and entity tag of each object."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {item["Key"]: (item["Size"], item["ETag"].strip('"')) for page in pages for item in page.get("Contents", [])}
-
-
 def _bring(
     s3: "S3Client",
     bucket: str,
     files: Mapping[str, Path],
-    there: Mapping[str, tuple[int, str]],
+    there: Mapping[str, PhotoFile],
     progress: Callable[[Progress], None] | None,
 ) -> int:
     """Compare each photo with the bucket's, and send it where they differ. Returns how many were sent."""
@@ -130,12 +133,13 @@ def _bring(
     return sent
 
 
-def _put(s3: "S3Client", bucket: str, key: str, path: Path, found: tuple[int, str] | None) -> bool:
+def _put(s3: "S3Client", bucket: str, key: str, path: Path, found: PhotoFile | None) -> bool:
     """Whether the photo had to be sent."""
     content = path.read_bytes()
-    if found and found[0] == len(content) and _is_same(s3, bucket, key, found[1], content):
+    if found and found.size == len(content) and _is_same(s3, bucket, key, found.checksum, content):
         return False
-    # One PUT each, so that a photo is there whole or not at all: they are small.
+    # One PutObject for each photo: it is there whole or not at all, and its entity tag is the MD5 of its content, which
+    # the digest of an upload in several parts would not be.
     s3.put_object(
         Bucket=bucket,
         Key=key,

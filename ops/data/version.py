@@ -1,23 +1,18 @@
-"""What the photos in the bucket are called: the digest of their listing, for the setting training.data_version."""
-
-import hashlib
-from typing import TYPE_CHECKING
+"""The digest of the photos in the bucket, for the setting training.data_version."""
 
 from botocore.exceptions import ClientError
 
-from ops.data.bucket import deployed, explained, parted, session
+from contract.photos import digest, listed_photos
+from ops.data.bucket import deployed, explained, objects, parted, session
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-NOT_THERE = ("NoSuchBucket", "404")
+NO_BUCKET = ("NoSuchBucket", "404")
 
 
 def data_version(target: str = "", *, project: str = "kennel") -> str:
     """The digest of the photos under `target`, such as s3://bucket/data; empty where there are none yet.
 
-    Without a target, of those in the bucket of this project's storage stack; empty too before its first deploy.
-    It reads each photo's name, size and checksum, as the training job's handler does, and no photo itself.
+    Without a target, of those in the bucket of this project's storage stack; empty, too, before its first deploy.
+    It lists the photos, as the training job's handler does, and reads none of them.
 
     Raises BucketError where the photos cannot be listed.
     """
@@ -26,17 +21,9 @@ def data_version(target: str = "", *, project: str = "kennel") -> str:
         return ""
     bucket, prefix = parted(uri)
     with explained(f"the listing of {uri}", needs=f"s3:ListBucket on {bucket}"):
-        return _digest(session().client("s3"), bucket, prefix)
-
-
-def _digest(s3: "S3Client", bucket: str, prefix: str) -> str:
-    digest, photos = hashlib.sha256(), 0
-    try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", []):  # S3 lists in the order of the keys
-                photos += 1
-                digest.update(f"{item['Key'].removeprefix(prefix)}\t{item['Size']}\t{item['ETag']}\n".encode())
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in NOT_THERE:
+        try:
+            return digest(listed_photos(objects(session().client("s3"), bucket, prefix), prefix).values())
+        except ClientError as error:
+            if error.response["Error"]["Code"] in NO_BUCKET:
+                return ""
             raise
-    return digest.hexdigest() if photos else ""

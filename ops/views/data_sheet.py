@@ -6,15 +6,14 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
+from contract.photos import SPLITS
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from ops.atomic_write import write_whole
 from ops.data.check import Check, Finding
 from ops.views.contact_sheet import CARD, PAPER, QUIET, RIGHT, TEXT, TRACK, WRONG, Colour
 from ops.views.text import fitted, fitted_tail, named, typeface
-from training.data.dataset import SPLITS
 from training.data.truncated import decode_truncated
 
 AMBER: Colour = (206, 138, 24)
@@ -23,7 +22,6 @@ _TILE, _CAPTION = 136, 20
 _PER_BREED = 5
 _PER_FINDING = 10
 _MOST_BREEDS = 150
-_FIT = "Kennel data version, fit to train on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def data_sheet(found: Check, path: Path) -> None:
         row, column = divmod(place, 2)
         _draw(sheet, found, strip, (_MARGIN + column * (half + _GAP), y + row * (tall + _GAP), half, tall))
     png = BytesIO()
-    sheet.save(png, "PNG", pnginfo=_verdict(found))
+    sheet.save(png, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, png.getvalue())
 
@@ -63,23 +61,6 @@ def breeds_shown(found: Check) -> str:
     """Which breeds are on the sheet; nothing where all of them are."""
     breeds = len(found.data.labels)
     return f"the first {_MOST_BREEDS} of {breeds} breeds" if breeds > _MOST_BREEDS else ""
-
-
-def was_found_fit(version: str, sheet: Path) -> bool:
-    """Whether `sheet` is of photos of this version (DataSet.version), which were fit to train on."""
-    try:
-        with Image.open(sheet) as image:
-            return image.info.get(_FIT) == version
-    except (OSError, ValueError):  # there is none, or another program's
-        return False
-
-
-def _verdict(found: Check) -> PngInfo:
-    """For `was_found_fit`."""
-    note = PngInfo()
-    if found.sound:
-        note.add_text(_FIT, found.data.version)
-    return note
 
 
 def _is_of_photos(finding: Finding) -> bool:

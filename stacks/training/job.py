@@ -1,7 +1,6 @@
 """The training job as a custom resource: CloudFormation waits for it, gets its artifact's URI, and can stop it."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 from aws_cdk import Aws, CustomResource, Duration, IgnoreMode
@@ -18,8 +17,20 @@ from stacks.common.nag import acknowledge, wildcard
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.settings import TrainingSettings
 from stacks.storage.bucket_access import BucketAccess
+from stacks.training.source_files import ROOT
 
 SAGEMAKER = "sagemaker.amazonaws.com"
+
+OUTSIDE_PACKAGE = [
+    # The handler's package, at the paths that its imports have in the repository: of contract/, what the handler uses,
+    # so that a change of a training option does not deploy the functions again.
+    *("/*", "!/contract", "!/stacks"),
+    *("/contract/*", "!/contract/__init__.py", "!/contract/photos.py", "!/contract/training_metrics.py"),
+    *("/stacks/*", "!/stacks/__init__.py", "!/stacks/training"),
+    *("/stacks/training/*", "!/stacks/training/__init__.py", "!/stacks/training/handler"),
+    "__pycache__",
+]
+"""Patterns of .gitignore's kind, the last match wins."""
 
 
 class TrainingJob(Construct):
@@ -136,10 +147,8 @@ class TrainingJob(Construct):
             self,
             name.title().replace("_", ""),
             description=description,
-            code=lambda_.Code.from_asset(
-                str(Path(__file__).parent), exclude=["/*", "!/handler", "__pycache__"], ignore_mode=IgnoreMode.GIT
-            ),
-            handler=f"handler.events.{name}",
+            code=lambda_.Code.from_asset(str(ROOT), exclude=OUTSIDE_PACKAGE, ignore_mode=IgnoreMode.GIT),
+            handler=f"stacks.training.handler.events.{name}",
             log_group=log_group,
             role=role,
             telemetry=self._telemetry,

@@ -157,13 +157,19 @@ def test_pretrained_weights_are_readable_by_the_job(synthesise: Synthesise) -> N
 
 def test_the_package_of_the_handler_is_one_that_lambda_can_load(development: Assembly) -> None:
     """Lambda puts the package on Python's path, and nothing of this repository beside it."""
-    (asset,) = [path for path in development.folder.glob("asset.*") if (path / "handler").is_dir()]
-    assert [path.name for path in asset.iterdir()] == ["handler"]
+    (asset,) = [path for path in development.folder.glob("asset.*") if (path / "stacks/training/handler").is_dir()]
+    packed = {path.relative_to(asset).as_posix() for path in asset.rglob("*") if path.is_file()}
+    assert packed == {
+        *("contract/__init__.py", "contract/photos.py", "contract/training_metrics.py"),
+        *("stacks/__init__.py", "stacks/training/__init__.py"),
+        *(f"stacks/training/handler/{name}.py" for name in ("__init__", "events", "jobs", "refusals", "request")),
+    }
     named = {
         function["Properties"]["Handler"]
         for stack, logical_id, function in development.resources("AWS::Lambda::Function")
         if stack == "Training" and "framework" not in logical_id
     }
-    assert named == {"handler.events.on_event", "handler.events.is_complete"}
-    load = "import handler.events as e; e.on_event; e.is_complete"
+    events = "stacks.training.handler.events"
+    assert named == {f"{events}.on_event", f"{events}.is_complete"}
+    load = f"import {events} as e; e.on_event; e.is_complete"
     subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, '{asset}'); {load}"], check=True)

@@ -14,10 +14,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from ops import cli
+from ops.data import check_file
 from ops.data.check import Check, Finding, check
 from ops.data.near_duplicates import fingerprint, twins
-from ops.data.table import as_json, print_check
-from ops.views.data_sheet import data_sheet, was_found_fit
+from ops.data.table import print_check
+from ops.views.data_sheet import data_sheet
 from tests.builders import detailed, encoded
 from training.data.dataset import DataError
 
@@ -272,7 +273,7 @@ def test_the_json_names_every_photo(tmp_path: Path) -> None:
         file.write(b"")
     for index in range(9):
         (tmp_path / f"train/Pug/{index}.jpg").write_bytes(b"")
-    document = json.loads(as_json(check(tmp_path)))
+    document = json.loads(check_file.as_json(check(tmp_path)))
 
     assert document["sound"] is False
     assert document["counts"]["Pug"] == {"train": 11, "valid": 2, "test": 2}
@@ -324,17 +325,26 @@ def test_a_sheet_without_all_breeds_says_so(tmp_path: Path, monkeypatch: pytest.
     assert headers[0] != headers[1]
 
 
-def test_a_sheet_tells_which_photos_were_found_fit(tmp_path: Path) -> None:
-    sheet = tmp_path / "sheet.png"
+def test_the_file_says_which_photos_were_checked_and_whether_they_are_sound(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "data-check.json"
     checked = check(write_photos(tmp_path / "photos"))
-    assert not was_found_fit(checked.data.version, sheet)
-    data_sheet(checked, sheet)
-    assert was_found_fit(checked.data.version, sheet)
-    assert not was_found_fit("0" * 16, sheet)
+    digest = checked.data.digest()
+    assert check_file.verdict(digest, path) == "not checked"
+    check_file.write(checked, path)
+    assert check_file.verdict(digest, path) == "sound"
+    assert check_file.verdict("0" * 16, path) == "not checked"
+    assert [each.name for each in path.parent.iterdir()] == [path.name]  # written under another name, then renamed
     shutil.copy(tmp_path / "photos/train/Pug/0.jpg", tmp_path / "photos/test/Pug/leak.jpg")
     spoilt = check(tmp_path / "photos")
-    data_sheet(spoilt, sheet)
-    assert not was_found_fit(spoilt.data.version, sheet)
+    check_file.write(spoilt, path)
+    assert check_file.verdict(spoilt.data.digest(), path) == "errors"
+    assert check_file.verdict(digest, path) == "not checked"
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"digest": "0000000000000000"}', b"\x89PNG"])
+def test_a_file_of_another_kind_says_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "data-check.json").write_bytes(content)
+    assert check_file.verdict("0" * 16, tmp_path / "data-check.json") == "not checked"
 
 
 @pytest.mark.parametrize("leak", [True, False])
@@ -352,5 +362,13 @@ def test_the_command_ends_with_1_where_a_training_would_be_spoilt(
         cli.main()
 
     assert ended.value.code == int(leak)
-    assert json.loads(capsys.readouterr().out)["sound"] is not leak
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["sound"] is not leak
     assert sheet.exists()
+    assert json.loads(sheet.with_suffix(".json").read_text()) == printed
+
+
+def test_a_picture_in_the_place_of_the_findings_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli.app, ["data", "check", str(tmp_path), "--sheet", str(tmp_path / "a.json")])
+    assert done.exit_code == 2
+    assert "name a PNG" in done.output

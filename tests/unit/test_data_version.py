@@ -11,8 +11,6 @@ from typer.testing import CliRunner
 from ops.cli import app
 from ops.data.bucket import BucketError
 from ops.data.version import data_version
-from stacks.training.handler.jobs import Jobs
-from stacks.training.handler.request import Location
 
 BUCKET = "kennel-photos"
 URI = f"s3://{BUCKET}/data"
@@ -36,12 +34,6 @@ def upload(s3: Any, *keys: str, body: bytes = b"photo") -> None:
 def deploy_storage(s3: Any, name: str = "kennel-storage") -> None:
     template = '{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"DataUri": {"Value": "%s/"}}}' % URI  # noqa: UP031
     boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=template)
-
-
-def test_it_is_the_digest_that_the_training_jobs_handler_computes(s3: Any) -> None:
-    upload(s3, *PHOTOS)
-    handler = Jobs(sagemaker=None, s3=s3, region="us-east-1")
-    assert data_version(URI) == handler._digest(Location(bucket=BUCKET, prefix="data/"))
 
 
 def test_unchanged_photos_keep_their_version(s3: Any) -> None:

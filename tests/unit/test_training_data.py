@@ -55,17 +55,18 @@ def test_what_is_no_photo_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "train" / ".ipynb_checkpoints" / "0.jpg").write_bytes(any_photo())
     after = scan(tmp_path)
 
-    assert (after.splits, after.labels, after.version) == (before.splits, before.labels, before.version)
+    assert (after.splits, after.labels, after.digest()) == (before.splits, before.labels, before.digest())
 
 
-def test_the_version_changes_with_names_and_sizes(tmp_path: Path) -> None:
+def test_the_digest_changes_with_a_name_and_with_a_content_of_the_same_size(tmp_path: Path) -> None:
     photos = write_photos(tmp_path)
-    versions = {scan(photos).version}
+    digests = {scan(photos).digest()}
     (photos / "test" / "Pug" / "0.jpg").rename(photos / "test" / "Pug" / "9.jpg")
-    versions.add(scan(photos).version)
-    (photos / "test" / "Pug" / "9.jpg").write_bytes(b"")
-    versions.add(scan(photos).version)
-    assert len(versions) == 3
+    digests.add(scan(photos).digest())
+    content = (photos / "test" / "Pug" / "9.jpg").read_bytes()
+    (photos / "test" / "Pug" / "9.jpg").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    digests.add(scan(photos).digest())
+    assert len(digests) == 3
 
 
 def test_a_name_that_is_not_utf8_is_a_name(tmp_path: Path) -> None:
@@ -73,7 +74,9 @@ def test_a_name_that_is_not_utf8_is_a_name(tmp_path: Path) -> None:
     odd = os.fsencode(photos / "train" / "Pug") + b"/caf\xe9.jpg"
     with open(odd, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
         file.write(any_photo())
-    assert len(scan(photos).splits["train"]) == 19
+    data = scan(photos)
+    assert len(data.splits["train"]) == 19
+    assert len(data.digest()) == 16
 
 
 def test_a_missing_folder_is_a_sentence(tmp_path: Path) -> None:
@@ -90,11 +93,11 @@ def test_a_missing_split_is_a_sentence(tmp_path: Path, split: str) -> None:
 @pytest.mark.parametrize("called", ["val", "validation"])
 def test_valid_may_be_called_as_elsewhere_and_is_the_same_data(tmp_path: Path, called: str) -> None:
     before = scan(write_photos(tmp_path))
-    valid = names(before, "valid")
+    valid, digest = names(before, "valid"), before.digest()
     (tmp_path / "valid").rename(tmp_path / called)
     after = scan(tmp_path)
 
-    assert (names(after, "valid"), after.version) == (valid, before.version)
+    assert (names(after, "valid"), after.digest()) == (valid, digest)
     assert [after.path(name) for name in valid] == [photo.path for photo in after.splits["valid"]]
     assert all(photo.path.is_file() for photo in after.splits["valid"])
 

@@ -139,7 +139,6 @@ def test_names_are_text_and_never_markup(data: DataSet) -> None:
         folder=data.folder,
         labels=("<script>alert(1)</script>", '"><img src=x>', "Pug & Co"),
         splits=data.splits,
-        version="0",
         skipped={"train/<b>.jpg": "The photo has <no> bytes."},
     )
     said = [(breed + 1) % 3 for breed in right(data)]

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 import ops.data.upload
 from ops.cli import app
+from ops.data import check_file
 from ops.data.bucket import BucketError
 from ops.data.check import check
 from ops.data.upload import Progress, upload
-from ops.views.data_sheet import data_sheet
 from ops.views.steps import Steps
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample
@@ -142,7 +142,7 @@ def test_a_photo_whose_tag_is_no_checksum_is_known_by_its_checksum(bucket: str, 
 def test_photos_that_only_the_bucket_has_are_named_and_left(bucket: str, photos: Path) -> None:
     boto3.client("s3").put_object(Bucket=bucket, Key="data/test/Pug/moved away.jpg", Body=b"x")
     boto3.client("s3").put_object(Bucket=bucket, Key="data/notes.txt", Body=b"x")
-    assert upload(photos, f"s3://{bucket}/data").strangers == ["data/test/Pug/moved away.jpg"]
+    assert upload(photos, f"s3://{bucket}/data").untracked == ["data/test/Pug/moved away.jpg"]
     assert "data/test/Pug/moved away.jpg" in keys()
 
 
@@ -192,7 +192,7 @@ def test_the_command_says_what_to_do_next(
     bucket: str, photos: Path, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy_storage(project)
-    monkeypatch.setattr("ops.cli.SHEET", tmp_path / "sheet.png")
+    monkeypatch.setattr("ops.cli.CHECK_FILE", tmp_path / "data-check.json")
     done = CliRunner().invoke(app, ["data", "upload", str(photos), "--project", project])
 
     assert done.exit_code == 0
@@ -200,27 +200,28 @@ def test_the_command_says_what_to_do_next(
     assert done.stdout.endswith("make deploy\n" if project == "kennel" else "make deploy PROJECT=shelter\n")
 
 
-def test_the_command_reminds_of_the_check_until_these_photos_were_found_fit(
+def test_the_command_says_what_the_check_of_these_photos_found(
     bucket: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sheet = tmp_path / "sheet.png"
-    monkeypatch.setattr("ops.cli.SHEET", sheet)
+    file = tmp_path / "data-check.json"
+    monkeypatch.setattr("ops.cli.CHECK_FILE", file)
     mine = tmp_path / "photos"
     shutil.copytree(photos, mine)
 
-    def reminded() -> bool:
+    def printed() -> str:
         done = CliRunner().invoke(app, ["data", "upload", str(mine), f"s3://{bucket}/data"])
         assert done.exit_code == 0
-        return f"`kennel data check {mine}` has not found these photos fit" in done.stdout
+        return done.stdout
 
-    assert reminded()
-    data_sheet(check(mine), sheet)
-    assert not reminded()
+    unchecked = f"These photos have not been checked yet. Before you train: kennel data check {mine}\n"
+    assert unchecked in printed()
+    check_file.write(check(mine), file)
+    assert "check" not in printed()
     photo = next((mine / "train").rglob("*.jpg"))
     shutil.copy(photo, mine / "test" / photo.parent.name / "leak.jpg")
-    assert reminded()
-    data_sheet(check(mine), sheet)
-    assert reminded()
+    assert unchecked in printed()
+    check_file.write(check(mine), file)
+    assert f"`kennel data check {mine}` found errors in these photos; correct them" in printed()
 
 
 def test_the_bar_shows_bytes_and_the_time_left() -> None:

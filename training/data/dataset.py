@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,16 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+import contract.photos
+from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES, PhotoFile, is_photo_file
 from inference.classifier import usable_cores
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Preprocessing
 from training.data.truncated import decode_truncated
 
-SPLITS = ("train", "valid", "test")
-ALSO_CALLED = {"valid": ("val", "validation")}
-"""What a split's folder may be called as well, where it is not called as the split."""
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 _KINDS = ", ".join(sorted(SUFFIXES))
 _JPEG = b"\xff\xd8\xff"
 _UDACITY_PREFIX = re.compile(r"^\d{3}\.(?=.)")
@@ -47,12 +46,28 @@ class DataSet:
     labels: tuple[str, ...]
     """Breed names in the order of their folders."""
     splits: dict[str, list[Photo]]
-    version: str
-    """16 hex digits: a digest of every photo's name and size. Another listing is another version."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Photos that cannot be used, found so far: name to reason. Photos are judged as they are decoded."""
     truncated: dict[str, str] = field(default_factory=dict)
     """Training photos that are cut off and used all the same, found so far: name to how much of each there is."""
+
+    _digest: str = ""
+
+    def digest(self) -> str:
+        """`contract.photos.digest` of all photos. The first call reads each of them, on all cores of this process."""
+        if not self._digest:
+            every = [photo for photos in self.splits.values() for photo in photos]
+            with ThreadPoolExecutor(cores()) as pool:
+                self._digest = contract.photos.digest(pool.map(self._file, every))
+        return self._digest
+
+    def _file(self, photo: Photo) -> PhotoFile:
+        try:
+            with photo.path.open("rb") as content:
+                md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+                return PhotoFile(self.name(photo), content.tell(), md5)
+        except OSError:  # training skips it
+            return PhotoFile(self.name(photo), 0, "unreadable")
 
     def name(self, photo: Photo) -> str:
         """split/breed/file, as in the data folder and in the bucket; with valid/ for a folder val/, too."""
@@ -82,9 +97,9 @@ class DataSet:
 
 
 def folder_of(folder: Path, split: str) -> Path:
-    """Where a split's photos are within a data folder; the folder that is called as the split comes first."""
-    called = [folder / name for name in (split, *ALSO_CALLED.get(split, ())) if (folder / name).is_dir()]
-    return called[0] if called else folder / split
+    """Where a split's photos are within a data folder; the folder with the split's own name comes first."""
+    present = [name for name in (split, *ALSO_CALLED.get(split, ())) if (folder / name).is_dir()]
+    return folder / contract.photos.folder_of(split, present)
 
 
 def _split_of(name: str) -> str:
@@ -94,7 +109,7 @@ def _split_of(name: str) -> str:
 def scan(folder: Path) -> DataSet:
     """Read a data folder in the ImageFolder or the Udacity `dogImages` layout; no photo is opened.
 
-    `val/` or `validation/` is read as `valid/` where there is none: names and version are the same.
+    `val/` or `validation/` is read as `valid/` where there is none: names and digest are the same.
 
     Raises DataError for a missing or empty folder or split, fewer than two breeds, or a breed that `train` lacks.
     """
@@ -120,10 +135,9 @@ def _scan(folder: Path) -> DataSet:
             f"{folder}/train holds {found}; a classifier needs a folder of photos for each of two or more breeds."
         )
     index = {name: position for position, name in enumerate(folders)}
-    digest = hashlib.sha256()
-    splits = {split: list(_photos(folder, split, index, digest)) for split in SPLITS}
+    splits = {split: list(_photos(folder, split, index)) for split in SPLITS}
     _check_counts(folder, folders, splits)
-    return DataSet(folder=folder, labels=_labels(folders), splits=splits, version=digest.hexdigest()[:16])
+    return DataSet(folder=folder, labels=_labels(folders), splits=splits)
 
 
 def _missing(folder: Path) -> list[str]:
@@ -143,7 +157,7 @@ def _breeds(split: Path) -> list[Path]:
     return sorted(path for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _photos(folder: Path, split: str, index: dict[str, int], digest: "hashlib._Hash") -> Iterable[Photo]:
+def _photos(folder: Path, split: str, index: dict[str, int]) -> Iterable[Photo]:
     place = folder_of(folder, split)
     for breed in _breeds(place):
         if breed.name not in index:
@@ -152,10 +166,7 @@ def _photos(folder: Path, split: str, index: dict[str, int], digest: "hashlib._H
                 "here."
             )
         for path in sorted(breed.iterdir()):
-            # Hidden: macOS's zip leaves a "._photo.jpg", which is no photo, beside each one.
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-                line = f"{split}/{breed.name}/{path.name}\t{path.stat().st_size}\n"
-                digest.update(line.encode(errors="surrogateescape"))
+            if is_photo_file(path.name) and path.is_file():
                 yield Photo(path, index[breed.name])
 
 

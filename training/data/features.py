@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torchvision.models import ResNet
 
+from contract.photos import SPLITS
 from inference.photo.preprocessing import Preprocessing
 from training.data.batches import CHUNK, Batch, global_batches, normalised, order, settle_skipped
-from training.data.dataset import SPLITS, DataSet, Photo, cores, read_square
+from training.data.dataset import DataSet, Photo, cores, read_square
 from training.data.threads import ahead, one_thread_each
 from training.distributed import World
 from training.log import emit

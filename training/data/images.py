@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from contract.photos import SPLITS
 from inference.photo.preprocessing import Preprocessing
 from training.data.batches import CHUNK, Batch, global_batches, normalised, order, settle_skipped
-from training.data.dataset import SPLITS, DataError, DataSet, Photo, Square, cores, read_square, read_whole
+from training.data.dataset import DataError, DataSet, Photo, Square, cores, read_square, read_whole
 from training.data.threads import ahead
 from training.distributed import World
 from training.log import emit

@@ -1,6 +1,5 @@
 """A training job's life on SageMaker: find or start it, watch it, end it. Knows nothing of CloudFormation."""
 
-import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,9 @@ from itertools import takewhile
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from contract.photos import SPLITS, digest, is_digest, listed_photos
+from contract.training_metrics import METRIC_NAMES
 
 from .refusals import (
     PROPAGATION_WAITS_S,
@@ -238,28 +240,25 @@ class Jobs:
     def _check_photos(self, request: JobRequest) -> None:
         """Before anything is paid for: the photos are there, and are still those that were listed."""
         found, named = self._digest(request.data), request.data_version
-        if re.fullmatch("[0-9a-f]{64}", named) and found != named:
+        if is_digest(named) and found != named:
             raise TrainingError(
                 f"The photos under {request.data.uri} are no longer those that training.data_version names "
-                f"({named[:12]}; now {found[:12]}), so no instance was started. Deploy again: make deploy"
+                f"({named}; now {found}), so no instance was started. Deploy again: make deploy"
             )
 
     def _digest(self, data: Location) -> str:
-        """Digest of the listing: each photo's key, size and checksum. Raises `TrainingError` where there is no data."""
-        digest = hashlib.sha256()
-        sets = set()
-        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=data.bucket, Prefix=data.prefix):
-            for item in page.get("Contents", []):  # S3 lists in the order of the keys
-                key = item["Key"].removeprefix(data.prefix)
-                sets.add(key.partition("/")[0])
-                digest.update(f"{key}\t{item['Size']}\t{item['ETag']}\n".encode())
-        missing = [name for name in ("train", "valid", "test") if name not in sets]
+        """The digest of the photos in the bucket. Raises `TrainingError` where a split has none."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=data.bucket, Prefix=data.prefix)
+        objects = (item for page in pages for item in page.get("Contents", []))
+        photos = listed_photos(objects, data.prefix).values()
+        present = {photo.name.partition("/")[0] for photo in photos}
+        missing = [f"{data.uri}{split}/" for split in SPLITS if split not in present]
         if missing:
             raise TrainingError(
-                f"There is no {' and no '.join(f'{data.uri}{name}/' for name in missing)} to train on, so no instance "
-                f"was started. Upload your photos, then deploy again: kennel data upload DIR {data.uri.rstrip('/')}"
+                f"There are no photos in {' and none in '.join(missing)} to train on, so no instance was started. "
+                f"Upload your photos, then deploy again: kennel data upload DIR {data.uri.rstrip('/')}"
             )
-        return digest.hexdigest()
+        return digest(photos)
 
 
 def _tries(name: str) -> Iterator[str]:
@@ -272,7 +271,7 @@ def _tries(name: str) -> Iterator[str]:
 def _accuracy(found: Json) -> str:
     """Of what is served, which may be in int8; else the network's own."""
     metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
-    value = metrics.get("test:served_accuracy", metrics.get("test:accuracy"))
+    value = metrics.get(METRIC_NAMES["served_test_accuracy"], metrics.get(METRIC_NAMES["test_accuracy"]))
     return "not measured" if value is None else f"{value:.4f}"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from contract.photos import is_digest
+
 Json = dict[str, Any]
 
 
@@ -81,12 +83,15 @@ class JobRequest:
     def name(self, data_version: str) -> str:
         """The job's name: a hash of everything that determines its result, so that no result is paid for twice.
 
-        Its first half is the recipe's, the second the photos'. The source archive is part of the hyperparameters, by an
+        Its first half is of the inputs but for the photos, the second half the first ten digits of the photos' digest.
+        The source archive is part of the hyperparameters, by an
         S3 key that is its content's hash. Left out is what changes only how a job runs: its role, its volume, its time
         limit, spot or not, what is read from its log. The fallback types are left out too: a job on one of them carries
         that type in its name.
         """
-        return f"{self.prefix}-{self._recipe_digest()}{_digest([self.data.uri, data_version])}"
+        # a name that somebody chose for the photos means those in this place
+        photos = data_version[:10] if is_digest(data_version) else _digest([self.data.uri, data_version])
+        return f"{self.prefix}-{self._recipe_digest()}{photos}"
 
     def made(self, first: str) -> bool:
         """Whether this try had this recipe, on whichever photos."""

@@ -1,0 +1,80 @@
+"""Which files of a folder, or objects of a bucket, are photos to train on, their names, and the digest of them all.
+
+The digest of the same photos is the same everywhere: in a folder (`kennel data check`), in the manifest of a model that
+was trained on them, in the bucket (`kennel data version`), and in the name of the training job.
+docs/decisions/0065-one-digest-of-the-data.md
+"""
+
+import hashlib
+import os.path
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SPLITS = ("train", "valid", "test")
+ALSO_CALLED = {"valid": ("val", "validation")}
+"""Other names of a split's folder, read where there is no folder with the split's own name."""
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PhotoFile:
+    """One photo as the digest sees it."""
+
+    name: str
+    """split/breed/file, with the split's own name: valid/ for a folder val/, too."""
+    size: int
+    """Bytes."""
+    checksum: str
+    """The MD5 in hexadecimal digits; of an object in S3 its entity tag.
+
+    That tag is the MD5 of what one PutObject sent to a bucket with S3's own encryption. It is not for an upload in
+    several parts, nor under a KMS key or a customer's key: such a bucket's digest compares with itself alone.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    """
+
+
+def is_photo_file(name: str) -> bool:
+    """Whether a file or object of this name is a photo. Hidden files are not: macOS's zip adds `._photo.jpg`."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - names, not paths
+
+
+def folder_of(split: str, folders: Collection[str]) -> str:
+    """The folder that holds a split, of those that exist: its own name comes first. Its own name where none exists."""
+    return next((name for name in (split, *ALSO_CALLED.get(split, ())) if name in folders), split)
+
+
+def digest(photos: Iterable[PhotoFile]) -> str:
+    """16 hexadecimal digits of the photos' names, sizes and checksums, in any order; empty if there are no photos."""
+    lines = sorted(
+        f"{photo.name}\t{photo.size}\t{photo.checksum}\n".encode(errors="surrogateescape") for photo in photos
+    )
+    return hashlib.sha256(b"".join(lines)).hexdigest()[:16] if lines else ""
+
+
+def is_digest(text: str) -> bool:
+    """Whether the text looks like a digest of this module, and not like a name that somebody chose."""
+    return len(text) == 16 and set(text) <= set("0123456789abcdef")
+
+
+def listed_photos(objects: Iterable[Mapping[str, Any]], prefix: str) -> dict[str, PhotoFile]:
+    """The photos among the `Contents` of ListObjectsV2 under a prefix that ends with a slash (or is empty), by key.
+
+    These are the photos that a training job finds in its channel: other objects change neither training nor digest.
+    """
+    files = {}
+    folders = set()
+    for item in objects:
+        path = item["Key"].removeprefix(prefix)
+        folder, slash, rest = path.partition("/")
+        if slash:
+            folders.add(folder)  # a job's channel has this folder, whatever the object is
+        breed, slash, name = rest.partition("/")
+        if slash and breed and not breed.startswith(".") and is_photo_file(name) and "/" not in name:
+            files[item["Key"]] = (folder, rest, item)
+    split_of = {folder_of(split, folders): split for split in SPLITS}
+    return {
+        key: PhotoFile(f"{split_of[folder]}/{rest}", item["Size"], item["ETag"].strip('"'))
+        for key, (folder, rest, item) in files.items()
+        if folder in split_of
+    }

@@ -1,0 +1,41 @@
+"""The file in which `kennel data check` leaves what it found, and in which `kennel data upload` looks it up."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from ops.atomic_write import write_whole
+from ops.data.check import Check
+
+Verdict = Literal["sound", "errors", "not checked"]
+
+
+def as_json(found: Check) -> str:
+    """Everything that was found, with the name of every photo."""
+    document = {
+        "sound": found.sound,
+        "folder": str(found.data.folder),
+        "digest": found.data.digest(),
+        "counts": found.counts(),
+        "findings": [asdict(finding) for finding in found.findings],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=True)  # a file's name may hold bytes that are not UTF-8
+
+
+def write(found: Check, path: Path) -> None:
+    """Write the JSON to `path`; a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, f"{as_json(found)}\n".encode())
+
+
+def verdict(digest: str, path: Path) -> Verdict:
+    """What the check in `path` found for the photos with this digest; a check of other photos does not count."""
+    try:
+        document = json.loads(path.read_bytes())
+        checked, sound = document["digest"], document["sound"]
+    except (OSError, ValueError, KeyError, TypeError):  # no file yet, or not one of this command's
+        return "not checked"
+    if checked != digest:
+        return "not checked"
+    return "sound" if sound is True else "errors"

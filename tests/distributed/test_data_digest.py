@@ -1,0 +1,144 @@
+"""The same photos have one digest: in a folder, in a trained model's manifest, in the bucket and in a job's name."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from contract.photos import digest, is_digest, listed_photos
+from ops.cli import app
+from ops.data.upload import upload
+from stacks.training.handler.events import on_event
+from stacks.training.handler.jobs import Jobs
+from stacks.training.handler.request import Location
+from tests.distributed.dogs import write_photos
+from tests.infra.events import properties
+from tests.infra.fake_sagemaker import FakeSageMaker
+from training.data.dataset import scan
+
+ROOT = Path(__file__).resolve().parents[2]
+BUCKET = "kennel-photos"
+URI = f"s3://{BUCKET}/data"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+def printed(*words: str) -> str:
+    done = CliRunner().invoke(app, ["data", *words])
+    assert done.exit_code in (0, 1), done.output  # 1: drawn photos of one colour are nearly identical
+    return done.stdout
+
+
+def in_bucket(s3: Any) -> str:
+    objects = s3.list_objects_v2(Bucket=BUCKET, Prefix="data/").get("Contents", [])
+    return digest(listed_photos(objects, "data/").values())
+
+
+def test_folder_manifest_check_bucket_and_job_name_agree(s3: Any, tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", breeds=2, prefixes=True)
+    (photos / "valid").rename(photos / "val")  # the name that other tools use; the bucket gets valid/
+    expected = scan(photos).digest()
+    assert is_digest(expected)
+
+    subprocess.run(
+        [
+            *(sys.executable, str(ROOT / "tests/distributed/small_train.py"), "--data", str(photos)),
+            *("--model-dir", str(tmp_path / "model"), "--mode", "full", "--epochs", "1", "--pretrained", "none"),
+            *("--image-size", "32", "--batch-size", "8", "--precision", "fp32"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    assert json.loads((tmp_path / "model" / "manifest.json").read_text())["training"]["data"] == expected
+
+    checked = json.loads(printed("check", str(photos), "--json", "--sheet", str(tmp_path / "sheet.png")))
+    assert checked["digest"] == expected
+
+    summary = upload(photos, URI)
+    assert (summary.digest, summary.bucket_digest, summary.is_comparable) == (expected, expected, True)
+    assert printed("version", URI).strip() == expected
+
+    jobs = Jobs(sagemaker=FakeSageMaker(s3), s3=s3, region="us-east-1")
+    assert jobs._digest(Location(bucket=BUCKET, prefix="data/")) == expected
+    started = on_event({"RequestType": "Create", "ResourceProperties": properties(Bucket=BUCKET)}, None, jobs)
+    assert started["PhysicalResourceId"].endswith(expected[:10])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "data/notes.txt",
+        "data/train/labels.csv",
+        "data/train/Pug/.hidden.jpg",
+        "data/train/.ipynb_checkpoints/0.jpg",
+        "data/train/Pug/more/0.jpg",
+        "data/train/loose.jpg",
+        "data/other/Pug/0.jpg",
+        "data/val/Pug/0.jpg",  # valid/ is there, and comes first
+        "data/",
+        "data/train/Pug/",
+    ],
+)
+def test_an_object_that_training_does_not_read_leaves_the_digest_alone(s3: Any, tmp_path: Path, key: str) -> None:
+    """The same photos would be paid for twice, and the bucket could never equal the folder."""
+    photos = write_photos(tmp_path / "photos")
+    upload(photos, URI)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+    assert in_bucket(s3) == scan(photos).digest()
+
+
+def test_an_object_is_a_photo_exactly_where_the_same_file_is_one(s3: Any, tmp_path: Path) -> None:
+    """A training job sees the bucket as a folder, so both rules must be one."""
+    photos = write_photos(tmp_path / "photos")
+    odd = ("train/Pug/UPPER.JPEG", "train/Pug/two.dots.png", "train/Pug/a.webp", "train/Pug/jpg", "test/Pug/ä ö.jpg")
+    for name in (*odd, "train/Pug/.a.jpg", "train/Pug/b.gif", "valid/Pug/deep/c.jpg", "valid/d.jpg", "val/Pug/e.jpg"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(name.encode())
+    for path in photos.rglob("*"):
+        if path.is_file():
+            key = f"data/{path.relative_to(photos).as_posix()}"
+            s3.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+    assert in_bucket(s3) == scan(photos).digest()
+
+
+def test_a_bucket_whose_checksums_are_no_md5_is_said_to_be_incomparable(s3: Any, tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos")
+    upload(photos, URI)
+    key = "data/train/Pug/0.jpg"
+    begun = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+    content = (photos / "train/Pug/0.jpg").read_bytes()
+    part = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=begun, PartNumber=1, Body=content)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=begun, MultipartUpload=parts)
+    assert in_bucket(s3) != scan(photos).digest()
+    upload(photos, URI)  # what is no MD5 is compared by its SHA-256, which this object lacks, so it is sent again
+    assert in_bucket(s3) == scan(photos).digest()
+
+
+def test_the_digest_does_not_depend_on_the_order_of_the_photos(tmp_path: Path) -> None:
+    data = scan(write_photos(tmp_path / "photos"))
+    files = [data._file(photo) for photos in data.splits.values() for photo in photos]
+    assert digest(reversed(files)) == digest(files) == data.digest()
+    assert re.fullmatch("[0-9a-f]{16}", data.digest())
+
+
+def test_no_photos_have_no_digest() -> None:
+    assert digest([]) == ""
