@@ -1,1 +1,4 @@
-"""AWS on one machine: real processes behind the interfaces of SageMaker and Lambda. Knows nothing of dogs."""
+"""SageMaker and Lambda on one machine: their interfaces, with real processes behind them.
+
+An ordinary package: it imports nothing else from this repository.
+"""

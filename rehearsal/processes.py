@@ -1,12 +1,12 @@
-"""Real processes, supervised: started together, watched together, and none left behind.
+"""A group of child processes that is started, monitored and ended together.
 
     with ProcessGroup(log_dir) as group:
         server = group.start("server", [sys.executable, "-m", "inference.server", ...])
         group.wait_until(lambda: in_service(url), what="the server answers /ping", timeout_s=60)
         ...
 
-Leaving the block ends every child: after success, on an exception, on Ctrl-C. If this process is itself killed,
-`leash.py` ends them.
+The end of the block ends every child: after success, an exception or Ctrl-C. If this process itself is killed,
+`reaper.py` ends them.
 """
 
 import contextlib
@@ -21,25 +21,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rehearsal.reaper import Leash
+from rehearsal.reaper import Reaper
 
 POLL_S = 0.02
 LAST_LINES = 15
 
 
 class ProcessFailedError(RuntimeError):
-    """A child ended when it should not have, or did not get ready in time. The message is for the user to read."""
+    """A child ended too early or was not ready in time. The message is for the user."""
 
 
 def free_port() -> int:
-    """A TCP port on the loopback interface that nothing listens on at this moment."""
+    """A TCP port on the loopback interface that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Child:
-    """One supervised process, leader of its own session; standard output and error go to `log`."""
+    """One child process in a session of its own. Its standard output and error go to `log`."""
 
     def __init__(
         self, name: str, process: subprocess.Popen[bytes], log: Path, on_line: Callable[[str], None] | None
@@ -49,36 +49,36 @@ class Child:
         self._process = process
         self._on_line = on_line
         self._forwarded = 0
-        self.ended_by_us = False
+        self.ended_by_owner = False
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def exit_code(self) -> int | None:
-        """None while it runs; negative for a signal, as in `subprocess`."""
+        """None while it runs; negative if a signal ended it, as in `subprocess`."""
         if self._process.returncode is None and self._process.poll() is not None:
-            self.signal(signal.SIGKILL)  # what it started and left behind
+            self.signal(signal.SIGKILL)  # ends processes that it started and that still run
         return self._process.returncode
 
     @property
     def failed_by_itself(self) -> bool:
-        """Whether it ended with an error before we ended it."""
-        return bool(self.exit_code()) and not self.ended_by_us
+        """Whether it ended with an error, and not because its owner ended it."""
+        return bool(self.exit_code()) and not self.ended_by_owner
 
     def signal(self, number: int) -> None:
-        """Send a signal to the child and to whatever it has started in its session."""
+        """Send a signal to the child and to every process in its process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for the end; False if it still runs after `timeout_s` seconds."""
+        """Wait for its end. Returns False if it still runs after `timeout_s` seconds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout_s)
         return self.exit_code() is not None
 
     def forward_lines(self) -> None:
-        """Hand the complete log lines that are new since the last call to the `on_line` callback."""
+        """Call `on_line` with each complete log line since the last call."""
         if self._on_line is None:
             return
         with self.log.open("rb") as log:
@@ -90,7 +90,7 @@ class Child:
             self._on_line(line)
 
     def last_lines(self, count: int = LAST_LINES) -> str:
-        """The end of its output, indented, with the name of the log file above."""
+        """The last lines of its output, indented, after the name of the log file."""
         lines = self.log.read_text(errors="replace").splitlines()[-count:]
         shown = "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"
         return f"Its last lines ({self.log}):\n{shown}"
@@ -105,33 +105,33 @@ class Child:
 
 
 @contextlib.contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Ctrl-C and a request to end wait until the block is done.
+def _signals_deferred() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP take effect only at the end of the block.
 
-    Python's own handlers are swapped, not the signal mask: a child would inherit the mask.
+    It replaces the Python handlers and not the signal mask, which a child would inherit.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals interrupt the main thread only
+        yield  # only the main thread is interrupted by signals
         return
-    came: list[int] = []
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    held = {number: handler for number, handler in usual.items() if callable(handler)}
-    for number in held:
-        signal.signal(number, lambda number, _: came.append(number))
+    received: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    replaced = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in replaced:
+        signal.signal(number, lambda number, _: received.append(number))
     try:
         yield
     finally:
-        for number, handler in held.items():
+        for number, handler in replaced.items():
             signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+        if received:
+            signal.raise_signal(received[0])
 
 
 class ProcessGroup:
-    """Children that live and die together.
+    """Child processes with one lifetime.
 
-    log_dir: one `<name>.log` for each child is written here.
-    grace_s: seconds between SIGTERM and SIGKILL when the children are ended.
+    log_dir: the output of each child goes to `<name>.log` in this folder.
+    grace_s: seconds between SIGTERM and SIGKILL when children are ended.
     """
 
     def __init__(self, log_dir: Path, *, grace_s: float = 5.0) -> None:
@@ -141,7 +141,7 @@ class ProcessGroup:
 
     def __enter__(self) -> Self:
         self._log_dir.mkdir(parents=True, exist_ok=True)
-        self._leash = Leash()
+        self._reaper = Reaper()
         return self
 
     def __exit__(
@@ -150,7 +150,7 @@ class ProcessGroup:
         try:
             self.end(*self._children)
         finally:
-            self._leash.close()  # it ends whatever a second Ctrl-C left
+            self._reaper.close()  # ends the children that a second Ctrl-C left running
 
     def start(
         self,
@@ -161,13 +161,13 @@ class ProcessGroup:
         cwd: Path | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> Child:
-        """Start a child. `env` replaces this process's environment; `on_line` gets its log lines during the waits.
+        """Start a child. `env` replaces this process's environment; the wait methods call `on_line` with its log lines.
 
-        Raises ProcessFailedError if the command cannot be started at all.
+        Raises ProcessFailedError if the command cannot be started.
         """
         log = self._log_dir / f"{name}.log"
         environment = {**(os.environ if env is None else env), "PYTHONUNBUFFERED": "1"}
-        with _signals_held_back():  # between the start and the note of it, nothing may get in
+        with _signals_deferred():  # an interrupt after Popen and before `watch` would leave the child running
             with log.open("wb") as output:
                 try:
                     process = subprocess.Popen(
@@ -177,17 +177,17 @@ class ProcessGroup:
                         stderr=subprocess.STDOUT,
                         env=environment,
                         cwd=cwd,
-                        start_new_session=True,  # Ctrl-C in the terminal reaches us alone; we end them in order
+                        start_new_session=True,  # Ctrl-C in the terminal reaches only the owner; it ends the children
                     )
                 except OSError as error:
                     raise ProcessFailedError(f"{name} could not be started with `{command[0]}`: {error}.") from error
-            self._leash.hold(process.pid)
+            self._reaper.watch(process.pid)
             child = Child(name, process, log, on_line)
             self._children.append(child)
             return child
 
     def wait_until(self, ready: Callable[[], bool], *, what: str, timeout_s: float) -> None:
-        """Poll `ready` until it is true. `what` finishes the sentence "... waited for <what>".
+        """Poll `ready` until it returns True. `what` completes the error message "... while waiting for <what>".
 
         Raises ProcessFailedError as soon as a child ends, or after `timeout_s` seconds.
         """
@@ -197,17 +197,17 @@ class ProcessGroup:
             for child in self._children:
                 if child.exit_code() is not None:
                     ended = f"{child.name} ended with {child.how_it_ended()}"
-                    raise ProcessFailedError(f"{ended} while we waited for {what}. {child.last_lines()}")
+                    raise ProcessFailedError(f"{ended} while waiting for {what}. {child.last_lines()}")
             if time.monotonic() > end:
-                told = "\n".join(f"{child.name}: {child.last_lines()}" for child in self._children)
-                raise ProcessFailedError(f"Waited {timeout_s:g} s for {what}, in vain.\n{told}")
+                output = "\n".join(f"{child.name}: {child.last_lines()}" for child in self._children)
+                raise ProcessFailedError(f"Timed out after {timeout_s:g} s while waiting for {what}.\n{output}")
             time.sleep(POLL_S)
         self._forward()
 
     def wait(self, *, timeout_s: float) -> None:
-        """Wait until every child has ended with 0.
+        """Wait until every child has ended with exit code 0.
 
-        The first child to fail ends the others, as on SageMaker, and raises ProcessFailedError; so does the time limit.
+        When one child fails, or after `timeout_s` seconds, ends all children and raises ProcessFailedError.
         """
         end = time.monotonic() + timeout_s
         while True:
@@ -232,11 +232,11 @@ class ProcessGroup:
             time.sleep(POLL_S)
 
     def end(self, *children: Child) -> None:
-        """End these children now, SIGTERM first, and forget them."""
+        """End these children now, with SIGTERM first, and remove them from the group."""
         running = [child for child in children if child.exit_code() is None]
         try:
             for child in running:
-                child.ended_by_us = True
+                child.ended_by_owner = True
                 child.signal(signal.SIGTERM)
             last = time.monotonic() + self._grace_s
             for child in running:
@@ -246,7 +246,7 @@ class ProcessGroup:
                 if child.exit_code() is None:
                     child.signal(signal.SIGKILL)
                     child.wait(self._grace_s)
-                self._leash.release(child.pid)
+                self._reaper.release(child.pid)
             self._children = [child for child in self._children if child not in children]
 
     def _forward(self) -> None:

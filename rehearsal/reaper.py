@@ -1,8 +1,8 @@
-"""Ends process groups whose owner has died, however it died: even killed, it leaves no child behind.
+"""Ends process groups whose owner has died without ending them, even if the owner was killed.
 
-The owner holds a `Leash`; the other end of its pipe is this file, run as a script in a session of its own. End of file
-with groups left means that the owner could not clean up. Unlike PR_SET_PDEATHSIG this also works on macOS, reaches
-grandchildren, and does not fire when the thread that started the child ends.
+The owner creates a `Reaper`, which runs this file as a script, in a session of its own, and writes the groups to its
+standard input. If the script reads end of file while groups are left, the owner has died. Unlike PR_SET_PDEATHSIG
+this also works on macOS, reaches grandchildren, and does not depend on the thread that started the child.
 """
 
 import contextlib
@@ -15,34 +15,34 @@ import time
 GRACE_S = 5.0
 
 
-class Leash:
-    """The owner's end."""
+class Reaper:
+    """The owner's handle of the reaper process."""
 
     def __init__(self) -> None:
-        self._reaper = subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
 
-    def hold(self, group: int) -> None:
+    def watch(self, group: int) -> None:
         """End this process group if the owner dies."""
-        self._tell(f"+{group}")
+        self._write(f"+{group}")
 
     def release(self, group: int) -> None:
-        """Forget it: its owner has ended it."""
-        self._tell(f"-{group}")
+        """Stop watching this group: its owner has ended it."""
+        self._write(f"-{group}")
 
     def close(self) -> None:
-        """End whatever is still held."""
-        self._reaper.communicate()
+        """End the groups that are still watched, and the reaper."""
+        self._process.communicate()
 
-    def _tell(self, line: str) -> None:
-        if self._reaper.stdin is not None:
+    def _write(self, line: str) -> None:
+        if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
-                print(line, file=self._reaper.stdin, flush=True)
+                print(line, file=self._process.stdin, flush=True)
 
 
 def _signal(groups: set[int], number: int) -> set[int]:
-    """Signal each group and return those that still exist."""
+    """Send a signal to each group. Returns the groups that still exist."""
     alive = set()
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -52,7 +52,7 @@ def _signal(groups: set[int], number: int) -> set[int]:
 
 
 def _reap() -> None:
-    """Read the owner's lines until it closes the pipe or dies, then end the groups it still held."""
+    """Read the owner's lines until it closes the pipe or dies, then end the groups that are left."""
     groups: set[int] = set()
     for line in sys.stdin:
         (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))

@@ -1,10 +1,10 @@
-"""Lambda on one machine: AWS's own Python runtime client in a child process, behind the Lambda Runtime API.
+"""Lambda on one machine: AWS's Python runtime client in a child process, with a local Lambda Runtime API.
 
     with LambdaRuntime("lambda_fn.handler.handler", task_root=repository, env={"ENDPOINT_NAME": "dogs"}) as function:
         response = function.invoke({"image": "..."})
 
-One execution environment: calls are served one after the other, as one instance of a function serves them. The limits
-are Lambda's own: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+There is one execution environment, so calls are served one after another. The limits are Lambda's:
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
 import json
@@ -35,19 +35,20 @@ __all__ = ["FunctionError", "LambdaRuntime"]
 
 WAIT_STEP_S = 0.05
 COMPILED_CLIENT = find_spec("runtime_client") is not None
-"""Whether awslambdaric came with its compiled part, which AWS publishes for Linux alone."""
+"""Whether awslambdaric contains its compiled part, which AWS publishes only for Linux."""
 PYTHON_CLIENT = Path(__file__).with_name("python_client")
 
 
 class LambdaRuntime:
-    """A function, initialised when the `with` block starts, as with provisioned concurrency.
+    """A function that is initialised when the `with` block starts, as with provisioned concurrency.
 
     handler: dotted name, as in the function's configuration.
     task_root: the folder that holds the code, as /var/task does.
-    env: the function's environment variables. Nothing else of this process's environment reaches the function.
-    timeout_s: the function's time limit. `memory_mib` is told to the function, not enforced.
-    init_timeout_s: on-demand functions get 10 s, provisioned ones up to 15 minutes.
-    compiled_client: False takes `python_client` in place of the compiled part of AWS's runtime client.
+    env: the function's environment variables. It inherits none of this process's environment.
+    timeout_s: the function's timeout.
+    memory_mib: the function sees it in its context; it is not enforced.
+    init_timeout_s: limit of the initialisation; on AWS 10 s on demand, up to 15 minutes with provisioned concurrency.
+    compiled_client: False uses `python_client` instead of the compiled part of AWS's runtime client.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class LambdaRuntime:
         self._server = LoopbackServer(Handler, port=port)
         self._own_log_dir = None if log_dir else tempfile.TemporaryDirectory(prefix="lambda-")
         self._group = ProcessGroup(log_dir or Path(self._own_log_dir.name), grace_s=1.0)  # type: ignore[union-attr]
-        self._one_at_a_time = threading.Lock()
+        self._invoke_lock = threading.Lock()
         self.environment = Environment()
         self._starts = 0
         self.url = self._server.url + INVOKE_PATH
@@ -103,25 +104,27 @@ class LambdaRuntime:
 
     @property
     def log(self) -> str:
-        """All that the running environment has printed so far."""
+        """The output of the current execution environment so far."""
         child = self.environment.child
         return child.log.read_text(errors="replace") if child else ""
 
     def invoke(self, event: object) -> dict[str, Any]:
-        """Call the function and wait. Raises FunctionError, a sentence, if it gave no answer."""
+        """Invoke the function and wait for its response. Raises FunctionError if there is none."""
         result = json.loads(self.invoke_raw(json.dumps(event).encode()))
         if not isinstance(result, dict):
-            raise FunctionError("Runtime.WrongAnswer", f"The function answered {type(result).__name__}, not an object.")
+            raise FunctionError(
+                "Runtime.InvalidResponse", f"The function returned {type(result).__name__}, not an object."
+            )
         return result
 
     def invoke_raw(self, payload: bytes) -> bytes:
-        """As `invoke`, on JSON bytes."""
+        """Like `invoke`, with the event and the response as JSON bytes."""
         if len(payload) > MAX_REQUEST_BYTES:
             raise FunctionError(
                 REQUEST_TOO_LARGE,
-                f"The event is {len(payload):,} bytes; Lambda takes at most {MAX_REQUEST_BYTES:,}.",
+                f"The event is {len(payload):,} bytes; Lambda accepts at most {MAX_REQUEST_BYTES:,}.",
             )
-        with self._one_at_a_time:
+        with self._invoke_lock:
             environment = self._idle_environment()
             invocation = Invocation(payload, self._timeout_s)
             environment.current = invocation
@@ -135,17 +138,17 @@ class LambdaRuntime:
         while not invocation.done.wait(WAIT_STEP_S):
             if time.time() * 1000 > invocation.deadline_ms:
                 self._discard(environment)
-                raise FunctionError("Sandbox.Timedout", f"The function did not answer within {self._timeout_s:g} s.")
+                raise FunctionError("Sandbox.Timedout", f"The function did not respond within {self._timeout_s:g} s.")
             if child.exit_code() is not None and not invocation.done.is_set():
                 message = f"The function's process ended with {child.how_it_ended()}. {child.last_lines()}"
                 self._discard(environment)
                 raise FunctionError("Runtime.ExitError", message)
-        if invocation.answer is None:
+        if invocation.response is None:
             raise _function_error("The function failed", invocation.error)
-        return invocation.answer
+        return invocation.response
 
     def _idle_environment(self) -> Environment:
-        """The environment once it asks for an event; a fresh one if it has ended, as after too large an answer."""
+        """The environment, once it requests an event; a new one if it has ended, as after too large a response."""
         environment = self.environment
         while environment.child is not None and environment.child.exit_code() is None:
             if environment.idle.wait(WAIT_STEP_S):
@@ -153,7 +156,7 @@ class LambdaRuntime:
         return self._initialise()
 
     def _initialise(self) -> Environment:
-        """Start a fresh environment and wait until it asks for its first event."""
+        """Start a new environment and wait until it requests its first event."""
         environment = self.environment = Environment()
         self._starts += 1
         name = f"lambda-{self._starts}"
@@ -167,8 +170,8 @@ class LambdaRuntime:
             if environment.init_error:
                 error = _function_error("The function could not start", environment.init_error)
             elif ended:
-                how, told = environment.child.how_it_ended(), environment.child.last_lines()
-                error = FunctionError("Runtime.ExitError", f"The function could not start: {how}. {told}")
+                how, output = environment.child.how_it_ended(), environment.child.last_lines()
+                error = FunctionError("Runtime.ExitError", f"The function could not start: {how}. {output}")
             else:
                 error = FunctionError(
                     "Sandbox.Timedout", f"The function did not start within {self._init_timeout_s:g} s."
@@ -178,13 +181,13 @@ class LambdaRuntime:
         return environment
 
     def _discard(self, environment: Environment) -> None:
-        """End an environment, as Lambda does after a time-out; the next call gets a fresh one."""
+        """End an environment, as Lambda does after a timeout. The next call gets a new one."""
         environment.waiting.put(None)
         if environment.child is not None:
             self._group.end(environment.child)
 
     def _process_env(self) -> dict[str, str]:
-        """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, and no way out of this machine."""
+        """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, without real credentials."""
         return {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "en_US.UTF-8",

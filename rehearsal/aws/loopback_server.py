@@ -1,4 +1,4 @@
-"""A small HTTP server on the loopback interface, for the interfaces of AWS that a rehearsal stands in for."""
+"""A small HTTP server on the loopback interface, on which the local AWS APIs are built."""
 
 import errno
 import socketserver
@@ -10,13 +10,13 @@ from typing import Any, Self
 
 
 class LoopbackHandler(BaseHTTPRequestHandler):
-    """HTTP/1.1 with keep-alive; TCP_NODELAY, without which each answer waits 40 ms for the peer's delayed ACK."""
+    """HTTP/1.1 with keep-alive and TCP_NODELAY; without it each response waits 40 ms for the peer's delayed ACK."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: whoever asks also learns the answer."""
+        """Log nothing: the caller sees the response."""
 
     def read_body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -31,7 +31,7 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Serves `handler` from a thread while its `with` block runs; port 0 takes any free one."""
+    """Serves `handler` in a thread while the `with` block runs. Port 0 means any free port."""
 
     daemon_threads = True
     block_on_close = False
@@ -48,7 +48,7 @@ class LoopbackServer(ThreadingHTTPServer):
             ) from error
 
     def server_bind(self) -> None:
-        """Bind without HTTPServer's reverse DNS lookup, which can hang for seconds on a machine without a network."""
+        """Bind without HTTPServer's reverse DNS look-up, which can hang for seconds on a machine without a network."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
 
@@ -57,7 +57,7 @@ class LoopbackServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report what a handler raised, unless it is only that the client hung up."""
+        """Report an exception of a handler, unless the client closed the connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 

@@ -1,7 +1,7 @@
-"""The Lambda Runtime API: how a function's process takes events and hands back answers.
+"""The Lambda Runtime API, by which a function's process gets events and returns responses.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, plus the path on which `aws lambda invoke` and AWS's
-runtime interface emulator take an event from a caller.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, plus the path at which Lambda and AWS's runtime
+interface emulator accept an event from a caller.
 """
 
 import json
@@ -22,7 +22,7 @@ REQUEST_TOO_LARGE = "RequestEntityTooLargeException"
 
 
 class FunctionError(RuntimeError):
-    """The function gave no answer: it could not start, raised, was too slow, or ended.
+    """The function returned no response: it could not start, raised an exception, timed out or exited.
 
     kind: Lambda's `errorType`.
     """
@@ -33,23 +33,23 @@ class FunctionError(RuntimeError):
 
 
 class Invocation:
-    """One event on its way through the runtime client, and what came back."""
+    """One event, and the response or the error of the function."""
 
     def __init__(self, payload: bytes, timeout_s: float) -> None:
         self.id = str(uuid.uuid4())
         self.payload = payload
         self.deadline_ms = int((time.time() + timeout_s) * 1000)
         self.done = threading.Event()
-        self.answer: bytes | None = None
+        self.response: bytes | None = None
         self.error: dict[str, Any] = {}
 
-    def finish(self, *, answer: bytes | None = None, error: dict[str, Any] | None = None) -> None:
-        self.answer, self.error = answer, error or {}
+    def finish(self, *, response: bytes | None = None, error: dict[str, Any] | None = None) -> None:
+        self.response, self.error = response, error or {}
         self.done.set()
 
 
 class Environment:
-    """One execution environment: a child process, and what it and the Runtime API hand to each other."""
+    """One execution environment: a child process, and what it exchanges with the Runtime API."""
 
     def __init__(self) -> None:
         self.child: Child | None = None
@@ -60,18 +60,18 @@ class Environment:
 
 
 class Function(Protocol):
-    """What the API must know of the function it speaks for."""
+    """What the API needs from the function that it serves."""
 
     environment: Environment
-    """The present one."""
+    """The current execution environment."""
 
     def invoke_raw(self, payload: bytes) -> bytes:
-        """Run one event. Raises FunctionError."""
+        """Invoke the function with one event. Raises FunctionError."""
         ...
 
 
 class RuntimeApi(LoopbackHandler):
-    """One function's side of the API."""
+    """The API of one function."""
 
     function: Function
 
@@ -79,7 +79,7 @@ class RuntimeApi(LoopbackHandler):
         environment = self.function.environment
         environment.idle.set()
         invocation = environment.waiting.get()
-        if invocation is None:  # this environment is being ended
+        if invocation is None:  # the environment is being discarded
             self.close_connection = True
             return
         headers = {
@@ -104,11 +104,11 @@ class RuntimeApi(LoopbackHandler):
         if self.path.endswith("/error"):
             invocation.finish(error=_as_object(body))
         elif len(body) > MAX_RESPONSE_BYTES:
-            message = f"The answer is {len(body):,} bytes; Lambda gives back at most {MAX_RESPONSE_BYTES:,}."
+            message = f"The response is {len(body):,} bytes; Lambda accepts at most {MAX_RESPONSE_BYTES:,}."
             invocation.finish(error={"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message})
             return self.answer(413, b"{}")
         else:
-            invocation.finish(answer=body)
+            invocation.finish(response=body)
         return self.answer(202, b"{}")
 
     def _invoke(self, event: bytes) -> None:

@@ -1,6 +1,6 @@
 """SageMaker Runtime on one machine: InvokeEndpoint in front of a container's /ping and /invocations.
 
-Point boto3 at it with AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME. Signatures are not checked; the rest follows
+Set AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME to its URL to use it with boto3. Signatures are not checked. The rest follows
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html and
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
@@ -21,7 +21,7 @@ from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 MAX_BODY_BYTES = 6_291_456
 """`BodyBlob` in the service model."""
 INVOCATION_TIMEOUT_S = 60.0
-"""A container must answer within this; no setting changes it."""
+"""SageMaker's limit for a container's response; it cannot be changed."""
 PING_TIMEOUT_S = 2.0
 VARIANT = "AllTraffic"
 _ROUTE = re.compile(r"/endpoints/([^/]+)/invocations")
@@ -29,7 +29,7 @@ _TIMED_OUT = "Your invocation timed out while waiting for a response from contai
 
 
 def in_service(container_url: str) -> bool:
-    """Whether the container answers `/ping` with 200 in time: SageMaker's condition for InService."""
+    """Whether the container answers `/ping` with status 200 within 2 s, SageMaker's condition for InService."""
     address = urlsplit(container_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=PING_TIMEOUT_S)
     try:
@@ -42,9 +42,9 @@ def in_service(container_url: str) -> bool:
 
 
 class SageMakerRuntime:
-    """The service, at `url`, while its `with` block runs.
+    """The service, at `url`, while the `with` block runs.
 
-    endpoints: the name of each endpoint, and the URL of the container behind it, such as http://127.0.0.1:8080.
+    endpoints: endpoint name to the URL of the container behind it, such as http://127.0.0.1:8080.
     """
 
     def __init__(
@@ -74,27 +74,27 @@ class _InvokeEndpoint(LoopbackHandler):
     def do_POST(self) -> None:  # noqa: N802
         length = int(self.headers.get("Content-Length") or 0)
         if length > MAX_BODY_BYTES:
-            self.close_connection = True  # the body is left unread
-            return self._refuse(413, None, f"HTTP content length exceeded {MAX_BODY_BYTES} bytes.")
+            self.close_connection = True  # the body is not read
+            return self._error(413, None, f"HTTP content length exceeded {MAX_BODY_BYTES} bytes.")
         body = self.read_body()
         route = _ROUTE.fullmatch(urlsplit(self.path).path)
         if route is None:
-            return self._refuse(404, "UnknownOperationException", "")
+            return self._error(404, "UnknownOperationException", "")
         name = unquote(route[1])
         if name not in self.containers:
-            return self._refuse(400, "ValidationError", f"Endpoint {name} of account 000000000000 not found.")
+            return self._error(400, "ValidationError", f"Endpoint {name} of account 000000000000 not found.")
         try:
-            status, headers, answer = self._ask(self.containers[name], body)
+            status, headers, answer = self._invoke(self.containers[name], body)
         except TimeoutError:
             return self._model_error(0, _TIMED_OUT)
         except (OSError, http.client.HTTPException):
-            return self._refuse(503, "ServiceUnavailable", "The container does not accept connections.")
+            return self._error(503, "ServiceUnavailable", "The container does not accept connections.")
         if status >= 400:
             return self._model_error(status, answer.decode(errors="replace"))
         return self.answer(200, answer, {**headers, "x-Amzn-Invoked-Production-Variant": VARIANT, **self._request_id()})
 
-    def _ask(self, container: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """One call of the container, with the headers that SageMaker lets through in each direction."""
+    def _invoke(self, container: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Call the container, with the headers that SageMaker passes on in each direction."""
         address = urlsplit(container)
         end = time.monotonic() + self.timeout_s
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=self.timeout_s)
@@ -112,17 +112,17 @@ class _InvokeEndpoint(LoopbackHandler):
 
     def _model_error(self, status: int, message: str) -> None:
         side = "client" if 400 <= status < 500 else "server"
-        told = f'Received {side} error ({status}) from primary with message "{message}". See its logs.'
-        self._refuse(
+        text = f'Received {side} error ({status}) from primary with message "{message}". See its logs.'
+        self._error(
             424,
             "ModelError",
-            told,
+            text,
             OriginalStatusCode=status,
             OriginalMessage=message,
             LogStreamArn="arn:aws:logs:us-east-1:000000000000:log-group:/aws/sagemaker/Endpoints/rehearsal",
         )
 
-    def _refuse(self, status: int, kind: str | None, message: str, **members: object) -> None:
+    def _error(self, status: int, kind: str | None, message: str, **members: object) -> None:
         error_type = {"x-amzn-ErrorType": kind} if kind else {}
         body = json.dumps({"Message": message, **members}).encode()
         self.answer(status, body, {"Content-Type": "application/json", **error_type, **self._request_id()})
@@ -132,7 +132,7 @@ class _InvokeEndpoint(LoopbackHandler):
 
 
 def _passed_on(headers: Message) -> dict[str, str]:
-    """SageMaker strips every header but these."""
+    """The headers that SageMaker passes on; it removes all others."""
     return {
         name: value
         for name, value in headers.items()

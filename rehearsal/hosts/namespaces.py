@@ -1,11 +1,11 @@
-"""Hosts of their own on one machine, without Docker and without root: a set of Linux namespaces for each.
+"""Hosts in Linux namespaces: separate hosts on one machine, without Docker and without root.
 
     with Namespaces(Path("build/network")) as network:
         job = run_training_job([...], job_dir=Path("build/job"), network=network)
 
-A host has its own name, `algo-N`, its own `eth0`, its own /opt/ml, and its first process is PID 1, all as in a
-SageMaker container. The `eth0` of all hosts are plugged into one bridge, the switch. No way leads outside: there is no
-internet, as with SageMaker's network isolation. The file system is the machine's own but for /opt/ml and /etc/hosts.
+As in a SageMaker container, a host has its own name, `algo-N`, its own `eth0` and /opt/ml, and its first process has
+PID 1. A bridge, the switch, connects the `eth0` of all hosts. There is no route to the internet, as with SageMaker's
+network isolation. Except for /opt/ml and /etc/hosts, the file system is that of the machine.
 """
 
 import shutil
@@ -21,6 +21,7 @@ from rehearsal.processes import ProcessFailedError, ProcessGroup
 
 MOST_HOSTS = 64
 _PROGRAMS = ("unshare", "nsenter", "mount", "hostname", "ip")
+_ALTERNATIVE = "Hosts on loopback work without namespaces."
 
 _SWITCH = """
 set -eu
@@ -30,14 +31,14 @@ echo ready
 exec sleep infinity
 """
 
-# The process ID of the switch is only valid outside the host's own PID namespace, so that one comes last.
+# The PID of the switch is valid only outside the host's PID namespace, so that one is created last.
 _HOST = """
 set -eu
 switch=$1 name=$2 address=$3 names=$4 scratch=$5 base=$6 channels=$7
 shift 7
 hostname "$name"
 ip link set lo up
-# A host that is started again: the kernel takes a moment to clear the port of the one before away.
+# After a restart of the host, the kernel may not have removed the port of its predecessor yet.
 nsenter --target "$switch" --net ip link delete "$name" 2>/dev/null || true
 ip link add eth0 type veth peer name "$name" netns "$switch"
 nsenter --target "$switch" --net ip link set "$name" master switch up
@@ -47,11 +48,11 @@ mount --bind "$names" /etc/hosts
 while [ "$channels" -gt 0 ]; do
   mkdir -p "$base/input/data/$1"
   mount --bind "$2" "$base/input/data/$1"
-  mount -o remount,bind,ro "$base/input/data/$1" || true  # refused where the photos' own mount has flags of its own
+  mount -o remount,bind,ro "$base/input/data/$1" || true  # fails if the folder's mount has flags that must be kept
   shift 2
   channels=$((channels - 1))
 done
-exec 9<"$base"  # which may itself lie under /opt, where the overlay would hide it
+exec 9<"$base"  # it may be under /opt, where the overlay would hide it
 mount -t tmpfs tmpfs "$scratch"
 mkdir "$scratch/upper" "$scratch/work"
 mount -t overlay overlay -o "lowerdir=/opt,upperdir=$scratch/upper,workdir=$scratch/work" /opt
@@ -63,13 +64,13 @@ exec unshare --pid --fork --kill-child=KILL --mount-proc "$@"
 
 
 class NamespacesRefusedError(Exception):
-    """This machine does not allow it. The message is one sentence with the remedy."""
+    """This machine does not allow namespaces. The message is one sentence with the remedy."""
 
 
 class Namespaces:
-    """A switch, and hosts that are plugged into it. `folder` keeps the switch's log and the hosts' mount points.
+    """A switch, and the hosts that it connects. `folder` holds the switch's log and the hosts' mount points.
 
-    Entering raises NamespacesRefusedError where the machine does not allow it.
+    `__enter__` raises NamespacesRefusedError if the machine does not allow namespaces.
     """
 
     interface = "eth0"
@@ -81,28 +82,28 @@ class Namespaces:
     def __enter__(self) -> Self:
         missing = [program for program in _PROGRAMS if shutil.which(program) is None]
         if sys.platform != "linux":
-            raise NamespacesRefusedError(f"Namespaces are Linux's, and this is {sys.platform}; hosts can use loopback.")
+            raise NamespacesRefusedError(f"Namespaces need Linux, and this is {sys.platform}. {_ALTERNATIVE}")
         if missing:
             raise NamespacesRefusedError(
-                f"Hosts in namespaces need `{missing[0]}`, which is not here (Debian: apt install iproute2 util-linux "
-                "hostname mount); they can use loopback."
+                f"Hosts in namespaces need `{missing[0]}`, which is not installed (Debian: apt install iproute2 "
+                f"util-linux hostname mount). {_ALTERNATIVE}"
             )
         self._folder.mkdir(parents=True, exist_ok=True)
         names = [f"{_address(rank)} algo-{rank + 1}" for rank in range(MOST_HOSTS)]
         (self._folder / "hosts").write_text("\n".join(["127.0.0.1 localhost", *names, ""]))
         self._group.__enter__()
         try:
-            own = ["unshare", "--user", "--map-root-user", "--net"]
-            self._switch = self._group.start("switch", [*own, "sh", "-c", _SWITCH])
+            unshare = ["unshare", "--user", "--map-root-user", "--net"]
+            self._switch = self._group.start("switch", [*unshare, "sh", "-c", _SWITCH])
             self._group.wait_until(
                 lambda: "ready" in self._switch.log.read_text(), what="the hosts' network switch", timeout_s=10
             )
-            self._try()
+            self._start_trial_host()
         except BaseException as error:
             self._group.__exit__(None, None, None)
             if isinstance(error, ProcessFailedError):
-                last = self._switch.log.read_text().strip().splitlines()[-1:] or ["it said nothing"]
-                raise NamespacesRefusedError(_refused(last[0])) from error
+                last = self._switch.log.read_text().strip().splitlines()[-1:] or ["no output"]
+                raise NamespacesRefusedError(_refusal(last[0])) from error
             raise
         return self
 
@@ -130,35 +131,35 @@ class Namespaces:
         scratch = self._folder / f"{host.name}-scratch"
         scratch.mkdir(exist_ok=True)
         folders = [word for name, folder in channels for word in (name, str(folder.resolve()))]
-        place = [str(self._switch.pid), host.name, _address(host.rank), str(self._folder / "hosts"), str(scratch)]
-        own = ["unshare", "--net", "--mount", "--uts", "sh", "-c", _HOST, host.name]
-        return [*self._inside(), *own, *place, str(host.base), str(len(channels)), *folders, *words]
+        settings = [str(self._switch.pid), host.name, _address(host.rank), str(self._folder / "hosts"), str(scratch)]
+        unshare = ["unshare", "--net", "--mount", "--uts", "sh", "-c", _HOST, host.name]
+        return [*self._inside(), *unshare, *settings, str(host.base), str(len(channels)), *folders, *words]
 
     def cut(self, rank: int) -> None:
-        """Pull a host's cable at the switch. Packets are lost in silence, as on a real network."""
+        """Disconnect a host from the switch. Its packets are lost without an error, as on a real network."""
         command = [*self._inside(), "ip", "link", "set", f"algo-{rank + 1}", "down"]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
     def _inside(self) -> list[str]:
         return ["nsenter", "--target", str(self._switch.pid), "--user", "--net", "--preserve-credentials"]
 
-    def _try(self) -> None:
-        """A host that ends at once shows whether there can be others."""
+    def _start_trial_host(self) -> None:
+        """Start a host that ends at once, to find out whether hosts can be started."""
         host = Host(MOST_HOSTS - 1, self._folder / "trial")
         host.base.mkdir(exist_ok=True)
         trial = subprocess.run(
             self.command(host, ["true"], []), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
         )
         if trial.returncode:
-            raise NamespacesRefusedError(_refused((trial.stderr.strip().splitlines() or ["it said nothing"])[-1]))
+            raise NamespacesRefusedError(_refusal((trial.stderr.strip().splitlines() or ["no output"])[-1]))
 
 
 def _address(rank: int) -> str:
     return f"10.77.0.{rank + 1}"
 
 
-def _refused(reason: str) -> str:
-    hint = "run in a container they need --privileged" if Path("/.dockerenv").exists() else ""
+def _refusal(reason: str) -> str:
+    hint = "in a container, run it with --privileged" if Path("/.dockerenv").exists() else ""
     if Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").exists():
-        hint = hint or "Ubuntu allows them with `sysctl kernel.apparmor_restrict_unprivileged_userns=0`"
-    return f"This machine refuses namespaces to us ({reason}){'; ' + hint if hint else ''}; hosts can use loopback."
+        hint = hint or "on Ubuntu, run `sysctl kernel.apparmor_restrict_unprivileged_userns=0`"
+    return f"This machine does not allow namespaces ({reason}){'; ' + hint if hint else ''}. {_ALTERNATIVE}"

@@ -1,4 +1,4 @@
-"""The hosts of a training job on one machine: their folders, their names, and the network that joins them."""
+"""The hosts of a training job on one machine: their folders and names, and the network between them."""
 
 import shutil
 import sys
@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Protocol, Self
 
 OPT_ML = Path("/opt/ml")
-"""Where SageMaker's containers find and leave everything."""
+"""The folder for all input and output of a SageMaker training container."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One machine of the job: its rank, and the folder that is its /opt/ml."""
+    """One host of the job: its rank, and the folder that it uses as /opt/ml."""
 
     rank: int
     base: Path
@@ -44,7 +44,7 @@ class Host:
         return self.base / "input" / "config"
 
     def prepare(self) -> None:
-        """Fresh folders; checkpoints stay, as those in S3 do when a job is started again."""
+        """Create empty folders. Checkpoints stay, as they do in S3 when a job is started again."""
         for folder in (self.model, self.base / "output", self.base / "input", self.base / "code"):
             shutil.rmtree(folder, ignore_errors=True)
         for folder in (self.model, self.output_data, self.checkpoints, self.config):
@@ -52,10 +52,10 @@ class Host:
 
 
 class Network(Protocol):
-    """What joins the hosts. Used as a context manager: inside it, hosts can be started."""
+    """The network between the hosts: a context manager, within which hosts can be started."""
 
     interface: str
-    """The network interface between the hosts, by name."""
+    """The name of the network interface between the hosts."""
 
     def __enter__(self) -> Self: ...
 
@@ -64,28 +64,28 @@ class Network(Protocol):
     ) -> None: ...
 
     def name(self, host: Host) -> str:
-        """What the host is called in SM_HOSTS."""
+        """The host's name in SM_HOSTS."""
 
     def address(self, host: Host) -> str:
-        """Where the others reach the host."""
+        """The name or IP address by which the other hosts reach it."""
 
     def base(self, host: Host) -> Path:
-        """The host's /opt/ml, as its own processes see it."""
+        """The path of the host's /opt/ml, as its processes see it."""
 
     def channel(self, host: Host, name: str, folder: Path) -> Path:
-        """The channel's folder, as the host's own processes see it."""
+        """The path of the channel's folder, as the host's processes see it."""
 
     def command(self, host: Host, words: Sequence[str], channels: Sequence[tuple[str, Path]]) -> list[str]:
-        """What starts `words` on the host. A word that begins with /opt/ml means the host's own folder."""
+        """The command that runs `words` on the host. A word that begins with /opt/ml means the host's folder."""
 
     def environment(self, host: Host) -> dict[str, str]:
-        """Variables that the host needs to find its way."""
+        """Environment variables with the host's paths and network interface."""
 
 
 class Loopback:
-    """The hosts are processes side by side, on the machine's own loopback interface.
+    """All hosts are processes of this machine, and reach each other over its loopback interface.
 
-    With `numeric`, a host's name is an address that needs no look-up, for programs that look the names up.
+    With `numeric`, a host's name is an IP address, for programs that resolve the names.
     """
 
     interface = "lo"

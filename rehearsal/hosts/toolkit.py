@@ -1,11 +1,11 @@
-"""AWS's own training toolkit, which runs the container of a SageMaker job, outside a container.
+"""Run a training job with AWS's training toolkit, the program that SageMaker starts in the training container.
 
     with Namespaces(Path("build/network")) as network:
         job = run_toolkit_job("training/train.py", source=Path("source.tar.gz"), job_dir=Path("build/job"), ...)
 
-Its `train` unpacks the source into /opt/ml/code, installs the requirements.txt there, sets the SM_* variables and
-starts torchrun, all as on SageMaker. It lives in an environment of its own (`make toolkit`), since it comes as source
-with a part in C; torchrun and the program run in this one.
+As on SageMaker, its command `train` unpacks the source into /opt/ml/code, installs the requirements.txt in it, sets the
+SM_* variables and starts torchrun. The toolkit has a virtual environment of its own (`make toolkit`), since it is
+published as source with a part in C; torchrun and the program run in the current environment.
 """
 
 import os
@@ -25,7 +25,7 @@ class Toolkit:
     """The installed toolkit."""
 
     train: Path
-    """Its command, which SageMaker starts a training container with."""
+    """Path of its command `train`, the entry point of SageMaker's training containers."""
 
     @staticmethod
     def find(environment: Path = ENVIRONMENT) -> "Toolkit | None":
@@ -48,10 +48,10 @@ def run_toolkit_job(
     timeout_s: float = 3600.0,
     network: Network | None = None,
 ) -> TrainingJob:
-    """Run the job that SageMaker would: `program` of the archive, or folder, `source` on each host, by torchrun.
+    """Run `program` with torchrun on each host, as SageMaker does. `source` is the archive or folder that contains it.
 
-    The other arguments, and what is raised, are as of `run_training_job`. None as the network is loopback with numeric
-    names, since the toolkit looks the names of the hosts up; then only one job at a time can run, on torchrun's port.
+    Other arguments and errors as in `run_training_job`. The default network is loopback with numeric names, since the
+    toolkit resolves the hosts' names. Only one such job can run at a time, since torchrun's port is fixed.
     """
     network = network or Loopback(numeric=True)
     job_dir = job_dir.resolve()
@@ -69,7 +69,7 @@ def run_toolkit_job(
         **inherited,
         "SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main",
         "AWS_REGION": "us-east-1",
-        # torchrun is this environment's, and each host has its share of the cores
+        # finds torchrun in the current environment; each host gets its share of the cores
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // hosts)),
         **(env or {}),

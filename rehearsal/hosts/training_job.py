@@ -6,9 +6,9 @@
     )
     job.model_dir  # what SageMaker would put into model.tar.gz
 
-Each host has its own folder as /opt/ml and the variables that SageMaker's toolkit and torchrun set. Over loopback, the
-default, it knows the folder by SAGEMAKER_BASE_DIR, as AWS's toolkits do; `namespaces.py` gives it the true path, name
-and network interface, and `toolkit.py` starts it by AWS's own toolkit.
+Each host has a folder that it uses as /opt/ml, and the variables that SageMaker's toolkit and torchrun set. On
+loopback, the default, the folder is in SAGEMAKER_BASE_DIR, which AWS's toolkits read as well. With `namespaces.py` a
+host also has SageMaker's real paths, name and network interface; `toolkit.py` starts it with AWS's toolkit.
 """
 
 import json
@@ -24,11 +24,11 @@ from rehearsal.hosts.network import Host, Loopback, Network
 from rehearsal.processes import Child, ProcessFailedError, ProcessGroup, free_port
 
 FAILURE_CHARACTERS = 1024
-"""SageMaker's FailureReason shows this much of one host's output/failure."""
+"""SageMaker's FailureReason shows at most this much of one host's output/failure."""
 
 
 class TrainingJobFailedError(RuntimeError):
-    """The job failed. The message names the host that caused it, and says what that host said."""
+    """The job failed. The message names the host with the root cause and quotes its error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,18 @@ def run_training_job(
     timeout_s: float = 3600.0,
     network: Network | None = None,
 ) -> TrainingJob:
-    """Run `command` once on each host and wait until all have ended with 0.
+    """Run `command` once on each host and wait until all have ended with exit code 0.
 
     command: a word that begins with /opt/ml means the host's own folder, as in `--checkpoint-dir /opt/ml/checkpoints`.
-    job_dir: holds `algo-N/` for each host, `logs/` and, in the end, `model/`.
+    job_dir: gets `algo-N/` for each host, `logs/` and, at the end, `model/`.
     channels: name -> folder, the same on every host (FullyReplicated, File mode).
-    hyperparameters: passed as SageMaker does, as strings: `--name value` after the command, in name order, and SM_HP_*.
+    hyperparameters: passed as strings, as on SageMaker: `--name value` after the command, sorted, and SM_HP_*.
     env: added to this process's environment. source_dir: the working directory, as /opt/ml/code.
-    on_line: gets the log lines of the first host while the job runs, in the caller's thread.
-    network: joins the hosts, and has been entered; None is loopback.
+    on_line: called in this thread with each log line of the first host while the job runs.
+    network: an entered network between the hosts; None means loopback.
 
-    Raises TrainingJobFailedError when a host fails (the others are then ended, as on SageMaker), when the job is not
-    done in `timeout_s`, or when two hosts wrote the same file into their model folders.
+    Raises TrainingJobFailedError if a host fails (the others are then ended, as on SageMaker), if the job takes longer
+    than `timeout_s`, or if two hosts write the same file into their model folders.
     """
     network = network or Loopback()
     folders = {name: folder.resolve() for name, folder in (channels or {}).items()}
@@ -97,7 +97,7 @@ def run_training_job(
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a host is to run: the words, all of its variables, and where."""
+    """How to start a host's process: the command, its environment and its working directory."""
 
     words: Sequence[str]
     env: Mapping[str, str]
@@ -115,9 +115,9 @@ def supervise(
     on_line: Callable[[str], None] | None,
     timeout_s: float,
 ) -> TrainingJob:
-    """Give each host its folders and input/config/*.json, start it, wait for all, and merge what they made.
+    """Prepare each host's folders and input/config/*.json, start the hosts, wait for them and merge their models.
 
-    Raises as `run_training_job` does.
+    Raises the same errors as `run_training_job`.
     """
     started = time.monotonic()
     with ProcessGroup(job_dir / "logs") as group:
@@ -125,20 +125,20 @@ def supervise(
         for host in hosts:
             host.prepare()
             _write_config(hosts, host, network, channels, hyperparameters)
-            its = start(host)
-            words = network.command(host, its.words, list(channels.items()))
+            process = start(host)
+            words = network.command(host, process.words, list(channels.items()))
             listener = on_line if host.rank == 0 else None
-            env = {**its.env, **network.environment(host), "TRAINING_JOB_NAME": job_dir.name}
-            children.append(group.start(host.name, words, env=env, cwd=its.folder, on_line=listener))
+            env = {**process.env, **network.environment(host), "TRAINING_JOB_NAME": job_dir.name}
+            children.append(group.start(host.name, words, env=env, cwd=process.folder, on_line=listener))
         try:
             group.wait(timeout_s=timeout_s)
         except ProcessFailedError as error:
-            raise TrainingJobFailedError(_what_failed(hosts, children, str(error))) from error
+            raise TrainingJobFailedError(_root_cause(hosts, children, str(error))) from error
     return TrainingJob(hosts, _merged_model(hosts, job_dir / "model"), time.monotonic() - started)
 
 
 def _process_env(hosts: Sequence[Host], host: Host, network: Network, port: int) -> dict[str, str]:
-    """What torchrun sets for the one process of this host."""
+    """The variables that torchrun sets for the only process of this host."""
     return {
         "MASTER_ADDR": network.address(hosts[0]),
         "MASTER_PORT": str(port),
@@ -190,7 +190,7 @@ def _toolkit_env(
     channels: Mapping[str, Path],
     parameters: Mapping[str, str],
 ) -> dict[str, str]:
-    """The toolkit's SM_* variables, which say the same as input/config/*.json."""
+    """The toolkit's SM_* variables, with the same content as input/config/*.json."""
     base = network.base(host)
     return {
         "SM_HOSTS": json.dumps([network.name(each) for each in hosts]),
@@ -218,11 +218,11 @@ def _variable(name: str) -> str:
     return name.upper().replace("-", "_")
 
 
-def _what_failed(hosts: Sequence[Host], children: Sequence[Child], otherwise: str) -> str:
-    """The guilty host's own words.
+def _root_cause(hosts: Sequence[Host], children: Sequence[Child], otherwise: str) -> str:
+    """The error message of the host that failed first.
 
-    An innocent host fails too ("connection closed by peer", or gloo's SIGABRT), and may even end first. Guilty is a
-    host killed by any other signal, else the one that wrote its failure file first, else the first that failed.
+    Its peers fail too ("connection closed by peer", or gloo's SIGABRT), and may even end before it. The root cause is
+    in a host that another signal killed, else in the one that wrote its failure file first, else in the first to fail.
     """
     pairs = list(zip(hosts, children, strict=True))
     failed = [(host, child) for host, child in pairs if child.failed_by_itself]
@@ -235,16 +235,16 @@ def _what_failed(hosts: Sequence[Host], children: Sequence[Child], otherwise: st
     )
     if not failed:
         return f"Training failed: {otherwise}"
-    guilty, child = (killed or wrote or failed)[0]
-    others = "".join(f"\n{other.name} ended with {its.how_it_ended()}." for other, its in failed if other != guilty)
-    if guilty.failure.is_file():
-        reason = guilty.failure.read_text(errors="replace").strip()[:FAILURE_CHARACTERS]
-        return f"Training failed on {guilty.name}: {reason}\nThe log of {guilty.name} is {child.log}.{others}"
-    return f"Training failed on {guilty.name}, which ended with {child.how_it_ended()}. {child.last_lines()}{others}"
+    cause, child = (killed or wrote or failed)[0]
+    others = "".join(f"\n{peer.name} ended with {its.how_it_ended()}." for peer, its in failed if peer != cause)
+    if cause.failure.is_file():
+        reason = cause.failure.read_text(errors="replace").strip()[:FAILURE_CHARACTERS]
+        return f"Training failed on {cause.name}: {reason}\nThe log of {cause.name} is {child.log}.{others}"
+    return f"Training failed on {cause.name}, which ended with {child.how_it_ended()}. {child.last_lines()}{others}"
 
 
 def _merged_model(hosts: Sequence[Host], target: Path) -> Path:
-    """SageMaker merges the model folders and lets one host's file overwrite another's in silence; here that fails."""
+    """Merge the model folders. SageMaker silently overwrites a file that two hosts wrote; here it is an error."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     owner: dict[Path, Host] = {}

@@ -1,4 +1,4 @@
-"""A tiny real serving container, a function in front of it, and events to send."""
+"""A small serving container for tests, and an event for the function in front of it."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ def any_event() -> dict[str, Any]:
 
 
 class Container:
-    """Answers /ping with 200 and /invocations with `status` and `body`, and keeps what it was sent."""
+    """Answers /ping with 200 and /invocations with `status` and `body`, and records the requests."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -1,4 +1,4 @@
-"""Whether processes are still there, above all after their owner was interrupted."""
+"""Find out whether processes still run, in particular after their owner was interrupted."""
 
 import os
 import signal
@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-PATIENCE_S = 20
+TIMEOUT_S = 20
 
 
 def is_running(pid: int) -> bool:
-    """False for a zombie too: it runs nothing and waits to be collected."""
+    """Whether a process runs. A zombie does not: it has ended, and its parent has not collected it yet."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -22,8 +22,8 @@ def is_running(pid: int) -> bool:
 
 
 def gone_in_time(pids: Iterable[int]) -> bool:
-    """Whether all end within PATIENCE_S; returns as soon as they have."""
-    end = time.monotonic() + PATIENCE_S
+    """Whether all processes end within TIMEOUT_S. Returns as soon as they have."""
+    end = time.monotonic() + TIMEOUT_S
     left = set(pids)
     while left and time.monotonic() < end:
         left = {pid for pid in left if is_running(pid)}
@@ -32,11 +32,11 @@ def gone_in_time(pids: Iterable[int]) -> bool:
 
 
 def orphans_of(program: str, *arguments: str, how: signal.Signals) -> list[int]:
-    """Run a program that prints the ids of its children on its first line, end it with a signal, and return the ids."""
+    """Run a program that prints its children's process ids on one line, end it with a signal, and return the ids."""
     # A shell's background job inherits an ignored SIGINT, and Python then has no KeyboardInterrupt.
-    listening = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + program
+    interruptible = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + program
     with subprocess.Popen(
-        [sys.executable, "-c", listening, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", interruptible, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as owner:
         try:
             assert owner.stdout is not None
@@ -44,7 +44,7 @@ def orphans_of(program: str, *arguments: str, how: signal.Signals) -> list[int]:
             assert pids
             assert all(map(is_running, pids))
             owner.send_signal(how)
-            assert owner.wait(PATIENCE_S) != 0
+            assert owner.wait(TIMEOUT_S) != 0
             return pids
         finally:
             owner.kill()

@@ -1,4 +1,4 @@
-"""The `kennel` command as an operator runs it: a real process, real photos, real answers."""
+"""The `kennel` command, run as a process, with real photos."""
 
 import os
 import re
@@ -19,8 +19,8 @@ from sample_dogs.dataset import write_sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
-AFTER_A_DEPLOY = "import sys; sys.modules.update(dict.fromkeys(('numpy', 'PIL', 'torch', 'moto', 'openvino')))"
-"""As `make deploy` sets itself up, which needs none of these."""
+WITHOUT_ML_PACKAGES = "import sys; sys.modules.update(dict.fromkeys(('numpy', 'PIL', 'torch', 'moto', 'openvino')))"
+"""Makes these imports fail, since an installation for `make deploy` lacks them."""
 NO_CREDENTIALS = {
     "AWS_CONFIG_FILE": "/dev/null",
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -35,7 +35,7 @@ def kennel(
     environment: Mapping[str, str] = MappingProxyType({}),
     command: Sequence[str] = KENNEL,
 ) -> subprocess.CompletedProcess[str]:
-    """In this environment without its AWS settings, and with the given ones."""
+    """Run the command with this process's environment, but only the given AWS variables."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
         [*command, *arguments],
@@ -57,7 +57,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rehearsed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """One short rehearsal over the whole path: its folder and what it printed."""
+    """One short rehearsal: its folder and its output."""
     (photos / "train" / BREEDS[0].name / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a photo")
     whole = next((photos / "train" / BREEDS[1].name).iterdir())
     whole.with_name("cut off.jpg").write_bytes(whole.read_bytes()[:-400])
@@ -67,7 +67,7 @@ def rehearsed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     return folder, run.stdout
 
 
-def test_every_held_out_photo_is_answered_with_three_breeds(rehearsed: tuple[Path, str], photos: Path) -> None:
+def test_every_test_photo_gets_three_breeds(rehearsed: tuple[Path, str], photos: Path) -> None:
     _, printed = rehearsed
 
     for photo in (photos / "test").rglob("*.jpg"):
@@ -76,7 +76,7 @@ def test_every_held_out_photo_is_answered_with_three_breeds(rehearsed: tuple[Pat
     assert "Accuracy " in printed
 
 
-def test_the_answers_are_also_a_picture(rehearsed: tuple[Path, str]) -> None:
+def test_the_predictions_are_also_written_as_a_picture(rehearsed: tuple[Path, str]) -> None:
     folder, printed = rehearsed
 
     assert (folder / "answers.png").read_bytes().startswith(b"\x89PNG")
@@ -90,13 +90,13 @@ def test_each_of_the_five_steps_has_a_line(rehearsed: tuple[Path, str]) -> None:
         assert f"ok {number}/5" in printed
 
 
-def test_a_broken_photo_is_named_and_left_out(rehearsed: tuple[Path, str]) -> None:
+def test_a_broken_photo_is_named_and_skipped(rehearsed: tuple[Path, str]) -> None:
     _, printed = rehearsed
 
     assert f"skipped train/{BREEDS[0].name}/broken.jpg" in printed.replace("\n", " ")
 
 
-def test_a_photo_that_is_cut_off_is_named(rehearsed: tuple[Path, str]) -> None:
+def test_a_truncated_photo_is_named(rehearsed: tuple[Path, str]) -> None:
     _, printed = rehearsed
 
     assert "1 training photo is cut off:" in printed
@@ -112,13 +112,13 @@ def test_sagemaker_finds_every_metric_in_the_log_of_a_real_job(
 
     found = re.findall(expression, log)
 
-    # of its one epoch, and validation once more of the epoch that was kept
-    judged = ("validation:loss", "validation:accuracy", "validation:calibrated_loss")
-    assert len(found) == (2 if metric in judged else 1)
+    # once for its only epoch; validation again for the best epoch
+    evaluated_twice = ("validation:loss", "validation:accuracy", "validation:calibrated_loss")
+    assert len(found) == (2 if metric in evaluated_twice else 1)
     assert all(float(value) >= 0 for value in found)
 
 
-def test_predict_names_the_breeds_with_the_rehearsed_artifact(rehearsed: tuple[Path, str], photos: Path) -> None:
+def test_predict_uses_the_artifact_of_the_rehearsal(rehearsed: tuple[Path, str], photos: Path) -> None:
     folder, _ = rehearsed
     photo = next((photos / "test").rglob("*.jpg"))
 
@@ -129,7 +129,7 @@ def test_predict_names_the_breeds_with_the_rehearsed_artifact(rehearsed: tuple[P
     assert run.stdout.count("%") == 2
 
 
-def test_predict_goes_on_after_a_file_that_is_no_photo(
+def test_predict_continues_after_a_file_that_is_not_a_photo(
     rehearsed: tuple[Path, str], photos: Path, tmp_path: Path
 ) -> None:
     folder, _ = rehearsed
@@ -155,7 +155,7 @@ def test_predict_goes_on_after_a_file_that_is_no_photo(
         (["rehearse", "--folder", "/proc/nowhere"], "/proc/nowhere"),
     ],
 )
-def test_a_mistake_gets_a_sentence_and_no_traceback(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+def test_a_user_error_gives_a_sentence_and_no_traceback(arguments: list[str], sentence: str, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
@@ -181,7 +181,7 @@ def test_a_mistake_gets_a_sentence_and_no_traceback(arguments: list[str], senten
         ({}, "There are no AWS credentials"),
     ],
 )
-def test_a_mistake_with_aws_gets_a_sentence_and_no_traceback(
+def test_an_aws_configuration_error_gives_a_sentence_and_no_traceback(
     words: list[str], environment: dict[str, str], sentence: str, photos: Path
 ) -> None:
     words = [word.format(photos=photos) for word in words]
@@ -202,10 +202,10 @@ def test_a_mistake_with_aws_gets_a_sentence_and_no_traceback(
         (["report", "job-7"], "'job-7' is no training job's output"),
     ],
 )
-def test_what_goes_with_a_deploy_needs_no_more_than_a_deploy_installs(words: list[str], sentence: str) -> None:
-    after_a_deploy = [KENNEL[0], KENNEL[1], f"{AFTER_A_DEPLOY}; {KENNEL[2]}"]
+def test_commands_of_a_deploy_need_only_the_packages_of_a_deploy(words: list[str], sentence: str) -> None:
+    without_ml_packages = [KENNEL[0], KENNEL[1], f"{WITHOUT_ML_PACKAGES}; {KENNEL[2]}"]
 
-    run = kennel(*words, environment=NO_CREDENTIALS, command=after_a_deploy)
+    run = kennel(*words, environment=NO_CREDENTIALS, command=without_ml_packages)
 
     assert run.returncode == 1
     assert run.stderr.startswith("kennel: ")
@@ -226,7 +226,7 @@ def test_a_photo_folder_without_test_is_refused_before_any_training(photos: Path
     assert not (tmp_path / "out" / "job").exists()
 
 
-def test_file_names_are_printed_as_they_are(tmp_path: Path) -> None:
+def test_file_names_are_printed_unchanged(tmp_path: Path) -> None:
     folder = tmp_path / "dogs [bold]x[1]"
 
     run = kennel("data", "sample", str(folder), "--train", "1", "--valid", "0", "--test", "0")
@@ -235,7 +235,7 @@ def test_file_names_are_printed_as_they_are(tmp_path: Path) -> None:
     assert str(folder) in run.stdout.replace("\n", "")
 
 
-def test_a_file_name_that_is_not_utf8_is_printed_all_the_same(photos: Path, tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_printed_escaped(photos: Path, tmp_path: Path) -> None:
     shutil.copytree(photos, tmp_path / "photos")
     odd = os.fsencode(tmp_path / "photos" / "train" / BREEDS[0].name) + b"/caf\xe9.heic"
     with open(odd, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
@@ -277,7 +277,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
     folder = tmp_path / "rehearsal"
     command = [*KENNEL, "rehearse", "--folder", str(folder), "--data", str(photos), "--pretrained", "none"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
-        wait_for(lambda: (folder / "job" / "logs" / "algo-2.log").is_file() and len(mentioning(folder)) >= 3, run)
+        wait_for(lambda: (folder / "job" / "logs" / "algo-2.log").is_file() and len(processes_with(folder)) >= 3, run)
 
         run.send_signal(number)
         printed, _ = run.communicate(timeout=60)
@@ -285,7 +285,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
     assert run.returncode == code, printed
     assert "Traceback" not in printed
     assert ("Interrupted. Nothing is running" in printed) == (number == signal.SIGINT)
-    assert mentioning(folder) == []
+    assert processes_with(folder) == []
 
 
 def wait_for(condition: Callable[[], bool], run: "subprocess.Popen[str]") -> None:
@@ -296,22 +296,22 @@ def wait_for(condition: Callable[[], bool], run: "subprocess.Popen[str]") -> Non
         time.sleep(0.02)
 
 
-def mentioning(folder: Path) -> list[int]:
-    """Processes whose command line or environment names the folder."""
+def processes_with(folder: Path) -> list[int]:
+    """The ids of processes whose command line or environment contains the folder's path."""
     found = []
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
-                told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+                text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
             except OSError:
                 continue
-            if str(folder).encode() in told and int(process.name) != os.getpid():
+            if str(folder).encode() in text and int(process.name) != os.getpid():
                 found.append(int(process.name))
     return found
 
 
 @pytest.mark.slow
-def test_the_drawn_photos_are_named_with_at_least_nine_in_ten_right(tmp_path: Path) -> None:
+def test_a_rehearsal_with_sample_photos_reaches_an_accuracy_of_90_percent(tmp_path: Path) -> None:
     run = kennel("rehearse", "--folder", str(tmp_path), timeout_s=900)
 
     assert run.returncode == 0, run.stdout + run.stderr

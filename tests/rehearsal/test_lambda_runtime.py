@@ -1,4 +1,4 @@
-"""The stand-in for Lambda: its limits, its errors, and its fresh start after each."""
+"""The local Lambda: its limits, its errors, and the new process after each failure."""
 
 import http.client
 import json
@@ -58,7 +58,7 @@ def task_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("task")
     (root / "function.py").write_text(FUNCTION)
     (root / "broken.py").write_text("import a_module_that_is_not_there")
-    (root / "exits.py").write_text("import os\nprint('out of luck', flush=True)\nos._exit(9)")
+    (root / "exits.py").write_text("import os\nprint('disk is full', flush=True)\nos._exit(9)")
     (root / "hangs.py").write_text("import signal\nsignal.pause()")
     return root
 
@@ -74,7 +74,7 @@ def compiled_client(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="module")
 def function(task_root: Path, compiled_client: bool) -> Iterator[LambdaRuntime]:
     with LambdaRuntime(
-        "function.handler", task_root=task_root, env={"OF_ITS_OWN": "yes"}, compiled_client=compiled_client
+        "function.handler", task_root=task_root, env={"FUNCTION_SETTING": "yes"}, compiled_client=compiled_client
     ) as function:
         yield function
 
@@ -99,13 +99,13 @@ def test_only_its_own_environment_reaches_the_function(
 ) -> None:
     seen = function.invoke({"env": True})
 
-    assert seen["OF_ITS_OWN"] == "yes"
+    assert seen["FUNCTION_SETTING"] == "yes"
     assert seen["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert not {"HOME", "HTTP_PROXY", "HTTPS_PROXY", "AWS_PROFILE", "VIRTUAL_ENV"} & set(seen)
     assert seen["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency"
 
 
-def test_an_exception_is_told_and_the_process_lives_on(function: LambdaRuntime) -> None:
+def test_an_exception_is_reported_and_the_process_is_reused(function: LambdaRuntime) -> None:
     before = function.invoke({})["pid"]
 
     error = failure(function, {"raise": "no such breed"})
@@ -127,7 +127,7 @@ def test_the_process_runs_the_client_that_was_asked_for(function: LambdaRuntime,
     assert (loaded.parent == PYTHON_CLIENT) is not compiled_client
 
 
-def test_after_a_time_out_the_next_call_gets_a_fresh_process(task_root: Path, compiled_client: bool) -> None:
+def test_after_a_timeout_the_next_call_gets_a_new_process(task_root: Path, compiled_client: bool) -> None:
     with LambdaRuntime(
         "function.handler", task_root=task_root, timeout_s=2, compiled_client=compiled_client
     ) as function:
@@ -140,7 +140,7 @@ def test_after_a_time_out_the_next_call_gets_a_fresh_process(task_root: Path, co
         assert function.invoke({})["calls"] == 1
 
 
-def test_a_process_that_ends_is_told_and_replaced(function: LambdaRuntime) -> None:
+def test_a_process_that_exits_is_reported_and_replaced(function: LambdaRuntime) -> None:
     error = failure(function, {"exit": 7})
 
     assert error.kind == "Runtime.ExitError"
@@ -148,7 +148,7 @@ def test_a_process_that_ends_is_told_and_replaced(function: LambdaRuntime) -> No
     assert function.invoke({})["calls"] == 1
 
 
-def test_an_event_over_the_limit_is_refused(function: LambdaRuntime) -> None:
+def test_an_event_above_the_limit_is_rejected(function: LambdaRuntime) -> None:
     assert function.invoke({"x": "y" * 6_200_000})["echo"]
     error = failure(function, {"x": "y" * 6_291_456})
 
@@ -156,7 +156,7 @@ def test_an_event_over_the_limit_is_refused(function: LambdaRuntime) -> None:
     assert "6,291,456" in str(error)
 
 
-def test_an_answer_over_the_limit_is_refused(function: LambdaRuntime) -> None:
+def test_a_response_above_the_limit_is_rejected(function: LambdaRuntime) -> None:
     assert len(function.invoke({"answer_bytes": 6_200_000})["answer"]) == 6_200_000
     error = failure(function, {"answer_bytes": 6_300_000})
 
@@ -165,7 +165,7 @@ def test_an_answer_over_the_limit_is_refused(function: LambdaRuntime) -> None:
     assert function.invoke({})["calls"] == 1
 
 
-def test_an_answer_that_is_no_object_is_told(task_root: Path, compiled_client: bool) -> None:
+def test_a_response_that_is_not_an_object_is_an_error(task_root: Path, compiled_client: bool) -> None:
     with LambdaRuntime("function.answers_a_list", task_root=task_root, compiled_client=compiled_client) as function:
         assert "list" in str(failure(function, {}))
 
@@ -177,16 +177,16 @@ def test_the_function_can_be_invoked_over_http(function: LambdaRuntime) -> None:
         with opener.open(request, timeout=30) as response:
             return response.headers["X-Amz-Function-Error"], json.load(response)
 
-    told, answer = post({"photo": 1})
-    assert told is None
+    error, answer = post({"photo": 1})
+    assert error is None
     assert answer["echo"] == {"photo": 1}
 
-    told, answer = post({"raise": "no such breed"})
-    assert told == "Unhandled"
+    error, answer = post({"raise": "no such breed"})
+    assert error == "Unhandled"
     assert answer["errorType"] == "ValueError"
 
 
-def test_an_answer_to_another_invocation_is_refused(function: LambdaRuntime) -> None:
+def test_a_response_to_another_invocation_is_rejected(function: LambdaRuntime) -> None:
     address = function.url.split("/")[2]
     function.invoke({})
     connection = http.client.HTTPConnection(address, timeout=30)
@@ -197,16 +197,16 @@ def test_an_answer_to_another_invocation_is_refused(function: LambdaRuntime) -> 
 
 
 @pytest.mark.parametrize(
-    ("handler", "kind", "told"),
+    ("handler", "kind", "message"),
     [
         ("broken.handler", "Runtime.ImportModuleError", "a_module_that_is_not_there"),
         ("function.nothing", "Runtime.HandlerNotFound", "nothing"),
-        ("exits.handler", "Runtime.ExitError", "out of luck"),
+        ("exits.handler", "Runtime.ExitError", "disk is full"),
         ("hangs.handler", "Sandbox.Timedout", "did not start within"),
     ],
 )
 def test_a_function_that_cannot_start_says_why(
-    task_root: Path, compiled_client: bool, handler: str, kind: str, told: str
+    task_root: Path, compiled_client: bool, handler: str, kind: str, message: str
 ) -> None:
     limit_s = 0.2 if handler.startswith("hangs") else 60
     with (
@@ -216,7 +216,7 @@ def test_a_function_that_cannot_start_says_why(
         pytest.fail("it started")
 
     assert caught.value.kind == kind
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_the_real_handler_does_not_start_without_its_endpoint(compiled_client: bool) -> None:
@@ -227,7 +227,7 @@ def test_the_real_handler_does_not_start_without_its_endpoint(compiled_client: b
         pytest.fail("it started")
 
 
-def test_a_port_in_use_is_told(function: LambdaRuntime, task_root: Path) -> None:
+def test_a_port_in_use_is_an_error_that_names_it(function: LambdaRuntime, task_root: Path) -> None:
     port = int(function.url.split("/")[2].rpartition(":")[2])
 
     with pytest.raises(OSError, match=f"port {port} .* is in use"):

@@ -1,4 +1,4 @@
-"""Hosts in namespaces: what they see is what a SageMaker container sees, and a machine that refuses says so."""
+"""Hosts in namespaces: they see what a SageMaker container sees, and a machine without namespaces gives an error."""
 
 import json
 import signal
@@ -13,10 +13,10 @@ from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 from rehearsal.hosts.training_job import run_training_job
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
-TELL = """
+REPORT = """
 import json, os, socket
 from pathlib import Path
-def refused(call):
+def error_of(call):
     try:
         call()
     except OSError as error:
@@ -26,8 +26,8 @@ print(json.dumps({
     "name": socket.gethostname(), "pid": os.getpid(), "peers": [socket.gethostbyname(f"algo-{n}") for n in (1, 2)],
     "model_dir": os.environ["SM_MODEL_DIR"], "data": os.listdir(os.environ["SM_CHANNEL_DATA"]),
     "interfaces": [name for _, name in socket.if_nameindex()], "network": os.environ["SM_NETWORK_INTERFACE_NAME"],
-    "write": refused(lambda: Path(os.environ["SM_CHANNEL_DATA"], "new").touch()),
-    "outside": refused(lambda: socket.create_connection(("192.0.2.1", 80), 5)),
+    "write": error_of(lambda: Path(os.environ["SM_CHANNEL_DATA"], "new").touch()),
+    "internet": error_of(lambda: socket.create_connection(("192.0.2.1", 80), 5)),
     "config": json.loads(Path("/opt/ml/input/config/resourceconfig.json").read_text()),
 }))
 """
@@ -82,19 +82,19 @@ def test_a_host_sees_what_a_container_of_sagemaker_sees(tmp_path: Path, network:
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "rex.jpg").touch()
-    job = run_training_job(python(TELL), job_dir=tmp_path / "job", channels={"data": photos}, network=network)
+    job = run_training_job(python(REPORT), job_dir=tmp_path / "job", channels={"data": photos}, network=network)
 
     for number in (1, 2):
-        told = json.loads((tmp_path / "job" / "logs" / f"algo-{number}.log").read_text())
-        assert told["name"] == f"algo-{number}"
-        assert told["pid"] == 1
-        assert told["peers"] == ["10.77.0.1", "10.77.0.2"]
-        assert told["model_dir"] == "/opt/ml/model"
-        assert (told["data"], told["write"]) == (["rex.jpg"], "Read-only file system")
-        assert sorted(told["interfaces"]) == ["eth0", "lo"]
-        assert told["network"] == told["config"]["network_interface_name"] == "eth0"
-        assert told["outside"] == "Network is unreachable"
-        assert told["config"]["hosts"] == ["algo-1", "algo-2"]
+        report = json.loads((tmp_path / "job" / "logs" / f"algo-{number}.log").read_text())
+        assert report["name"] == f"algo-{number}"
+        assert report["pid"] == 1
+        assert report["peers"] == ["10.77.0.1", "10.77.0.2"]
+        assert report["model_dir"] == "/opt/ml/model"
+        assert (report["data"], report["write"]) == (["rex.jpg"], "Read-only file system")
+        assert sorted(report["interfaces"]) == ["eth0", "lo"]
+        assert report["network"] == report["config"]["network_interface_name"] == "eth0"
+        assert report["internet"] == "Network is unreachable"
+        assert report["config"]["hosts"] == ["algo-1", "algo-2"]
     assert sorted(path.name for path in job.model_dir.iterdir()) == ["algo-1", "algo-2"]
     assert [path.name for path in photos.iterdir()] == ["rex.jpg"]
 
@@ -105,23 +105,23 @@ def test_hosts_reach_each_other_and_can_be_started_again(tmp_path: Path, network
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_owner_leaves_nothing_behind(tmp_path: Path, network: Namespaces, how: signal.Signals) -> None:
+def test_an_interrupted_owner_leaves_no_process_behind(
+    tmp_path: Path, network: Namespaces, how: signal.Signals
+) -> None:
     pids = orphans_of(OWNER, str(tmp_path), how=how)
 
     assert len(pids) >= 5  # the switch, and two hosts of two processes or more
     assert gone_in_time(pids)
 
 
-def test_a_machine_without_the_programs_is_told_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_error_for_a_missing_program_names_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NamespacesRefusedError, match=r"need `unshare`, which is not here .*apt install"):
+    with pytest.raises(NamespacesRefusedError, match=r"need `unshare`, which is not installed .*apt install"):
         Namespaces(tmp_path / "network").__enter__()
 
 
-def test_a_machine_that_refuses_says_so_in_a_sentence(tmp_path: Path, network: Namespaces) -> None:
-    """Within a namespace that may have no others."""
+def test_a_machine_that_does_not_allow_namespaces_gives_a_sentence(tmp_path: Path, network: Namespaces) -> None:
+    """Runs in a user namespace in which no further ones can be created."""
     limit = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
     command = [
         "unshare",
@@ -139,6 +139,6 @@ def test_a_machine_that_refuses_says_so_in_a_sentence(tmp_path: Path, network: N
     assert ended.returncode == 1
     last = ended.stderr.strip().splitlines()[-1]
     assert last.startswith(
-        "rehearsal.hosts.namespaces.NamespacesRefusedError: This machine refuses namespaces to us (unshare: "
+        "rehearsal.hosts.namespaces.NamespacesRefusedError: This machine does not allow namespaces (unshare: "
     )
-    assert last.endswith("hosts can use loopback.")
+    assert last.endswith("Hosts on loopback work without namespaces.")

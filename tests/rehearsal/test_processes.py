@@ -1,4 +1,4 @@
-"""Children are watched, their ends are told in sentences, and none outlives its group, however that ends."""
+"""Child processes: their failures become sentences, and none outlives its group."""
 
 import signal
 import subprocess
@@ -11,8 +11,10 @@ import pytest
 from rehearsal.processes import ProcessFailedError, ProcessGroup, free_port
 from tests.rehearsal.still_running import gone_in_time, is_running, orphans_of
 
-LIVES = "import signal; signal.pause()"
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+WAITS = "import signal; signal.pause()"
+IGNORES_SIGTERM = (
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+)
 PARENT = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', sys.argv[1]]); print(p.pid); p.wait()"
 
 OWNER = """
@@ -46,14 +48,14 @@ def test_children_that_succeed_are_waited_for(group: ProcessGroup) -> None:
         assert children[0].log.read_text() == "done\n"
 
 
-def test_a_child_that_dies_at_start_is_told_with_its_last_words(group: ProcessGroup) -> None:
+def test_the_error_for_a_child_that_ends_early_shows_its_last_lines(group: ProcessGroup) -> None:
     with group:
         group.start("server", python("raise SystemExit('no model in this folder')"))
         with pytest.raises(ProcessFailedError) as caught:
             group.wait_until(lambda: False, what="the server to answer", timeout_s=30)
 
     message = str(caught.value)
-    assert "server ended with exit code 1 while we waited for the server to answer" in message
+    assert "server ended with exit code 1 while waiting for the server to answer" in message
     assert "no model in this folder" in message
     assert "server.log" in message
 
@@ -63,28 +65,28 @@ def test_a_command_that_does_not_exist_is_named(group: ProcessGroup) -> None:
         group.start("server", ["/no/such/program"])
 
 
-def test_a_child_that_is_never_ready_is_told(group: ProcessGroup) -> None:
+def test_a_child_that_is_not_ready_in_time_is_an_error(group: ProcessGroup) -> None:
     with group:
-        group.start("server", python(LIVES))
-        with pytest.raises(ProcessFailedError, match=r"Waited 0\.1 s for the server to answer, in vain"):
+        group.start("server", python(WAITS))
+        with pytest.raises(ProcessFailedError, match=r"Timed out after 0\.1 s while waiting for the server to answer"):
             group.wait_until(lambda: False, what="the server to answer", timeout_s=0.1)
 
 
 def test_the_first_failure_ends_the_others(group: ProcessGroup) -> None:
     with group:
-        other = group.start("innocent", python(LIVES))
-        group.start("guilty", python("raise SystemExit(3)"))
-        with pytest.raises(ProcessFailedError, match="guilty ended with exit code 3"):
+        other = group.start("peer", python(WAITS))
+        group.start("failing", python("raise SystemExit(3)"))
+        with pytest.raises(ProcessFailedError, match="failing ended with exit code 3"):
             group.wait(timeout_s=30)
 
         assert not is_running(other.pid)
         assert not other.failed_by_itself
 
 
-def test_what_a_child_leaves_behind_ends_with_it(group: ProcessGroup) -> None:
+def test_a_grandchild_that_outlives_its_parent_is_ended(group: ProcessGroup) -> None:
     leaves = PARENT.replace("p.wait()", "")
     with group:
-        child = group.start("careless", python(leaves, LIVES))
+        child = group.start("parent", python(leaves, WAITS))
         group.wait(timeout_s=30)
 
         assert gone_in_time([int(child.log.read_text())])
@@ -92,16 +94,16 @@ def test_what_a_child_leaves_behind_ends_with_it(group: ProcessGroup) -> None:
 
 def test_a_child_that_is_too_slow_is_ended(group: ProcessGroup) -> None:
     with group:
-        child = group.start("slow", python(LIVES))
+        child = group.start("slow", python(WAITS))
         with pytest.raises(ProcessFailedError, match=r"slow did not end within 0\.1 s"):
             group.wait(timeout_s=0.1)
 
         assert not is_running(child.pid)
 
 
-def test_a_kill_by_the_system_is_named(group: ProcessGroup) -> None:
+def test_the_error_names_the_signal_that_killed_a_child(group: ProcessGroup) -> None:
     with group:
-        child = group.start("hungry", python(LIVES))
+        child = group.start("killed", python(WAITS))
         child.signal(signal.SIGKILL)
         with pytest.raises(ProcessFailedError, match=r"signal SIGKILL \(often the sign of too little memory\)"):
             group.wait(timeout_s=30)
@@ -109,26 +111,26 @@ def test_a_kill_by_the_system_is_named(group: ProcessGroup) -> None:
 
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     with ProcessGroup(tmp_path, grace_s=0.1) as group:
-        child = group.start("deaf", python(STUBBORN))
-        group.wait_until(lambda: "deaf" in child.log.read_text(), what="its handler", timeout_s=30)
+        child = group.start("stubborn", python(IGNORES_SIGTERM))
+        group.wait_until(lambda: "ready" in child.log.read_text(), what="its handler", timeout_s=30)
 
     assert not is_running(child.pid)
     assert child.exit_code() == -signal.SIGKILL
 
 
-def test_log_lines_are_forwarded_whole_and_in_order(group: ProcessGroup) -> None:
+def test_log_lines_are_forwarded_complete_and_in_order(group: ProcessGroup) -> None:
     lines: list[str] = []
     with group:
-        group.start("talker", python("for i in range(3000): print('line', i)"), on_line=lines.append)
+        group.start("child", python("for i in range(3000): print('line', i)"), on_line=lines.append)
         group.wait(timeout_s=30)
 
     assert lines == [f"line {number}" for number in range(3000)]
 
 
-def test_an_exception_in_the_block_leaves_no_child(group: ProcessGroup) -> None:
+def test_an_exception_in_the_block_ends_the_children(group: ProcessGroup) -> None:
     pids = []
     with pytest.raises(ZeroDivisionError), group:  # noqa: PT012
-        pids = [group.start(name, python(LIVES)).pid for name in ("one", "two")]
+        pids = [group.start(name, python(WAITS)).pid for name in ("one", "two")]
         raise ZeroDivisionError
 
     assert len(pids) == 2
@@ -137,20 +139,20 @@ def test_an_exception_in_the_block_leaves_no_child(group: ProcessGroup) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_child_or_grandchild_outlives_an_interrupted_owner(tmp_path: Path, how: signal.Signals) -> None:
-    pids = orphans_of(OWNER, str(tmp_path), PARENT, LIVES, how=how)
+    pids = orphans_of(OWNER, str(tmp_path), PARENT, WAITS, how=how)
 
     assert len(pids) == 2
     assert gone_in_time(pids)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_in_the_midst_of_a_start_leaves_no_child(
+def test_an_interrupt_during_a_start_leaves_no_child(
     number: signal.Signals, group: ProcessGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[int] = []
 
     class InterruptedPopen(subprocess.Popen[bytes]):
-        """Ctrl-C comes when the child runs and before anyone has noted it."""
+        """Interrupts when the child runs and the group does not know it yet."""
 
         def __init__(self, command: list[str], **options: Any) -> None:
             super().__init__(command, **options)
@@ -160,7 +162,7 @@ def test_an_interrupt_in_the_midst_of_a_start_leaves_no_child(
     def owner() -> None:
         with group:
             monkeypatch.setattr(subprocess, "Popen", InterruptedPopen)
-            group.start("child", python(LIVES))
+            group.start("child", python(WAITS))
 
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

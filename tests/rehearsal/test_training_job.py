@@ -1,4 +1,4 @@
-"""The stand-in for a training job: each host's world, and whose fault it was."""
+"""The local training job: the environment of each host, and the root cause of a failure."""
 
 import json
 import os
@@ -11,8 +11,8 @@ import pytest
 from rehearsal.hosts.training_job import TrainingJob, TrainingJobFailedError, run_training_job
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
-# Each program is one host's; the ranks meet over a socket, as with a real back end.
-TELL = """
+# Programs that each host runs. In MEET the ranks connect over a socket, as with a real backend.
+REPORT = """
 import json, os, sys
 print(json.dumps({"argv": sys.argv[1:], "env": dict(os.environ)}))
 """
@@ -30,7 +30,7 @@ def meet():
 peer = meet()
 failure = os.environ["SM_OUTPUT_DIR"] + "/failure"
 """
-GUILTY_SPEAKS = (
+CAUSE_WRITES_ITS_FAILURE = (
     MEET
     + """
 if rank == 1:
@@ -41,7 +41,7 @@ open(failure, "w").write("RuntimeError: Connection closed by peer")
 raise SystemExit(1)
 """
 )
-GUILTY_IS_KILLED = (
+CAUSE_IS_KILLED = (
     MEET
     + """
 if rank == 1:
@@ -51,7 +51,7 @@ open(failure, "w").write("RuntimeError: Connection closed by peer")
 raise SystemExit(1)
 """
 )
-INNOCENT_ABORTS = (
+PEER_ABORTS = (
     MEET
     + """
 if rank == 1:
@@ -94,23 +94,23 @@ def failure(program: str, job_dir: Path) -> str:
     return str(caught.value)
 
 
-def test_each_host_gets_the_world_that_sagemaker_gives_it(tmp_path: Path) -> None:
+def test_each_host_gets_the_variables_and_files_that_sagemaker_gives_it(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     lines: list[str] = []
     job = run_training_job(
-        [sys.executable, "-c", TELL, "--checkpoint-dir", "/opt/ml/checkpoints"],
+        [sys.executable, "-c", REPORT, "--checkpoint-dir", "/opt/ml/checkpoints"],
         job_dir=tmp_path / "job",
         channels={"data": photos},
         hyperparameters={"learning-rate": 0.1, "epochs": 3},
         on_line=lines.append,
     )
 
-    told = [json.loads((tmp_path / f"job/logs/algo-{rank}.log").read_text()) for rank in (1, 2)]
-    assert lines == [json.dumps(told[0])]
-    for rank, (host, own) in enumerate(zip(job.hosts, told, strict=True)):
-        env = own["env"]
-        assert own["argv"] == [
+    reports = [json.loads((tmp_path / f"job/logs/algo-{rank}.log").read_text()) for rank in (1, 2)]
+    assert lines == [json.dumps(reports[0])]
+    for rank, (host, report) in enumerate(zip(job.hosts, reports, strict=True)):
+        env = report["env"]
+        assert report["argv"] == [
             "--checkpoint-dir",
             str(host.checkpoints),
             "--epochs",
@@ -131,21 +131,21 @@ def test_each_host_gets_the_world_that_sagemaker_gives_it(tmp_path: Path) -> Non
             "epochs": "3",
             "learning-rate": "0.1",
         }
-    assert told[0]["env"]["MASTER_PORT"] == told[1]["env"]["MASTER_PORT"]
+    assert reports[0]["env"]["MASTER_PORT"] == reports[1]["env"]["MASTER_PORT"]
 
 
-def test_the_model_is_what_the_hosts_wrote(tmp_path: Path) -> None:
+def test_the_model_consists_of_the_files_that_the_hosts_wrote(tmp_path: Path) -> None:
     job = run(WRITE, tmp_path, "0")
 
     assert (job.model_dir / "code" / "model.onnx").read_text() == "weights"
 
 
-def test_two_hosts_that_write_the_same_file_are_told_what_sagemaker_would_do(tmp_path: Path) -> None:
+def test_the_same_file_from_two_hosts_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingJobFailedError, match=r"algo-1 and algo-2 both wrote code/model\.onnx"):
         run(WRITE, tmp_path, "all")
 
 
-def test_a_second_run_keeps_the_checkpoints_only(tmp_path: Path) -> None:
+def test_a_second_run_keeps_only_the_checkpoints(tmp_path: Path) -> None:
     first = run(WRITE, tmp_path, "0")
     (first.hosts[0].checkpoints / "epoch-1").touch()
     second = run(WRITE, tmp_path, "none")
@@ -154,21 +154,21 @@ def test_a_second_run_keeps_the_checkpoints_only(tmp_path: Path) -> None:
     assert list(second.model_dir.iterdir()) == []
 
 
-@pytest.mark.parametrize("program", [GUILTY_SPEAKS, INNOCENT_ABORTS], ids=["innocent fails", "innocent aborts"])
-def test_the_guilty_hosts_words_are_told_first(tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize("program", [CAUSE_WRITES_ITS_FAILURE, PEER_ABORTS], ids=["peer fails", "peer aborts"])
+def test_the_error_starts_with_the_host_that_has_the_root_cause(tmp_path: Path, program: str) -> None:
     message = failure(program, tmp_path)
 
     assert message.startswith("Training failed on algo-2: ValueError: poodle.jpg is not a photo")
     assert "Connection closed" not in message
 
 
-def test_a_host_that_was_killed_is_guilty_although_it_could_not_speak(tmp_path: Path) -> None:
-    message = failure(GUILTY_IS_KILLED, tmp_path)
+def test_a_killed_host_is_the_root_cause_although_it_wrote_no_failure(tmp_path: Path) -> None:
+    message = failure(CAUSE_IS_KILLED, tmp_path)
 
     assert message.startswith("Training failed on algo-2, which ended with signal SIGKILL")
 
 
-def test_a_failure_ends_the_hosts_that_would_wait_for_ever(tmp_path: Path) -> None:
+def test_a_failure_ends_the_hosts_that_still_wait(tmp_path: Path) -> None:
     message = failure(ONE_FAILS_ONE_WAITS, tmp_path)
 
     assert message.startswith("Training failed on algo-2, which ended with exit code 1")

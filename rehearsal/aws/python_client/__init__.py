@@ -1,4 +1,4 @@
-"""A stand-in for the compiled part of AWS's Lambda runtime client, which AWS publishes for Linux alone.
+"""A replacement for the compiled part of AWS's Lambda runtime client, which AWS publishes only for Linux.
 
-This folder goes on the function's PYTHONPATH where that part is missing: `runtime_client` is a top-level module there.
+Where that part is missing, this folder is on the function's PYTHONPATH, since `runtime_client` is a top-level module.
 """

@@ -1,8 +1,8 @@
-"""awslambdaric's module `runtime_client` in Python: it asks the Lambda Runtime API for events and posts the answers.
+"""awslambdaric's module `runtime_client` in Python: get events from the Lambda Runtime API and post the responses.
 
-awslambdaric compiles it from C++ on Linux and installs without it elsewhere. All the rest (finding the handler, its
-context, errors and logs) stays AWS's own. Every function here raises RuntimeError when the API refuses a call, as the
-compiled module does, and awslambdaric then ends the process.
+awslambdaric compiles it from C++ on Linux and installs without it elsewhere. Everything else (loading the handler, its
+context, errors and logs) remains AWS's code. As in the compiled module, every function raises RuntimeError if the API
+rejects a call, and awslambdaric then ends the process.
 
 The API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -18,13 +18,13 @@ _user_agent = ""
 
 
 def initialize_client(user_agent: str) -> None:
-    """Called once, before any other function."""
+    """Set the User-Agent header. awslambdaric calls it once, before all others."""
     global _user_agent
     _user_agent = user_agent
 
 
 def next() -> tuple[bytes, dict[str, str | int]]:  # noqa: A001 - awslambdaric calls it by this name
-    """Wait for an event. Returns its body, and the headers that describe the invocation, the deadline as a number."""
+    """Wait for an event. Returns its body and the headers of the invocation, with the deadline as an integer."""
     status, headers, body = _call("GET", f"{_INVOCATION}/next")
     if status != 200:
         raise RuntimeError(f"Failed to get the next invocation: HTTP status {status}")
@@ -34,12 +34,12 @@ def next() -> tuple[bytes, dict[str, str | int]]:  # noqa: A001 - awslambdaric c
 def post_invocation_result(
     request_id: str, response: bytes, content_type: str, invocation_id: str | None = None
 ) -> None:
-    """Hand over what the handler returned, as JSON bytes."""
+    """Send the handler's return value, as JSON bytes."""
     _post(f"{_INVOCATION}/{request_id}/response", response, {"Content-Type": content_type}, invocation_id)
 
 
 def post_error(request_id: str, error: str, xray_cause: str, invocation_id: str | None = None) -> None:
-    """Hand over the exception that the handler raised, as a JSON object."""
+    """Send the handler's exception, as a JSON object."""
     headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-XRay-Error-Cause": xray_cause}
     _post(f"{_INVOCATION}/{request_id}/error", error.encode(), headers, invocation_id)
 
