@@ -1,7 +1,7 @@
-"""What runs in the serving container: bytes in, prediction out. Knows nothing of AWS, of torch, or of training."""
+"""What runs in the serving container: bytes in, prediction out. It imports neither AWS's SDK nor torch nor training."""
 
 import sys
 
-# Importing OpenVINO imports its converters, of which nothing is used here. They report to a server of Intel's that they
-# were imported, and warn where the home folder cannot be written. OpenVINO does without them where they are not there.
+# OpenVINO imports its model converters, which are not used here. They report the import to a server of Intel's, and
+# warn if the home folder is not writable. OpenVINO works without them.
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]

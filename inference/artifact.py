@@ -1,6 +1,6 @@
-"""The model artifact: a folder of model.onnx, labels.json and the manifest.json that vouches for both.
+"""The model artifact: a folder with model.onnx, labels.json, and manifest.json with the checksums of both.
 
-No link is followed, no file is read that is not vouched for, and nothing is unpickled.
+No link is followed, no file is read without a checksum in the manifest, and nothing is unpickled.
 """
 
 import hashlib
@@ -18,37 +18,39 @@ from inference.photo.preprocessing import Preprocessing
 FORMAT = "kennel-artifact-1"
 MODEL, LABELS, MANIFEST = "model.onnx", "labels.json", "manifest.json"
 
-_MOST_BYTES = {MODEL: 2**31, LABELS: 2**22, MANIFEST: 2**22}
-"""Of each file; 2 GiB is what the ONNX format itself allows."""
+_MAX_BYTES = {MODEL: 2**31, LABELS: 2**22, MANIFEST: 2**22}
+"""The largest size of each file. The ONNX format itself allows no more than 2 GiB."""
 
 _EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
 
 class ArtifactError(Exception):
-    """An artifact that cannot be trusted or read. The message is one sentence: what is wrong and what to do."""
+    """An artifact that is damaged, unreadable or not safe to load. The message is one sentence: what is wrong, and what
+    to do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """What an artifact is, what made it, and the checksums of its files."""
+    """How to use an artifact, how it was made, and the checksums of its files."""
 
     precision: str
-    """Of the weights in model.onnx: "fp32" or "int8"."""
+    """The precision of the weights in model.onnx: "fp32" or "int8"."""
     preprocessing: Preprocessing
     files: Mapping[str, str]
     """SHA-256 in hex of each file of the artifact, by name. Serving reads model.onnx and labels.json, and no other."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """What made it: source hash, data version, hyperparameters, metrics. Serving shows it and reads none of it."""
+    """How it was made: source hash, data version, hyperparameters, metrics. Serving does not use it."""
 
     @property
     def id(self) -> str:
-        """16 hex digits that name this model: equal exactly where all that decides an answer is equal."""
+        """16 hex digits that identify the model: those of two artifacts are equal exactly if their model.onnx,
+        labels.json and preprocessing are."""
         files = {name: self.files.get(name) for name in (MODEL, LABELS)}
         decisive = json.dumps([files, asdict(self.preprocessing)], sort_keys=True)
         return hashlib.sha256(decisive.encode()).hexdigest()[:16]
 
     def write(self, folder: Path) -> None:
-        """Into `folder`, whole or not at all."""
+        """Write manifest.json into `folder`, atomically."""
         document = {"format": FORMAT, "id": self.id, **asdict(self)}
         partial = folder / f"{MANIFEST}.partial"
         partial.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
@@ -57,13 +59,13 @@ class Manifest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Artifact:
-    """A folder whose manifest has been read and whose checksums hold."""
+    """An artifact that has been read and whose checksums are right."""
 
     manifest: Manifest
     labels: tuple[str, ...]
-    """Breed names; the position is the class index of the network's output."""
+    """Breed names, in the order of the network's classes."""
     model: bytes
-    """The ONNX model. These are the bytes that were checked: the file is not read a second time."""
+    """The ONNX model: the very bytes that were checked, so that the file is not read a second time."""
 
 
 def sha256(content: bytes) -> str:
@@ -71,16 +73,16 @@ def sha256(content: bytes) -> str:
 
 
 def load(folder: Path) -> Artifact:
-    """Read the artifact in `folder` and check every file against the manifest.
+    """Read the artifact in `folder` and check its files against the manifest.
 
-    Raises ArtifactError for a missing folder or file, an unknown format, a wrong checksum, senseless contents, a model
-    that is more than a network, a link, and a file that the manifest does not know and that could be run.
+    Raises ArtifactError for a missing folder or file, an unknown format, a wrong checksum, invalid contents, a model
+    that contains more than an image classifier needs, a link, and an executable file that the manifest does not list.
     """
     if not folder.is_dir():
         raise ArtifactError(f"There is no model folder {folder}; name the folder that training wrote (--model-dir).")
     manifest = read_manifest(folder)
     contents = {name: _checked(folder, name, manifest.files) for name in (MODEL, LABELS)}
-    _check_strangers(folder, manifest.files)
+    _check_other_files(folder, manifest.files)
     try:
         graph.check(contents[MODEL])
     except graph.GraphError as error:
@@ -89,7 +91,7 @@ def load(folder: Path) -> Artifact:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What the artifact in `folder` says of itself; no other file is looked at. Raises ArtifactError."""
+    """The manifest of the artifact in `folder`, without reading any other file. Raises ArtifactError."""
     try:
         document = json.loads(_read(folder, MANIFEST))
     except (ValueError, RecursionError) as error:
@@ -99,28 +101,31 @@ def read_manifest(folder: Path) -> Manifest:
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
         raise ArtifactError(
-            f"{MANIFEST} has the format {found!r}, but this version reads {FORMAT!r}; use matching versions."
+            f"{MANIFEST} has the format {found!r}, but this version of Kennel reads {FORMAT!r}; use the version that "
+            "made the artifact, or train again."
         )
     try:
-        recipe = document["preprocessing"]
+        preprocessing = document["preprocessing"]
         return Manifest(
             precision=str(document["precision"]),
             preprocessing=Preprocessing(
-                resize=int(recipe["resize"]),
-                crop=int(recipe["crop"]),
-                mean=_triple(recipe["mean"]),
-                std=_triple(recipe["std"]),
+                resize=int(preprocessing["resize"]),
+                crop=int(preprocessing["crop"]),
+                mean=_triple(preprocessing["mean"]),
+                std=_triple(preprocessing["std"]),
             ),
-            files={_plain(name): str(digest) for name, digest in document["files"].items()},
+            files={_file_name(name): str(digest) for name, digest in document["files"].items()},
             training=dict(document.get("training", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ArtifactError(f"{MANIFEST} in {folder} lacks or garbles a field ({error!r}); train again.") from error
+        raise ArtifactError(
+            f"{MANIFEST} in {folder} has a missing or invalid field ({error!r}); train again."
+        ) from error
 
 
-def _plain(name: str) -> str:
+def _file_name(name: str) -> str:
     if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\:"):
-        raise ValueError(f"{name!r} is no name of a file beside the manifest")
+        raise ValueError(f"{name!r} is not the name of a file beside the manifest")
     return name
 
 
@@ -131,45 +136,49 @@ def _triple(values: Any) -> tuple[float, float, float]:
 
 def _checked(folder: Path, name: str, files: Mapping[str, str]) -> bytes:
     content = _read(folder, name)
-    expected, found = files.get(name, "nothing of it"), sha256(content)
+    expected, found = files.get(name), sha256(content)
+    if expected is None:
+        raise ArtifactError(f"{MANIFEST} in {folder} has no checksum of {name}; train again.")
     if found != expected:
         raise ArtifactError(
-            f"{name} in {folder} has the SHA-256 {found[:12]}, but the manifest says {expected[:13]}; "
+            f"{name} in {folder} has the SHA-256 {found[:12]}, but the manifest says {expected[:12]}; "
             "the file was changed or cut off, so copy the artifact again."
         )
     return content
 
 
 def _read(folder: Path, name: str) -> bytes:
-    """The bytes of a regular file. It is judged after it was opened, so that nothing can take its place in between."""
-    missing = f"{folder} holds no regular file {name}; it is not a model artifact, or it was not copied whole."
+    """The bytes of a regular file. Its type is checked after it is opened, so that it cannot be replaced in between."""
+    missing = f"{folder} has no regular file {name}; it is not a model artifact, or it was copied incompletely."
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         with os.fdopen(os.open(folder / name, flags), "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise ArtifactError(missing)
-            if found.st_size > _MOST_BYTES[name]:
+            if found.st_size > _MAX_BYTES[name]:
                 raise ArtifactError(
-                    f"{name} in {folder} has {found.st_size} bytes, and {_MOST_BYTES[name]} are the most; train again."
+                    f"{name} in {folder} has {found.st_size} bytes; the limit is {_MAX_BYTES[name]}, so train again."
                 )
             return file.read()
     except PermissionError as error:
-        raise ArtifactError(f"{name} in {folder} cannot be read ({error.strerror}); mend its permissions.") from error
+        raise ArtifactError(f"{name} in {folder} cannot be read ({error.strerror}); change its permissions.") from error
     except OSError as error:
         raise ArtifactError(missing) from error
 
 
-def _check_strangers(folder: Path, files: Mapping[str, str]) -> None:
-    """Refuse links, and what the manifest does not know and could be run. Notes and the like may lie there."""
+def _check_other_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuse links, and executable files that the manifest does not list. Other files, such as notes, are allowed."""
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
         where = path.relative_to(folder)
         if stat.S_ISLNK(mode):
-            raise ArtifactError(f"{where} in {folder} is a link; an artifact is whole in itself, so copy it again.")
+            raise ArtifactError(
+                f"{where} in {folder} is a link; an artifact must contain its files, so copy it again without links."
+            )
         if stat.S_ISREG(mode) and mode & _EXECUTABLE and str(where) not in {*files, MANIFEST}:
             raise ArtifactError(
-                f"{where} in {folder} can be run and the manifest does not know it; remove it, or its right to be run."
+                f"{where} in {folder} is executable and is not in the manifest; remove the file or its executable bit."
             )
 
 

@@ -1,4 +1,4 @@
-"""The core that the server, the training job's proof and the tests share: photo bytes in, breeds out."""
+"""The classifier: the bytes of a photo in, breeds out. The server and the training job's verification share it."""
 
 import io
 import os
@@ -19,16 +19,16 @@ DEFAULT_TOP_K = 5
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One breed and how probable the model holds it, 0..1."""
+    """A breed and its probability, 0..1."""
 
     breed: str
     probability: float
 
 
 class Classifier:
-    """A loaded, verified artifact that has answered a photo. Safe to call from several threads at once.
+    """A loaded and verified artifact that has made one prediction. Safe to call from several threads at once.
 
-    Raises ArtifactError where the folder is not a sound artifact, or its network does not answer as one should.
+    Raises ArtifactError for a folder that is not a valid artifact, and for a network that cannot predict.
     """
 
     def __init__(self, model_dir: str | os.PathLike[str], *, threads: int | None = None) -> None:
@@ -39,7 +39,7 @@ class Classifier:
         self._network = Network(loaded.model, threads=usable_cores() if threads is None else threads)
         if self._network.classes != len(self.labels):
             raise ArtifactError(
-                f"model.onnx answers {self._network.classes} classes, but labels.json names {len(self.labels)}; "
+                f"model.onnx has {self._network.classes} classes, but labels.json has {len(self.labels)} breeds; "
                 "train again."
             )
         self.check()
@@ -49,10 +49,10 @@ class Classifier:
         return self.manifest.id
 
     def check(self) -> None:
-        """Answer a drawn photo. Raises ArtifactError where that does not work."""
+        """Predict one drawn photo. Raises ArtifactError if that fails."""
         try:
-            self.predict(_any_photo())
-        except Exception as error:  # OpenVINO's, or ours: the remedy is the same
+            self.predict(_drawn_photo())
+        except Exception as error:  # from OpenVINO or from here: the remedy is the same
             raise ArtifactError(f"model.onnx loads but cannot predict ({cause(error)}); train again.") from error
 
     def predict(self, image_bytes: bytes, *, top_k: int = DEFAULT_TOP_K) -> list[Prediction]:
@@ -68,24 +68,24 @@ class Classifier:
         return [Prediction(self.labels[index], float(probabilities[index])) for index in best]
 
     def probabilities(self, batch: Pixels) -> npt.NDArray[np.float32]:
-        """Softmax over the classes: (n, 3, crop, crop) pre-processed pixels in, (n, classes) out.
+        """Softmax over the classes: (n, 3, crop, crop) preprocessed pixels in, (n, classes) out.
 
-        Raises ArithmeticError where the network answers something infinite, or no number.
+        Raises ArithmeticError if a logit is infinite or NaN.
         """
         logits = self._network.logits(batch)
         if not np.isfinite(logits).all():
-            raise ArithmeticError("its answer is not finite")
+            raise ArithmeticError("its output is not finite")
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: npt.NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
         return result
 
 
-def _any_photo() -> bytes:
+def _drawn_photo() -> bytes:
     buffer = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(buffer, "JPEG")
     return buffer.getvalue()
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on, which in a container or under taskset are fewer than the machine has."""
+    """The number of cores that this process may run on. Containers and taskset allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,8 +1,8 @@
-"""What model.onnx may hold, judged by its bytes before a runtime sees them: a network for photos and nothing else.
+"""Check the bytes of model.onnx before a runtime loads them: they may contain an image classifier and nothing else.
 
-A runtime reads more from an ONNX file than a classifier needs: weights from other files, operators from libraries,
-loops, tensors of any size. The file is a protobuf message of a few levels, walked here by field number (onnx.proto has
-their names).
+A runtime reads more from an ONNX file than a classifier needs: weights from other files, operators from shared
+libraries, loops, tensors of any size. The file is a protobuf message of a few levels. It is read here by field number;
+onnx.proto has the names.
 """
 
 import re
@@ -14,37 +14,37 @@ _OPERATORS = """
     QuantizeLinear ReduceMean Relu Reshape Sigmoid Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze
 """
 OPERATORS = frozenset(re.findall(r"\w+", _OPERATORS))
-"""Those of networks that classify photos. None repeats, branches or draws its output's size from the data."""
+"""The operators of image classifiers. None loops, branches, or has an output whose size depends on the data."""
 
-MOST_NODES = 20_000
-MOST_STEPS = 64
-"""Pixels of a kernel, a stride or a border: a convolution's border could be wider than the memory."""
+MAX_NODES = 20_000
+MAX_STEP = 64
+"""Pixels of a kernel, a stride or a padding: a convolution's padding could be larger than the memory."""
 
 _STEPS = frozenset({b"dilations", b"kernel_shape", b"pads", b"strides"})
 _STRING = 8
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 
 Field = tuple[int, int, memoryview]
-"""Number, value of a number, content of anything else."""
+"""The field's number, its value if it is an integer, and its bytes if it is anything else."""
 
 
 class GraphError(ValueError):
-    """A model that is not just a network for photos. The message is half a sentence: what it holds."""
+    """A model that is not just an image classifier. The message is half a sentence that says what it contains."""
 
 
 def check(model: bytes) -> None:
-    """Raise GraphError for a model that holds anything but a network for photos."""
+    """Raise GraphError for a model that contains anything but an image classifier."""
     graphs = 0
     for number, _, content in _fields(memoryview(model)):
         if number == 7:
             graphs += 1
             _check_graph(content)
         elif number == 20:
-            raise GraphError("it holds a training graph")
+            raise GraphError("it contains a training graph")
         elif number == 25:
-            raise GraphError("it defines operators of its own")
+            raise GraphError("it defines its own operators")
     if graphs != 1:
-        raise GraphError("it holds several graphs" if graphs else "it is no ONNX model")
+        raise GraphError("it contains several graphs" if graphs else "it is not an ONNX model")
 
 
 def _fields(message: memoryview) -> Iterator[Field]:
@@ -61,9 +61,9 @@ def _fields(message: memoryview) -> Iterator[Field]:
         elif kind in (_FIXED_32, _FIXED_64):
             length = 4 if kind == _FIXED_32 else 8
         else:
-            raise GraphError("it is no ONNX model")
+            raise GraphError("it is not an ONNX model")
         if at + length > len(message):
-            raise GraphError("it is no ONNX model, or was cut off")
+            raise GraphError("it is not an ONNX model, or was cut off")
         yield number, 0, message[at : at + length]
         at += length
 
@@ -78,7 +78,7 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         at += 1
         if byte < 0x80:
             return value, at
-    raise GraphError("it is no ONNX model")
+    raise GraphError("it is not an ONNX model")
 
 
 def _check_graph(graph: memoryview) -> None:
@@ -90,9 +90,9 @@ def _check_graph(graph: memoryview) -> None:
         elif number == 5:
             _check_tensor(content)
         elif number == 15:
-            raise GraphError("it holds sparse tensors")
-    if nodes > MOST_NODES:
-        raise GraphError(f"it has {nodes} operators, and {MOST_NODES} are the most")
+            raise GraphError("it contains sparse tensors")
+    if nodes > MAX_NODES:
+        raise GraphError(f"it has {nodes} operators, more than the limit of {MAX_NODES}")
 
 
 def _check_node(node: memoryview) -> None:
@@ -106,7 +106,7 @@ def _check_node(node: memoryview) -> None:
             _check_attribute(content)
     if domain not in ("", "ai.onnx") or operator not in OPERATORS:
         raise GraphError(
-            f"it uses the operator {'.'.join(filter(None, (domain, operator)))!r}, which no classifier needs"
+            f"it uses the operator {'.'.join(filter(None, (domain, operator)))!r}, which no image classifier needs"
         )
 
 
@@ -118,11 +118,11 @@ def _check_attribute(attribute: memoryview) -> None:
         elif number in (5, 10):
             _check_tensor(content)
         elif number in (6, 11, 22, 23):
-            raise GraphError("an operator holds a graph of its own, or a sparse tensor")
+            raise GraphError("an operator contains a graph or a sparse tensor")
         elif number in (3, 8):
             numbers += _integers(value, content)
-    if name in _STEPS and any(not 0 <= step <= MOST_STEPS for step in numbers):
-        raise GraphError(f"{name.decode()} is {numbers[:8]}, and {MOST_STEPS} is the most")
+    if name in _STEPS and any(not 0 <= step <= MAX_STEP for step in numbers):
+        raise GraphError(f"{name.decode()} is {numbers[:8]}, outside 0 to {MAX_STEP}")
 
 
 def _check_tensor(tensor: memoryview) -> None:
@@ -132,18 +132,18 @@ def _check_tensor(tensor: memoryview) -> None:
             for size in _integers(value, content):
                 elements *= size
         elif number == 2 and value == _STRING:
-            raise GraphError("it holds a tensor of text")
+            raise GraphError("it contains a tensor of text")
         elif number == 9:
             raw = len(content)
         elif number == 13 or (number == 14 and value):
             raise GraphError("its weights are in another file")
-    # the smallest elements, of 4 bits, share a byte; a list of numbers takes a byte or more for each
+    # the smallest elements have 4 bits, so two share a byte; in a list of numbers each takes at least a byte
     if elements > 2 * (len(tensor) if raw is None else raw):
-        raise GraphError(f"a tensor claims {elements} elements, and holds fewer")
+        raise GraphError(f"a tensor claims {elements} elements, but contains fewer")
 
 
 def _integers(value: int, content: memoryview) -> list[int]:
-    """A repeated integer: one as it is, or many packed."""
+    """A repeated integer field: one integer, or many packed into bytes."""
     if not content:
         return [value]
     integers, at = [], 0

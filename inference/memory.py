@@ -1,4 +1,4 @@
-"""Memory that decoders may hold between them, so that large photos take turns and never add up."""
+"""A memory budget for decoding: large photos wait for each other, so that their memory does not add up."""
 
 import ctypes
 import threading
@@ -9,7 +9,7 @@ _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
 
 class MemoryBudget:
-    """So many bytes for all threads of the process. Who asks first is served first, so a large one is never starved."""
+    """`size` bytes for all threads of the process. They are served in order, so that large requests do not starve."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -19,9 +19,11 @@ class MemoryBudget:
 
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:
-        """Wait until `size` bytes are free and hold them. Raises ValueError for more than there are in all."""
+        """Wait until `size` bytes are free, and hold them for the block. Raises ValueError above the whole budget."""
         if size > self.size:
-            raise ValueError(f"{size} bytes will never be free: the budget is {self.size}.")
+            raise ValueError(
+                f"{size} bytes are more than the whole budget of {self.size}, so waiting for them would never end."
+            )
         with self._turn, self._freed:
             self._freed.wait_for(lambda: self._free >= size)
             self._free -= size
@@ -33,11 +35,11 @@ class MemoryBudget:
                 self._freed.notify()
 
 
-def give_freed_memory_back() -> None:
-    """Let glibc return a freed block of a megabyte or more to the system at once; elsewhere nothing changes.
+def return_large_blocks() -> None:
+    """Make glibc return each freed block of a megabyte or more to the system. Without glibc nothing changes.
 
-    By default the first large block that is freed teaches glibc to keep the next ones, and the heap ends up holding
-    about twice what photos take.
+    By default glibc raises this threshold when a large block is freed, keeps the next ones, and the heap grows to about
+    twice the memory that photos take.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,1 +1,1 @@
-"""What runs in Lambda: event in, endpoint asked, response out. Imports boto3 and the standard library only."""
+"""What runs in Lambda: event in, endpoint invoked, response out. It imports only boto3 and the standard library."""

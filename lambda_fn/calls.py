@@ -1,4 +1,4 @@
-"""Calls to AWS that keep to a deadline: clients with short time limits, and bounded retries."""
+"""Calls to AWS within a deadline: clients with short timeouts, and a limited number of retries."""
 
 import random
 import time
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READ_TIMEOUTS_S = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0)
-"""A client's time limits are fixed when it is made, so each of these has a client, made when first needed."""
+"""A client's timeouts are fixed when it is created, so each of these has a client, created at its first use."""
 CONNECT_TIMEOUT_S = 2.0
 USUAL_READ_TIMEOUT_S = 25.0
-"""What a call gets behind API Gateway, and so the client that is made before the first one."""
+"""The timeout of most calls behind API Gateway. Its client is created before the first call."""
 
 TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
 CONNECTION_FAULTS = (BotoConnectionError, HTTPClientError, IncompleteReadError)
-"""Refused, reset or cut short. The time-outs are among them: ask for those first."""
+"""Refused, reset or cut short. TIMEOUTS are subclasses: check for them first."""
 
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_S = 0.1
@@ -53,7 +53,7 @@ def s3(read_timeout_s: float) -> "S3Client":
 
 
 def warm_up(*, with_s3: bool) -> None:
-    """Make the clients of the usual calls; the first of each service reads botocore's model of it, for 0.1 s."""
+    """Create the usual clients. A service's first client takes 0.1 s, to read botocore's model of the service."""
     sagemaker_runtime(USUAL_READ_TIMEOUT_S)
     if with_s3:
         s3(USUAL_READ_TIMEOUT_S)
@@ -63,7 +63,7 @@ def _config(read_timeout_s: float) -> Config:
     return Config(
         connect_timeout=_connect_timeout_s(read_timeout_s),
         read_timeout=read_timeout_s,
-        # botocore would wait out a hanging endpoint three times; `within` retries only what is worth it.
+        # botocore would wait three times for an endpoint that hangs; `within` retries only what can succeed
         retries={"mode": "standard", "total_max_attempts": 1},
     )
 
@@ -73,7 +73,7 @@ def _connect_timeout_s(read_timeout_s: float) -> float:
 
 
 def read_timeout_s(deadline: Deadline) -> float:
-    """The longest time limit with which one call still ends in time. Raises ServiceError if there is none."""
+    """The longest timeout with which a call ends before the deadline. Raises ServiceError if none is short enough."""
     left_s = deadline.left_s()
     fitting = [limit for limit in READ_TIMEOUTS_S if limit + _connect_timeout_s(limit) <= left_s]
     if not fitting:
@@ -84,9 +84,9 @@ def read_timeout_s(deadline: Deadline) -> float:
 def within(
     deadline: Deadline, log: RequestLog, call: Callable[[float], T], fault_of: Callable[[Exception], Fault]
 ) -> T:
-    """The result of `call(read_timeout_s)`, tried again after faults that pass, as long as the time allows.
+    """The result of `call(read_timeout_s)`. Retryable faults are retried until the deadline.
 
-    Raises ServiceError with the fault that `fault_of` finds in botocore's exception.
+    Raises ServiceError with the fault that `fault_of` returns for botocore's exception.
     """
     pause_s = FIRST_PAUSE_S
     limit_s = read_timeout_s(deadline)
@@ -105,5 +105,5 @@ def within(
         try:
             limit_s = read_timeout_s(deadline)
         except ServiceError:
-            raise failure from None  # out of time: say why, rather than that
+            raise failure from None  # out of time: raise the underlying fault, not the timeout
     raise AssertionError("unreachable")

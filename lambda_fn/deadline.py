@@ -1,11 +1,11 @@
-"""How long a request may take: one clock for all that is asked on its behalf."""
+"""A request's deadline: one clock for all calls that are made for it."""
 
 import time
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 RESERVE_S = 0.5
-"""Kept back to answer in, before Lambda ends the function without an answer."""
+"""Reserved for the response, before Lambda ends the function without one."""
 WITHOUT_CONTEXT_S = 25.0
 """Below API Gateway's 29 s."""
 

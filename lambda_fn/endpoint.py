@@ -1,4 +1,4 @@
-"""Asks the endpoint for the breeds in a photo, and turns whatever goes wrong into a fault."""
+"""Invoke the endpoint for a photo, and map its errors to faults."""
 
 import json
 from typing import Any, Never
@@ -21,13 +21,13 @@ OF_ERROR_CODE = {
 """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors"""
 
 OF_STATUS = {413: errors.TOO_LARGE, 429: errors.BUSY, 503: errors.BUSY}
-"""For answers that come from in front of SageMaker's own error codes, such as a load balancer's."""
+"""For responses without one of SageMaker's error codes, such as a load balancer's."""
 
 
-def ask(
+def invoke(
     photo: Photo, *, endpoint_name: str, top_k: int | None, deadline: Deadline, log: RequestLog
 ) -> dict[str, object]:
-    """The endpoint's answer: {"predictions": [{"breed", "probability"}, ...], "model": ...}. Raises ServiceError."""
+    """The endpoint's response: {"predictions": [{"breed", "probability"}, ...], "model": ...}. Raises ServiceError."""
     attributes: dict[str, Any] = {} if top_k is None else {"CustomAttributes": f"top_k={top_k}"}
 
     def call(read_timeout_s: float) -> bytes:
@@ -43,11 +43,11 @@ def ask(
             .read()
         )
 
-    return _answer(calls.within(deadline, log, call, fault_of))
+    return _parsed(calls.within(deadline, log, call, fault_of))
 
 
 def fault_of(error: Exception) -> Fault:
-    """What an exception of botocore's means to the caller."""
+    """The fault that the caller sees for an exception of botocore's."""
     if isinstance(error, calls.TIMEOUTS):
         return errors.TIMED_OUT
     if isinstance(error, calls.CONNECTION_FAULTS):
@@ -65,8 +65,8 @@ def fault_of(error: Exception) -> Fault:
     return OF_ERROR_CODE.get(code) or OF_STATUS.get(status) or other
 
 
-def _answer(body: bytes) -> dict[str, object]:
-    """Checked, so that a caller never gets a 200 without predictions in it."""
+def _parsed(body: bytes) -> dict[str, object]:
+    """The parsed and checked body, so that a caller never gets a 200 without predictions."""
     try:
         answer = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""What can go wrong, in one table: the status, the code for programs, the sentence for people, and whether it passes.
+"""Every fault in one table: its status, its code for programs, its sentence for people, and whether to retry.
 
-A sentence holds nothing that the caller did not send or may not know: no path, no ARN, nothing from a log.
+A sentence contains nothing that the caller did not send and may not know: no path, no ARN, nothing from a log.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import TypedDict
 
 
 class Response(TypedDict):
-    """What API Gateway, a function URL and a direct caller all get."""
+    """The response to API Gateway, a function URL and a direct caller."""
 
     statusCode: int
     headers: dict[str, str]
@@ -22,12 +22,12 @@ class Fault:
     code: str
     message: str
     retryable: bool = False
-    """Whether the same call may succeed in a moment: this function tries again while its time allows."""
+    """Whether the same call may succeed in a moment. This function then retries until its deadline."""
     retry_after_s: int | None = None
     """Sent to the caller as Retry-After."""
 
 
-# The caller's. Most are raised with a sentence of their own.
+# Mistakes of the caller. Most are raised with a more precise sentence.
 BAD_REQUEST = Fault(status=400, code="bad_request", message="The request could not be understood.")
 URL_NOT_FETCHED = Fault(
     status=400,
@@ -45,17 +45,19 @@ METHOD_NOT_ALLOWED = Fault(status=405, code="method_not_allowed", message="Send 
 TOO_LARGE = Fault(
     status=413,
     code="too_large",
-    message="The photo is larger than the model takes. Scale it down: the model looks at a few hundred pixels a side.",
+    message="The photo is larger than the model accepts. Scale it down: the model uses a few hundred pixels a side.",
 )
 UNSUPPORTED_TYPE = Fault(status=415, code="unsupported_type", message="Send a JPEG, PNG or WebP photo.")
 UNREADABLE = Fault(
-    status=422, code="unreadable", message="The photo could not be decoded: it is damaged, cut short or out of shape."
+    status=422,
+    code="unreadable",
+    message="The photo could not be decoded: it is damaged, cut off, or far too long and narrow.",
 )
 REFUSED = Fault(status=400, code="refused", message="The model refused the request.")
 
-# Ours, and the endpoint's. Their sentences are fixed.
+# Faults of this function, of the endpoint and of S3. Their sentences are fixed.
 INTERNAL = Fault(
-    status=500, code="internal", message="The service failed through a fault of its own; its log has the cause."
+    status=500, code="internal", message="The service failed, which is not the caller's mistake; its log has the cause."
 )
 MODEL_FAILED = Fault(status=502, code="model_failed", message="The model failed on this photo.")
 ENDPOINT_FAILED = Fault(
@@ -72,7 +74,7 @@ UNREACHABLE = Fault(
 UNAVAILABLE = Fault(
     status=503,
     code="unavailable",
-    message="The model's endpoint is not in service now: it is being made, changed or removed.",
+    message="The model's endpoint is not in service now: it is being created, updated or deleted. Try again later.",
     retry_after_s=30,
 )
 S3_UNAVAILABLE = Fault(
@@ -82,15 +84,15 @@ S3_UNAVAILABLE = Fault(
     retryable=True,
     retry_after_s=2,
 )
-S3_TIMED_OUT = Fault(status=504, code="s3_timed_out", message="S3 did not hand out the photo in time; try again.")
+S3_TIMED_OUT = Fault(status=504, code="s3_timed_out", message="S3 did not return the photo in time; try again.")
 TIMED_OUT = Fault(status=504, code="timed_out", message="The model did not answer in time; try again.")
 
 OF_MODEL_STATUS = {400: BAD_REQUEST, 413: TOO_LARGE, 415: UNSUPPORTED_TYPE, 422: UNREADABLE, 429: BUSY}
-"""What a refusal by the container means to the caller, who sees our sentence and never the container's."""
+"""The fault for a refusal by the container. The caller sees this table's sentence, never the container's."""
 
 
 def of_model_status(status: int) -> Fault:
-    """The fault for the status with which the container answered; 0 is SageMaker's word for no answer in time."""
+    """The fault for the container's status. SageMaker reports 0 if the container did not respond in time."""
     if status == 0:
         return TIMED_OUT
     if 400 <= status < 500:
@@ -99,7 +101,7 @@ def of_model_status(status: int) -> Fault:
 
 
 class ServiceError(Exception):
-    """A request that ends with a fault; `message` replaces the sentence of the table."""
+    """A request that ends with a fault. `message` replaces the fault's sentence."""
 
     def __init__(self, fault: Fault, message: str | None = None) -> None:
         super().__init__(message or fault.message)

@@ -1,4 +1,4 @@
-"""Every kind of event that this function takes, and the one request that it becomes.
+"""Parse every kind of event that this function accepts into one request.
 
 Direct calls: {"image": "<base64>"} or {"s3": {"bucket": ..., "key": ...}}, with an optional "top_k".
 Over HTTP (API Gateway REST and HTTP APIs, function URLs, load balancers): the same JSON as the body, or the photo
@@ -37,7 +37,7 @@ class Request:
 
 
 def parse(event: object) -> Request:
-    """Raises ServiceError, with a sentence that says what to send instead, for anything else."""
+    """The request in an event. Raises ServiceError, with what to send instead, for anything else."""
     if not isinstance(event, dict):
         raise ServiceError(BAD_REQUEST, f"The event is {_kind(event)}, not an object. {_EXPECTED}")
     method = _method(event)
@@ -49,7 +49,7 @@ def parse(event: object) -> Request:
 
 
 def _method(event: Mapping[str, Any]) -> object:
-    """HTTP APIs and function URLs put it into the request context; REST APIs and load balancers beside it."""
+    """The HTTP method. HTTP APIs and function URLs put it into the request context, others into the event itself."""
     context = event.get("requestContext")
     http = context.get("http") if isinstance(context, dict) else None
     return http.get("method") if isinstance(http, dict) else event.get("httpMethod")
@@ -70,7 +70,7 @@ def _of_http(event: Mapping[str, Any]) -> Request:
         if not encoded:
             raise ServiceError(
                 BAD_REQUEST,
-                "The gateway passed the photo on as text, which damages it. Declare image/* as a binary media type of "
+                "The gateway sent the photo as text, which damages it. Declare image/* as a binary media type of "
                 'the API, or send {"image": "<base64>"} as JSON.',
             )
         return Request(image=data, top_k=top_k)
@@ -96,8 +96,8 @@ def _content_type(event: Mapping[str, Any]) -> str:
 def _of_fields(fields: Mapping[str, Any]) -> Request:
     sources = [name for name in ("image", "s3", "url") if fields.get(name) is not None]
     if len(sources) != 1:
-        told = f"The request names {' and '.join(sources)}" if sources else "The request holds no photo"
-        raise ServiceError(BAD_REQUEST, f"{told}. {_EXPECTED}")
+        found = f"The request has {' and '.join(sources)}" if sources else "The request has no photo"
+        raise ServiceError(BAD_REQUEST, f"{found}. {_EXPECTED}")
     top_k = _top_k(fields.get("top_k"))
     if sources == ["s3"]:
         return Request(s3=_s3(fields["s3"]), top_k=top_k)
@@ -114,19 +114,19 @@ def _base64(text: str, what: str) -> bytes:
     if text[:5].lower() == "data:":
         header, _, text = text.partition(",")
         if not header.lower().endswith(";base64"):
-            raise ServiceError(BAD_REQUEST, f"{what} is a data: URL without ;base64, so it cannot hold a photo.")
+            raise ServiceError(BAD_REQUEST, f"{what} is a data: URL without ;base64, so it cannot contain a photo.")
     try:
         return binascii.a2b_base64("".join(text.split()).translate(_URL_SAFE), strict_mode=True)
     except ValueError:
         raise ServiceError(
-            BAD_REQUEST, f"{what} is not valid base64: it was cut short or encoded in another way. Send it whole."
+            BAD_REQUEST, f"{what} is not valid base64: it was cut off or encoded in another way. Send all of it."
         ) from None
 
 
 def _s3(value: object) -> S3Object:
     bucket, key = (value.get("bucket"), value.get("key")) if isinstance(value, dict) else (None, None)
     if not (isinstance(bucket, str) and bucket and isinstance(key, str) and key):
-        raise ServiceError(BAD_REQUEST, 'In "s3", give both names: {"bucket": "...", "key": "..."}.')
+        raise ServiceError(BAD_REQUEST, '"s3" needs both names: {"bucket": "...", "key": "..."}.')
     if len(bucket) > 63 or len(key.encode(errors="surrogatepass")) > 1024 or not _is_unicode(bucket + key):
         raise ServiceError(BAD_REQUEST, 'In "s3", the bucket or the key is longer than S3 allows, or not valid text.')
     return S3Object(bucket, key)
@@ -142,7 +142,7 @@ def _top_k(value: object) -> int | None:
 
 
 def _is_unicode(text: str) -> bool:
-    """JSON can hold half of a surrogate pair, which no key in S3 can."""
+    """Whether S3 can have a key of this text. JSON can contain half of a surrogate pair, S3 cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -1,4 +1,4 @@
-"""What Lambda calls. It answers every event with a proxy response, and never raises."""
+"""The function's entry point. It returns a proxy response for every event, and never raises."""
 
 import os
 
@@ -10,7 +10,7 @@ from lambda_fn.photo import Photo
 from lambda_fn.request_log import RequestLog
 from lambda_fn.settings import Settings
 
-# At start, so that a wrong setting fails the deployment, and provisioned concurrency pays for the clients.
+# At import, so that a wrong setting fails the deployment, and provisioned concurrency creates the clients in advance.
 SETTINGS = Settings.from_env(os.environ)
 calls.warm_up(with_s3=bool(SETTINGS.readable_s3_prefixes))
 
@@ -30,10 +30,10 @@ def handler(event: object, context: LambdaContext | None = None) -> Response:
 
 
 def classify(request: Request, deadline: Deadline, log: RequestLog) -> dict[str, object]:
-    """The endpoint's answer for the photo that the request holds or names. Raises ServiceError."""
+    """The endpoint's answer for the photo in the request, or in S3. Raises ServiceError."""
     data = request.image
     if request.s3 is not None:
         data = photo_store.fetch(request.s3, settings=SETTINGS, deadline=deadline, log=log)
     photo = Photo.of(data or b"")
     log.note_photo("s3" if request.s3 else "event", photo)
-    return endpoint.ask(photo, endpoint_name=SETTINGS.endpoint_name, top_k=request.top_k, deadline=deadline, log=log)
+    return endpoint.invoke(photo, endpoint_name=SETTINGS.endpoint_name, top_k=request.top_k, deadline=deadline, log=log)

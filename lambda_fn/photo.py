@@ -1,4 +1,4 @@
-"""A photo as it came: its bytes, and the type that its first bytes give away. Nothing is decoded here."""
+"""A photo's bytes, and the type that its first bytes show. Nothing is decoded here."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,10 +6,10 @@ from typing import Self
 from lambda_fn.errors import BAD_REQUEST, TOO_LARGE, UNSUPPORTED_TYPE, ServiceError
 
 MAX_BYTES = 6_291_456
-"""SageMaker's limit on a real-time request. In a Lambda event, base64 brings it down to about 4.5 MB."""
+"""SageMaker's limit on a real-time request. A Lambda event holds about 4.5 MB of photo, because it is in base64."""
 LIMITS = (
-    "The endpoint takes at most 6 MiB (6,291,456 bytes), and an event of 6 MB holds about 4.5 MB of photo once "
-    "base64-encoded. Scale the photo down: the model looks at a few hundred pixels a side."
+    "The endpoint accepts at most 6 MiB (6,291,456 bytes), and an event of 6 MB holds about 4.5 MB of photo in base64. "
+    "Scale the photo down: the model uses a few hundred pixels a side."
 )
 
 _FOREIGN = (
@@ -32,20 +32,20 @@ class Photo:
 
     @classmethod
     def of(cls, data: bytes) -> Self:
-        """Raises ServiceError for what is empty, too large, or neither JPEG, PNG nor WebP."""
+        """The photo in `data`. Raises ServiceError if it is empty, too large, or neither JPEG, PNG nor WebP."""
         if not data:
             raise ServiceError(BAD_REQUEST, "The photo is empty: it has 0 bytes.")
         check_size(len(data))
         content_type = sniff(data)
         if content_type is None:
             found = next((name for at, magic, name in _FOREIGN if data.startswith(magic, at)), None)
-            told = f"This is {found}" if found else "The first bytes are not those of a photo"
-            raise ServiceError(UNSUPPORTED_TYPE, f"{told}; send a JPEG, PNG or WebP.")
+            problem = f"This is {found}" if found else "The first bytes are not those of a photo"
+            raise ServiceError(UNSUPPORTED_TYPE, f"{problem}; send a JPEG, PNG or WebP.")
         return cls(data, content_type)
 
 
 def check_size(size: int) -> None:
-    """Raises ServiceError, naming the limit, for more bytes than the endpoint takes."""
+    """Raise ServiceError, with the limit, for more bytes than the endpoint accepts."""
     if size > MAX_BYTES:
         raise ServiceError(TOO_LARGE, f"The photo has {size:,} bytes. {LIMITS}")
 

@@ -1,4 +1,4 @@
-"""Reads a photo from S3, from the places that the settings allow."""
+"""Read a photo from S3, below the prefixes that the settings allow."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def fetch(photo: S3Object, *, settings: Settings, deadline: Deadline, log: Reque
         raise ServiceError(
             errors.S3_FORBIDDEN,
             f"This function may not read {photo}. The setting api.readable_s3_prefixes lists what it may read: add the "
-            'place there and deploy, or send the photo itself as base64 in "image".',
+            'prefix there and deploy, or send the photo itself as base64 in "image".',
         )
 
     def call(read_timeout_s: float) -> bytes:
@@ -39,7 +39,7 @@ def fetch(photo: S3Object, *, settings: Settings, deadline: Deadline, log: Reque
 
 
 def fault_of(error: Exception) -> Fault:
-    """What an exception of botocore's means to the caller."""
+    """The fault that the caller sees for an exception of botocore's."""
     if isinstance(error, calls.TIMEOUTS):
         return errors.S3_TIMED_OUT
     if isinstance(error, calls.CONNECTION_FAULTS):

@@ -1,4 +1,4 @@
-"""One JSON line a request. It holds sizes, times and causes, and never a photo."""
+"""One JSON line in the log for each request: sizes, times and causes, never the photo."""
 
 import json
 import sys
@@ -36,11 +36,11 @@ class RequestLog:
         self.source, self.photo_bytes, self.content_type = source, len(photo.data), photo.content_type
 
     def note_cause(self, error: Exception) -> None:
-        """Note an error of AWS's, for the operator; the caller gets the sentence of the table."""
+        """Record AWS's error for the operator. The caller gets the fault's sentence instead."""
         self.causes.append(f"{type(error).__name__}: {error}"[:MAX_CAUSE_CHARACTERS])
 
     def note_bug(self) -> None:
-        """Keep the traceback of the exception that is being handled."""
+        """Record the traceback of the exception that is being handled."""
         self.bug = traceback.format_exc()[-MAX_TRACEBACK_CHARACTERS:]
 
     def write(self, response: Response) -> None:
@@ -55,5 +55,5 @@ class RequestLog:
             "causes": self.causes,
             "bug": self.bug,
         }
-        # One write, because Lambda makes one log event of each.
+        # one write, because Lambda makes each write a log event
         sys.stdout.write(json.dumps({name: value for name, value in line.items() if value not in (None, [])}) + "\n")

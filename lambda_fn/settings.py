@@ -1,4 +1,4 @@
-"""What the function is told by its environment, read once when it starts."""
+"""The function's settings: environment variables, read once when it starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,24 +19,24 @@ class Settings:
     endpoint_name: str
     """The one endpoint that this function may invoke."""
     readable_s3_prefixes: tuple[S3Object, ...] = ()
-    """Where callers may name photos in S3. Empty: nowhere. A prefix is empty or ends with a slash."""
+    """Where callers may name photos in S3. Empty: nowhere. Each key is empty or ends with a slash."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Raises ValueError, naming the variable, where one is missing or malformed."""
+        """Read the settings. Raises ValueError, with the variable's name, if one is missing or malformed."""
         name = env.get("ENDPOINT_NAME", "").strip()
         if not name:
             raise ValueError(
-                "The environment variable ENDPOINT_NAME is not set: it names the SageMaker endpoint to ask."
+                "The environment variable ENDPOINT_NAME is not set; set it to the name of the SageMaker endpoint."
             )
         listed = env.get("READABLE_S3_PREFIXES", "").split(",")
         prefixes = tuple(_prefix(item.strip()) for item in listed if item.strip())
         return cls(endpoint_name=name, readable_s3_prefixes=prefixes)
 
     def may_read(self, photo: S3Object) -> bool:
-        """Whether the object lies under one of the readable prefixes.
+        """Whether the object is below one of the readable prefixes.
 
-        A key is literal in S3; `..` is refused all the same, for what may resolve it on the way there.
+        S3 takes a key literally. `..` is refused all the same, because a client or proxy in between might resolve it.
         """
         return ".." not in photo.key.split("/") and any(
             photo.bucket == allowed.bucket and photo.key.startswith(allowed.key)
@@ -45,7 +45,7 @@ class Settings:
 
 
 def _prefix(text: str) -> S3Object:
-    """`s3://bucket/photos` means the folder: without the slash, `photos` would also let in `photos-private/`."""
+    """Parse `s3://bucket/photos` as the folder `photos/`. Without the slash it would also allow `photos-private/`."""
     bucket, _, key = text.removeprefix("s3://").partition("/")
     if not text.startswith("s3://") or not bucket:
         raise ValueError(f"READABLE_S3_PREFIXES holds {text!r}; each entry must look like s3://bucket/prefix/.")

@@ -1,4 +1,4 @@
-"""Who is let in: no more than can be answered before callers give up."""
+"""Admission: a request waits in the queue only if it can be answered before its caller gives up."""
 
 import math
 import threading
@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from inference.server.errors import BusyError, RequestError
 
 LIMIT_S = 60
-"""SageMaker gives a request this long. An answer that comes later has no reader."""
+"""SageMaker's time limit for a request. A later response reaches no caller."""
 
 MARGIN = 0.8
-"""Share of the limit that may be spent on waiting: the estimate is one, and the answer has to travel."""
+"""The share of the limit that a request may wait: the wait is an estimate, and the response takes time to travel."""
 
 _WEIGHT = 0.1
-"""Of the newest photo in the moving average of what one takes."""
+"""The weight of the newest photo in the moving average of the seconds that a photo takes."""
 
 
 class Admission:
-    """Knows how many photos wait and what one takes. Its methods may be called from several threads at once."""
+    """Counts the waiting photos and measures what one takes. Safe to call from several threads at once."""
 
     def __init__(self, cores: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._cores = cores
@@ -29,11 +29,11 @@ class Admission:
         self._photo_s = 0.0
 
     def expected_s(self, count: int = 0) -> float:
-        """Until all that is in the house and `count` photos more are answered."""
+        """Estimated seconds until every queued photo plus `count` more have been answered."""
         return (self._photos + count) * self._photo_s / self._cores
 
     def check(self, count: int = 1) -> None:
-        """Raises BusyError where `count` photos more could not be answered in time. Alone, any number may try."""
+        """Raise BusyError if `count` more photos could not be answered in time. An empty queue accepts any number."""
         expected = self.expected_s(count)
         if self._photos and expected > LIMIT_S * MARGIN:
             raise BusyError(
@@ -43,7 +43,7 @@ class Admission:
 
     @contextmanager
     def photos(self, count: int) -> Iterator[None]:
-        """Holds places for `count` photos. Raises BusyError as `check` does."""
+        """Keep `count` photos in the queue for the block. Raises BusyError as `check` does."""
         with self._lock:
             self.check(count)
             self._photos += count
@@ -55,9 +55,9 @@ class Admission:
 
     @contextmanager
     def work(self, arrived: float) -> Iterator[None]:
-        """One photo's decoding and prediction, timed. `arrived`: time.monotonic() of its request.
+        """Measure one photo's decoding and prediction. `arrived`: time.monotonic() of its request.
 
-        Raises RequestError where its caller has given up already: the work would only keep others waiting.
+        Raises RequestError if its caller has given up already: the work would only keep others waiting.
         """
         started = self._clock()
         if started - arrived > LIMIT_S:

@@ -1,4 +1,4 @@
-"""Bodies of requests on their way in, within a fixed memory: who is slow gives way to who is not."""
+"""A bounded buffer for request bodies. When it is full, the slowest upload is dropped first."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,25 +7,25 @@ from contextlib import asynccontextmanager
 from inference.server.errors import BusyError, RequestError
 
 
-class Intake:
-    """Holds at most `memory` bytes of bodies, each of at most `largest` bytes and `seconds` to arrive.
+class BodyBuffer:
+    """Buffers at most `memory` bytes of bodies. Each may have `max_bytes` bytes and take `timeout_s` seconds to arrive.
 
-    Where a new one does not fit, the one that has been arriving for longest is given up. One that has arrived is kept
-    until its block is over.
+    If a new body does not fit, the one that has been arriving for the longest time is dropped. A body that has arrived
+    completely is kept until its block ends.
     """
 
-    def __init__(self, *, largest: int, memory: int, seconds: float) -> None:
-        self._largest = largest
+    def __init__(self, *, max_bytes: int, memory: int, timeout_s: float) -> None:
+        self._max_bytes = max_bytes
         self._memory = memory
-        self._seconds = seconds
+        self._timeout_s = timeout_s
         self._held = 0
         self._arriving: dict[asyncio.Timeout, None] = {}  # oldest first
 
     @asynccontextmanager
     async def body(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The whole of `stream`, held for the block.
+        """All bytes of `stream`, buffered for the block.
 
-        Raises RequestError: 408 for one that does not arrive in time, 413 for one that is too large, and 429 where
+        Raises RequestError: 408 for a body that does not arrive in time, 413 for one that is too large, and 429 if
         there is no room.
         """
         chunks: list[bytes] = []
@@ -37,30 +37,30 @@ class Intake:
             self._held -= sum(map(len, chunks))
 
     async def _read(self, stream: AsyncIterator[bytes], chunks: list[bytes]) -> None:
-        size, given_up_at = 0, asyncio.get_running_loop().time() + self._seconds
+        size, deadline = 0, asyncio.get_running_loop().time() + self._timeout_s
         try:
-            async with asyncio.timeout_at(given_up_at) as patience:
-                self._arriving[patience] = None
+            async with asyncio.timeout_at(deadline) as timeout:
+                self._arriving[timeout] = None
                 try:
                     async for chunk in stream:
                         size += len(chunk)
-                        if size <= self._largest:
+                        if size <= self._max_bytes:
                             chunks.append(chunk)
                             self._held += len(chunk)
-                            self._make_room(patience)
-                        elif size > 10 * self._largest:  # up to there it is read and dropped
+                            self._make_room(timeout)
+                        elif size > 10 * self._max_bytes:  # until then read it and drop it, so that the caller sees 413
                             break
                 finally:
-                    self._arriving.pop(patience, None)
+                    self._arriving.pop(timeout, None)
         except TimeoutError:
-            if asyncio.get_running_loop().time() < given_up_at:
+            if asyncio.get_running_loop().time() < deadline:
                 raise _busy() from None
             raise RequestError(
-                408, "too_slow", f"The photo did not arrive within {self._seconds} s; send it again."
+                408, "too_slow", f"The photo did not arrive within {self._timeout_s} s; send it again."
             ) from None
-        if size > self._largest:
+        if size > self._max_bytes:
             raise RequestError(
-                413, "too_large", f"The photo is larger than {self._largest // 2**20} MiB; scale it down."
+                413, "too_large", f"The photo is larger than {self._max_bytes // 2**20} MiB; scale it down."
             )
 
     def _make_room(self, newest: asyncio.Timeout) -> None:

@@ -17,34 +17,35 @@ import anyio.to_thread
 import uvicorn
 
 from inference.artifact import ArtifactError
-from inference.memory import give_freed_memory_back
+from inference.memory import return_large_blocks
 from inference.photo.limits import DECODING
-from inference.server.app import Service, application, log
-from inference.server.connections import BACKLOG, patient
+from inference.server.app import application
+from inference.server.connections import BACKLOG, limited_protocol
+from inference.server.log import log
+from inference.server.service import Service
 
 DRAIN_S = 25
-"""SageMaker kills a container 30 s after SIGTERM; requests in flight have this long to end."""
+"""How long requests in flight may take after SIGTERM. SageMaker kills a container 30 s after it."""
 
 KEEP_ALIVE_S = 75
-"""Longer than a proxy keeps an idle connection, so that it is never closed under a request that is on its way."""
-
+"""Longer than a proxy keeps an idle connection, so that a connection is never closed while a request is in transit."""
 
 WAITING = 2048
-"""Connections that the system keeps for us until they are accepted."""
+"""Connections that the system queues until they are accepted."""
 
 
 class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or []:
-            listener.listen(WAITING)  # asyncio has set the system's queue to what it accepts in one turn
+            listener.listen(WAITING)  # asyncio has set the system's queue to BACKLOG
 
 
 async def serve(service: Service, listener: socket.socket) -> None:
-    """Serve on `listener` until SIGTERM or SIGINT, then drain; end early where the model cannot be loaded."""
+    """Serve on `listener` until SIGTERM or SIGINT, then drain. End at once if the model cannot be loaded."""
     config = uvicorn.Config(
         application(service),
-        http=patient(),
+        http=limited_protocol(),
         backlog=BACKLOG,
         ws="none",
         lifespan="off",
@@ -62,7 +63,7 @@ async def serve(service: Service, listener: socket.socket) -> None:
             await anyio.to_thread.run_sync(service.load)
         except ArtifactError as error:
             service.failure = str(error)
-        except Exception as error:  # MemoryError, OSError while reading: still one line, then the end
+        except Exception as error:  # MemoryError, or OSError while reading: one sentence instead of a traceback
             service.failure = f"The model could not be loaded ({type(error).__name__}: {error})."
         server.should_exit |= service.failure is not None
 
@@ -72,14 +73,15 @@ async def serve(service: Service, listener: socket.socket) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on the address. Raises OSError where it is taken or not ours, OverflowError for no port."""
+    """A socket that listens on the address. Raises OSError if that fails, and OverflowError for an impossible port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named, or asyncio would not turn Nagle's algorithm off: 40 ms on each answer of a kept connection.
+    # asyncio turns Nagle's algorithm off only if the protocol is named; it costs 40 ms for each response on a kept
+    # connection.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(WAITING)  # here, not later: two sockets can be bound to one port, but only one can listen
+        listener.listen(WAITING)  # now: two sockets can be bound to one port, but only one can listen
     except BaseException:
         listener.close()
         raise
@@ -93,24 +95,24 @@ def main() -> int:
         epilog="example: python -m inference.server --model-dir build/rehearsal/job/model --port 8080",
     )
     parser.add_argument(
-        "command", nargs="?", choices=["serve"], help="what SageMaker calls the container with; may be left out"
+        "command", nargs="?", choices=["serve"], help="SageMaker passes it to the container; may be left out"
     )
     parser.add_argument(
-        "--model-dir", type=Path, default=Path("/opt/ml/model"), help="the artifact (default: %(default)s)"
+        "--model-dir", type=Path, default=Path("/opt/ml/model"), help="the artifact's folder (default: %(default)s)"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"), help="default: %(default)s"
     )
     arguments = parser.parse_args()
-    # force: a library that has logged while it was imported would otherwise have settled all of this already
+    # force: a library that logged while it was imported may have configured the root logger already
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are of hostile bytes
-    give_freed_memory_back()
-    # libjpeg's own ceiling (in 1000 bytes), for a file whose header tells Pillow less than it tells libjpeg
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are about hostile requests
+    return_large_blocks()
+    # libjpeg's own memory limit, in 1000 bytes: libjpeg may read a larger size from a file than Pillow does
     os.environ["JPEGMEM"] = str(DECODING.size // 1000)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn drains on these, then raises them again: to this handler, so that an ordered end is exit code 0
+        # uvicorn drains on these signals and raises them again; this handler makes the exit code 0
         signal.signal(number, lambda *_: sys.exit(0))
 
     try:
@@ -121,7 +123,7 @@ def main() -> int:
     except OSError as error:
         print(
             f"Cannot listen on {arguments.host}:{arguments.port} ({error.strerror}); "
-            "end the process that holds the port, or give another --port or --host.",
+            "stop the process that uses the port, or give another --port or --host.",
             file=sys.stderr,
         )
         return 1

@@ -386,6 +386,6 @@ def test_a_photo_that_the_model_fails_on_is_our_fault_and_takes_nothing_down(tmp
         assert red["predictions"]
 
         line, _ = server.events("failed")
-        assert "its answer is not finite" in line["traceback"]
+        assert "its output is not finite" in line["traceback"]
         assert httpx.get(f"{server.url}/ping").status_code == 200
         assert server.invoke(any_photo()).status_code == 200

@@ -18,9 +18,11 @@ from inference.classifier import Classifier, Prediction
 from inference.server import admission
 from inference.server import app as serving
 from inference.server import main as server
+from inference.server import service as server_service
 from inference.server.admission import Admission
-from inference.server.app import Service, application
+from inference.server.app import application
 from inference.server.main import listen
+from inference.server.service import Service
 from tests.builders import any_photo, write_artifact
 
 JPEG = {"content-type": "image/jpeg"}
@@ -110,7 +112,7 @@ def test_when_the_queue_is_too_long_the_next_is_sent_away_at_once(
 
 
 def test_a_photo_that_does_not_arrive_is_given_up(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "BODY_S", 0.05)
+    monkeypatch.setattr(serving, "BODY_TIMEOUT_S", 0.05)
     service.load()
     sent: list[Any] = []
 
@@ -141,7 +143,7 @@ def test_a_model_that_is_stuck_is_not_ready_until_it_answers(
             asked = caller.submit(client.post, "/invocations", content=any_photo(), headers=JPEG)
             assert started.acquire(timeout=30)
             assert client.get("/ping").status_code == 200
-            monkeypatch.setattr(serving, "STUCK_S", -1)
+            monkeypatch.setattr(server_service, "STUCK_S", -1)
             assert client.get("/ping").status_code == 503
         assert asked.result().status_code == 200
     assert client.get("/ping").status_code == 200

@@ -86,7 +86,7 @@ def of_no_numbers(folder: Path) -> None:
     [
         (changed, "model.onnx in"),
         (without_labels, "no regular file labels.json"),
-        (of_no_numbers, "its answer is not finite"),
+        (of_no_numbers, "its output is not finite"),
     ],
 )
 def test_an_unsound_artifact_ends_it_with_one_sentence(
@@ -122,7 +122,7 @@ def test_a_port_in_use_is_named(model: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr == (
         f"Cannot listen on 127.0.0.1:{port} (Address already in use); "
-        "end the process that holds the port, or give another --port or --host.\n"
+        "stop the process that uses the port, or give another --port or --host.\n"
     )
 
 

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from inference.server.app import Service
+from inference.server.service import Service
 from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
 from stacks.serving.probe import check, prediction
 from tests.builders import write_artifact

@@ -34,7 +34,7 @@ def test_a_program_beside_the_model_is_refused(folder: Path) -> None:
     (folder / "code" / "inference.py").write_text("import os")
     (folder / "code" / "inference.py").chmod(0o744)
     assert "code/inference.py in" in refusal(folder)
-    assert "can be run and the manifest does not know it" in refusal(folder)
+    assert "is executable and is not in the manifest" in refusal(folder)
 
 
 def test_notes_beside_the_model_are_left_alone(folder: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_manifest_that_names_a_path_is_refused(folder: Path, name: str) -> Non
     document = json.loads((folder / artifact.MANIFEST).read_text())
     document["files"][name] = "0" * 64
     (folder / artifact.MANIFEST).write_text(json.dumps(document))
-    assert "is no name of a file beside the manifest" in refusal(folder)
+    assert "is not the name of a file beside the manifest" in refusal(folder)
 
 
 def test_a_file_of_absurd_size_is_not_read(folder: Path) -> None:
@@ -134,7 +134,7 @@ def sparse(model: Any) -> None:
 
 
 def many_nodes(model: Any) -> None:
-    model.graph.node.extend([model.graph.node[0]] * graph.MOST_NODES)
+    model.graph.node.extend([model.graph.node[0]] * graph.MAX_NODES)
 
 
 REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
@@ -148,9 +148,9 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     "a loop": (add_node("Loop"), "the operator 'Loop'"),
     "a size from the data": (add_node("Expand"), "the operator 'Expand'"),
     "a tensor made of nothing": (add_node("ConstantOfShape"), "the operator 'ConstantOfShape'"),
-    "an operator defined in the file": (function, "operators of its own"),
+    "an operator defined in the file": (function, "its own operators"),
     "a border wider than the memory": (wide_border, "pads is [1073741824"),
-    "a graph in an operator": (sub_graph, "a graph of its own"),
+    "a graph in an operator": (sub_graph, "contains a graph"),
     "sparse tensors": (sparse, "sparse tensors"),
     "a training graph": (lambda model: model.training_info.add(), "a training graph"),
     "very many operators": (many_nodes, "it has 20003 operators"),

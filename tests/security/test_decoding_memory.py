@@ -16,12 +16,12 @@ MEASURE = """
 import io, json, sys
 from pathlib import Path
 from PIL import Image
-from inference.memory import give_freed_memory_back
+from inference.memory import return_large_blocks
 from inference.photo.decode import decode
 from inference.photo.limits import DECODING
 from tests.builders import any_photo
 
-give_freed_memory_back()
+return_large_blocks()
 for format in ("JPEG", "PNG", "WEBP"):
     decode(any_photo(format=format), shorter_side=256)
 held = []

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from inference.server.app import BODIES_BYTES, MAX_BODY_BYTES
-from inference.server.bodies import Intake
-from inference.server.connections import MAX_CONNECTIONS, SPARE_FILES, most_connections
+from inference.server.bodies import BodyBuffer
+from inference.server.connections import MAX_CONNECTIONS, SPARE_FILES, connection_limit
 from inference.server.errors import RequestError
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening
@@ -22,12 +22,12 @@ from tests.security.confinement import resident
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nContent-Type: image/jpeg\r\n"
 FILES = 400
 
-IMPATIENT = f"""
+SHORT_TIMEOUT = f"""
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES}))
 from inference.server import connections
 from inference.server import main as server
-connections.HEAD_S = float(sys.argv.pop(1))
+connections.HEAD_TIMEOUT_S = float(sys.argv.pop(1))
 sys.exit(server.main())
 """
 
@@ -36,7 +36,7 @@ sys.exit(server.main())
 def serving(folder: Path, *, head_s: float) -> Iterator[Server]:
     """A server of few file descriptors that waits `head_s` seconds for a request's head."""
     model = write_artifact(folder / "model")
-    command = [sys.executable, "-c", IMPATIENT, str(head_s), "--model-dir", str(model), "--port", "0"]
+    command = [sys.executable, "-c", SHORT_TIMEOUT, str(head_s), "--model-dir", str(model), "--port", "0"]
     with listening(model, folder / "logs", command=command) as server:
         server.wait_until_ready()
         yield server
@@ -130,14 +130,14 @@ def test_bodies_that_do_not_end_share_a_fixed_memory_and_give_way(tmp_path: Path
 def test_as_many_connections_as_there_are_files_for(monkeypatch: pytest.MonkeyPatch) -> None:
     def limited_to(files: int) -> int:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
-        return most_connections()
+        return connection_limit()
 
     assert limited_to(1_000_000) == limited_to(resource.RLIM_INFINITY) == MAX_CONNECTIONS
     assert limited_to(1000) == 1000 - SPARE_FILES
     assert limited_to(10) == 1
 
 
-# -- the intake itself -----------------------------------------------------------------------------------------------
+# -- the buffer itself -----------------------------------------------------------------------------------------------
 
 
 async def arriving(*chunks: bytes, then: asyncio.Event | None = None) -> AsyncIterator[bytes]:
@@ -149,11 +149,11 @@ async def arriving(*chunks: bytes, then: asyncio.Event | None = None) -> AsyncIt
 
 def test_the_one_that_has_been_arriving_for_longest_gives_way() -> None:
     async def play() -> list[object]:
-        intake, never = Intake(largest=100, memory=150, seconds=60), asyncio.Event()
+        buffer, never = BodyBuffer(max_bytes=100, memory=150, timeout_s=60), asyncio.Event()
 
         async def receive(stream: AsyncIterator[bytes]) -> object:
             try:
-                async with intake.body(stream) as body:
+                async with buffer.body(stream) as body:
                     return len(body)
             except RequestError as error:
                 return error.status
@@ -173,13 +173,13 @@ def test_the_one_that_has_been_arriving_for_longest_gives_way() -> None:
 
 def test_what_has_arrived_is_kept_and_the_newcomer_sent_away() -> None:
     async def play() -> list[object]:
-        intake = Intake(largest=100, memory=150, seconds=60)
-        async with intake.body(arriving(bytes(100))) as body:
+        buffer = BodyBuffer(max_bytes=100, memory=150, timeout_s=60)
+        async with buffer.body(arriving(bytes(100))) as body:
             with pytest.raises(RequestError) as refused:
-                async with intake.body(arriving(bytes(60))):
+                async with buffer.body(arriving(bytes(60))):
                     pass
             statuses = [len(body), refused.value.status]
-        async with intake.body(arriving(bytes(60))) as body:
+        async with buffer.body(arriving(bytes(60))) as body:
             return [*statuses, len(body)]
 
     assert asyncio.run(play()) == [100, 429, 60]

@@ -90,7 +90,7 @@ def test_a_file_that_the_manifest_does_not_list_is_refused(folder: Path, name: s
     edit(folder, files={other: digest for other, digest in manifest_of(folder)["files"].items() if other != name})
     message = refusal(folder)
     assert name in message
-    assert "nothing of it" in message
+    assert "has no checksum of" in message
 
 
 def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_an_invalid_manifest_is_refused(folder: Path, content: bytes) -> None:
 )
 def test_an_invalid_field_is_refused(folder: Path, change: dict[str, object]) -> None:
     edit(folder, **change)
-    assert "lacks or garbles a field" in refusal(folder)
+    assert "has a missing or invalid field" in refusal(folder)
 
 
 JSON = st.recursive(

@@ -116,7 +116,7 @@ def test_operators_outside_onnx_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_network_with_another_number_of_classes_is_refused(tmp_path: Path) -> None:
-    assert "answers 4 classes, but labels.json names 3" in refusal(tmp_path, network(4))
+    assert "has 4 classes, but labels.json has 3 breeds" in refusal(tmp_path, network(4))
 
 
 def test_a_network_for_another_size_is_refused(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_network_for_another_size_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bias", [[float("nan"), 0, 0], [float("inf"), 0, 0], [0, 0, float("-inf")]])
 def test_outputs_that_are_not_finite_are_refused(tmp_path: Path, bias: list[float]) -> None:
-    assert "its answer is not finite" in refusal(tmp_path, network(3, bias=bias))
+    assert "its output is not finite" in refusal(tmp_path, network(3, bias=bias))
 
 
 def test_an_output_of_another_rank_is_refused(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_two_outputs_are_refused(tmp_path: Path) -> None:
         output_shape=["batch", 3],
         outputs=("logits", "again"),
     )
-    assert "must take one tensor and answer one" in refusal(tmp_path, twice)
+    assert "must take one tensor and return one" in refusal(tmp_path, twice)
 
 
 def test_weights_outside_the_file_are_refused(tmp_path: Path) -> None:
