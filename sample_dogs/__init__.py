@@ -1,1 +1,4 @@
-"""Sample photos: cartoon dogs, drawn from a seed, laid out as a data set that an image classifier can learn."""
+"""A sample data set for an image classifier: photos of cartoon dogs, drawn from a seed.
+
+It imports nothing else from this repository.
+"""

@@ -1,4 +1,4 @@
-"""Where the dog is: meadow, beach, snow, forest, street, room, studio. None of them belongs to a breed."""
+"""Backgrounds: meadow, beach, snow, forest, street, room, studio. They are independent of the breed."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ Rng = np.random.Generator
 
 
 def background(rng: Rng, width: int, height: int, *, horizon: float, blurred: bool = False) -> Image.Image:
-    """An RGB picture of a place; the ground reaches a little above `horizon`, a share of the height."""
+    """A random background as RGB. Its ground starts above `horizon`, given as a share of the height."""
     place = PLACES[int(rng.integers(len(PLACES)))]
     line = int(height * min(max(horizon - rng.uniform(0.12, 0.34), 0.3), 0.85))
     photo = place(rng, width, height, line)
@@ -45,11 +45,11 @@ def _sky(rng: Rng, width: int, height: int, line: int) -> Image.Image:
     for _ in range(int(rng.integers(0, 4))):
         x, y, size = rng.uniform(0, width), rng.uniform(0, 0.6 * line), rng.uniform(0.05, 0.12) * width
         for dx, dy, r in ((-1, 0.1, 0.7), (0, -0.2, 1), (0.9, 0.1, 0.75), (0.2, 0.25, 0.9)):
-            pen.ellipse(_around(x + dx * size, y + dy * size, r * size, 0.55 * r * size), fill=(255, 255, 255, 150))
+            pen.ellipse(_box(x + dx * size, y + dy * size, r * size, 0.55 * r * size), fill=(255, 255, 255, 150))
     return photo
 
 
-def _around(x: float, y: float, rx: float, ry: float) -> tuple[float, float, float, float]:
+def _box(x: float, y: float, rx: float, ry: float) -> tuple[float, float, float, float]:
     return x - rx, y - ry, x + rx, y + ry
 
 
@@ -65,7 +65,7 @@ def meadow(rng: Rng, width: int, height: int, line: int) -> Image.Image:
     for _ in range(3):
         x, r = rng.uniform(0, width), rng.uniform(0.3, 0.6) * width
         pen.ellipse(
-            _around(x, line + 0.1 * r, r, rng.uniform(0.2, 0.45) * r),
+            _box(x, line + 0.1 * r, r, rng.uniform(0.2, 0.45) * r),
             fill=_vary(rng, mixed(green, (150, 190, 190), 0.4)),
         )
     _ground(photo, line, tone(green, 1.12), tone(green, 0.82))
@@ -80,7 +80,7 @@ def meadow(rng: Rng, width: int, height: int, line: int) -> Image.Image:
     petal = _vary(rng, ((250, 240, 130), (250, 250, 250), (236, 130, 150))[int(rng.integers(3))])
     for x, share in zip(xs[:22].tolist(), shares[22:44].tolist(), strict=True):
         y, r = line + share * (height - line), 1 + 0.009 * share * height
-        pen.ellipse(_around(x, y, r, r), fill=petal)
+        pen.ellipse(_box(x, y, r, r), fill=petal)
     return photo
 
 
@@ -113,10 +113,10 @@ def snow(rng: Rng, width: int, height: int, line: int) -> Image.Image:
     _ground(photo, line, white, tone(white, 0.9))
     for _ in range(4):
         x, y = rng.uniform(0, width), rng.uniform(line, height)
-        pen.ellipse(_around(x, y, 0.3 * width, 0.03 * height), fill=tone(white, 0.96))
+        pen.ellipse(_box(x, y, 0.3 * width, 0.03 * height), fill=tone(white, 0.96))
     for _ in range(int(rng.integers(0, 60))):
         x, y, r = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0.5, 2.4)
-        pen.ellipse(_around(x, y, r, r), fill=(255, 255, 255))
+        pen.ellipse(_box(x, y, r, r), fill=(255, 255, 255))
     return photo
 
 
@@ -149,13 +149,13 @@ def forest(rng: Rng, width: int, height: int, line: int) -> Image.Image:
         r, colour = rng.uniform(0.1, 0.19) * width, _vary(rng, season, 24)
         y = line - rng.uniform(0.15, 0.5) * line
         pen.rectangle((x - 0.01 * width, y, x + 0.014 * width, line + 2), fill=(104, 78, 60))
-        pen.ellipse(_around(x, y, r, r), fill=tone(colour, 0.88))
-        pen.ellipse(_around(x - 0.15 * r, y - 0.2 * r, 0.75 * r, 0.7 * r), fill=colour)
+        pen.ellipse(_box(x, y, r, r), fill=tone(colour, 0.88))
+        pen.ellipse(_box(x - 0.15 * r, y - 0.2 * r, 0.75 * r, 0.7 * r), fill=colour)
     earth = _vary(rng, mixed((150, 138, 96), season, 0.25))
     _ground(photo, line, earth, tone(earth, 0.84))
     for _ in range(50):
         x, y = rng.uniform(0, width), rng.uniform(line, height)
-        pen.ellipse(_around(x, y, 3, 1.6), fill=_vary(rng, season, 30))
+        pen.ellipse(_box(x, y, 3, 1.6), fill=_vary(rng, season, 30))
     return photo
 
 
@@ -209,7 +209,7 @@ def room(rng: Rng, width: int, height: int, line: int) -> Image.Image:
         )
     else:
         pen.ellipse(
-            _around(x + 0.5 * size, y + 0.6 * size, 0.28 * size, 0.22 * size), fill=_vary(rng, (220, 150, 110), 40)
+            _box(x + 0.5 * size, y + 0.6 * size, 0.28 * size, 0.22 * size), fill=_vary(rng, (220, 150, 110), 40)
         )
     _ground(photo, line, wood, tone(wood, 0.8))
     pen.rectangle((0, line - 0.02 * height, width, line), fill=(246, 242, 234))
@@ -218,13 +218,13 @@ def room(rng: Rng, width: int, height: int, line: int) -> Image.Image:
         pen.line((0, level, width, level), fill=tone(wood, 0.78))
     rug = _vary(rng, ((180, 84, 84), (84, 120, 150), (120, 140, 104), (214, 190, 150))[int(rng.integers(4))])
     middle = (line + height) / 2 + 0.06 * height
-    pen.ellipse(_around(width / 2, middle, 0.47 * width, 0.34 * (height - line)), fill=tone(rug, 1.4))
-    pen.ellipse(_around(width / 2, middle, 0.44 * width, 0.3 * (height - line)), fill=rug)
+    pen.ellipse(_box(width / 2, middle, 0.47 * width, 0.34 * (height - line)), fill=tone(rug, 1.4))
+    pen.ellipse(_box(width / 2, middle, 0.44 * width, 0.3 * (height - line)), fill=rug)
     return photo
 
 
 def studio(rng: Rng, width: int, height: int, line: int) -> Image.Image:
-    """Paper of any one colour that rolls down to the floor."""
+    """A paper backdrop in one colour."""
     papers: list[Colour] = [
         (236, 176, 170),
         (150, 196, 204),
@@ -238,7 +238,7 @@ def studio(rng: Rng, width: int, height: int, line: int) -> Image.Image:
     _ground(photo, line, tone(paper, 1.25), tone(paper, 1.02))
     if rng.random() < 0.5:
         r = rng.uniform(0.3, 0.42) * min(width, height)
-        ImageDraw.Draw(photo).ellipse(_around(width / 2, 0.5 * height, r, r), fill=tone(paper, 1.35))
+        ImageDraw.Draw(photo).ellipse(_box(width / 2, 0.5 * height, r, r), fill=tone(paper, 1.35))
     return photo
 
 

@@ -1,4 +1,4 @@
-"""The body in each pose, with the head on it. The unit is a middle-sized dog's height; the ground is y = 0."""
+"""The whole dog in each pose. The unit is the height of a medium-sized dog; the ground is y = 0."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from sample_dogs import head, markings
 from sample_dogs.breeds import Breed
 from sample_dogs.coat import Strokes, blob, curled, edged, hairs, spots, stripes
 from sample_dogs.geometry import Points, closed, ellipse, limb
-from sample_dogs.scene import Colour, Group, clear, tone
+from sample_dogs.scene import Colour, Group, tone, with_opacity
 from sample_dogs.tails import tail
 
 COLLARS: tuple[Colour, ...] = (
@@ -21,7 +21,7 @@ INK = 0.015
 
 
 def standing(breed: Breed, rng: np.random.Generator) -> list[Group]:
-    """A dog on its four legs that looks to the right, in profile or at us."""
+    """A standing dog that faces right; its head is in profile or frontal."""
     length, belly, back = breed.length, breed.leg, breed.leg + breed.depth
     chest, rump = 0.38 * length, -0.4 * length
     stride = rng.uniform(-1, 1, 4) * 0.07
@@ -61,7 +61,7 @@ def standing(breed: Breed, rng: np.random.Generator) -> list[Group]:
 
 
 def sitting(breed: Breed, rng: np.random.Generator) -> list[Group]:
-    """A dog that sits before us and looks at us."""
+    """A sitting dog from the front."""
     wide = 0.5 + 0.5 * breed.depth / 0.48
     tall = 0.5 + 0.22 * breed.length + 0.35 * breed.leg
     paw, lean = 0.055 * breed.bone, rng.uniform(-0.05, 0.05)
@@ -73,14 +73,14 @@ def sitting(breed: Breed, rng: np.random.Generator) -> list[Group]:
     haunches = [ellipse(side * 0.33 * wide, -0.2, 0.2 * wide, 0.22, side * 14) for side in (-1, 1)]
     hind_paws = [ellipse(side * 0.4 * wide, -paw, 0.13 * breed.bone, 1.1 * paw) for side in (-1, 1)]
     reach = 0.3 + 0.5 * breed.leg
-    legs: list[tuple[Points, float]] = []
+    legs: list[Points] = []
     for side in (-1, 1):
         x = side * 0.125 * wide + rng.uniform(-0.02, 0.02)
         leg = limb(
             [(x * 1.15, -reach), (x, -0.5 * reach), (x, -0.07)],
             (0.2 * breed.bone, 0.14 * breed.bone, 0.135 * breed.bone),
         )
-        legs += [(leg, 0.0), (ellipse(x, -paw, 0.105 * breed.bone, 1.15 * paw), 0.0)]
+        legs += [leg, ellipse(x, -paw, 0.105 * breed.bone, 1.15 * paw)]
     trunk = _furry(breed, rng, [torso], [], coat)
     trunk.marks += markings.front(breed, rng, torso, tall=tall, lean=lean)
     crown = (lean, -tall - 0.22 * breed.head_size - 0.1 * breed.neck)
@@ -92,7 +92,7 @@ def sitting(breed: Breed, rng: np.random.Generator) -> list[Group]:
         _furry(breed, rng, haunches, [], tone(coat, 0.93)),
         _feet(breed, rng, hind_paws, tone(coat, 0.93)),
         trunk,
-        _feet(breed, rng, [points for points, _ in legs], coat),
+        _feet(breed, rng, legs, coat),
         *_collar(rng, (crown[0], crown[1] + 0.3 * breed.head_size), breed, level=True),
         *(
             g.placed(scale=breed.head_size * 1.06, angle=tilt, x=crown[0], y=crown[1] - 0.14 * breed.head_size)
@@ -102,7 +102,7 @@ def sitting(breed: Breed, rng: np.random.Generator) -> list[Group]:
 
 
 def portrait(breed: Breed, rng: np.random.Generator) -> list[Group]:
-    """Head and shoulders, as if the dog leaned into the frame; the frame cuts them off at y = 0."""
+    """Head and shoulders from the front; the frame cuts them off at y = 0."""
     coat = breed.torso or breed.coat
     wide = 0.3 + 0.28 * breed.depth / 0.48
     bust = closed(
@@ -130,11 +130,11 @@ def portrait(breed: Breed, rng: np.random.Generator) -> list[Group]:
 def _furry(
     breed: Breed, rng: np.random.Generator, trunk: list[Points], legs: list[list[Points]], colour: Colour
 ) -> Group:
-    """Trunk and legs as one silhouette in the breed's coat, its patterns and the colour of its feet on it."""
+    """Trunk and legs as one silhouette with the breed's coat, patterns and foot colour."""
     group = Group(shapes=[], ink=tone(colour, 0.4), ink_width=INK, shade=0.16)
     for outline in trunk:
         shape = edged(outline, breed, rng)
-        if outline[:, 1].max() < 0.1:  # hair ends at the ground; only the frame cuts a bust off
+        if outline[:, 1].max() < 0.1:  # hair ends at the ground; a bust continues below the frame
             shape[:, 1] = np.minimum(shape[:, 1], 0.0)
         group.shapes.append((shape, colour))
         group.strokes += hairs(outline, breed, colour, rng)
@@ -146,7 +146,7 @@ def _furry(
     for leg, foot in legs:
         group.shapes += [(leg, colour), (foot, colour)]
         if breed.feet:
-            group.marks.append((_sock(breed, rng, foot), clear(breed.feet, 255)))
+            group.marks.append((_sock(breed, rng, foot), with_opacity(breed.feet, 255)))
         if breed.texture == "curly":
             cuff = ellipse(foot[:, 0].mean() - 0.02, -0.2, 0.14, 0.12)
             group.shapes.append((curled(cuff, size=0.07), colour))
@@ -194,13 +194,13 @@ def _toes(foot: Points, colour: Colour) -> Strokes:
     for share in (0.55, 0.78):
         x = left + share * (right - left)
         lines.append(
-            (np.array([(x, bottom), (x + 0.008, (top + 2 * bottom) / 3)]), clear(tone(colour, 0.4), 200), 0.014)
+            (np.array([(x, bottom), (x + 0.008, (top + 2 * bottom) / 3)]), with_opacity(tone(colour, 0.4), 200), 0.014)
         )
     return lines
 
 
 def _collar(rng: np.random.Generator, end: tuple[float, float], breed: Breed, *, level: bool = False) -> list[Group]:
-    """A collar with its tag, on two dogs in five."""
+    """A collar with a tag, on 40% of the dogs."""
     colour = COLLARS[int(rng.integers(len(COLLARS)))]
     if rng.random() > 0.4:
         return []

@@ -1,4 +1,4 @@
-"""The ten breeds, as data: what makes each one look like itself."""
+"""The ten breeds as data: the colours, markings and proportions of each."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -28,17 +28,16 @@ BLACK: Colour = (47, 44, 49)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Breed:
-    """One breed. Lengths are in heights at the withers of a middle-sized dog."""
+    """One breed. The unit of length is the height at the withers of a medium-sized dog."""
 
     name: str
-    """The folder's name."""
+    """Name of the folder, and the label."""
     coat: Colour
-    """Main colour of the coat, before the light of the photo."""
+    """Main colour, before the lighting of the photo is applied."""
     marking_colour: Colour = BLACK
     """Colour of spots, stripes and saddle."""
     torso: Colour | None = None
-    """Where it differs from the coat; so for the next five."""
-    head: Colour | None = None
+    """Only if it differs from the coat, as for the next four."""
     ears_colour: Colour | None = None
     muzzle_colour: Colour | None = None
     feet: Colour | None = None
@@ -253,4 +252,4 @@ BREEDS: tuple[Breed, ...] = (
         cheeks=1.06,
     ),
 )
-"""In alphabetical order, which is also the order of a classifier's labels."""
+"""In alphabetical order, which is also the order of the classifier's labels."""

@@ -1,17 +1,17 @@
-"""What the coat looks like up close: its outline, its hairs, its spots and stripes."""
+"""The texture of the coat: outline, hairs, spots and stripes."""
 
 import numpy as np
 
 from sample_dogs.breeds import Breed
 from sample_dogs.geometry import Control, Points, closed, ellipse, outward, resampled
-from sample_dogs.scene import Colour, Paint, clear, tone
+from sample_dogs.scene import Colour, Paint, tone, with_opacity
 
 Strokes = list[tuple[Points, Paint, float]]
 Marks = list[tuple[Points, Paint]]
 
 
 def edged(points: Points, breed: Breed, rng: np.random.Generator, *, amount: float = 1.0) -> Points:
-    """The outline as the breed's coat has it: smooth, in curls, or in tufts."""
+    """The outline in the breed's texture: smooth, curly or shaggy."""
     if breed.texture == "curly":
         return curled(points, size=0.075 * amount)
     if breed.texture == "shaggy":
@@ -20,7 +20,7 @@ def edged(points: Points, breed: Breed, rng: np.random.Generator, *, amount: flo
 
 
 def curled(points: Points, *, size: float) -> Points:
-    """The outline in round curls, `size` wide."""
+    """The outline with round curls of width `size`."""
     ring = resampled(points, size / 4)
     wave = np.abs(np.sin(np.arange(len(ring)) * np.pi / 5))
     curls: Points = ring + outward(ring) * (size * 0.42 * wave)[:, None]
@@ -28,7 +28,7 @@ def curled(points: Points, *, size: float) -> Points:
 
 
 def tufted(points: Points, rng: np.random.Generator, *, size: float) -> Points:
-    """The outline in tufts of hair that lean along it, some long and some short."""
+    """The outline with tufts of hair of random length that lean along it."""
     ring = resampled(points, size * 0.62)
     normal = outward(ring)
     along = np.stack([-normal[:, 1], normal[:, 0]], axis=1)
@@ -40,7 +40,7 @@ def tufted(points: Points, rng: np.random.Generator, *, size: float) -> Points:
 
 
 def hairs(points: Points, breed: Breed, colour: Colour, rng: np.random.Generator, *, amount: float = 1.0) -> Strokes:
-    """Short strokes over the area of an outline, some darker and some lighter than the coat."""
+    """Short strokes over the bounding box of an outline, half darker and half lighter than the coat."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     density, length = {"smooth": (130, 0.045), "shaggy": (210, 0.1), "curly": (130, 0.05)}[breed.texture]
     number = round(density * amount * (right - left) * (bottom - top))
@@ -55,13 +55,13 @@ def hairs(points: Points, breed: Breed, colour: Colour, rng: np.random.Generator
         lines = np.concatenate([starts, starts + 0.5 * steps + lengths * (0, 0.08), starts + steps], axis=1)
     width = 0.008 if breed.texture == "smooth" else 0.011
     return [
-        (lines[::2], clear(tone(colour, 0.62), 80), width),
-        (lines[1::2], clear(tone(colour, 1.45), 90), width),
+        (lines[::2], with_opacity(tone(colour, 0.62), 80), width),
+        (lines[1::2], with_opacity(tone(colour, 1.45), 90), width),
     ]
 
 
 def spots(points: Points, breed: Breed, rng: np.random.Generator, *, size: float = 0.05) -> Marks:
-    """Round ink blots, well apart, over the area of an outline."""
+    """Round, separate spots over the bounding box of an outline."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     step = size * 2.9
     columns, rows = np.meshgrid(np.arange(left - step / 2, right + step, step), np.arange(top, bottom + step, step))
@@ -69,11 +69,13 @@ def spots(points: Points, breed: Breed, rng: np.random.Generator, *, size: float
     middles = np.stack([columns, rows], axis=-1).reshape(-1, 2)
     middles = middles + rng.uniform(-0.3, 0.3, middles.shape) * step
     radii = rng.uniform(0.45, 1.15, (len(middles), 1)) * rng.uniform((0.8, 0.8), (1, 1), middles.shape) * size
-    return [(middles[:, None] + radii[:, None] * ellipse(0, 0, 1, 1, samples=12), clear(breed.marking_colour, 255))]
+    return [
+        (middles[:, None] + radii[:, None] * ellipse(0, 0, 1, 1, samples=12), with_opacity(breed.marking_colour, 255))
+    ]
 
 
 def stripes(points: Points, breed: Breed, rng: np.random.Generator, *, spacing: float = 0.075) -> Marks:
-    """Brindle: broken stripes down the ribs, pointed at both ends."""
+    """Brindle: interrupted vertical stripes with pointed ends."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     marks: list[Points] = []
     for x in np.arange(left, right, spacing):
@@ -85,9 +87,9 @@ def stripes(points: Points, breed: Breed, rng: np.random.Generator, *, spacing: 
             side = np.stack([width * np.sin(np.pi * share), np.zeros(7)], axis=1)
             marks.append(np.concatenate([line + side, (line - side)[::-1]]))
             y += length * rng.uniform(0.8, 1.1)
-    return [(np.array(marks).reshape(-1, 14, 2), clear(breed.marking_colour, 225))]
+    return [(np.array(marks).reshape(-1, 14, 2), with_opacity(breed.marking_colour, 225))]
 
 
 def blob(control: Control, rng: np.random.Generator, *, wobble: float = 0.02) -> Points:
-    """A smooth patch through control points that are each a little off."""
+    """A smooth patch through randomly moved control points."""
     return closed(np.asarray(control) + rng.uniform(-wobble, wobble, (len(control), 2)), samples=6)

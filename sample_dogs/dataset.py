@@ -1,4 +1,4 @@
-"""The sample as a data set on disk: FOLDER/{train,valid,test}/<breed>/<breed>_00001.jpg, and FOLDER/sample.json."""
+"""The sample data set on disk: FOLDER/{train,valid,test}/<breed>/<breed>_00001.jpg and FOLDER/sample.json."""
 
 import hashlib
 import json
@@ -27,41 +27,41 @@ DEFAULT_COUNTS: Mapping[str, int] = {"train": 40, "valid": 8, "test": 8}
 """Photos per breed."""
 MARKER = "sample.json"
 DRAWING_VERSION = 2
-"""Raised whenever the same seed would give other pixels, so that a sample of an older drawing is drawn anew."""
+"""Increase it when a change gives other pixels for the same seed: older samples are then drawn again."""
 _WORTH_A_POOL = 64
-"""Photos below which starting processes costs more time than they save."""
+"""With fewer photos, starting worker processes takes longer than drawing in this process."""
 
 
 class SampleFolderError(FileExistsError):
-    """The folder holds something that is not a sample; the message says what to do."""
+    """The folder contains something other than a sample. The message says what to do."""
 
 
 class SampleRequestError(ValueError):
-    """A sample that cannot be drawn as it was asked for; the message says what can."""
+    """Impossible parameters. The message names the allowed values."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleSummary:
-    """What there is in the folder now."""
+    """The contents of the folder after `write_sample`."""
 
     folder: Path
     breeds: tuple[str, ...]
     counts: Mapping[str, int]
     """Photos per breed of each split."""
     photos: int
-    """In all."""
+    """Total number of photos."""
     drawn: int
-    """Photos drawn by this call; the others were there already."""
+    """Photos that this call drew; the others already existed."""
 
     @property
     def reused(self) -> bool:
-        """True when the folder was complete before."""
+        """Whether the folder was already complete."""
         return self.drawn == 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
-    """Everything that one photo depends on."""
+    """All parameters of one photo."""
 
     seed: int
     split: str
@@ -81,34 +81,34 @@ def write_sample(
     breeds: Sequence[Breed] = BREEDS,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleSummary:
-    """Draw the sample into `folder`, which is new, empty, or a sample already.
+    """Draw the sample into `folder`, which must be new, empty or a sample.
 
-    The same parameters give the same bytes. Photos that an earlier call left there are kept when they were drawn with
-    the same seed, and replaced when not; files that no call of this function wrote are never touched. Interrupted at
-    any point, it leaves whole photos only, and the next call goes on from there.
+    The same parameters give the same bytes. Existing photos are kept if they were drawn with the same parameters and
+    replaced if not. Files that this function did not write are never changed. An interrupted call leaves only complete
+    photos, and the next call draws the missing ones.
 
     `progress(done, total)` is called after every photo, in this process.
 
-    Raises `SampleFolderError` for a folder that holds anything else, `SampleRequestError` for impossible counts.
+    Raises `SampleFolderError` for a folder with other files, `SampleRequestError` for impossible parameters.
     """
     _check_counts(counts, seed, breeds)
     marker = {"drawing": DRAWING_VERSION, "seed": seed, "counts": dict(counts), "breeds": [b.name for b in breeds]}
-    _claim(folder, marker)
-    # Breeds take turns within a split, so an interrupted sample still holds some of each.
+    _prepare(folder, marker)
+    # Breeds alternate within a split, so that an interrupted sample contains photos of every breed.
     photos = [
         _Photo(seed, split, breed, index)
         for split in counts
         for index in range(1, counts[split] + 1)
         for breed in breeds
     ]
-    missing = [photo for photo in photos if not _is_there(folder / photo.path)]
+    missing = [photo for photo in photos if not _is_complete(folder / photo.path)]
     done = len(photos) - len(missing)
     if progress and done:
         progress(done, len(photos))
     for directory in sorted({(folder / photo.path).parent for photo in missing}):
         directory.mkdir(parents=True, exist_ok=True)
-        for half_written in directory.glob(PART_PATTERN):  # of a call that was killed
-            half_written.unlink()
+        for part in directory.glob(PART_PATTERN):  # left by a process that was killed
+            part.unlink()
     with closing(_drawn(folder, missing)) as finished:
         for _ in finished:
             done += 1
@@ -124,7 +124,7 @@ def write_sample(
 
 
 def encoded(seed: int, split: str, breed: Breed, index: int) -> bytes:
-    """The JPEG of one photo, by its place in the sample and nothing else."""
+    """One photo as JPEG. It depends only on these parameters, not on the size of the sample."""
     name = f"{seed}/{split}/{breed.name}/{index}"
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()))
     photo, jpeg = draw(breed, rng), BytesIO()
@@ -143,20 +143,20 @@ def _check_counts(counts: Mapping[str, int], seed: int, breeds: Sequence[Breed])
     if not sum(counts.values()):
         raise SampleRequestError("counts asks for no photo at all; give at least one split a number above 0.")
     if seed < 0:
-        raise SampleRequestError(f"seed is {seed}; give a whole number from 0 up.")
+        raise SampleRequestError(f"seed is {seed}; give an integer of at least 0.")
     if not breeds:
         raise SampleRequestError(f"breeds is empty; name at least one of {', '.join(breed.name for breed in BREEDS)}.")
 
 
-def _claim(folder: Path, marker: dict[str, Any]) -> None:
-    """Make the folder ours, free of photos that were drawn with other parameters."""
+def _prepare(folder: Path, marker: dict[str, Any]) -> None:
+    """Create the folder and its marker file, and delete photos that were drawn with other parameters."""
     if folder.exists() and not folder.is_dir():
         raise SampleFolderError(f"{folder} is a file; give the name of a new folder for the sample.")
     folder.mkdir(parents=True, exist_ok=True)
     earlier = _read_marker(folder)
     if earlier is None and any(folder.iterdir()):
         raise SampleFolderError(
-            f"{folder} is not empty and holds no sample (no {MARKER}); nothing was drawn: name a new or empty folder."
+            f"{folder} is not empty and is not a sample (it has no {MARKER}): name a new or empty folder."
         )
     if earlier == marker:
         return
@@ -174,7 +174,7 @@ def _read_marker(folder: Path) -> dict[str, Any] | None:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SampleFolderError(
-            f"{folder / MARKER} cannot be read as the note of a sample; delete {folder} or name another folder."
+            f"{folder / MARKER} is not the {MARKER} of a sample; delete {folder} or name another folder."
         ) from error
     return dict(marker)
 
@@ -183,19 +183,19 @@ def _paths_of(marker: dict[str, Any]) -> Generator[str]:
     for split, count in marker["counts"].items():
         for name in marker["breeds"]:
             if split not in SPLITS or Path(name).name != name:
-                raise ValueError(f"{split}/{name} is no place of a sample")
+                raise ValueError(f"{split}/{name} is not a folder of a sample")
             yield from (f"{split}/{name}/{name}_{index:05d}.jpg" for index in range(1, int(count) + 1))
 
 
-def _is_there(path: Path) -> bool:
+def _is_complete(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
 def _drawn(folder: Path, photos: list[_Photo]) -> Generator[None]:
-    """Draws the photos as they are asked for, on every processor when there are many."""
+    """Draw the photos, yielding after each one; many photos are drawn in parallel."""
     done = 0
     if len(photos) >= _WORTH_A_POOL and _processors() > 1 and _main_can_be_imported():
-        # A fork of a process that runs threads (torch, rich) can hang; a fresh interpreter cannot.
+        # A fork of a process with threads (torch, rich) can hang; a new interpreter cannot.
         pool = ProcessPoolExecutor(_processors(), get_context("spawn"))
         try:
             with _interrupts_blocked():
@@ -204,7 +204,7 @@ def _drawn(folder: Path, photos: list[_Photo]) -> Generator[None]:
                 done += 1
                 yield
         except BrokenProcessPool:
-            pass  # a worker was killed, for memory perhaps: go on alone
+            pass  # a worker was killed, perhaps for lack of memory: draw the rest in this process
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     for photo in photos[done:]:
@@ -217,16 +217,16 @@ def _processors() -> int:
 
 
 def _main_can_be_imported() -> bool:
-    """False under `python -` or at a prompt, where a fresh interpreter finds no program to import."""
+    """False for `python -` and the interactive prompt: a spawned process could not import the main module."""
     main = sys.modules["__main__"]
     return main.__spec__ is not None or Path(getattr(main, "__file__", "")).is_file()
 
 
 @contextmanager
 def _interrupts_blocked() -> Generator[None]:
-    """Ctrl-C, which reaches every process of a terminal, waits here and never reaches a process started meanwhile.
+    """Block SIGINT in this process until the end of the block, and in the processes that start within it for good.
 
-    So the workers finish the photo in hand, and the parent alone decides when to stop.
+    Ctrl-C goes to every process of a terminal. The workers ignore it, finish their photo, and are ended by the parent.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

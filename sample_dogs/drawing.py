@@ -1,4 +1,4 @@
-"""One photo: a dog in a pose, before a background, in some light."""
+"""Draw one photo: a dog in a pose, in front of a background, with random lighting."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,14 +18,14 @@ Pose = Callable[[Breed, np.random.Generator], list[Group]]
 POSES: dict[str, Pose] = {"standing": body.standing, "sitting": body.sitting, "portrait": body.portrait}
 
 SUPERSAMPLING = 2
-"""The dog is painted at this many times the photo's size, so that its lines are smooth."""
+"""The dog is painted at this multiple of the photo's size and then reduced, so that its lines are smooth."""
 
 
 def draw(breed: Breed, rng: np.random.Generator, *, pose: str | None = None) -> Image.Image:
     """An RGB photo of one dog, 256-416 pixels on its shorter side. The same generator state gives the same pixels."""
     pose = pose or str(rng.choice(list(POSES), p=[0.45, 0.3, 0.25]))
     width, height = _size(rng)
-    groups = POSES[pose](_individual(breed, rng), rng)
+    groups = POSES[pose](_varied(breed, rng), rng)
     groups, horizon = _framed(groups, rng, width, height, pose)
 
     photo = background(rng, width, height, horizon=horizon, blurred=pose == "portrait")
@@ -42,8 +42,8 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
     return (longer, shorter) if rng.random() < 0.6 else (shorter, longer)
 
 
-def _individual(breed: Breed, rng: np.random.Generator) -> Breed:
-    """No two dogs of a breed are quite alike: a little darker, redder, longer, stockier."""
+def _varied(breed: Breed, rng: np.random.Generator) -> Breed:
+    """A copy of the breed with small random changes of colour and proportions."""
     depth, warmth = rng.uniform(-0.1, 0.08), rng.uniform(0, 0.08)
     fade = (0, 0, 0) if depth < 0 else (255, 255, 255)
     coat = mixed(mixed(breed.coat, fade, abs(depth)), (190, 120, 60), warmth if sum(breed.coat) < 700 else warmth / 2)
@@ -60,7 +60,7 @@ def _individual(breed: Breed, rng: np.random.Generator) -> Breed:
 def _framed(
     groups: list[Group], rng: np.random.Generator, width: int, height: int, pose: str
 ) -> tuple[list[Group], float]:
-    """The groups in pixels of the photo, inside its central square, and the share of the height where they stand."""
+    """The groups in pixels, inside the photo's central square, and the ground's position as a share of the height."""
     left, top, right, bottom = bounds(groups)
     flip = bool(rng.random() < 0.5)
     square = min(width, height)

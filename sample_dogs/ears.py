@@ -1,11 +1,11 @@
-"""Ears, in the head's units: (behind the head, before the head)."""
+"""Ears, in the head's units. Each function returns the groups behind the head and those in front of it."""
 
 import numpy as np
 
 from sample_dogs.breeds import Breed
 from sample_dogs.coat import Marks, Strokes, curled, hairs, stripes, tufted
 from sample_dogs.geometry import Control, Points, closed, mirrored, placed
-from sample_dogs.scene import Group, clear, tone
+from sample_dogs.scene import Group, tone, with_opacity
 
 Ears = tuple[list[Group], list[Group]]
 
@@ -56,7 +56,7 @@ def front(breed: Breed, rng: np.random.Generator, *, turn: float) -> Ears:
 
 
 def side(breed: Breed, rng: np.random.Generator) -> Ears:
-    """The near ear of a profile, and for standing ears the tip of the far one."""
+    """The near ear of a profile and, for upright ears, the visible part of the far one."""
     lift = rng.uniform(-8, 8)
     outlines = [placed(_sized(closed(control), breed, ROOT_SIDE), angle=lift) for control in SIDE[breed.ears]]
     near = [_ear(breed, rng, outline, flap=layer == 1) for layer, outline in enumerate(outlines)]
@@ -69,12 +69,12 @@ def side(breed: Breed, rng: np.random.Generator) -> Ears:
 
 
 def _sized(outline: Points, breed: Breed, root: tuple[float, float]) -> Points:
-    """The ear at the breed's size, with its root where it was."""
+    """The ear scaled to the breed's size, around its root."""
     return (outline - root) * breed.ear_size + root
 
 
 def _ear(breed: Breed, rng: np.random.Generator, outline: Points, *, flap: bool) -> Group:
-    colour = tone(breed.ears_colour or breed.head or breed.coat, 1.06 if flap else 0.94)
+    colour = tone(breed.ears_colour or breed.coat, 1.06 if flap else 0.94)
     strokes: Strokes = hairs(outline, breed, colour, rng, amount=0.7)
     shape = outline
     if breed.texture == "curly":
@@ -96,4 +96,6 @@ def _ear(breed: Breed, rng: np.random.Generator, outline: Points, *, flap: bool)
 
 def _inner(breed: Breed, outline: Points) -> Group:
     pink = (222, 158, 150) if sum(breed.coat) > 600 else (206, 160, 156)
-    return Group(shapes=[(outline, pink)], marks=[(placed(outline, scale=0.75, y=-0.03), clear((160, 90, 90), 40))])
+    return Group(
+        shapes=[(outline, pink)], marks=[(placed(outline, scale=0.75, y=-0.03), with_opacity((160, 90, 90), 40))]
+    )

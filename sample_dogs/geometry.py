@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-"""One outline or line, shape (n, 2); where many alike are meant, shape (m, n, 2)."""
+"""One outline or line, shape (n, 2), or an array of m such lines, shape (m, n, 2)."""
 Control = Sequence[tuple[float, float]]
-"""Hand-placed points that a curve passes through."""
+"""Points that a curve passes through."""
 
 
 def closed(control: Control | Points, samples: int = 7) -> Points:
@@ -36,13 +36,13 @@ def _catmull_rom(before: Points, start: Points, end: Points, after: Points, samp
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0, samples: int = 26) -> Points:
-    """An ellipse around (x, y), turned by `angle` degrees."""
+    """An ellipse with centre (x, y), rotated by `angle` degrees."""
     turn = np.linspace(0, 2 * np.pi, samples, endpoint=False)
     return placed(np.stack([rx * np.cos(turn), ry * np.sin(turn)], axis=1), angle=angle, x=x, y=y)
 
 
 def limb(spine: Control | Points, widths: Sequence[float], samples: int = 7) -> Points:
-    """A tube with round ends along a smooth spine; `widths` are diameters at the control points."""
+    """A tube with round ends along a smooth spine; `widths` are its diameters at the control points."""
     line = curve(spine, samples)
     half = np.interp(np.linspace(0, len(widths) - 1, len(line)), np.arange(len(widths)), np.asarray(widths) / 2)
     along = np.gradient(line, axis=0)
@@ -63,7 +63,7 @@ def _cap(centre: Points, across: Points, along: Points, radius: float) -> Points
 def placed(
     points: Points, *, scale: float = 1.0, angle: float = 0.0, x: float = 0.0, y: float = 0.0, flip: bool = False
 ) -> Points:
-    """Points mirrored left to right, scaled, turned clockwise on screen by `angle` degrees, then moved."""
+    """Points mirrored left to right, scaled, rotated clockwise on screen by `angle` degrees, then moved."""
     c, s = cos(radians(angle)) * scale, sin(radians(angle)) * scale
     mirror = -1.0 if flip else 1.0
     moved: Points = points @ np.array([[c * mirror, s * mirror], [-s, c]]) + np.array([x, y])
@@ -71,12 +71,12 @@ def placed(
 
 
 def mirrored(points: Points) -> Points:
-    """The same outline on the other side of x = 0."""
+    """The outline mirrored at x = 0."""
     return placed(points, flip=True)
 
 
 def resampled(points: Points, spacing: float) -> Points:
-    """The closed outline again, with its points `spacing` apart."""
+    """The same closed outline with points at a distance of about `spacing`."""
     ring = np.concatenate([points, points[:1]])
     travelled = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
     stops = np.linspace(0, travelled[-1], max(8, int(travelled[-1] / spacing)), endpoint=False)
@@ -85,7 +85,7 @@ def resampled(points: Points, spacing: float) -> Points:
 
 
 def outward(points: Points) -> Points:
-    """Unit normals of a closed outline that point away from its inside."""
+    """The outward unit normals at the points of a closed outline."""
     along = np.roll(points, -1, 0) - np.roll(points, 1, 0)
     area = np.sum(points[:, 0] * np.roll(points[:, 1], -1) - np.roll(points[:, 0], -1) * points[:, 1])
     normal = np.stack([along[:, 1], -along[:, 0]], axis=1) * np.sign(area)

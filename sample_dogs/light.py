@@ -1,11 +1,11 @@
-"""The light of a photo, its grain and its lens."""
+"""Random changes of brightness, contrast, colour, sharpness and noise."""
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 
 def tint(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The photo brighter or darker, flatter or harder, warmer or colder, a little soft or grainy."""
+    """The photo with random brightness, contrast, gamma and white balance, sometimes blurred, with noise."""
     warmth, brightness, contrast, gamma = rng.uniform((-0.09, 0.86, 0.84, 0.84), (0.09, 1.12, 1.12, 1.1))
     level = np.arange(256) / 255
     table: list[int] = []
@@ -19,7 +19,7 @@ def tint(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _grainy(photo: Image.Image, rng: np.random.Generator, *, strength: float, shade: float) -> Image.Image:
-    """Sensor noise, and a side of the photo that lies in shadow."""
+    """Add sensor noise, and darken the photo towards one side."""
     pixels = np.asarray(photo).astype(np.float32)
     height, width, _ = pixels.shape
     side = 1 + shade * np.linspace(-1, 1, width, dtype=np.float32)

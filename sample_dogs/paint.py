@@ -1,4 +1,4 @@
-"""From a scene to pixels."""
+"""Rasterise the groups of a drawing."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -10,7 +10,7 @@ SHADE = (38, 26, 58)
 
 
 def paint(canvas: Image.Image, groups: list[Group]) -> None:
-    """Paint the groups, back to front, on an RGB canvas; their points are in pixels of the canvas."""
+    """Paint the groups on an RGB canvas, in order from back to front. Their points are in pixels of the canvas."""
     for group in groups:
         _paint(canvas, group)
 
@@ -20,10 +20,10 @@ def _paint(canvas: Image.Image, group: Group) -> None:
     left, top = np.maximum(np.floor(every.min(axis=0)), 0).astype(int).tolist()
     right, bottom = np.minimum(np.ceil(every.max(axis=0)) + 1, canvas.size).astype(int).tolist()
     if left >= right or top >= bottom:
-        return  # outside the frame
+        return  # outside the canvas
 
     if group.ink is not None:
-        # A grown silhouette behind the silhouette: far faster than a wide line with round joints.
+        # An enlarged silhouette behind the silhouette: much faster than a wide line with round joints.
         pen = ImageDraw.Draw(canvas)
         for points, _ in group.shapes:
             pen.polygon(_flat(points + group.ink_width * outward(points)), fill=group.ink)
@@ -54,7 +54,7 @@ def _paint(canvas: Image.Image, group: Group) -> None:
 
 
 def _shadow(group: Group, size: tuple[int, int], origin: Points) -> Image.Image:
-    """The crescent that is left of a silhouette when it is lit from above: itself less itself moved up."""
+    """Mask of the shadow at the lower edge: the silhouette minus the silhouette moved up."""
     reach = 0.065 * min(size)
     lit = origin + np.array([0.35 * reach, reach])
     shadow = Image.new("L", size)

@@ -1,4 +1,4 @@
-"""A drawing before it has pixels: groups of filled outlines, with what is painted on them."""
+"""A drawing as vectors: groups of filled outlines, with marks and strokes on them."""
 
 from dataclasses import dataclass, field, replace
 
@@ -13,23 +13,23 @@ Paint = tuple[int, int, int, int]
 
 @dataclass(kw_only=True, slots=True)
 class Group:
-    """Outlines that merge into one silhouette, inked around once."""
+    """Outlines that merge into one silhouette with one contour line."""
 
     shapes: list[tuple[Points, Colour]]
     marks: list[tuple[Points, Paint]] = field(default_factory=list)
-    """Painted on the shapes and cut off at the silhouette; one outline each, or many alike."""
+    """Filled outlines, clipped to the silhouette; each entry is one outline or an array of them."""
     strokes: list[tuple[Points, Paint, float]] = field(default_factory=list)
-    """Open lines with their width, one or many alike, cut off at the silhouette as well."""
+    """Open lines with their width, also clipped; each entry is one line or an array of them."""
     ink: Colour | None = None
-    """Colour of the line around the silhouette; None draws no line."""
+    """Colour of the contour line; None draws none."""
     ink_width: float = 0.022
     shade: float = 0.0
-    """Strength of the soft shadow along the silhouette's lower edge, 0-1."""
+    """Strength, 0-1, of the shadow along the lower edge of the silhouette."""
 
     def placed(
         self, *, scale: float = 1.0, angle: float = 0.0, x: float = 0.0, y: float = 0.0, flip: bool = False
     ) -> "Group":
-        """The same group, mirrored, scaled, turned and moved, line widths included."""
+        """The group mirrored, scaled, rotated and moved, including its line widths."""
 
         def move(points: Points) -> Points:
             return placed(points, scale=scale, angle=angle, x=x, y=y, flip=flip)
@@ -44,7 +44,7 @@ class Group:
 
 
 def bounds(groups: list[Group]) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of everything that is filled."""
+    """Left, top, right and bottom of all filled outlines."""
     every = np.concatenate([points for group in groups for points, _ in group.shapes])
     left, top = every.min(axis=0)
     right, bottom = every.max(axis=0)
@@ -63,8 +63,8 @@ def mixed(first: Colour, second: Colour, share: float) -> Colour:
     return _rgb(*(a + (b - a) * share for a, b in zip(first, second, strict=True)))
 
 
-def clear(colour: Colour, opacity: int) -> Paint:
-    """The colour as see-through paint."""
+def with_opacity(colour: Colour, opacity: int) -> Paint:
+    """The colour with an opacity of 0-255."""
     return (*colour, opacity)
 
 

@@ -1,11 +1,11 @@
-"""Tails, from their root on the rump."""
+"""Tails; the origin is the root at the rump."""
 
 import numpy as np
 
 from sample_dogs.breeds import Breed
 from sample_dogs.coat import curled, hairs, spots, tufted
 from sample_dogs.geometry import Control, Points, ellipse, limb
-from sample_dogs.scene import Group, bounds, clear, tone
+from sample_dogs.scene import Group, bounds, tone, with_opacity
 
 SHAPES: dict[str, tuple[Control, tuple[float, ...]]] = {
     "sabre": ([(0.04, 0.03), (-0.11, -0.08), (-0.2, -0.28), (-0.15, -0.52)], (0.12, 0.1, 0.09, 0.04)),
@@ -22,7 +22,7 @@ SHAPES: dict[str, tuple[Control, tuple[float, ...]]] = {
 
 
 def tail(breed: Breed, rng: np.random.Generator, *, x: float, y: float, low: bool = False) -> list[Group]:
-    """The tail with its root at (x, y), wagging a little; `low` lays it out to the side of a sitting dog."""
+    """The tail with its root at (x, y), at a random angle; `low` is for a sitting dog, whose tail lies beside it."""
     spine, widths = SHAPES[breed.tail]
     fluff = 1.6 if breed.texture == "shaggy" and breed.tail != "plume" else 1.0
     outline = limb(spine, [width * breed.bone * fluff for width in widths])
@@ -35,7 +35,7 @@ def tail(breed: Breed, rng: np.random.Generator, *, x: float, y: float, low: boo
         shapes.append((curled(puff, size=0.08), colour))
     marks = spots(outline, breed, rng, size=0.03) if "spots" in breed.markings else []
     if breed.tail_tip:
-        marks.append((_tip(spine), clear(breed.tail_tip, 255)))
+        marks.append((_tip(spine), with_opacity(breed.tail_tip, 255)))
     group = Group(
         shapes=shapes,
         marks=marks,

@@ -1,4 +1,4 @@
-"""The sample: photos of cartoon dogs, the same for the same seed, in a folder that is only ever ours."""
+"""The sample data set: the same seed gives the same photos, and other files are never changed."""
 
 import json
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def test_every_breed_can_be_drawn_in_every_pose(breed: Breed, pose: str) -> None
 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32), breed=st.sampled_from(BREEDS), index=st.integers(1, 99_999))
-def test_a_photo_depends_on_its_place_in_the_sample_only(seed: int, breed: Breed, index: int) -> None:
+def test_a_photo_depends_only_on_seed_split_breed_and_index(seed: int, breed: Breed, index: int) -> None:
     assert encoded(seed, "train", breed, index) == encoded(seed, "train", breed, index)
     assert encoded(seed, "train", breed, index) != encoded(seed, "test", breed, index)
 
@@ -88,7 +88,7 @@ def test_workers_draw_the_same_bytes_as_one_process(tmp_path: Path, monkeypatch:
     assert photos_in(tmp_path / "alone") == photos_in(tmp_path / "pool")
 
 
-def test_no_photo_is_in_two_splits_or_there_twice(tmp_path: Path) -> None:
+def test_no_two_photos_are_identical(tmp_path: Path) -> None:
     small_sample(tmp_path / "data", counts={"train": 3, "valid": 2, "test": 2})
     photos = photos_in(tmp_path / "data")
     assert len({sha256(photo).digest() for photo in photos.values()}) == len(photos) == 14
@@ -129,7 +129,7 @@ def test_missing_and_empty_photos_are_drawn_again(tmp_path: Path) -> None:
     assert photos_in(tmp_path / "data") == whole
 
 
-def test_another_seed_replaces_every_photo_and_keeps_what_is_not_ours(tmp_path: Path) -> None:
+def test_another_seed_replaces_every_photo_and_keeps_other_files(tmp_path: Path) -> None:
     small_sample(tmp_path / "data", counts={"train": 2}, seed=1)
     old = photos_in(tmp_path / "data")
     mine = tmp_path / "data/train/Beagle/my_dog.jpg"
@@ -141,21 +141,21 @@ def test_another_seed_replaces_every_photo_and_keeps_what_is_not_ours(tmp_path: 
     assert not set(old.values()) & set(new.values())
 
 
-def test_a_folder_with_other_files_is_refused_untouched(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(SampleFolderError, match=r"not empty and holds no sample.*name a new or empty folder"):
+    with pytest.raises(SampleFolderError, match=r"not empty and is not a sample.*name a new or empty folder"):
         small_sample(tmp_path)
     assert files_in(tmp_path) == {"letter.txt"}
 
 
-def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("not a folder")
     with pytest.raises(SampleFolderError, match="is a file; give the name of a new folder"):
         small_sample(tmp_path / "data")
 
 
 @pytest.mark.parametrize(
-    "note",
+    "content",
     [
         "not json",
         "[]",
@@ -164,9 +164,9 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
         json.dumps({"counts": {"../..": 1}, "breeds": ["Beagle"]}),
     ],
 )
-def test_a_broken_or_forged_note_is_refused(tmp_path: Path, note: str) -> None:
-    (tmp_path / MARKER).write_text(note)
-    with pytest.raises(SampleFolderError, match="cannot be read as the note of a sample"):
+def test_a_broken_or_forged_marker_file_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / MARKER).write_text(content)
+    with pytest.raises(SampleFolderError, match=r"is not the sample\.json of a sample"):
         small_sample(tmp_path)
     assert files_in(tmp_path) == {MARKER}
 
@@ -188,7 +188,7 @@ def test_impossible_counts_are_refused_before_anything_is_written(
     assert not (tmp_path / "data").exists()
 
 
-def test_ctrl_c_leaves_whole_photos_only_and_the_next_call_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_only_complete_photos_and_the_next_call_draws_the_rest(tmp_path: Path) -> None:
     def interrupt(done: int, _total: int) -> None:
         if done == 3:
             raise KeyboardInterrupt
@@ -202,7 +202,7 @@ def test_ctrl_c_leaves_whole_photos_only_and_the_next_call_goes_on(tmp_path: Pat
     assert small_sample(tmp_path / "data").drawn == 3
 
 
-def test_ctrl_c_while_a_photo_is_written_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_during_a_write_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_self: Path, target: Path) -> None:
         raise KeyboardInterrupt(target)
 
@@ -213,7 +213,7 @@ def test_ctrl_c_while_a_photo_is_written_leaves_no_half_of_it(tmp_path: Path, mo
     assert files_in(tmp_path / "data") == set()
 
 
-def test_leftovers_of_a_killed_run_are_swept_up(tmp_path: Path) -> None:
+def test_partial_files_of_a_killed_run_are_deleted(tmp_path: Path) -> None:
     small_sample(tmp_path / "data")
     whole = files_in(tmp_path / "data")
     (tmp_path / "data/train/Beagle/Beagle_00001.jpg").unlink()
