@@ -12,7 +12,8 @@ CDK = PATH="$(CURDIR)/$(BIN):$$PATH" "$(CURDIR)/node_modules/.bin/cdk"
 
 .PHONY: help
 help:  ## list the verbs
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^# -- /{sub(/^# -- /, ""); sub(/ -+$$/, ""); title = $$0} \
+	  /^[a-z][a-z -]*:.*## /{if (title) printf "\n%s\n", title; title = ""; printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -21,29 +22,49 @@ $(BIN)/python:
 	@echo "== making a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
-$(VENV)/.installed-%: locks/%.txt $(BIN)/python pyproject.toml
-	@echo "== installing the locked packages of '$*' (once; torch, where the group has it, is the large one)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
+# uv installs in a quarter of pip's processor time and links the files of a second clone to its cache (docs/decisions/0071).
+# It does not read pip's configuration, so a package index that is named there is passed on.
+$(BIN)/uv: locks/uv.txt | $(BIN)/python
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $< || { echo "pip could not install uv. Is the package index reachable? pip's own message is above." >&2; exit 1; }
 	@touch $@
+UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}" UV_NO_PROGRESS=1 \
+  $(BIN)/uv pip install --quiet --python $(BIN)/python --build-constraints locks/kennel.txt
+
+# The groups that each group includes: installed with it, they are not installed once more.
+INCLUDED_test := synth deploy rehearse
+INCLUDED_deploy := synth
+# Free disk space that a group needs, in GiB. All others include torch and need 8.
+comma := ,
+GIB_synth := 2
+GIB_deploy := 2
+
+$(VENV)/.installed-%: locks/kennel.txt pyproject.toml | $(BIN)/uv
+	@$(BIN)/python -c 'import shutil, sys; free, need = shutil.disk_usage(".").free / 2**30, $(or $(GIB_$*),8); sys.exit(0 if free >= need else f"The packages of \"$*\" need {need} GiB on this disk, and {free:.1f} GiB are free. Free some space, then run make again.")'
+	@echo "== installing the locked packages of '$*' (once$(if $(GIB_$*),,; torch for Linux includes CUDA: 3.2 GiB to download$(comma) 6.3 GB on disk))"
+	@$(UV) --require-hashes --group $* --constraints $<
+	@$(UV) --no-deps --editable .
+	@touch $@ $(INCLUDED_$*:%=$(VENV)/.installed-%)
 
 node_modules/.installed: package-lock.json $(VENV)/.installed-synth
 	@echo "== installing the pinned CDK command line"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --no-fund --no-audit --loglevel=error
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --no-fund --no-audit --loglevel=error || { echo "npm could not install the CDK command line. Is the npm registry reachable? npm's own message is above. Then run make again." >&2; exit 1; }
 	@touch $@
 
+# The CDK command line comes second, also under `make -j`: its group, synth, is a part of test.
 .PHONY: setup
-setup: $(VENV)/.installed-test node_modules/.installed  ## install everything (the other verbs do it when they need to)
+setup: $(VENV)/.installed-test  ## install everything (the other verbs do it when they need to)
+	@$(MAKE) --silent --no-print-directory node_modules/.installed
 
 .PHONY: lock
 lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ again; UPGRADE=1 takes newer releases
-	@for group in test synth deploy serve train rehearse audit toolkit reference-serving; do \
-	  constraint="--constraint locks/test.txt"; \
-	  case $$group in test|reference-serving) constraint=;; audit) constraint="--override locks/audit-overrides.txt";; esac; \
-	  file=locks/$$group.txt; [ $$group = serve ] && file=inference/requirements.txt; \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	    $(if $(UPGRADE),--upgrade) --group $$group $$constraint --output-file $$file pyproject.toml || exit 1; \
-	done
+	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    $(if $(UPGRADE),--upgrade) --group "$$1" --output-file "$$2" "$${@:3}" pyproject.toml; }; \
+	compile test locks/kennel.txt && \
+	compile uv locks/uv.txt --constraints locks/kennel.txt && \
+	compile serve inference/requirements.txt --constraints locks/kennel.txt && \
+	compile toolkit locks/toolkit.txt --constraints locks/kennel.txt && \
+	compile audit locks/audit.txt --override locks/audit-overrides.txt && \
+	compile reference-serving locks/reference-serving.txt
 
 # -- rehearse and check ----------------------------------------------------------------------------------------------
 
@@ -51,10 +72,26 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 rehearse: $(VENV)/.installed-rehearse  ## draw photos, train, serve and predict on this machine: no account, no Docker
 	@$(BIN)/kennel rehearse $(ARGS)
 
+STYLE = $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+TYPES = { $(BIN)/mypy && { report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; false; }; }; }
+
+# mypy and import-linter run beside pytest's processes, and what they found is printed last.
+WORKERS ?= 2
 .PHONY: test check
-test: setup lint  ## everything CI runs: ruff, import-linter, mypy, pytest
-	@$(BIN)/python -m pytest -q $(ARGS)
+test: setup  ## everything CI runs: ruff, import-linter, mypy, pytest (WORKERS=4 for more processes than two)
+	@$(STYLE)
+	@mkdir -p build; $(TYPES) > build/types.txt 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null' EXIT; \
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS); tests=$$?; \
+	wait $$types; types=$$?; trap - EXIT; cat build/types.txt; exit $$((tests | types))
 check: test  ## the same as `make test`
+
+.PHONY: lint
+lint: setup  ## ruff, import-linter and mypy
+	@$(STYLE) && $(TYPES)
+
+.PHONY: format
+format: setup  ## format the code and apply ruff's automatic fixes
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 .PHONY: test-slow
 test-slow: setup audit  ## the tests that take minutes, and the audit
@@ -64,6 +101,8 @@ test-slow: setup audit  ## the tests that take minutes, and the audit
 .PHONY: golden
 golden: setup  ## rewrite tests/infra/golden/ after an intended change of the templates
 	@$(BIN)/python -m pytest -q tests/infra/test_golden.py --update-golden
+
+# -- audit, and AWS's training toolkit -------------------------------------------------------------------------------
 
 # Its packages conflict with Kennel's, so it has its own environment. The lock is complete: pip could not resolve it again.
 .venv-audit/.installed: locks/audit.txt
@@ -91,6 +130,8 @@ audit: node_modules/.installed .venv-audit/.installed  ## check the templates of
 
 .PHONY: toolkit
 toolkit: .venv-toolkit/.installed  ## build AWS's training toolkit, which rehearsals and `make test-slow` then use (needs a C compiler)
+
+# -- measure ---------------------------------------------------------------------------------------------------------
 
 .PHONY: bench-synth
 bench-synth: setup  ## duration of the synthesis, compared with an app with one bucket
@@ -126,15 +167,6 @@ bench-training-gpu: setup  ## training speed on a GPU, compared with synthetic t
 .PHONY: bench-hostile
 bench-hostile: setup  ## hostile requests: responses, slowest request, memory (limited to 512 MB)
 	@$(BIN)/python -m benchmarks.hostile $(ARGS)
-
-.PHONY: lint
-lint: setup  ## ruff, import-linter and mypy
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
-	@report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; exit 1; }
-
-.PHONY: format
-format: setup  ## format the code and apply ruff's automatic fixes
-	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 # -- AWS -------------------------------------------------------------------------------------------------------------
 

@@ -18,3 +18,10 @@ def pytest_configure() -> None:
     # Ctrl-C.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints the seed last: with `-q` pytest leaves its header out, which has it."""
+    seed = config.getoption("randomly_seed", None)
+    if seed is not None:
+        terminalreporter.write_line(f"These tests ran in random order; --randomly-seed={seed} repeats it.")

@@ -115,7 +115,7 @@ def test_the_solution_says_what_this_python_lacks(tmp_path: Path) -> None:
 
 
 def test_the_requirements_are_the_versions_of_the_lock() -> None:
-    lock = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / "locks" / "train.txt").read_text(), re.MULTILINE))
+    lock = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / "locks" / "kennel.txt").read_text(), re.MULTILINE))
     lines = (ROOT / "training" / "requirements.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
 

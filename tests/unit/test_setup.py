@@ -1,0 +1,52 @@
+"""`make setup` installs each package once, from one lock."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text()
+GROUPS: dict[str, list[Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+INSTALLED = set(re.findall(r"\.installed-([a-z]+)", MAKEFILE))
+"""The groups that a verb of the Makefile needs."""
+LOCKED = {
+    name: set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "locks" / f"{name}.txt").read_text(), re.MULTILINE))
+    for name in ("kennel", "uv", "audit", "toolkit", "reference-serving")
+}
+
+
+def included(group: str) -> set[str]:
+    """The groups that a group includes, directly or not."""
+    direct = {entry["include-group"] for entry in GROUPS[group] if isinstance(entry, dict)}
+    return direct.union(*(included(other) for other in direct))
+
+
+def packages(group: str) -> set[str]:
+    """Names of the packages that a group and the groups in it ask for."""
+    own = {re.match(r"[A-Za-z0-9-]+", entry) for entry in GROUPS[group] if isinstance(entry, str)}
+    return {found[0].lower() for found in own if found}.union(*(packages(other) for other in included(group)))
+
+
+@pytest.mark.parametrize("group", sorted(INSTALLED))
+def test_a_group_that_was_installed_as_part_of_another_is_not_installed_again(group: str) -> None:
+    found = re.search(rf"^INCLUDED_{group} := (.*)$", MAKEFILE, re.MULTILINE)
+    assert set(found[1].split() if found else []) == included(group) & INSTALLED
+
+
+@pytest.mark.parametrize("group", sorted(INSTALLED | {"train", "serve"}))
+def test_the_lock_has_each_package_of_each_group_of_the_environment(group: str) -> None:
+    assert packages(group) <= LOCKED["kennel"]
+
+
+@pytest.mark.parametrize("group", ["uv", "audit", "toolkit", "reference-serving"])
+def test_the_other_groups_have_locks_of_their_own(group: str) -> None:
+    assert packages(group) <= LOCKED[group]
+
+
+def test_each_verb_is_listed_with_a_sentence() -> None:
+    verbs = {verb for line in re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE) for verb in line.split()}
+    listed = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
+    assert verbs == listed
