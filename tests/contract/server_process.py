@@ -1,4 +1,4 @@
-"""The real server, as a process on a loopback port."""
+"""The real server, as a process that listens on a loopback port."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from rehearsal.processes import Child, ProcessGroup
 
 @dataclass(frozen=True)
 class Server:
-    """A server that listens. `port` is its own choice, so tests never race for one."""
+    """A server that listens. It chooses its own port, so that tests do not compete for one."""
 
     group: ProcessGroup
     child: Child
@@ -37,7 +37,7 @@ class Server:
         return self.child.log.read_text()
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """The lines of the log with this event."""
+        """The fields of each line of the log that has this event name."""
         return [line for line in map(json.loads, self.log().splitlines()) if line["event"] == name]
 
 
@@ -49,7 +49,7 @@ def command_line(*arguments: str) -> list[str]:
 def listening(
     model: Path, logs: Path, *arguments: str, command: Sequence[str] | None = None, env: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """A server from the moment that it listens, which is before its model is loaded."""
+    """A server that listens. Its model may not be loaded yet."""
     with ProcessGroup(logs) as group:
         usual = command_line("--model-dir", str(model), *(arguments or ("--port", "0")))
         child = group.start("server", command or usual, env=env)

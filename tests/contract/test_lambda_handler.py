@@ -1,4 +1,4 @@
-"""The handler under AWS's own runtime client, in front of a real HTTP container."""
+"""The handler in AWS's own runtime client, in front of a container that speaks real HTTP."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ def function(parts: tuple[LambdaRuntime, Container]) -> LambdaRuntime:
 def container(parts: tuple[LambdaRuntime, Container]) -> Container:
     container = parts[1]
     container.status, container.body = 200, json.dumps(ANSWER).encode()
-    container.asked.clear()
+    container.requests.clear()
     return container
 
 
@@ -63,7 +63,7 @@ def error_of(response: dict[str, Any]) -> dict[str, Any]:
         "load_balancer_json",
     ],
 )
-def test_each_kind_of_event_gets_the_breeds(function: LambdaRuntime, container: Container, name: str) -> None:
+def test_each_kind_of_event_is_answered_with_breeds(function: LambdaRuntime, container: Container, name: str) -> None:
     response = function.invoke(stored(name))
 
     assert set(response) == {"statusCode", "headers", "body"}
@@ -74,36 +74,36 @@ def test_each_kind_of_event_gets_the_breeds(function: LambdaRuntime, container: 
     assert body == ANSWER
 
 
-def test_the_container_gets_the_photo_itself(function: LambdaRuntime, container: Container) -> None:
+def test_the_container_gets_the_bytes_of_the_photo(function: LambdaRuntime, container: Container) -> None:
     function.invoke({**any_event(), "top_k": 3})
 
-    headers, body = container.asked[0]
+    headers, body = container.requests[0]
     assert body == JPEG
     assert headers["content-type"] == "image/jpeg"
     assert headers["accept"] == "application/json"
     assert headers["x-amzn-sagemaker-custom-attributes"] == "top_k=3"
 
 
-def test_without_top_k_the_container_is_left_to_choose(function: LambdaRuntime, container: Container) -> None:
+def test_without_top_k_the_container_uses_its_default(function: LambdaRuntime, container: Container) -> None:
     function.invoke(any_event())
 
-    assert "x-amzn-sagemaker-custom-attributes" not in container.asked[0][0]
+    assert "x-amzn-sagemaker-custom-attributes" not in container.requests[0][0]
 
 
 @pytest.mark.parametrize(
     ("name", "status"), [("direct_url", 400), ("rest_api_image_as_text", 400), ("function_url_get", 405)]
 )
-def test_what_cannot_be_served_never_reaches_the_endpoint(
+def test_a_bad_request_never_reaches_the_endpoint(
     function: LambdaRuntime, container: Container, name: str, status: int
 ) -> None:
     response = function.invoke(stored(name))
 
     assert response["statusCode"] == status
     assert error_of(response)["message"]
-    assert container.asked == []
+    assert container.requests == []
 
 
-def test_s3_is_closed_until_the_settings_open_it(function: LambdaRuntime) -> None:
+def test_no_object_in_s3_may_be_read_unless_a_setting_allows_it(function: LambdaRuntime) -> None:
     response = function.invoke(stored("direct_s3"))
 
     assert response["statusCode"] == 403
@@ -111,27 +111,27 @@ def test_s3_is_closed_until_the_settings_open_it(function: LambdaRuntime) -> Non
 
 
 @pytest.mark.parametrize("event", [None, [], "photo", 7, {}])
-def test_an_event_that_is_no_request_gets_a_400(function: LambdaRuntime, event: object) -> None:
+def test_an_event_that_is_not_a_request_gets_a_400(function: LambdaRuntime, event: object) -> None:
     assert function.invoke(event)["statusCode"] == 400
 
 
-def test_a_photo_of_another_kind_gets_a_415(function: LambdaRuntime, container: Container) -> None:
+def test_an_image_in_another_format_gets_a_415(function: LambdaRuntime, container: Container) -> None:
     response = function.invoke({"image": base64.b64encode(b"GIF89a...").decode()})
 
     assert response["statusCode"] == 415
     assert "GIF" in error_of(response)["message"]
-    assert container.asked == []
+    assert container.requests == []
 
 
-def test_the_largest_photo_that_an_event_can_hold_is_served(function: LambdaRuntime, container: Container) -> None:
+def test_the_largest_photo_that_fits_into_an_event_is_served(function: LambdaRuntime, container: Container) -> None:
     photo = JPEG.ljust(4_700_000, b"x")
 
     assert function.invoke({"image": base64.b64encode(photo).decode()})["statusCode"] == 200
-    assert container.asked[0][1] == photo
+    assert container.requests[0][1] == photo
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
-def test_a_refusal_by_the_model_keeps_its_status_and_loses_its_words(
+def test_a_refusal_by_the_container_keeps_its_status_but_not_its_text(
     function: LambdaRuntime, container: Container, status: int
 ) -> None:
     container.status, container.body = status, b"Traceback: /opt/ml/model/secret"
@@ -143,7 +143,7 @@ def test_a_refusal_by_the_model_keeps_its_status_and_loses_its_words(
 
 
 @pytest.mark.parametrize("body", [b"", b"not JSON", b"[]", b'{"predictions": 7}', b'{"predictions": [NaN]}'])
-def test_an_answer_without_predictions_is_a_502(function: LambdaRuntime, container: Container, body: bytes) -> None:
+def test_a_response_without_predictions_is_a_502(function: LambdaRuntime, container: Container, body: bytes) -> None:
     container.body = body
 
     assert function.invoke(any_event())["statusCode"] == 502

@@ -1,4 +1,4 @@
-"""Photos named in S3, against moto's S3."""
+"""Events that name a photo in S3, with moto as S3."""
 
 import json
 from collections.abc import Iterator
@@ -60,23 +60,23 @@ def parts(s3_url: str) -> Iterator[tuple[LambdaRuntime, Container]]:
         yield function, container
 
 
-def ask(parts: tuple[LambdaRuntime, Container], bucket: str, key: str) -> tuple[int, dict[str, Any]]:
+def classify(parts: tuple[LambdaRuntime, Container], bucket: str, key: str) -> tuple[int, dict[str, Any]]:
     response = parts[0].invoke({"s3": {"bucket": bucket, "key": key}})
     return response["statusCode"], json.loads(response["body"])
 
 
 @pytest.mark.parametrize("key", ["open/dog.jpg", "open/ünïcode dög.jpg"])
-def test_a_photo_in_an_open_place_is_classified(parts: tuple[LambdaRuntime, Container], key: str) -> None:
-    parts[1].asked.clear()
-    status, body = ask(parts, "photos", key)
+def test_a_photo_below_a_readable_prefix_is_classified(parts: tuple[LambdaRuntime, Container], key: str) -> None:
+    parts[1].requests.clear()
+    status, body = classify(parts, "photos", key)
 
     assert status == 200
     assert body["predictions"] == ANSWER["predictions"]
-    assert [(headers["content-type"], sent) for headers, sent in parts[1].asked] == [("image/jpeg", JPEG)]
+    assert [(headers["content-type"], sent) for headers, sent in parts[1].requests] == [("image/jpeg", JPEG)]
 
 
 @pytest.mark.parametrize(
-    ("bucket", "key", "expected", "told"),
+    ("bucket", "key", "expected", "sentence"),
     [
         ("photos", "closed/dog.jpg", 403, "api.readable_s3_prefixes"),
         ("photos", "open/../closed/dog.jpg", 403, "api.readable_s3_prefixes"),
@@ -88,10 +88,10 @@ def test_a_photo_in_an_open_place_is_classified(parts: tuple[LambdaRuntime, Cont
         ("photos", "open/page.html", 415, "JPEG"),
     ],
 )
-def test_anything_else_gets_a_sentence(
-    parts: tuple[LambdaRuntime, Container], bucket: str, key: str, expected: int, told: str
+def test_any_other_object_is_refused_with_a_sentence(
+    parts: tuple[LambdaRuntime, Container], bucket: str, key: str, expected: int, sentence: str
 ) -> None:
-    status, body = ask(parts, bucket, key)
+    status, body = classify(parts, bucket, key)
 
     assert status == expected
-    assert told in body["error"]["message"]
+    assert sentence in body["error"]["message"]

@@ -1,4 +1,4 @@
-"""The stand-in for SageMaker Runtime, seen through the real boto3 client."""
+"""The local SageMaker Runtime, called with the real boto3 client."""
 
 import json
 import threading
@@ -48,7 +48,7 @@ def error_of(client: "SageMakerRuntimeClient", name: str = "dogs", body: bytes =
     return dict(caught.value.response)
 
 
-def test_an_answer_comes_back_whole(client: "SageMakerRuntimeClient") -> None:
+def test_a_response_arrives_completely(client: "SageMakerRuntimeClient") -> None:
     response = client.invoke_endpoint(EndpointName="dogs", Body=JPEG, ContentType="image/jpeg")
 
     assert response["Body"].read() == json.dumps(ANSWER).encode()
@@ -56,7 +56,7 @@ def test_an_answer_comes_back_whole(client: "SageMakerRuntimeClient") -> None:
     assert response["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_only_the_headers_of_the_contract_pass(client: "SageMakerRuntimeClient", container: Container) -> None:
+def test_only_the_headers_of_the_contract_are_forwarded(client: "SageMakerRuntimeClient", container: Container) -> None:
     response = client.invoke_endpoint(
         EndpointName="dogs",
         Body=JPEG,
@@ -65,7 +65,7 @@ def test_only_the_headers_of_the_contract_pass(client: "SageMakerRuntimeClient",
         CustomAttributes="top_k=3",
     )
 
-    headers, body = container.asked[0]
+    headers, body = container.requests[0]
     assert body == JPEG
     assert headers["content-type"] == "image/jpeg"
     assert headers["accept"] == "application/json"
@@ -96,18 +96,20 @@ def test_an_unknown_endpoint_is_a_validation_error(client: "SageMakerRuntimeClie
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_a_container_that_is_gone_is_a_503(client: "SageMakerRuntimeClient") -> None:
+def test_a_container_that_does_not_listen_is_a_503(client: "SageMakerRuntimeClient") -> None:
     assert error_of(client, "gone")["ResponseMetadata"]["HTTPStatusCode"] == 503
 
 
-def test_a_body_over_the_limit_is_refused_unread(client: "SageMakerRuntimeClient", container: Container) -> None:
+def test_a_body_over_the_limit_does_not_reach_the_container(
+    client: "SageMakerRuntimeClient", container: Container
+) -> None:
     assert client.invoke_endpoint(EndpointName="dogs", Body=b"x" * MAX_BODY_BYTES)["Body"].read()
 
     assert error_of(client, body=b"x" * (MAX_BODY_BYTES + 1))["ResponseMetadata"]["HTTPStatusCode"] == 413
-    assert len(container.asked) == 1
+    assert len(container.requests) == 1
 
 
-def test_a_container_that_takes_too_long_is_cut_off() -> None:
+def test_a_container_that_takes_too_long_is_timed_out() -> None:
     release = threading.Event()
 
     class Hanging(LoopbackHandler):
@@ -128,7 +130,7 @@ def test_a_container_that_takes_too_long_is_cut_off() -> None:
     assert "timed out" in error["OriginalMessage"]
 
 
-def test_in_service_means_that_ping_answers_200(container: Container) -> None:
+def test_in_service_means_that_ping_returns_200(container: Container) -> None:
     assert in_service(container.url)
     assert not in_service(f"http://127.0.0.1:{free_port()}")
 

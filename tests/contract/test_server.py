@@ -1,4 +1,4 @@
-"""What a caller sees of the serving container, over real sockets: SageMaker's contract, and no more."""
+"""SageMaker's container contract, tested as a caller sees it, over real sockets."""
 
 import base64
 import http.client
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
-    """Status and code of a refusal, which says something and gives nothing away."""
+    """Status and code of a refusal, after a check of its form: one sentence, and nothing about the machine."""
     assert response.headers["content-type"] == "application/json"
     assert set(response.json()) == {"error"}
     error = response.json()["error"]
@@ -45,7 +45,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
 
 
 def raw(server: Server, request: bytes) -> bytes:
-    """All that the server answers to these bytes, up to the end of the connection."""
+    """Everything that the server sends after these bytes, until the connection ends."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -54,7 +54,7 @@ def raw(server: Server, request: bytes) -> bytes:
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nConnection: close\r\nContent-Type: image/jpeg\r\n"
 
 
-# -- answers ---------------------------------------------------------------------------------------------------------
+# -- predictions -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
@@ -72,13 +72,13 @@ def test_a_photo_is_answered_with_its_breed(server: Server, format: str, index: 
     assert body["predictions"][0]["probability"] > 0.9
 
 
-def test_every_answer_names_the_model(server: Server) -> None:
+def test_every_response_names_the_model(server: Server) -> None:
     (ready,) = server.events("ready")
     assert server.invoke(any_photo()).json()["model"] == ready["model"]
 
 
 @pytest.mark.parametrize("content_type", ["image/jpeg", "IMAGE/PNG", "image/webp; q=1", "application/x-image"])
-def test_the_bytes_decide_and_not_the_name_of_the_image_type(server: Server, content_type: str) -> None:
+def test_the_bytes_decide_the_format_and_not_the_content_type(server: Server, content_type: str) -> None:
     assert server.invoke(any_photo(format="PNG"), content_type).status_code == 200
 
 
@@ -89,12 +89,12 @@ def test_the_caller_may_ask_for_a_number_of_breeds(server: Server, attributes: s
 
 
 @pytest.mark.parametrize("attributes", ["", "c000b4f9-df62-4c85-a0bf-7c525f9104a4", "top_kk=1"])
-def test_attributes_of_others_are_no_business_of_ours(server: Server, attributes: str) -> None:
+def test_other_custom_attributes_are_ignored(server: Server, attributes: str) -> None:
     assert server.invoke(any_photo(), X_Amzn_SageMaker_Custom_Attributes=attributes).status_code == 200
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1001", "1.5", "all", "", "\u00b2", "9" * 5000, "1e3", "0x10", "1_0"])
-def test_a_number_that_makes_no_sense_is_refused(server: Server, value: str) -> None:
+def test_an_impossible_number_of_breeds_is_refused(server: Server, value: str) -> None:
     headers = [
         (b"content-type", b"image/jpeg"),
         (b"x-amzn-sagemaker-custom-attributes", f"top_k={value}".encode("latin-1")),
@@ -106,16 +106,16 @@ def test_a_number_that_makes_no_sense_is_refused(server: Server, value: str) -> 
 @pytest.mark.parametrize(
     "accept", ["application/json", "*/*", "application/*;q=0.1", "image/png, */*;q=0.1", "APPLICATION/JSON"]
 )
-def test_who_takes_json_gets_it(server: Server, accept: str) -> None:
+def test_a_caller_that_accepts_json_gets_it(server: Server, accept: str) -> None:
     assert server.invoke(any_photo(), accept=accept).status_code == 200
 
 
 @pytest.mark.parametrize("accept", ["image/*", "text/html", "application/xml,", "image/png, text/plain"])
-def test_who_takes_no_json_is_told(server: Server, accept: str) -> None:
+def test_a_caller_that_accepts_no_json_is_refused(server: Server, accept: str) -> None:
     assert error_of(server.invoke(any_photo(), accept=accept)) == (406, "not_acceptable")
 
 
-def test_without_an_accept_header_the_answer_is_json(server: Server) -> None:
+def test_without_an_accept_header_the_response_is_json(server: Server) -> None:
     photo = any_photo()
     answer = raw(server, HEAD + b"Content-Length: %d\r\n\r\n" % len(photo) + photo)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -138,7 +138,7 @@ def base64_of(photo: bytes) -> str:
     return base64.b64encode(photo).decode()
 
 
-def test_several_photos_in_one_request_are_each_answered_in_their_order(server: Server) -> None:
+def test_the_photos_of_a_batch_are_answered_in_order(server: Server) -> None:
     images = [base64_of(any_photo(colour_of(index % 3))) for index in range(7)]
     response = batch(server, {"images": images}, X_Amzn_SageMaker_Custom_Attributes="top_k=1")
 
@@ -150,9 +150,9 @@ def test_several_photos_in_one_request_are_each_answered_in_their_order(server: 
     assert body["model"] == server.invoke(any_photo()).json()["model"]
 
 
-def test_a_bad_photo_does_not_cost_the_others_their_answers(server: Server) -> None:
+def test_a_bad_photo_in_a_batch_does_not_affect_the_others(server: Server) -> None:
     bad = [b"a dog", any_photo()[:99], any_photo(size=(5001, 5000), format="PNG")]
-    images = ["no base64!", *map(base64_of, bad), base64_of(any_photo(colour_of(1)))]
+    images = ["not base64!", *map(base64_of, bad), base64_of(any_photo(colour_of(1)))]
     results = batch(server, {"images": images}).json()["results"]
 
     codes = [result["error"]["code"] for result in results[:-1]]
@@ -175,7 +175,7 @@ def test_a_bad_photo_does_not_cost_the_others_their_answers(server: Server) -> N
         ({"images": [""] * (MAX_PHOTOS + 1)}, (413, "too_many_photos")),
     ],
 )
-def test_a_batch_that_makes_no_sense_is_refused(server: Server, body: object, refusal: tuple[int, str]) -> None:
+def test_an_invalid_batch_is_refused(server: Server, body: object, refusal: tuple[int, str]) -> None:
     assert error_of(batch(server, body)) == refusal
 
 
@@ -187,14 +187,14 @@ def test_other_content_types_are_refused(server: Server, content_type: str) -> N
     assert error_of(server.invoke(any_photo(), content_type)) == (415, "unsupported_type")
 
 
-def test_a_pickle_is_refused_and_runs_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_pickle_is_refused_and_not_loaded(server: Server, tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Any, ...]:
-            return (os.mkdir, (str(tmp_path / "sprung"),))
+            return (os.mkdir, (str(tmp_path / "pickle-was-loaded"),))
 
     for content_type in ("application/x-npy", "application/python-pickle", "image/jpeg"):
         assert server.invoke(pickle.dumps(Trap()), content_type).status_code == 415
-    assert not (tmp_path / "sprung").exists()
+    assert not (tmp_path / "pickle-was-loaded").exists()
 
 
 @pytest.mark.parametrize(
@@ -211,11 +211,11 @@ def test_a_pickle_is_refused_and_runs_nothing(server: Server, tmp_path: Path) ->
     ],
     ids=["nothing", "text", "svg", "gif", "cut JPEG", "cut PNG", "strip", "bomb"],
 )
-def test_bytes_that_are_no_sound_photo_are_refused(server: Server, photo: bytes, refusal: tuple[int, str]) -> None:
+def test_bytes_that_are_not_a_valid_photo_are_refused(server: Server, photo: bytes, refusal: tuple[int, str]) -> None:
     assert error_of(server.invoke(photo)) == refusal
 
 
-def test_a_body_at_the_limit_is_read_and_one_byte_more_is_not(server: Server) -> None:
+def test_a_body_may_be_as_large_as_the_limit_and_no_larger(server: Server) -> None:
     photo = any_photo()
     assert server.invoke(photo.ljust(MAX_BODY_BYTES, b"\0")).status_code == 200
     assert error_of(server.invoke(photo.ljust(MAX_BODY_BYTES + 1, b"\0"))) == (413, "too_large")
@@ -234,7 +234,7 @@ def test_a_body_without_a_length_has_the_same_limit(server: Server) -> None:
 @pytest.mark.parametrize(
     ("size", "content_type", "status"), [(8 * MAX_BODY_BYTES, "image/jpeg", 413), (MAX_BODY_BYTES, "text/plain", 415)]
 )
-def test_a_client_that_sends_all_before_it_reads_sees_the_refusal(
+def test_a_client_that_sends_everything_before_it_reads_sees_the_refusal(
     server: Server, size: int, content_type: str, status: int
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -267,12 +267,12 @@ def test_a_body_over_the_limit_is_not_kept_in_memory(server: Server) -> None:
         ("POST", "/models/other/invoke", 404),
     ],
 )
-def test_there_are_two_routes_and_no_third(server: Server, method: str, path: str, status: int) -> None:
+def test_there_are_two_routes(server: Server, method: str, path: str, status: int) -> None:
     response = httpx.request(method, server.url + path)
     assert error_of(response) == (status, "no_such_route")
 
 
-def test_head_asks_as_get_does(server: Server) -> None:
+def test_head_is_answered_like_get(server: Server) -> None:
     response = httpx.head(f"{server.url}/ping")
     assert (response.status_code, response.content) == (200, b"")
 
@@ -290,7 +290,7 @@ def test_head_asks_as_get_does(server: Server) -> None:
     ],
     ids=["TLS", "version", "negative length", "two lengths", "bad chunk", "long header", "websocket"],
 )
-def test_what_is_no_http_hurts_nobody(server: Server, request_bytes: bytes) -> None:
+def test_invalid_http_does_not_affect_other_callers(server: Server, request_bytes: bytes) -> None:
     try:
         answer = raw(server, request_bytes)
     except ConnectionError:
@@ -315,15 +315,15 @@ def test_one_connection_serves_request_after_request(server: Server) -> None:
     connection.close()
 
 
-def test_eight_clients_at_once_each_get_their_own_answer(server: Server) -> None:
+def test_eight_concurrent_clients_each_get_their_own_response(server: Server) -> None:
     photos = [any_photo(colour_of(index)) for index in range(3)]
 
-    def right_answers(client: int) -> int:
+    def correct_responses(client: int) -> int:
         right = 0
         with httpx.Client(base_url=server.url, headers={"content-type": "image/jpeg"}) as connection:
             for number in range(25):
                 index = (client + number) % 4
-                answer = connection.post("/invocations", content=photos[index] if index < 3 else b"no photo")
+                answer = connection.post("/invocations", content=photos[index] if index < 3 else b"not a photo")
                 if index == 3:
                     right += answer.status_code == 415
                 else:
@@ -331,10 +331,10 @@ def test_eight_clients_at_once_each_get_their_own_answer(server: Server) -> None
         return right
 
     with ThreadPoolExecutor(8) as clients:
-        assert list(clients.map(right_answers, range(8))) == [25] * 8
+        assert list(clients.map(correct_responses, range(8))) == [25] * 8
 
 
-def test_a_caller_who_hangs_up_is_noted_in_one_line_and_hurts_nobody(server: Server) -> None:
+def test_a_caller_that_disconnects_is_logged_in_one_line(server: Server) -> None:
     before = len(server.events("abandoned"))
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + any_photo())
@@ -343,7 +343,7 @@ def test_a_caller_who_hangs_up_is_noted_in_one_line_and_hurts_nobody(server: Ser
     assert server.invoke(any_photo()).status_code == 200
 
 
-def test_callers_who_do_not_finish_do_not_keep_others_waiting(server: Server) -> None:
+def test_unfinished_requests_do_not_make_others_wait(server: Server) -> None:
     unfinished = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
     try:
         for number, connection in enumerate(unfinished):
@@ -366,12 +366,12 @@ def test_each_invocation_is_one_line_of_json(server: Server) -> None:
 # -- a model with a fault --------------------------------------------------------------------------------------------
 
 
-def test_a_photo_that_the_model_fails_on_is_our_fault_and_takes_nothing_down(tmp_path: Path) -> None:
+def test_a_photo_on_which_the_model_fails_is_a_500_and_the_service_stays_ready(tmp_path: Path) -> None:
     pool = helper.make_node("GlobalAveragePool", ["photos"], ["pooled"])
     flat = helper.make_node("Flatten", ["pooled"], ["flat"])
     less = helper.make_node("Sub", ["limit", "flat"], ["left"])
     model = onnx_model(
-        [pool, flat, less, helper.make_node("Log", ["left"], ["logits"])],  # no number for a white photo
+        [pool, flat, less, helper.make_node("Log", ["left"], ["logits"])],  # NaN for a white photo
         {"limit": np.array([2.0, 2.0, 2.0])},
         output_shape=["batch", 3],
     )

@@ -1,4 +1,4 @@
-"""Too much at once, too slow, stuck: what the service does when things go wrong inside the process or the queue."""
+"""Overload, slow bodies, a stuck or broken model: what the service does when the process or its queue has a fault."""
 
 import asyncio
 import itertools
@@ -41,7 +41,7 @@ def client(service: Service) -> Iterator[httpx.Client]:
 
 @contextmanager
 def listening(service: Service) -> Iterator[httpx.Client]:
-    """A client of the service, which listens in a thread of this process."""
+    """A client of the service. The service listens in a thread of this process."""
     with listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(uvicorn.Config(application(service), lifespan="off", log_config=None, access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -83,7 +83,7 @@ def test_nothing_is_ready_before_the_model_is_loaded(service: Service, client: h
     assert client.post("/invocations", content=any_photo(), headers=JPEG).status_code == 200
 
 
-def test_when_the_queue_is_too_long_the_next_is_sent_away_at_once(
+def test_a_request_that_the_queue_cannot_answer_in_time_is_refused_at_once(
     service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ten_seconds_each = itertools.count(0, 10).__next__
@@ -92,26 +92,26 @@ def test_when_the_queue_is_too_long_the_next_is_sent_away_at_once(
     monkeypatch.setattr(admission, "LIMIT_S", 1e6)
     service.load()
 
-    def ask(_: int) -> httpx.Response:
+    def post(_: int) -> httpx.Response:
         return one_core.post("/invocations", content=any_photo(), headers=JPEG)
 
     with listening(service) as one_core, ThreadPoolExecutor(8) as callers:
-        assert ask(0).status_code == 200  # it took ten seconds by that clock
-        monkeypatch.setattr(admission, "LIMIT_S", 38)  # and so no more than three may be here
+        assert post(0).status_code == 200  # the clock above says that it took ten seconds
+        monkeypatch.setattr(admission, "LIMIT_S", 38)  # so the queue may hold three photos
         with held_predictions(monkeypatch) as started:
-            asked = [callers.submit(ask, number) for number in range(8)]
+            sent = [callers.submit(post, number) for number in range(8)]
             assert started.acquire(timeout=30)
-            finished = islice(as_completed(asked, timeout=60), 5)  # the three others wait
+            finished = islice(as_completed(sent, timeout=60), 5)  # the three others wait
             refused = [answer.result() for answer in finished]
             assert {answer.status_code for answer in refused} == {429}
             assert {answer.headers["retry-after"] for answer in refused} == {"20"}
-            assert one_core.get("/ping").status_code == 200  # busy is not broken
+            assert one_core.get("/ping").status_code == 200  # a busy server is healthy
             monkeypatch.setattr(admission, "LIMIT_S", 1e6)
-        statuses = sorted(answer.result().status_code for answer in asked)
+        statuses = sorted(answer.result().status_code for answer in sent)
     assert statuses == [200] * 3 + [429] * 5
 
 
-def test_a_photo_that_does_not_arrive_is_given_up(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_does_not_arrive_is_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "BODY_TIMEOUT_S", 0.05)
     service.load()
     sent: list[Any] = []
@@ -140,12 +140,12 @@ def test_a_model_that_is_stuck_is_not_ready_until_it_answers(
     service.load()
     with ThreadPoolExecutor(1) as caller:
         with held_predictions(monkeypatch) as started:
-            asked = caller.submit(client.post, "/invocations", content=any_photo(), headers=JPEG)
+            sent = caller.submit(client.post, "/invocations", content=any_photo(), headers=JPEG)
             assert started.acquire(timeout=30)
             assert client.get("/ping").status_code == 200
             monkeypatch.setattr(server_service, "STUCK_S", -1)
             assert client.get("/ping").status_code == 503
-        assert asked.result().status_code == 200
+        assert sent.result().status_code == 200
     assert client.get("/ping").status_code == 200
 
 
@@ -169,7 +169,7 @@ def test_a_model_that_stopped_answering_is_not_ready_until_it_answers(
     assert client.get("/ping").status_code == 200
 
 
-def test_a_fault_of_loading_that_nobody_foresaw_ends_the_server_with_a_sentence(
+def test_an_unexpected_error_while_loading_ends_the_server_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def out_of_memory(_: Service) -> NoReturn:
@@ -177,6 +177,6 @@ def test_a_fault_of_loading_that_nobody_foresaw_ends_the_server_with_a_sentence(
 
     monkeypatch.setattr(Service, "load", out_of_memory)
     monkeypatch.setattr("sys.argv", ["server", "--model-dir", str(tmp_path), "--port", "0"])
-    monkeypatch.setattr("signal.signal", lambda *_: None)  # pytest's own handlers stay
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # keep pytest's handlers
     assert server.main() == 1
     assert capsys.readouterr().err == "MODEL LOAD FAILED: The model could not be loaded (MemoryError: no more).\n"

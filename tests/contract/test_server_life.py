@@ -1,4 +1,4 @@
-"""The server's life: it says in a sentence why it cannot start, and ends in order."""
+"""Start and end of the server: one sentence if it cannot start, and a clean shutdown."""
 
 import asyncio
 import os
@@ -47,7 +47,7 @@ def has_ended(server: Server) -> bool:
 # -- start -----------------------------------------------------------------------------------------------------------
 
 
-def test_ping_is_503_until_a_prediction_has_worked_and_then_200(model: Path, tmp_path: Path) -> None:
+def test_ping_is_503_until_the_first_prediction_and_then_200(model: Path, tmp_path: Path) -> None:
     with listening(model, tmp_path) as server:
         statuses = []
 
@@ -61,7 +61,7 @@ def test_ping_is_503_until_a_prediction_has_worked_and_then_200(model: Path, tmp
         assert server.events("ready")
 
 
-def test_sagemaker_s_own_command_line_and_port_variable_work(model: Path, tmp_path: Path) -> None:
+def test_sagemakers_command_line_and_port_variable_work(model: Path, tmp_path: Path) -> None:
     port = free_port()
     with listening(model, tmp_path, "serve", env={**os.environ, "SAGEMAKER_BIND_TO_PORT": str(port)}) as server:
         assert server.port == port
@@ -69,7 +69,7 @@ def test_sagemaker_s_own_command_line_and_port_variable_work(model: Path, tmp_pa
         assert server.invoke(any_photo()).status_code == 200
 
 
-def changed(folder: Path) -> None:
+def with_another_model(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(b"other")
 
 
@@ -77,20 +77,20 @@ def without_labels(folder: Path) -> None:
     (folder / "labels.json").unlink()
 
 
-def of_no_numbers(folder: Path) -> None:
+def with_nan_outputs(folder: Path) -> None:
     write_artifact(folder, model=network(3, bias=[float("nan")] * 3))
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "sentence_part"),
     [
-        (changed, "model.onnx in"),
+        (with_another_model, "model.onnx in"),
         (without_labels, "no regular file labels.json"),
-        (of_no_numbers, "its output is not finite"),
+        (with_nan_outputs, "its output is not finite"),
     ],
 )
-def test_an_unsound_artifact_ends_it_with_one_sentence(
-    tmp_path: Path, damage: Callable[[Path], None], told: str
+def test_an_invalid_artifact_ends_the_server_with_one_sentence(
+    tmp_path: Path, damage: Callable[[Path], None], sentence_part: str
 ) -> None:
     damage(write_artifact(tmp_path))
     ended = run("--model-dir", str(tmp_path), "--port", "0")
@@ -98,8 +98,8 @@ def test_an_unsound_artifact_ends_it_with_one_sentence(
     assert ended.returncode == 1
     (sentence,) = ended.stderr.splitlines()
     assert sentence.startswith("MODEL LOAD FAILED: ")
-    assert told in sentence
-    assert "could not be loaded (" not in sentence  # the sentence for what nobody foresaw
+    assert sentence_part in sentence
+    assert "could not be loaded (" not in sentence  # the sentence for unexpected errors
     assert sentence.endswith(".")
     assert '"ready"' not in ended.stdout
 
@@ -126,12 +126,12 @@ def test_a_port_in_use_is_named(model: Path) -> None:
     )
 
 
-def test_of_two_that_start_together_on_one_port_one_is_told() -> None:
+def test_the_second_server_on_a_port_gets_an_error() -> None:
     with listen("127.0.0.1", 0) as first, pytest.raises(OSError, match="already in use"):
         listen("127.0.0.1", first.getsockname()[1])
 
 
-def test_answers_leave_at_once_also_on_a_kept_connection() -> None:
+def test_responses_on_a_kept_connection_are_sent_at_once() -> None:
     async def nodelay() -> int:
         accepted: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
 
@@ -144,7 +144,7 @@ def test_answers_leave_at_once_also_on_a_kept_connection() -> None:
                 with socket.create_connection(listener.getsockname()):
                     return (await accepted).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
-    assert asyncio.run(nodelay())  # else the system holds each answer back for 40 ms
+    assert asyncio.run(nodelay())  # else Nagle's algorithm delays each response by 40 ms
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "99999999999"])
@@ -164,7 +164,7 @@ def test_an_address_of_another_machine_is_named(model: Path) -> None:
     ("arguments", "env"),
     [(["--port", "http"], {}), ([], {"SAGEMAKER_BIND_TO_PORT": "http"}), (["train"], {}), (["--gpu"], {})],
 )
-def test_arguments_that_make_no_sense_are_told(arguments: list[str], env: dict[str, str]) -> None:
+def test_invalid_arguments_are_refused(arguments: list[str], env: dict[str, str]) -> None:
     ended = run(*arguments, **env)
     assert ended.returncode == 2
     assert "python -m inference.server: error:" in ended.stderr
@@ -181,17 +181,17 @@ def test_help_shows_an_example() -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_in_order_when_told_to(model: Path, tmp_path: Path, how: signal.Signals) -> None:
+def test_a_signal_ends_the_server_cleanly(model: Path, tmp_path: Path, how: signal.Signals) -> None:
     with listening(model, tmp_path) as server:
         server.wait_until_ready()
         idle = httpx.Client()
-        idle.get(f"{server.url}/ping")  # an open connection keeps nothing alive
+        idle.get(f"{server.url}/ping")  # an idle connection does not delay the end
         server.child.signal(how)
         assert has_ended(server)
         idle.close()
 
 
-def test_it_ends_in_order_while_the_model_is_still_loading(model: Path, tmp_path: Path) -> None:
+def test_a_signal_while_the_model_loads_ends_the_server_cleanly(model: Path, tmp_path: Path) -> None:
     with listening(model, tmp_path) as server:
         server.child.signal(signal.SIGTERM)
         assert has_ended(server)
@@ -199,7 +199,7 @@ def test_it_ends_in_order_while_the_model_is_still_loading(model: Path, tmp_path
 
 @contextmanager
 def in_flight(server: Server, length: int) -> Iterator[socket.socket]:
-    """A request that the server has in its hands, but for the body."""
+    """A request whose head the server has, but not its body."""
     head = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nContent-Type: image/jpeg\r\nExpect: 100-continue\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(head + b"Content-Length: %d\r\n\r\n" % length)
@@ -222,10 +222,12 @@ def test_a_request_in_flight_is_answered_before_the_end(model: Path, tmp_path: P
         assert has_ended(server)
 
 
-def test_a_request_that_does_not_end_is_cut_off(model: Path, tmp_path: Path) -> None:
+def test_a_request_that_does_not_end_is_aborted(model: Path, tmp_path: Path) -> None:
     assert DRAIN_S < 30  # when SageMaker kills
-    impatient = "import sys; from inference.server import main as server; server.DRAIN_S = 0.5; sys.exit(server.main())"
-    arguments = [sys.executable, "-c", impatient, "--model-dir", str(model), "--port", "0"]
+    short_drain = (
+        "import sys; from inference.server import main as server; server.DRAIN_S = 0.5; sys.exit(server.main())"
+    )
+    arguments = [sys.executable, "-c", short_drain, "--model-dir", str(model), "--port", "0"]
     with listening(model, tmp_path, command=arguments) as server:
         server.wait_until_ready()
         with in_flight(server, 1000):

@@ -1,4 +1,7 @@
-"""Many requests at once, some of them bad: none lost, none mixed up, nothing left open (see also make bench-load)."""
+"""Many concurrent requests, some of them bad: each gets its own response, and no connection stays open.
+
+`make bench-load` measures the same at a larger scale.
+"""
 
 import json
 from pathlib import Path
@@ -10,7 +13,7 @@ from tests.contract.server_process import listening
 BAD = [(b"", 400), (b"a dog", 415), (any_photo()[:99], 422)]
 
 
-def test_load_loses_nothing_mixes_nothing_up_and_leaves_nothing_open(tmp_path: Path) -> None:
+def test_each_of_many_concurrent_requests_gets_its_own_response(tmp_path: Path) -> None:
     photos = [any_photo(colour_of(index), size=(300, 200)) for index in range(3)]
     with listening(write_artifact(tmp_path / "model"), tmp_path / "logs") as server:
         server.wait_until_ready()

@@ -1,4 +1,4 @@
-"""What goes into the serving container, and what must not."""
+"""What the serving container contains, and what it must not contain."""
 
 import ast
 import json
@@ -25,7 +25,7 @@ def instruction(name: str) -> list[str]:
     return [line.removeprefix(name).strip() for line in lines if line.startswith(f"{name} ")]
 
 
-def test_the_server_pulls_in_nothing_of_aws_of_torch_or_of_ours() -> None:
+def test_the_server_imports_no_aws_no_torch_and_nothing_else_from_this_repository() -> None:
     ran = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True)
     modules = set(json.loads(ran.stdout))
     assert {"inference", "openvino", "uvicorn"} <= modules
@@ -33,9 +33,9 @@ def test_the_server_pulls_in_nothing_of_aws_of_torch_or_of_ours() -> None:
     assert not modules & {"training", "lambda_fn", "ops", "stacks", "rehearsal", "tests"}
 
 
-def test_all_that_it_imports_is_in_its_requirements() -> None:
+def test_everything_that_it_imports_is_in_its_requirements() -> None:
     imported = set()
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 imported |= {name.name.partition(".")[0] for name in node.names}
@@ -62,14 +62,14 @@ def test_the_image_installs_wheels_with_checked_hashes_and_no_compiler() -> None
     assert not re.search(r"apt|gcc|build-essential|curl|wget", DOCKERFILE)
 
 
-def test_the_image_runs_as_a_user_who_owns_nothing() -> None:
+def test_the_image_runs_as_a_user_without_files_or_a_home() -> None:
     (user,) = instruction("USER")
     assert user not in ("root", "0")
     assert re.search(rf"useradd .*--no-create-home .*{user}", DOCKERFILE)
     assert DOCKERFILE.index("USER ") > DOCKERFILE.rindex("RUN ")
 
 
-def test_the_image_answers_to_sagemakers_command() -> None:
+def test_the_image_accepts_sagemakers_command() -> None:
     (entrypoint,) = map(json.loads, instruction("ENTRYPOINT"))
     assert entrypoint[:3] == ["python", "-m", "inference.server"]
     assert entrypoint[3:] == ["--host", "0.0.0.0"]  # noqa: S104 - SageMaker reaches the container from outside it
@@ -78,7 +78,7 @@ def test_the_image_answers_to_sagemakers_command() -> None:
     assert instruction("EXPOSE") == ["8080"]
 
 
-def test_all_of_the_package_is_copied_to_where_it_is_run() -> None:
+def test_the_whole_package_is_copied_into_the_image() -> None:
     copied = instruction("COPY")
     assert "*.py /opt/kennel/inference/" in copied
     assert instruction("WORKDIR") == ["/opt/kennel"]

@@ -1,4 +1,4 @@
-"""A sagemaker-runtime, or an S3, that misbehaves on request, one scripted fault for each call."""
+"""A local SageMaker Runtime or S3 with scripted faults, one for each call."""
 
 import json
 import socket
@@ -20,7 +20,7 @@ def answers(handler: LoopbackHandler) -> None:
 
 
 def error(status: int, kind: str | None, **members: Any) -> Fault:
-    """An error in SageMaker's form: the status, its type in a header, and a message."""
+    """An error as SageMaker sends it: the status, its type in a header, and a message."""
 
     def fault(handler: LoopbackHandler) -> None:
         headers = {"Content-Type": "application/json", **({"x-amzn-ErrorType": kind} if kind else {})}
@@ -34,7 +34,7 @@ def model_error(status: int) -> Fault:
 
 
 def web_page(handler: LoopbackHandler) -> None:
-    """What a proxy or a load balancer says."""
+    """The error page of a proxy or a load balancer."""
     handler.answer(502, b"<html><h1>502 Bad Gateway</h1>", {"Content-Type": "text/html"})
 
 
@@ -53,7 +53,7 @@ def cuts_short(handler: LoopbackHandler) -> None:
 
 
 class FaultServer:
-    """Plays `script` call by call, and its last entry for ever after; `calls` counts them."""
+    """Plays `script`, one entry for each call, and then repeats its last entry. `calls` counts the calls."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -1,4 +1,4 @@
-"""Whatever the endpoint does, the caller gets the mapped status in time, and nothing leaks."""
+"""For each fault of the endpoint the caller gets the mapped status in time, and no internal detail."""
 
 import json
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def parts() -> Iterator[tuple[LambdaRuntime, FaultServer]]:
 
 
 @pytest.fixture
-def hurried(faults: FaultServer) -> Iterator[LambdaRuntime]:
+def with_short_timeout(faults: FaultServer) -> Iterator[LambdaRuntime]:
     with function_of(faults.url, timeout_s=4) as function:
         yield function
 
@@ -61,7 +61,7 @@ def faults(parts: tuple[LambdaRuntime, FaultServer]) -> FaultServer:
 
 
 def outcome(function: LambdaRuntime) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """Status, headers and error of a call that must fail, after a look for leaks."""
+    """Status, headers and error of a call that must fail, after a check that the body leaks nothing."""
     response = function.invoke(any_event())
     assert not [leak for leak in LEAKS if leak in response["body"]]
     failure = json.loads(response["body"])["error"]
@@ -88,7 +88,7 @@ def outcome(function: LambdaRuntime) -> tuple[int, dict[str, str], dict[str, Any
     ],
     ids=lambda value: str(value) if isinstance(value, int | str) else "",
 )
-def test_a_fault_that_does_not_pass_is_told_at_once(
+def test_a_fault_that_is_not_retryable_is_reported_at_once(
     function: LambdaRuntime, faults: FaultServer, fault: Fault, status: int, code: str
 ) -> None:
     faults.play(fault)
@@ -114,7 +114,7 @@ def test_a_fault_that_does_not_pass_is_told_at_once(
     ],
     ids=["throttled", "busy", "not ready", "429", "model busy", "internal", "dependency", "reset", "cut short"],
 )
-def test_a_fault_that_passes_is_outlived(function: LambdaRuntime, faults: FaultServer, fault: Fault) -> None:
+def test_a_retryable_fault_is_retried(function: LambdaRuntime, faults: FaultServer, fault: Fault) -> None:
     faults.play(fault, fault, answers)
 
     assert function.invoke(any_event())["statusCode"] == 200
@@ -131,7 +131,7 @@ def test_a_fault_that_passes_is_outlived(function: LambdaRuntime, faults: FaultS
     ],
     ids=["throttled", "internal", "reset", "web page"],
 )
-def test_a_fault_that_stays_is_told_after_a_bounded_number_of_calls(
+def test_a_persistent_fault_is_reported_after_a_limited_number_of_calls(
     function: LambdaRuntime, faults: FaultServer, fault: Fault, status: int, code: str
 ) -> None:
     faults.play(fault)
@@ -143,24 +143,24 @@ def test_a_fault_that_stays_is_told_after_a_bounded_number_of_calls(
 
 
 @pytest.mark.parametrize("where", ["before the answer", "in its body"])
-def test_a_hang_is_waited_out_once_and_answered_in_time(
-    hurried: LambdaRuntime, faults: FaultServer, where: str
+def test_a_hanging_endpoint_is_called_once_and_reported_in_time(
+    with_short_timeout: LambdaRuntime, faults: FaultServer, where: str
 ) -> None:
     faults.play(faults.hangs if where == "before the answer" else faults.hangs_in_the_body)
 
-    status, _, failure = outcome(hurried)  # FunctionError if Lambda's own limit had struck first
+    status, _, failure = outcome(with_short_timeout)  # it would be a FunctionError if Lambda's own timeout came first
     assert (status, failure["code"]) == (504, "timed_out")
     assert faults.calls == 1
 
 
-def test_a_hang_after_throttling_still_ends_in_time(hurried: LambdaRuntime, faults: FaultServer) -> None:
+def test_a_hang_after_throttling_is_reported_in_time(with_short_timeout: LambdaRuntime, faults: FaultServer) -> None:
     faults.play(THROTTLED, THROTTLED, faults.hangs)
 
-    assert outcome(hurried)[0] == 504
+    assert outcome(with_short_timeout)[0] == 504
     assert faults.calls == 3
 
 
-def test_an_endpoint_that_nothing_listens_on_is_a_503() -> None:
+def test_an_endpoint_that_does_not_listen_is_a_503() -> None:
     with function_of(f"http://127.0.0.1:{free_port()}") as function:
         status, headers, failure = outcome(function)
 
@@ -168,7 +168,7 @@ def test_an_endpoint_that_nothing_listens_on_is_a_503() -> None:
     assert "Retry-After" in headers
 
 
-def test_the_log_tells_the_operator_what_the_caller_may_not_know(function: LambdaRuntime, faults: FaultServer) -> None:
+def test_the_log_has_the_cause_that_the_caller_does_not_see(function: LambdaRuntime, faults: FaultServer) -> None:
     faults.play(model_error(500))
     before = len(function.log)
 
@@ -179,7 +179,7 @@ def test_the_log_tells_the_operator_what_the_caller_may_not_know(function: Lambd
     assert "secret.py" in entry["causes"][0]
 
 
-def test_faults_in_a_third_of_the_calls_are_hidden_from_callers(function: LambdaRuntime, faults: FaultServer) -> None:
+def test_callers_see_no_fault_while_a_third_of_the_calls_fails(function: LambdaRuntime, faults: FaultServer) -> None:
     faults.play(*[THROTTLED, answers, answers] * 30)
 
     statuses = [function.invoke(any_event())["statusCode"] for _ in range(30)]

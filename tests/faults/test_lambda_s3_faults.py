@@ -1,4 +1,4 @@
-"""Whatever S3 does, the caller gets the mapped status in time."""
+"""For each fault of S3 the caller gets the mapped status in time."""
 
 import json
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from tests.faults.fault_server import Fault, FaultServer, cuts_short, error, mis
 from tests.rehearsal.container import JPEG, REPOSITORY, serving
 
 
-def hands_out_a_photo(handler: LoopbackHandler) -> None:
+def returns_a_photo(handler: LoopbackHandler) -> None:
     handler.answer(200, JPEG)
 
 
 def announces_too_much(handler: LoopbackHandler) -> None:
-    """The first bytes of a large object: whoever waits for the rest waits in vain."""
+    """The head of a large object and its first bytes; the others never come."""
     handler.send_response(200)
     handler.send_header("Content-Length", str(MAX_BYTES * 1000))
     handler.end_headers()
@@ -46,7 +46,7 @@ def parts() -> Iterator[tuple[LambdaRuntime, FaultServer]]:
         yield function, faults
 
 
-def ask(function: LambdaRuntime) -> tuple[int, str]:
+def classify(function: LambdaRuntime) -> tuple[int, str]:
     response = function.invoke({"s3": {"bucket": "photos", "key": "dog.jpg"}})
     assert "secret" not in response["body"]
     return response["statusCode"], json.loads(response["body"]).get("error", {}).get("code")
@@ -62,28 +62,28 @@ def ask(function: LambdaRuntime) -> tuple[int, str]:
     ],
     ids=["denied", "missing", "unknown", "too large"],
 )
-def test_a_fault_that_does_not_pass_is_told_at_once(
+def test_a_fault_that_is_not_retryable_is_reported_at_once(
     parts: tuple[LambdaRuntime, FaultServer], fault: Fault, status: int, code: str
 ) -> None:
     function, faults = parts
     faults.play(fault)
 
-    assert ask(function) == (status, code)
+    assert classify(function) == (status, code)
     assert faults.calls == 1
 
 
 @pytest.mark.parametrize("fault", [error(503, "SlowDown"), resets, cuts_short], ids=["slow down", "reset", "cut short"])
-def test_a_fault_that_passes_is_outlived(parts: tuple[LambdaRuntime, FaultServer], fault: Fault) -> None:
+def test_a_retryable_fault_is_retried(parts: tuple[LambdaRuntime, FaultServer], fault: Fault) -> None:
     function, faults = parts
-    faults.play(fault, hands_out_a_photo)
+    faults.play(fault, returns_a_photo)
 
-    assert ask(function)[0] == 200
+    assert classify(function)[0] == 200
     assert faults.calls == 2
 
 
-def test_a_hang_is_answered_in_time(parts: tuple[LambdaRuntime, FaultServer]) -> None:
+def test_a_hang_is_reported_in_time(parts: tuple[LambdaRuntime, FaultServer]) -> None:
     function, faults = parts
     faults.play(faults.hangs)
 
-    assert ask(function) == (504, "s3_timed_out")
+    assert classify(function) == (504, "s3_timed_out")
     assert faults.calls == 1

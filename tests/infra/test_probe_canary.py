@@ -28,7 +28,7 @@ def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[Container]:
 
 def test_it_succeeds_if_the_endpoint_returns_a_prediction(container: Container) -> None:
     canary.on_schedule({}, None)
-    assert [body for _, body in container.asked] == [prediction.PHOTO]
+    assert [body for _, body in container.requests] == [prediction.PHOTO]
 
 
 def test_it_fails_if_the_model_fails(container: Container) -> None:

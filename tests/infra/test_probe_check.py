@@ -87,7 +87,7 @@ def test_an_endpoint_that_serves_the_new_config_and_answers_passes(
 ) -> None:
     response = outcome(cloudformation, kind)
     assert (response["Status"], response["Data"]) == ("SUCCESS", {"Model": "test-model", "Breed": "Beagle"})
-    ((headers, body),) = container.asked
+    ((headers, body),) = container.requests
     assert (headers["content-type"], body) == ("image/jpeg", prediction.PHOTO)
 
 
@@ -118,7 +118,7 @@ def test_an_endpoint_with_the_old_config_is_not_invoked(
 ) -> None:
     sagemaker.described = [endpoint(EndpointConfigName="old")]
     reason(cloudformation)
-    assert container.asked == []
+    assert container.requests == []
 
 
 def test_a_failed_endpoint_fails_the_deploy_with_sagemakers_reason(
@@ -189,7 +189,7 @@ def test_a_delete_succeeds_without_any_call(
     sagemaker.described = [("ValidationException", 'Could not find endpoint "dogs".')]
     response = outcome(cloudformation, "Delete")
     assert (response["Status"], response["PhysicalResourceId"]) == ("SUCCESS", "made-before")
-    assert (sagemaker.calls, container.asked) == (0, [])
+    assert (sagemaker.calls, container.requests) == (0, [])
 
 
 def test_a_bug_in_the_check_fails_the_deploy_at_once(sagemaker: FakeEndpoints, cloudformation: ResponseUrl) -> None:

@@ -26,7 +26,7 @@ class Container:
         self.url = url
         self.status = 200
         self.body = json.dumps(ANSWER).encode()
-        self.asked: list[tuple[dict[str, str], bytes]] = []
+        self.requests: list[tuple[dict[str, str], bytes]] = []
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def serving() -> Iterator[Container]:
 
         def do_POST(self) -> None:  # noqa: N802
             headers = {name.lower(): value for name, value in self.headers.items()}
-            container.asked.append((headers, self.read_body()))
+            container.requests.append((headers, self.read_body()))
             answered = {"Content-Type": "application/json", "Server-Secret": "s3cret"}
             self.answer(container.status, container.body, answered)
 
