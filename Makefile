@@ -48,6 +48,7 @@ $(VENV)/.installed-%: locks/kennel.txt pyproject.toml | $(BIN)/uv
 node_modules/.installed: package-lock.json $(VENV)/.installed-synth
 	@echo "== installing the pinned CDK command line"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --no-fund --no-audit --loglevel=error || { echo "npm could not install the CDK command line. Is the npm registry reachable? npm's own message is above. Then run make again." >&2; exit 1; }
+	@ln -sf ../../node_modules/.bin/cdk $(BIN)/cdk  # `cdk` works in the activated environment
 	@touch $@
 
 # The CDK command line comes second, also under `make -j`: its group, synth, is a part of test.
@@ -102,6 +103,10 @@ test-slow: setup audit  ## the tests that take minutes, and the audit
 golden: setup  ## rewrite tests/infra/golden/ after an intended change of the templates
 	@$(BIN)/python -m pytest -q tests/infra/test_golden.py --update-golden
 
+.PHONY: reference
+reference: $(BIN)/python  ## rewrite docs/settings.md and environments/schema.json after a change of the settings
+	@$(BIN)/python -m stacks.settings
+
 # -- audit, and AWS's training toolkit -------------------------------------------------------------------------------
 
 # Its packages conflict with Kennel's, so it has its own environment. The lock is complete: pip could not resolve it again.
@@ -112,9 +117,9 @@ golden: setup  ## rewrite tests/infra/golden/ after an intended change of the te
 	@touch $@
 
 .PHONY: audit
-audit: node_modules/.installed .venv-audit/.installed  ## check the templates of both presets with checkov, cloudsplaining and AWS's SDK
-	@for preset in development production; do \
-	  $(CDK) synth --quiet --no-validation -c preset=$$preset --output build/audit/$$preset >/dev/null || exit 1; \
+audit: node_modules/.installed .venv-audit/.installed  ## check the templates of both environments with checkov, cloudsplaining and AWS's SDK
+	@for name in development production; do \
+	  $(CDK) synth --quiet --no-validation -c kennel.environment=$$name --output build/audit/$$name >/dev/null || exit 1; \
 	done
 	@.venv-audit/bin/python -m tests.audit build/audit/development build/audit/production
 
@@ -170,31 +175,32 @@ bench-hostile: setup  ## hostile requests: responses, slowest request, memory (l
 
 # -- AWS -------------------------------------------------------------------------------------------------------------
 
-PROJECT ?= kennel
+# Which deployment: environments/$(ENV).toml says its account, region, profile, protection and settings (docs/environments.md).
+ENV ?= development
 STACKS ?= --all
-# Empty: the value in cdk.json, or development. Set it for every command of a production deployment: export PRESET=production
-PRESET ?=
-AT_PROJECT = -c project.name=$(PROJECT) $(if $(PRESET),-c preset=$(PRESET))
-# The photos' digest: other photos train again, the same ones never do. Empty before there are any.
-WITH_PHOTOS = version=$$($(BIN)/kennel data version --project $(PROJECT)) && \
-  set -- $(AT_PROJECT) $${version:+-c training.data_version=$$version}
+AT = -c kennel.environment=$(ENV)
+# CDK cannot read the profile from the file, so it gets it here. This fails if AWS_PROFILE or AWS_REGION differ from the file.
+USE_ENV = profile=$$($(BIN)/python -m environments $(ENV)) || exit 1; [ -z "$$profile" ] || export AWS_PROFILE="$$profile"
+# The digest of the photos starts a new training if they changed. The account and region that kennel used, so that the app
+# can compare them with CDK's.
+WITH_PHOTOS = $(USE_ENV); options=$$($(BIN)/kennel --env $(ENV) data version --cdk-options) || exit 1; set -- $(AT) $$options
 
 .PHONY: bootstrap cdk
 bootstrap: node_modules/.installed  ## prepare an account and region for CDK, once (needs an account)
-	@$(CDK) bootstrap $(ARGS)
+	@$(USE_ENV); $(CDK) bootstrap $(AT) $(ARGS)
 cdk: node_modules/.installed  ## any other command of the pinned CDK: make cdk ARGS='rollback Serving'
-	@$(CDK) $(ARGS)
+	@$(USE_ENV); $(CDK) $(ARGS) $(AT)
 
 .PHONY: synth diff deploy destroy
 # CDK's own validation takes twice as long as all the rest: `make test` runs cfn-lint instead, and a deploy both.
 synth: node_modules/.installed  ## write the CloudFormation templates to cdk.out/, offline
-	@$(CDK) synth --quiet --no-validation $(AT_PROJECT) $(ARGS) && echo "Templates are in cdk.out/"
+	@$(USE_ENV); $(CDK) synth --quiet --no-validation $(AT) $(ARGS) && echo "Templates are in cdk.out/"
 diff: node_modules/.installed $(VENV)/.installed-deploy  ## what a deploy would change in your account
-	@$(WITH_PHOTOS) && $(CDK) diff "$$@" $(ARGS)
-deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; STACKS=Storage for one stack, PROJECT=name for a second app
-	@$(WITH_PHOTOS) && $(CDK) deploy $(STACKS) "$$@" $(ARGS)
+	@$(WITH_PHOTOS); $(CDK) diff "$$@" $(ARGS)
+deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; STACKS=Storage for one stack, ENV=name for another environment
+	@$(WITH_PHOTOS); $(CDK) deploy $(STACKS) "$$@" $(ARGS)
 destroy: node_modules/.installed  ## remove all of it
-	@$(CDK) destroy $(STACKS) $(AT_PROJECT) $(ARGS)
+	@$(USE_ENV); $(CDK) destroy $(STACKS) $(AT) $(ARGS)
 
 .PHONY: ami
 ami: $(VENV)/.installed-rehearse  ## move the training host to today's Deep Learning AMI, on purpose (needs an account)

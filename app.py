@@ -1,42 +1,64 @@
-"""The CDK app: settings in, stacks out. No boto3, no look-ups, no clock but for one warning."""
+"""The CDK app: an environment in, its stacks out. No boto3, no look-ups, no clock except for one warning."""
 
+import os
 import sys
 from datetime import date
 
-import aws_cdk as cdk
+try:
+    import aws_cdk as cdk
+except ModuleNotFoundError:
+    sys.exit(
+        f"kennel: {sys.executable} has no package aws_cdk; run `make setup` once, then `source .venv/bin/activate` in "
+        "this shell, and the same command again."
+    )
+from constructs import Construct
 
+import environments
+from environments import Environment, EnvironmentRefusedError
+from environments.agreement import check_cdk
 from stacks.api.stack import ALIAS, ApiStack
 from stacks.monitoring.stack import MonitoringStack
-from stacks.overrides import load
 from stacks.serving.stack import VARIANT, ServingStack
 from stacks.settings import Settings, SettingsError
+from stacks.settings.context import ENVIRONMENT
+from stacks.settings.parse import load
 from stacks.storage.stack import StorageStack
 from stacks.training.stack import TrainingStack
 from stacks.workbench.stack import WorkbenchStack
 
 
-def build(app: cdk.App, settings: Settings) -> None:
-    """Every stack, in the order of their data: photos, artifact, endpoint, api."""
-    name = settings.project.name
+def build(scope: Construct, environment: Environment, settings: Settings) -> None:
+    """Every stack of one environment, in the order of their data: photos, artifact, endpoint, api.
+
+    scope: the app; or a stage of it, so that one app can hold several environments.
+    """
     shared = {
-        "env": cdk.Environment(region=settings.project.region or None),
-        "termination_protection": settings.project.termination_protection,
+        "env": cdk.Environment(account=environment.account or None, region=environment.region or None),
+        "termination_protection": environment.protection.termination,
     }
-    storage = StorageStack(app, "Storage", stack_name=f"{name}-storage", settings=settings.storage, **shared)
+    storage = StorageStack(
+        scope,
+        "Storage",
+        stack_name=environment.stack("storage"),
+        keep_bucket=environment.protection.keep_bucket,
+        settings=settings.storage,
+        **shared,
+    )
     training = TrainingStack(
-        app,
+        scope,
         "Training",
-        stack_name=f"{name}-training",
-        name_prefix=name,
+        stack_name=environment.stack("training"),
+        job_prefix=environment.job_prefix,
+        job_tags={**environment.tags, "project": environment.project},
         storage=storage.access,
         telemetry=storage.telemetry,
         settings=settings.training,
         **shared,
     )
     serving = ServingStack(
-        app,
+        scope,
         "Serving",
-        stack_name=f"{name}-serving",
+        stack_name=environment.stack("serving"),
         artifact=training.artifact,
         storage=storage.access,
         telemetry=storage.telemetry,
@@ -44,36 +66,41 @@ def build(app: cdk.App, settings: Settings) -> None:
         **shared,
     )
     api = ApiStack(
-        app,
+        scope,
         "Api",
-        stack_name=f"{name}-api",
+        stack_name=environment.stack("api"),
         endpoint_name=settings.serving.endpoint_name,
         telemetry=storage.telemetry,
         settings=settings.api,
         **shared,
     )
     workbench = WorkbenchStack(
-        app,
+        scope,
         "Workbench",
-        stack_name=f"{name}-workbench",
+        stack_name=environment.stack("workbench"),
         storage=storage.access,
         endpoint_name=settings.serving.endpoint_name,
         settings=settings.workbench,
         **shared,
     )
     MonitoringStack(
-        app,
+        scope,
         "Monitoring",
-        stack_name=f"{name}-monitoring",
+        stack_name=environment.stack("monitoring"),
+        dashboard_prefix=environment.prefix,
+        job_prefix=environment.job_prefix,
         function_name=api.function_name,
         alias=ALIAS,
         variant_name=VARIANT,
         telemetry=storage.telemetry,
         watched_stacks=[stack.stack_name for stack in (training, serving, api, workbench)],
-        settings=settings,
+        serving=settings.serving,
+        api=settings.api,
+        settings=settings.monitoring,
         **shared,
     )
-    cdk.Tags.of(app).add("project", name)
+    for key, value in {**environment.tags, "project": environment.project}.items():
+        cdk.Tags.of(scope).add(key, value)
 
 
 def warnings(settings: Settings, today: date) -> list[str]:
@@ -89,10 +116,13 @@ def warnings(settings: Settings, today: date) -> list[str]:
 
 def main() -> None:
     app = cdk.App()
+    context = app.node.get_all_context()
     try:
-        settings = load(app.node.get_all_context())
-        build(app, settings)
-    except SettingsError as error:
+        environment = environments.load(str(context.get(ENVIRONMENT, environments.DEFAULT)))
+        check_cdk(environment, context, os.environ)
+        settings = load(environment, context)
+        build(app, environment, settings)
+    except (EnvironmentRefusedError, SettingsError) as error:
         sys.exit(f"kennel: {error}")
     for warning in warnings(settings, date.today()):
         print(f"kennel: warning: {warning}", file=sys.stderr)

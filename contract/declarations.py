@@ -1,8 +1,9 @@
-"""Read what a dataclass declares about each of its fields: type, range, choices, default and docstring."""
+"""Read what a dataclass declares about each of its fields: type, range, pattern, choices, default and docstring."""
 
 import ast
 import functools
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
@@ -32,6 +33,22 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """What a text must match as a whole, written into its type. For `tuple[str, ...]`: what each text must match."""
+
+    expression: str
+    """A regular expression."""
+    allowed: str
+    """The same in words, after "must be"."""
+
+    def __str__(self) -> str:
+        return self.allowed
+
+    def __contains__(self, value: str) -> bool:
+        return re.fullmatch(self.expression, value) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """One field of a dataclass."""
 
@@ -41,6 +58,7 @@ class Declaration:
     optional: bool
     """Whether None is a value of the field."""
     range: Range | None
+    pattern: Pattern | None
     choices: tuple[Any, ...]
     """The values of a Literal; empty for any other type."""
     default: Any
@@ -57,6 +75,10 @@ class Declaration:
             return None
         if self.range is not None and value not in self.range:
             return f"{name} is {value!r}, but must be {self.range}."
+        if self.pattern is not None:
+            for text in value if self.type is tuple else (value,):
+                if text not in self.pattern:
+                    return f"{name} is {text!r}, but must be {self.pattern}."
         if self.choices and value not in self.choices:
             return f"{name} is {value!r}, but must be one of {', '.join(map(str, self.choices))}."
         return None
@@ -78,11 +100,12 @@ def declarations(cls: type) -> dict[str, Declaration]:
 
 
 def _declaration(name: str, annotation: Any, *, default: Any, doc: str) -> Declaration:
-    optional, found = False, None
+    optional = False
+    notes: list[Any] = []
     while get_origin(annotation) in (Annotated, Union, UnionType):
         if get_origin(annotation) is Annotated:
-            annotation, *notes = get_args(annotation)
-            found = next((note for note in notes if isinstance(note, Range)), found)
+            annotation, *found = get_args(annotation)
+            notes += found
         else:
             members = [member for member in get_args(annotation) if member is not NoneType]
             if len(members) != 1:
@@ -93,7 +116,8 @@ def _declaration(name: str, annotation: Any, *, default: Any, doc: str) -> Decla
         name=name,
         type=type(choices[0]) if choices else get_origin(annotation) or annotation,
         optional=optional,
-        range=found,
+        range=next((note for note in notes if isinstance(note, Range)), None),
+        pattern=next((note for note in notes if isinstance(note, Pattern)), None),
         choices=choices,
         default=default,
         doc=doc,

@@ -30,7 +30,7 @@ def resolve(parameter: str) -> tuple[str, str]:
     """Asks the account and region of the caller's environment. Raises `NoAnswerError`."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from ops.data.bucket import session
+    from ops.session import session
 
     try:
         client = session().client("ssm")

@@ -11,6 +11,9 @@ from typing import Annotated
 
 import typer
 
+import environments
+from environments import EnvironmentRefusedError
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -34,7 +37,6 @@ SHEET = Path("build/data-check.png")
 CHECK_FILE = SHEET.with_suffix(".json")
 """Where `data check` writes its findings, and `data upload` reads them."""
 
-Project = Annotated[str, typer.Option(help="The deployment, as in the setting project.name.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
 
 
@@ -47,11 +49,16 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def kennel(
-    version: Annotated[
+    context: typer.Context,
+    env: Annotated[
+        str, typer.Option(metavar="NAME", help="What is deployed, where and by whom: environments/NAME.toml.")
+    ] = environments.DEFAULT,
+    version: Annotated[  # noqa: ARG001 - its callback prints it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """From a folder of dog photos to a breed, on AWS or on this machine."""
+    context.obj = env
 
 
 @app.command()
@@ -191,6 +198,7 @@ def check_photos(
 
 @data_app.command(name="upload")
 def upload_photos(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
     target: Annotated[
         str,
@@ -198,7 +206,6 @@ def upload_photos(
             metavar="S3_URI", help="Such as s3://my-bucket/data; if not given, the deployed stack's bucket."
         ),
     ] = "",
-    project: Project = "kennel",
 ) -> None:
     """Copy photos to the bucket; what is there already is not sent again.
 
@@ -215,7 +222,7 @@ def upload_photos(
             note = f"{now.photos}/{now.of_photos} photos" if console.is_terminal else ""  # no line for each of them
             report(now.done_bytes, now.of_bytes, note)
 
-        summary = upload(folder, target, project=project, progress=show)
+        summary = upload(folder, target, environment=context.obj, progress=show)
     typer.echo(f"{summary.uploaded} photos sent to {summary.target}, {summary.already_there} were there already.")
     typer.echo(f"Digest of the photos in {folder}: {summary.digest}; in the bucket: {summary.bucket_digest}")
     if summary.untracked:
@@ -235,36 +242,46 @@ def upload_photos(
             typer.echo(f"`kennel data check {folder}` found errors in these photos; correct them before you train.")
         case "not checked":
             typer.echo(f"These photos have not been checked yet. Before you train: kennel data check {folder}")
-    typer.echo(f"Train and serve: make deploy{'' if project == 'kennel' else f' PROJECT={project}'}")
+    typer.echo(f"Train and serve: make deploy{'' if context.obj == environments.DEFAULT else f' ENV={context.obj}'}")
 
 
 @data_app.command()
 def version(
+    context: typer.Context,
     target: Annotated[
         str, typer.Argument(metavar="S3_URI", help="Where the photos are, if not in the deployed stack's bucket.")
     ] = "",
-    project: Project = "kennel",
+    cdk_options: Annotated[
+        bool, typer.Option("--cdk-options", help="Print it as options for cdk, with the account and region.")
+    ] = False,
 ) -> None:
     """Print the digest of the photos in the bucket, or nothing where there are none: `make deploy` trains on a new one.
 
-    Example: [bold]kennel data version s3://my-bucket/data[/bold]
+    Example: [bold]cdk deploy --all $(kennel data version --cdk-options)[/bold]
     """
-    from ops.data.bucket import BucketError
+    import ops.session
+    from ops.data.bucket import BucketError, explained
     from ops.data.version import data_version
 
     try:  # here, for `_is_sentence` imports what `make deploy` does not install; so does `report`
-        typer.echo(data_version(target, project=project))
-    except BucketError as error:
+        digest = data_version(target, environment=context.obj)
+        if not cdk_options:
+            typer.echo(digest)
+            return
+        with explained("the account's number", needs="sts:GetCallerIdentity"):
+            options = ops.session.cdk_options(ops.session.session(context.obj))
+    except (BucketError, EnvironmentRefusedError) as error:
         typer.echo(f"kennel: {error}", err=True)
         raise typer.Exit(1) from error
+    typer.echo(" ".join([*(["-c", f"training.data_version={digest}"] if digest else []), *options]))
 
 
 @app.command()
 def report(
+    context: typer.Context,
     target: Annotated[
         str, typer.Argument(metavar="[S3_URI]", help="A job's output.tar.gz, if not the deployed stack's.")
     ] = "",
-    project: Project = "kennel",
     to: Annotated[Path, typer.Option(metavar="DIR", help="The page is written here.")] = Path("build/report"),
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
@@ -278,8 +295,8 @@ def report(
     from ops.model.report import ReportError, fetch_report
 
     try:
-        page = fetch_report(target, to, project=project)
-    except (BucketError, ReportError) as error:
+        page = fetch_report(target, to, environment=context.obj)
+    except (BucketError, EnvironmentRefusedError, ReportError) as error:
         typer.echo(f"kennel: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"The report: {page}")
@@ -326,6 +343,7 @@ def _is_sentence(error: Exception) -> bool:
         ArtifactError,
         BucketError,
         DataError,
+        EnvironmentRefusedError,
         FunctionError,
         NamespacesRefusedError,
         ProcessFailedError,

@@ -3,14 +3,12 @@
 `make deploy` asks for the photos' version where only its own packages are: nothing but boto3 is imported here.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -24,6 +22,9 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
+
+import environments
+from ops.session import session
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -72,27 +73,23 @@ def parted(uri: str) -> tuple[str, str]:
     return parts.netloc, f"{parts.path.strip('/')}/".lstrip("/")
 
 
-def session() -> boto3.Session:
-    """With the region that `cdk deploy` takes, too: the CDK's tool reads AWS_REGION, which boto3 does not."""
-    return boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
-
-
-def deployed(project: str) -> str:
-    """The output DataUri of this project's storage stack, such as s3://bucket/data/; empty where there is none yet.
+def deployed(environment: str = environments.DEFAULT) -> str:
+    """The output DataUri of the environment's storage stack, such as s3://bucket/data/; empty if there is none yet.
 
     Raises BucketError where AWS does not say.
     """
-    return output_of(f"{project}-storage", "DataUri")
+    return output_of("storage", "DataUri", environment=environment)
 
 
-def output_of(stack: str, name: str) -> str:
-    """An output of a deployed stack; empty where the stack, or the output, does not exist yet.
+def output_of(kind: str, name: str, *, environment: str) -> str:
+    """An output of one of the environment's stacks; empty if the stack, or the output, does not exist yet.
 
     Raises BucketError where AWS does not say.
     """
+    stack = environments.load(environment).stack(kind)
     with explained(f"the look at the stack {stack}", needs="cloudformation:DescribeStacks"):
         try:
-            described = session().client("cloudformation").describe_stacks(StackName=stack)
+            described = session(environment).client("cloudformation").describe_stacks(StackName=stack)
         except ClientError as error:
             if "does not exist" in error.response["Error"]["Message"]:
                 return ""

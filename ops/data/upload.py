@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import environments
 from contract.photos import PhotoFile, digest, listed_photos
-from ops.data.bucket import BucketError, deployed, explained, objects, parted, session
+from ops.data.bucket import BucketError, deployed, explained, objects, parted
+from ops.session import session
 from training.data.dataset import scan
 
 if TYPE_CHECKING:
@@ -59,23 +61,23 @@ def upload(
     folder: Path,
     target: str = "",
     *,
-    project: str = "kennel",
+    environment: str = environments.DEFAULT,
     progress: Callable[[Progress], None] | None = None,
 ) -> UploadSummary:
     """Copy the photos of `folder` to `target`, such as s3://bucket/data, under the same names.
 
-    Without a target, to the bucket of this project's storage stack. A photo that the bucket holds with the same size
+    Without a target, to the bucket of the environment's storage stack. A photo that the bucket holds with the same size
     and checksum is not sent again; nothing is ever deleted. An upload that was ended leaves whole photos, and the next
     one sends the others. `progress` is called in this thread.
 
     Raises DataError where the folder is not a data folder, BucketError where the bucket cannot be written.
     """
     data = scan(folder)
-    target = target or _of_the_stack(project, folder)
+    target = target or _of_the_stack(environment, folder)
     bucket, prefix = parted(target)
     files = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
     with explained(f"the upload to {bucket}", needs="s3:ListBucket and s3:PutObject on it"):
-        s3 = session().client(
+        s3 = session(environment).client(
             "s3",
             config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "max_attempts": ATTEMPTS}),
         )
@@ -92,12 +94,13 @@ def upload(
     )
 
 
-def _of_the_stack(project: str, folder: Path) -> str:
-    uri = deployed(project)
+def _of_the_stack(environment: str, folder: Path) -> str:
+    uri = deployed(environment)
     if not uri:
         raise BucketError(
-            f"There is no stack {project}-storage in this account and region; make it (make deploy STACKS=Storage), or "
-            f"name another project (--project) or a bucket: kennel data upload {folder} s3://BUCKET/data"
+            f"There is no stack {environments.load(environment).stack('storage')} in this account and region; make it "
+            f"(make deploy ENV={environment} STACKS=Storage), or name another environment (kennel --env NAME) or a "
+            f"bucket: kennel data upload {folder} s3://BUCKET/data"
         )
     return uri
 

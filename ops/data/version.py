@@ -2,27 +2,29 @@
 
 from botocore.exceptions import ClientError
 
+import environments
 from contract.photos import digest, listed_photos
-from ops.data.bucket import deployed, explained, objects, parted, session
+from ops.data.bucket import deployed, explained, objects, parted
+from ops.session import session
 
 NO_BUCKET = ("NoSuchBucket", "404")
 
 
-def data_version(target: str = "", *, project: str = "kennel") -> str:
+def data_version(target: str = "", *, environment: str = environments.DEFAULT) -> str:
     """The digest of the photos under `target`, such as s3://bucket/data; empty where there are none yet.
 
-    Without a target, of those in the bucket of this project's storage stack; empty, too, before its first deploy.
+    Without a target, of those in the bucket of the environment's storage stack; empty, too, before its first deploy.
     It lists the photos, as the training job's handler does, and reads none of them.
 
     Raises BucketError where the photos cannot be listed.
     """
-    uri = target or deployed(project)
+    uri = target or deployed(environment)
     if not uri:
         return ""
     bucket, prefix = parted(uri)
     with explained(f"the listing of {uri}", needs=f"s3:ListBucket on {bucket}"):
         try:
-            return digest(listed_photos(objects(session().client("s3"), bucket, prefix), prefix).values())
+            return digest(listed_photos(objects(session(environment).client("s3"), bucket, prefix), prefix).values())
         except ClientError as error:
             if error.response["Error"]["Code"] in NO_BUCKET:
                 return ""

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from ops.data.bucket import explained, output_of, session
+import environments
+from ops.data.bucket import explained, output_of
+from ops.session import session
 
 PAGE = "report/index.html"
 """In the job's output.tar.gz. It asks for nothing else: pictures and styles are within."""
@@ -25,23 +27,24 @@ class ReportError(Exception):
     """A report that cannot be had. The message is one sentence with the remedy."""
 
 
-def fetch_report(uri: str, folder: Path, *, project: str = "kennel") -> Path:
+def fetch_report(uri: str, folder: Path, *, environment: str = environments.DEFAULT) -> Path:
     """Write the page into `folder`, named after its job, and return its path.
 
     uri: an output.tar.gz, or the model.tar.gz beside it; empty: that of the deployed training stack. Raises ReportError
     where there is none, and BucketError where AWS refuses.
     """
-    uri = uri or output_of(f"{project}-training", "Report")
+    uri = uri or output_of("training", "Report", environment=environment)
     if not uri:
         raise ReportError(
-            f"The stack {project}-training has no output Report: it is not deployed (make deploy, or name --project) "
+            f"The stack {environments.load(environment).stack('training')} has no output Report: it is not deployed "
+            f"(make deploy ENV={environment}, or name another one with kennel --env NAME) "
             "or was given its artifact as training.model_data; write the address of that job's output.tar.gz."
         )
     bucket, key = _parted(uri)
     with tempfile.TemporaryFile() as packed:
         with explained(f"the download of s3://{bucket}/{key}", needs=f"s3:GetObject on {bucket}"):
             try:
-                session().client("s3").download_fileobj(bucket, key, packed)
+                session(environment).client("s3").download_fileobj(bucket, key, packed)
             except ClientError as error:
                 if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                     raise ReportError(

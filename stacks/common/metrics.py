@@ -101,10 +101,10 @@ def processor_use(*, instance_id: str) -> cloudwatch.Metric:
     )
 
 
-def training(name: str, *, project: str) -> cloudwatch.MathExpression:
-    """One metric of every training job of the project. A search expression, as job names are not known at synth."""
+def training(name: str, *, job_prefix: str) -> cloudwatch.MathExpression:
+    """One metric of every training job of the environment. A search expression, as job names are not known at synth."""
     # a search splits words at hyphens, and rejects a hyphen within an unquoted word
-    words = project.replace("-", " ")
+    words = job_prefix.replace("-", " ")
     namespace = "/aws/sagemaker/TrainingJobs"
     return cloudwatch.MathExpression(
         expression=f"""SEARCH('{{{namespace},TrainingJobName}} MetricName="{name}" {words}', 'Average', 60)""",

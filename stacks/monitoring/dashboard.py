@@ -21,7 +21,7 @@ class ServiceDashboard(Construct):
         id: str,
         *,
         name: str,
-        project: str,
+        job_prefix: str,
         endpoint: EndpointMetrics,
         function: FunctionMetrics,
         alarms: list[cloudwatch.Alarm],
@@ -35,16 +35,16 @@ class ServiceDashboard(Construct):
             dashboard_name=name,
             default_interval=Duration.hours(3),
             widgets=[
-                self._training(project),
+                self._training(job_prefix),
                 self._endpoint(endpoint, serving),
                 self._function(function, api),
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24)],
             ],
         )
 
-    def _training(self, project: str) -> list[cloudwatch.IWidget]:
+    def _training(self, job_prefix: str) -> list[cloudwatch.IWidget]:
         def of(*log_keys: str) -> list[cloudwatch.IMetric]:
-            return [training(METRIC_NAMES[key], project=project) for key in log_keys]
+            return [training(METRIC_NAMES[key], job_prefix=job_prefix) for key in log_keys]
 
         return [
             _graph("Training: loss on the training split", of("train_loss")),

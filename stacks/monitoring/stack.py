@@ -12,7 +12,7 @@ from stacks.monitoring.alert_topic import AlertTopic
 from stacks.monitoring.budget import MonthlyBudget
 from stacks.monitoring.dashboard import ServiceDashboard
 from stacks.monitoring.notifications import EventNotifications
-from stacks.settings import Settings
+from stacks.settings import ApiSettings, MonitoringSettings, ServingSettings
 
 
 class MonitoringStack(cdk.Stack):
@@ -23,28 +23,31 @@ class MonitoringStack(cdk.Stack):
         scope: Construct,
         id: str,
         *,
+        dashboard_prefix: str,
+        job_prefix: str,
         function_name: str,
         alias: str,
         variant_name: str,
         telemetry: FunctionTelemetry,
         watched_stacks: list[str],
-        settings: Settings,
+        serving: ServingSettings,
+        api: ApiSettings,
+        settings: MonitoringSettings,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
-        endpoint_name = settings.serving.endpoint_name
-        endpoint = EndpointMetrics(endpoint_name=endpoint_name, variant_name=variant_name)
+        endpoint = EndpointMetrics(endpoint_name=serving.endpoint_name, variant_name=variant_name)
         function = FunctionMetrics(function_name=function_name, alias=alias)
 
-        alerts = AlertTopic(self, "Alerts", telemetry=telemetry, email=settings.monitoring.email)
+        alerts = AlertTopic(self, "Alerts", telemetry=telemetry, email=settings.email)
         alarms = ServiceAlarms(
             self,
             "Alarms",
             endpoint=endpoint,
             function=function,
             failed_events=failed_events(queue_name=telemetry.queue_name),
-            serving=settings.serving,
-            api=settings.api,
+            serving=serving,
+            api=api,
         )
         for alarm in alarms.all:
             alarm.add_alarm_action(alerts.action)
@@ -53,24 +56,24 @@ class MonitoringStack(cdk.Stack):
             "Notices",
             alerts=alerts,
             telemetry=telemetry,
-            job_prefix=f"{settings.project.name}-",
-            endpoint_name=endpoint_name,
+            job_prefix=f"{job_prefix}-",
+            endpoint_name=serving.endpoint_name,
             alarm_prefixes=[f"{stack}-" for stack in watched_stacks],
         )
-        if settings.monitoring.monthly_budget_usd:
-            MonthlyBudget(self, "Budget", limit_usd=settings.monitoring.monthly_budget_usd, alerts=alerts)
+        if settings.monthly_budget_usd:
+            MonthlyBudget(self, "Budget", limit_usd=settings.monthly_budget_usd, alerts=alerts)
         # With the region in its name: dashboard names are unique within an account, across its regions.
-        dashboard = f"{settings.project.name}-{cdk.Aws.REGION}"
+        dashboard = f"{dashboard_prefix}-{cdk.Aws.REGION}"
         ServiceDashboard(
             self,
             "Dashboard",
             name=dashboard,
-            project=settings.project.name,
+            job_prefix=job_prefix,
             endpoint=endpoint,
             function=function,
             alarms=alarms.all,
-            serving=settings.serving,
-            api=settings.api,
+            serving=serving,
+            api=api,
         )
 
         console = f"https://{cdk.Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region={cdk.Aws.REGION}"

@@ -15,30 +15,31 @@ from stacks.storage.bucket_access import BucketAccess
 
 
 class StorageStack(cdk.Stack):
-    """Owns the data. Deleting it deletes the photos and artifacts, unless `storage.on_destroy` is `retain`."""
+    """Owns the data. Deleting it deletes the photos and artifacts, unless the environment has `keep_bucket`."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: StorageSettings, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, keep_bucket: bool, settings: StorageSettings, **kwargs: Any
+    ) -> None:
         super().__init__(scope, id, **kwargs)
 
-        self.bucket = self._bucket(settings)
+        self.bucket = self._bucket(keep_bucket, settings)
         name = cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         self.access = BucketAccess(self, "Access", bucket=self.bucket, bucket_name=name, settings=settings)
         self.telemetry = FunctionTelemetry(self, "Functions")
-        if settings.on_destroy == "delete":
+        if not keep_bucket:
             ScopedAutoDelete(self, "AutoDelete")
 
         cdk.CfnOutput(self, "DataUri", value=f"s3://{self.bucket.bucket_name}/{settings.data_prefix}")
-        if settings.on_destroy == "retain":
+        if keep_bucket:
             cdk.CfnOutput(
                 self,
                 "HowToRemoveTheBucket",
-                value="`cdk destroy` leaves it. To empty and delete it too, deploy once more with "
-                "-c storage.on_destroy=delete -c project.termination_protection=false, then destroy with the same: "
-                f"{RUNBOOK}#{anchor('Destroying a production preset')}",
+                value="`cdk destroy` leaves it. To empty and delete it too, set termination and keep_bucket to false "
+                "in the environment's file, deploy, then destroy: "
+                f"{RUNBOOK}#{anchor('Destroying a protected environment')}",
             )
 
-    def _bucket(self, settings: StorageSettings) -> s3.Bucket:
-        retained = settings.on_destroy == "retain"
+    def _bucket(self, keep_bucket: bool, settings: StorageSettings) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",
@@ -55,8 +56,8 @@ class StorageStack(cdk.Stack):
                     expired_object_delete_marker=True,
                 )
             ],
-            removal_policy=cdk.RemovalPolicy.RETAIN if retained else cdk.RemovalPolicy.DESTROY,
-            auto_delete_objects=not retained,
+            removal_policy=cdk.RemovalPolicy.RETAIN if keep_bucket else cdk.RemovalPolicy.DESTROY,
+            auto_delete_objects=not keep_bucket,
         )
         acknowledge(
             bucket,

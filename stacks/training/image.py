@@ -61,7 +61,7 @@ class TrainingImage(Construct):
         region = Stack.of(self).region
         if not Token.is_unresolved(region) and region not in REGISTRIES:
             raise SettingsError(
-                f"project.region is {region!r}, but must be a region with AWS's {REPOSITORY} {tag} image: "
+                f"The environment's region is {region!r}, but must be one with AWS's {REPOSITORY} {tag} image: "
                 f"{', '.join(REGISTRIES)}."
             )
         mapping = CfnMapping(

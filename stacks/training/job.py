@@ -46,6 +46,7 @@ class TrainingJob(Construct):
         id: str,
         *,
         name_prefix: str,
+        tags: Mapping[str, str],
         image_uri: str,
         hyperparameters: Mapping[str, str],
         storage: BucketAccess,
@@ -63,6 +64,7 @@ class TrainingJob(Construct):
             service_token=provider.service_token,
             properties={
                 "NamePrefix": name_prefix,
+                "Tags": dict(tags),
                 "Image": image_uri,
                 "InstanceType": settings.instance_type,
                 "InstanceCount": str(settings.instance_count),

@@ -1,6 +1,7 @@
 """Training: the SageMaker job that turns photos into a model artifact, run by `cdk deploy`."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import aws_cdk as cdk
@@ -28,7 +29,8 @@ class TrainingStack(cdk.Stack):
         scope: Construct,
         id: str,
         *,
-        name_prefix: str,
+        job_prefix: str,
+        job_tags: Mapping[str, str],
         storage: BucketAccess,
         telemetry: FunctionTelemetry,
         settings: TrainingSettings,
@@ -38,7 +40,7 @@ class TrainingStack(cdk.Stack):
         self.artifact = (
             self._existing(settings.model_data)
             if settings.model_data
-            else self._trained(name_prefix, storage, telemetry, settings)
+            else self._trained(job_prefix, job_tags, storage, telemetry, settings)
         )
 
     def _existing(self, uri: str) -> ModelArtifact:
@@ -50,7 +52,12 @@ class TrainingStack(cdk.Stack):
         return ModelArtifact(uri=uri, reader=reader, recipe=_digest(uri))
 
     def _trained(
-        self, name_prefix: str, storage: BucketAccess, telemetry: FunctionTelemetry, settings: TrainingSettings
+        self,
+        job_prefix: str,
+        job_tags: Mapping[str, str],
+        storage: BucketAccess,
+        telemetry: FunctionTelemetry,
+        settings: TrainingSettings,
     ) -> ModelArtifact:
         source = SourceArchive(self, "Source")
         image = TrainingImage(self, "Image", tag=settings.image_tag)
@@ -60,7 +67,8 @@ class TrainingStack(cdk.Stack):
         job = TrainingJob(
             self,
             "TrainingJob",
-            name_prefix=name_prefix,
+            name_prefix=job_prefix,
+            tags=job_tags,
             image_uri=image.uri,
             hyperparameters=hyperparameters(source, settings),
             role=role,
@@ -95,16 +103,5 @@ def hyperparameters(source: SourceArchive, settings: TrainingSettings) -> dict[s
         "sagemaker_torch_distributed_enabled": "true",
         "sagemaker_region": cdk.Aws.REGION,
         "sagemaker_container_log_level": "20",
-        "mode": settings.mode,
-        "epochs": str(settings.epochs),
-        "batch-size": str(settings.batch_size),
-        "seed": str(settings.seed),
-        "image-size": str(settings.image_size),
-        "precision": settings.precision,
     }
-    recipe = {
-        "learning-rate": settings.learning_rate,
-        "weight-decay": settings.weight_decay,
-        "label-smoothing": settings.label_smoothing,
-    }
-    return options | {name: str(value) for name, value in recipe.items() if value is not None}
+    return options | settings.arguments()

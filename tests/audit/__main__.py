@@ -1,4 +1,4 @@
-"""Checks the templates against independent rules. `make audit` synthesises both presets and runs this in `.venv-audit`.
+"""Checks the templates of both environments against independent rules. `make audit` runs this in `.venv-audit`.
 
     python -m tests.audit FOLDER...
 

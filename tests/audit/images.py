@@ -13,7 +13,7 @@ FRAMEWORK = "pytorch-amzn2023"
 def wrong_images() -> Iterator[str]:
     """Each region in which the two tables name different images, and each region that only one table has."""
     registries: dict[str, str] = _constant("stacks/training/image.py", "REGISTRIES")
-    tag = _default("stacks/settings.py", "image_tag")
+    tag = _default("stacks/settings/training.py", "image_tag")
     version = tag.partition("-")[0]
     of_sdk = image_uris.config_for_framework(FRAMEWORK)["training"]["versions"][version]["registries"]
     for region in sorted(of_sdk.keys() | registries.keys()):

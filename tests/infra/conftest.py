@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,21 @@ os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
 import aws_cdk as cdk  # noqa: E402
 from aws_cdk.assertions import Template  # noqa: E402
 
+import environments  # noqa: E402
 from app import build  # noqa: E402
-from stacks.overrides import load  # noqa: E402
+from environments import Environment  # noqa: E402
+from stacks.settings import Settings  # noqa: E402
+from stacks.settings.parse import load  # noqa: E402
 
+DEVELOPMENT = environments.load()
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 
 Synthesise = Callable[..., "Assembly"]
+
+
+def load_settings(context: Mapping[str, object]) -> Settings:
+    """The settings of the environment `development` with these overrides."""
+    return load(DEVELOPMENT, context)
 
 
 class Assembly:
@@ -61,16 +70,19 @@ class Assembly:
 
 @pytest.fixture(scope="session")
 def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
-    """The app as `-c` overrides make it: `synthesise(("api.memory_mib", 256))`."""
+    """The app as `-c` overrides make it: `synthesise(("api.memory_mib", 256), environment=...)`."""
+    done: dict[str, Assembly] = {}
 
-    @cache
-    def run(*overrides: tuple[str, object]) -> Assembly:
-        folder = tmp_path_factory.mktemp("cdk.out")
-        context = {**FLAGS, **dict(overrides)}
-        app = cdk.App(context=context, outdir=str(folder))
-        build(app, load(context))
-        app.synth()
-        return Assembly(folder, app)
+    def run(*overrides: tuple[str, object], environment: Environment = DEVELOPMENT) -> Assembly:
+        key = repr((environment, overrides))
+        if key not in done:
+            folder = tmp_path_factory.mktemp("cdk.out")
+            context = {**FLAGS, **dict(overrides)}
+            app = cdk.App(context=context, outdir=str(folder))
+            build(app, environment, load(environment, context))
+            app.synth()
+            done[key] = Assembly(folder, app)
+        return done[key]
 
     return run
 
@@ -83,4 +95,4 @@ def development(synthesise: Synthesise) -> Assembly:
 
 @pytest.fixture(scope="session")
 def production(synthesise: Synthesise) -> Assembly:
-    return synthesise(("preset", "production"))
+    return synthesise(environment=environments.load("production"))

@@ -2,9 +2,12 @@
 
 import random
 from collections.abc import Callable
+from typing import get_args
 
-from stacks.overrides import load
-from stacks.settings import LOG_RETENTION_DAYS, SettingsError
+from environments import Environment, Protection
+from stacks.settings import SettingsError
+from stacks.settings.rules import LogRetentionDays
+from tests.infra.conftest import load_settings
 
 EVERYDAY = range(20)
 """Seeds of the everyday tests."""
@@ -27,10 +30,6 @@ def either() -> Draw:
 
 
 SAMPLERS: dict[str, Draw] = {
-    "project.name": one_of("shelter", "k", "a-very-long-name-k9", "dogs2"),
-    "project.region": one_of("", "eu-west-1", "us-east-1", "ap-southeast-7", "il-central-1"),
-    "project.termination_protection": either(),
-    "storage.on_destroy": one_of("delete", "retain"),
     "storage.data_prefix": one_of("data/", "photos/", "team/2026/dogs/", "d-1_x.y/"),
     "storage.artifact_prefix": one_of("training/", "models/", "out/put/"),
     "storage.noncurrent_version_days": between(1, 3650),
@@ -44,7 +43,7 @@ SAMPLERS: dict[str, Draw] = {
     "training.max_runtime_min": between(1, 45),
     "training.poll_interval_s": one_of(30, 50, 60, 100, 300),
     "training.mode": one_of("frozen", "full"),
-    "training.epochs": between(1, 1000),
+    "training.epochs": between(1, 10_000),
     "training.batch_size": lambda dice: 20 * 2 ** dice.randint(0, 5) * 63,
     "training.learning_rate": lambda dice: dice.choice(["", dice.uniform(1e-6, 1)]),
     "training.weight_decay": lambda dice: dice.choice(["", dice.uniform(0, 10)]),
@@ -63,7 +62,7 @@ SAMPLERS: dict[str, Draw] = {
     "serving.image_uri": one_of("", "", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/dogs:1"),
     "serving.startup_timeout_s": between(60, 3600),
     "serving.download_timeout_s": between(60, 3600),
-    "serving.log_retention_days": one_of(*LOG_RETENTION_DAYS),
+    "serving.log_retention_days": one_of(*get_args(LogRetentionDays)),
     "serving.canary_interval_min": between(0, 60),
     "serving.scaling.min_instances": between(1, 10),
     "serving.scaling.max_instances": between(1, 100),
@@ -83,7 +82,7 @@ SAMPLERS: dict[str, Draw] = {
     "api.timeout_s": between(5, 900),
     "api.provisioned_concurrency": between(0, 1000),
     "api.readable_s3_prefixes": one_of("", "s3://callers/photos/", "s3://one-bucket/,s3://two-bucket/a/b/"),
-    "api.log_retention_days": one_of(*LOG_RETENTION_DAYS),
+    "api.log_retention_days": one_of(*get_args(LogRetentionDays)),
     "api.http": either(),
     "api.http_authorization": one_of("iam", "none"),
     "api.http_requests_per_s": between(1, 1000),
@@ -110,7 +109,20 @@ def random_settings(seed: int) -> tuple[tuple[str, object], ...]:
         names = [name for name in SAMPLERS if dice.random() < 0.33]
         overrides = tuple((name, SAMPLERS[name](dice)) for name in names)
         try:
-            load(dict(overrides))
+            load_settings(dict(overrides))
         except SettingsError:
             continue
         return overrides
+
+
+def random_environment(seed: int) -> Environment:
+    """An environment whose identity and protection are drawn; the same for the same seed."""
+    dice = random.Random(seed)
+    return Environment(
+        name=dice.choice(["development", "production", "qa"]),
+        project=dice.choice(["shelter", "k", "dogs2"]),
+        account=dice.choice(["", "123456789012"]),
+        region=dice.choice(["", "eu-west-1", "us-east-1", "ap-southeast-7", "il-central-1"]),
+        protection=Protection(termination=dice.random() < 0.5, keep_bucket=dice.random() < 0.5),
+        tags=dice.choice([{}, {"team": "dogs"}]),
+    )

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.ami import PARAMETER, SETTING, NoAnswerError, Resolve, pin, unpin
-from stacks.overrides import load
-from tests.infra.conftest import ROOT
+from tests.infra.conftest import ROOT, load_settings
 
 
 def newest(image: str) -> Resolve:
@@ -28,7 +27,7 @@ def context(tmp_path: Path) -> Path:
 
 def test_the_pin_is_a_setting_that_the_app_reads(context: Path) -> None:
     says = pin(context, newest("ami-0123456789abcdef0"))
-    assert load(json.loads(context.read_text())).workbench.host_image == "ami-0123456789abcdef0"
+    assert load_settings(json.loads(context.read_text())).workbench.host_image == "ami-0123456789abcdef0"
     assert "replaces the training host" in says
     assert "eu-west-1 only" in says
 

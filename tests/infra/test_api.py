@@ -87,8 +87,8 @@ def test_a_readable_prefix_is_granted_and_no_other(synthesise: Synthesise) -> No
     assert sorted(ends) == [":s3:::more-photos/*", ":s3:::photos/public/*"]
 
 
-@pytest.mark.parametrize("preset", ["development", "production"])
-def test_logs_are_kept_for_a_limited_time(request: pytest.FixtureRequest, preset: str) -> None:
-    assembly: Assembly = request.getfixturevalue(preset)
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_logs_are_kept_for_a_limited_time(request: pytest.FixtureRequest, environment: str) -> None:
+    assembly: Assembly = request.getfixturevalue(environment)
     (group,) = [resource for stack, _, resource in assembly.resources("AWS::Logs::LogGroup") if stack == "Api"]
-    assert group["Properties"]["RetentionInDays"] == {"development": 30, "production": 90}[preset]
+    assert group["Properties"]["RetentionInDays"] == {"development": 30, "production": 90}[environment]

@@ -5,14 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from app import warnings
-from stacks.overrides import load
-from tests.infra.conftest import FLAGS, ROOT, Assembly, Synthesise
+from tests.infra.conftest import DEVELOPMENT, FLAGS, ROOT, Assembly, Synthesise, load_settings
 
 
 def app(*command: str, out: Path, **overrides: object) -> subprocess.CompletedProcess[str]:
@@ -74,9 +74,10 @@ def test_the_templates_know_no_account_and_no_region(development: Assembly) -> N
     assert "missing" not in manifest
 
 
-def test_a_region_can_be_given(synthesise: Synthesise) -> None:
-    manifest = json.loads((synthesise(("project.region", "eu-west-1")).folder / "manifest.json").read_text())
-    assert manifest["artifacts"]["Serving"]["environment"] == "aws://unknown-account/eu-west-1"
+def test_an_environment_may_name_its_account_and_its_region(synthesise: Synthesise) -> None:
+    placed = synthesise(environment=replace(DEVELOPMENT, account="123456789012", region="eu-west-1"))
+    manifest = json.loads((placed.folder / "manifest.json").read_text())
+    assert manifest["artifacts"]["Serving"]["environment"] == "aws://123456789012/eu-west-1"
 
 
 def test_the_stacks_deploy_in_the_order_of_the_data(development: Assembly) -> None:
@@ -95,20 +96,6 @@ def test_the_stacks_deploy_in_the_order_of_the_data(development: Assembly) -> No
     }
 
 
-def test_a_second_deployment_shares_no_stack_name(synthesise: Synthesise) -> None:
-    other = synthesise(("project.name", "shelter"), ("serving.endpoint_name", "shelter-dogs"))
-    manifest = json.loads((other.folder / "manifest.json").read_text())["artifacts"]
-    assert {manifest[name]["properties"]["stackName"] for name in other.names} == {
-        "shelter-storage",
-        "shelter-training",
-        "shelter-serving",
-        "shelter-api",
-        "shelter-workbench",
-        "shelter-monitoring",
-    }
-    assert other.only("Custom::TrainingJob")["NamePrefix"] == "shelter"
-
-
 def test_everything_that_can_be_tagged_is_tagged_with_the_project(development: Assembly) -> None:
     for _, logical_id, resource in development.resources("*"):
         tags = resource.get("Properties", {}).get("Tags")
@@ -121,9 +108,9 @@ def test_production_cannot_be_destroyed_by_accident(production: Assembly) -> Non
     assert all(manifest[name]["properties"]["terminationProtection"] for name in production.names)
 
 
-@pytest.mark.parametrize("preset", ["development", "production"])
-def test_cfn_lint_has_nothing_to_say(request: pytest.FixtureRequest, preset: str) -> None:
-    assembly: Assembly = request.getfixturevalue(preset)
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_cfn_lint_has_nothing_to_say(request: pytest.FixtureRequest, environment: str) -> None:
+    assembly: Assembly = request.getfixturevalue(environment)
     templates = [str(assembly.folder / f"{stack}.template.json") for stack in assembly.names]
     lint = Path(sys.executable).parent / "cfn-lint"
     done = subprocess.run([str(lint), *templates], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -131,7 +118,7 @@ def test_cfn_lint_has_nothing_to_say(request: pytest.FixtureRequest, preset: str
 
 
 def test_an_image_past_its_end_of_patch_is_warned_of() -> None:
-    settings = load({})
+    settings = load_settings({})
     last = settings.training.image_end_of_patch
     assert warnings(settings, last) == []
     (warning,) = warnings(settings, last + timedelta(days=1))
@@ -140,7 +127,7 @@ def test_an_image_past_its_end_of_patch_is_warned_of() -> None:
 
 
 def test_nothing_is_warned_of_where_nothing_is_trained() -> None:
-    settings = load({"training.model_data": "s3://models/model.tar.gz"})
+    settings = load_settings({"training.model_data": "s3://models/model.tar.gz"})
     assert warnings(settings, date(2099, 1, 1)) == []
 
 

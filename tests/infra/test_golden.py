@@ -1,4 +1,4 @@
-"""The templates of both presets, written out: a change of them that nobody meant shows as a diff.
+"""The templates of both environments, written out: a change of them that nobody meant shows as a diff.
 
 `make golden` (pytest --update-golden) writes them again; the commit then shows what changes on AWS. Hashes of code are
 masked, so that a change of code alone leaves the files as they are.
@@ -16,7 +16,7 @@ import pytest
 from tests.infra.conftest import Assembly
 
 GOLDEN = Path(__file__).parent / "golden"
-PRESETS = ["development", "production"]
+ENVIRONMENTS = ["development", "production"]
 
 MASKS = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<asset hash>"),
@@ -52,10 +52,10 @@ def written(assembly: Assembly) -> Iterator[tuple[str, str]]:
         yield stack, json.dumps(in_order(template), indent=1, sort_keys=True) + "\n"
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_the_templates_are_the_golden_ones(request: pytest.FixtureRequest, preset: str) -> None:
-    folder = GOLDEN / preset
-    templates = dict(written(request.getfixturevalue(preset)))
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_templates_are_the_golden_ones(request: pytest.FixtureRequest, environment: str) -> None:
+    folder = GOLDEN / environment
+    templates = dict(written(request.getfixturevalue(environment)))
     if request.config.getoption("--update-golden"):
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("*.json"):
@@ -70,7 +70,7 @@ def test_the_templates_are_the_golden_ones(request: pytest.FixtureRequest, prese
         for line in difflib.unified_diff(
             golden.get(stack, "").splitlines(),
             templates.get(stack, "").splitlines(),
-            f"golden/{preset}/{stack}.json",
+            f"golden/{environment}/{stack}.json",
             "now",
             n=2,
             lineterm="",

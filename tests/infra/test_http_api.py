@@ -6,9 +6,8 @@ import pytest
 
 from lambda_fn import calls
 from lambda_fn.deadline import Deadline
-from stacks.overrides import load
 from stacks.settings import SettingsError
-from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.conftest import Assembly, Synthesise, load_settings
 from tests.infra.nag import findings
 
 
@@ -89,9 +88,9 @@ def test_the_gateway_outwaits_the_function(synthesise: Synthesise, timeout_s: in
 
 
 def test_a_function_that_could_outlast_the_gateway_is_refused() -> None:
-    load({"api.timeout_s": 900})
+    load_settings({"api.timeout_s": 900})
     with pytest.raises(SettingsError, match=r"api\.timeout_s is 30, but must be at most 29 with api\.http"):
-        load({"api.http": "true", "api.timeout_s": 30})
+        load_settings({"api.http": "true", "api.timeout_s": 30})
 
 
 class Context:
@@ -106,7 +105,7 @@ class Context:
 
 @pytest.mark.parametrize("timeout_s", [5, 10, 29, 60, 900])
 def test_the_longest_attempt_at_the_endpoint_ends_within_the_functions_time(timeout_s: int) -> None:
-    load({"api.timeout_s": timeout_s})
+    load_settings({"api.timeout_s": timeout_s})
     attempt_s = calls.read_timeout_s(Deadline.of(Context(timeout_s)))
     assert attempt_s + calls.CONNECT_TIMEOUT_S < timeout_s
 
@@ -122,4 +121,4 @@ def test_the_longest_attempt_at_the_endpoint_ends_within_the_functions_time(time
 )
 def test_an_impossible_value_is_refused_by_its_name(name: str, value: object, allowed: str) -> None:
     with pytest.raises(SettingsError, match=rf"{name} is '?{value}'?, but must be {allowed}"):
-        load({name: value})
+        load_settings({name: value})

@@ -1,4 +1,4 @@
-"""No role is wider than its work, over every template of both presets."""
+"""No role is wider than its work, over every template of both environments."""
 
 import json
 from collections.abc import Iterator

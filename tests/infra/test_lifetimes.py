@@ -1,4 +1,4 @@
-"""What `cdk destroy --all` leaves of the development preset: nothing that bills, nothing that holds data."""
+"""What `cdk destroy --all` leaves of the environment development: nothing that bills, nothing that holds data."""
 
 import json
 from typing import Any
@@ -166,9 +166,11 @@ def test_the_network_costs_nothing(development: Assembly) -> None:
         assert endpoint["Properties"].get("VpcEndpointType") == "Gateway", logical_id
 
 
-@pytest.mark.parametrize("preset", ["development", "production"])
-def test_the_logical_ids_of_what_holds_data_or_a_name_are_pinned(request: pytest.FixtureRequest, preset: str) -> None:
-    assembly: Assembly = request.getfixturevalue(preset)
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_the_logical_ids_of_what_holds_data_or_a_name_are_pinned(
+    request: pytest.FixtureRequest, environment: str
+) -> None:
+    assembly: Assembly = request.getfixturevalue(environment)
     for (stack, kind), ids in PINNED.items():
         assert {logical_id for at, logical_id, _ in assembly.resources(kind) if at == stack} == ids
 
@@ -184,6 +186,6 @@ def test_production_keeps_the_bucket_and_nothing_else(production: Assembly) -> N
 
 def test_production_says_how_to_remove_the_bucket(production: Assembly, development: Assembly) -> None:
     says = production.raw("Storage")["Outputs"]["HowToRemoveTheBucket"]["Value"]
-    assert "-c storage.on_destroy=delete" in says
+    assert "keep_bucket" in says
     assert says.rpartition("#")[2] in headings()
     assert "HowToRemoveTheBucket" not in development.raw("Storage")["Outputs"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contract.training_metrics import METRIC_DEFINITIONS
+from environments import Environment
 from stacks.settings import Settings
 from tests.infra.conftest import ROOT, Assembly, Synthesise
 from tests.infra.templates import joined
@@ -70,14 +71,14 @@ def test_what_rolls_an_update_back_is_on_the_dashboard_as_it_is_watched(developm
 @pytest.mark.parametrize("metric", METRIC_DEFINITIONS)
 def test_the_dashboard_shows_each_metric_that_the_job_defines(development: Assembly, metric: str) -> None:
     searches = json.dumps(widgets(development))
-    assert f'MetricName=\\\\\\"{metric}\\\\\\" kennel' in json.dumps(searches)
+    assert f'MetricName=\\\\\\"{metric}\\\\\\" kennel development' in json.dumps(searches)
 
 
 def test_the_dashboard_searches_the_jobs_of_this_deployment(synthesise: Synthesise) -> None:
-    other = synthesise(("project.name", "my-dogs"), ("serving.endpoint_name", "shelter-dogs"))
-    assert " my dogs'" in json.dumps(widgets(other))
+    other = synthesise(environment=Environment(name="qa", project="shelter"))
+    assert " shelter qa'" in json.dumps(widgets(other))
     assert other.only("AWS::CloudWatch::Dashboard")["DashboardName"]["Fn::Join"][1] == [
-        "my-dogs-",
+        "shelter-qa-",
         {"Ref": "AWS::Region"},  # an account has one list of dashboards for all regions
     ]
 
@@ -142,7 +143,7 @@ def rules(assembly: Assembly) -> dict[str, dict[str, Any]]:
 def test_failed_trainings_and_rolled_back_rollouts_are_told(development: Assembly) -> None:
     found = rules(development)
     assert found["TrainingFailed"]["EventPattern"]["detail"] == {
-        "TrainingJobName": [{"prefix": "kennel-"}],
+        "TrainingJobName": [{"prefix": "kennel-development-"}],
         "TrainingJobStatus": ["Failed", "Stopped"],
     }
     rolled_back = found["RolledBack"]["EventPattern"]["detail"]

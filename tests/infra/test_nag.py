@@ -6,8 +6,7 @@ from constructs import IConstruct
 
 from app import build
 from stacks.common import nag as acknowledge
-from stacks.overrides import load
-from tests.infra.conftest import FLAGS, Assembly, Synthesise
+from tests.infra.conftest import DEVELOPMENT, FLAGS, Assembly, Synthesise, load_settings
 from tests.infra.nag import findings
 from tests.infra.random_settings import EVERYDAY, random_settings
 
@@ -15,9 +14,9 @@ MOST = 13
 """Resources of the whole app that may differ from what the packs want, each with its reason."""
 
 
-@pytest.mark.parametrize("preset", ["development", "production"])
-def test_every_finding_is_acknowledged_beside_its_resource(request: pytest.FixtureRequest, preset: str) -> None:
-    assembly: Assembly = request.getfixturevalue(preset)
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_every_finding_is_acknowledged_beside_its_resource(request: pytest.FixtureRequest, environment: str) -> None:
+    assembly: Assembly = request.getfixturevalue(environment)
     assert findings(assembly.app) == []
 
 
@@ -47,7 +46,7 @@ def acknowledged(tmp_path_factory: pytest.TempPathFactory) -> tuple[cdk.App, lis
     app = cdk.App(context=FLAGS, outdir=str(tmp_path_factory.mktemp("cdk.out")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(acknowledge, "Validations", Recorder)
-        build(app, load({}))
+        build(app, DEVELOPMENT, load_settings({}))
     return app, made
 
 

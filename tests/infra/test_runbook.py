@@ -4,9 +4,8 @@ import re
 from typing import Any
 
 from stacks.common.runbook import RUNBOOK
-from stacks.overrides import load
 from stacks.settings import Settings
-from tests.infra.conftest import ROOT, Assembly
+from tests.infra.conftest import ROOT, Assembly, load_settings
 from tests.infra.runbook import headings
 
 
@@ -36,7 +35,7 @@ def test_every_setting_that_the_runbook_names_exists() -> None:
     given = re.findall(r"-c ([a-z_.]+)=([^\s'`]+)", text)
     assert len(given) > 10
     for name, value in given:
-        load({} if "..." in value else {name: value.replace("BUCKET", "bucket")})
+        load_settings({} if "..." in value else {name: value.replace("BUCKET", "bucket")})
     for name in re.findall(r"`((?:project|storage|training|serving|api|workbench|monitoring)\.[a-z_.]+)`", text):
         found: Any = Settings()
         for part in name.split("."):

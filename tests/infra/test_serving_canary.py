@@ -2,9 +2,8 @@
 
 import pytest
 
-from stacks.overrides import load
 from stacks.settings import SettingsError
-from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.conftest import Assembly, Synthesise, load_settings
 from tests.infra.serving import ENDPOINT, endpoint_rights, serving_resource
 
 
@@ -62,15 +61,15 @@ def test_zero_turns_the_canary_off_and_leaves_the_other_alarms(synthesise: Synth
 
 
 def test_a_bake_too_short_for_the_canary_to_fail_in_is_refused() -> None:
-    load({"serving.rollout.bake_s": 300})
-    load({"serving.rollout.bake_s": 60, "serving.canary_interval_min": 0})
+    load_settings({"serving.rollout.bake_s": 300})
+    load_settings({"serving.rollout.bake_s": 60, "serving.canary_interval_min": 0})
     with pytest.raises(SettingsError, match=r"serving\.rollout\.bake_s is 299, but must be at least 300.*canary"):
-        load({"serving.rollout.bake_s": 299})
+        load_settings({"serving.rollout.bake_s": 299})
     with pytest.raises(SettingsError, match=r"bake_s is 300, but must be at least 540"):
-        load({"serving.canary_interval_min": 3})
+        load_settings({"serving.canary_interval_min": 3})
 
 
 def test_the_canarys_calls_stay_far_below_what_adds_an_instance(development: Assembly) -> None:
     policy = development.only("AWS::ApplicationAutoScaling::ScalingPolicy")["TargetTrackingScalingPolicyConfiguration"]
-    calls_per_min = 1 / load({}).serving.canary_interval_min
+    calls_per_min = 1 / load_settings({}).serving.canary_interval_min
     assert calls_per_min <= policy["TargetValue"] / 10

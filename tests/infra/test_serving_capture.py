@@ -2,9 +2,8 @@
 
 import pytest
 
-from stacks.overrides import load
 from stacks.settings import SettingsError
-from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.conftest import Assembly, Synthesise, load_settings
 from tests.infra.nag import findings
 
 
@@ -60,4 +59,4 @@ def test_a_change_of_capture_takes_effect_although_variants_are_retained(develop
 @pytest.mark.parametrize("prefix", ["data/", "data/seen/", "training/"])
 def test_captures_are_kept_apart_from_photos_and_artifacts(prefix: str) -> None:
     with pytest.raises(SettingsError, match=rf"serving\.capture\.prefix is '{prefix}', but must be apart from storage"):
-        load({"serving.capture.prefix": prefix})
+        load_settings({"serving.capture.prefix": prefix})

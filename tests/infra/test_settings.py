@@ -3,14 +3,18 @@
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stacks.overrides import load
+import environments
+from environments import Environment
 from stacks.settings import Settings, SettingsError, TrainingSettings
+from stacks.settings.parse import load
+from tests.infra.conftest import load_settings
 
 
 def at(settings: object, name: str) -> object:
@@ -50,7 +54,7 @@ def every_name(section: Any = None, prefix: str = "") -> list[str]:
     ],
 )
 def test_defaults_are_the_figures_of_the_design(name: str, figure: object) -> None:
-    assert at(load({}), name) == figure
+    assert at(load_settings({}), name) == figure
 
 
 @pytest.mark.parametrize(
@@ -69,29 +73,43 @@ def test_defaults_are_the_figures_of_the_design(name: str, figure: object) -> No
             ("s3://one-bucket/a/", "s3://two-bucket/"),
         ),
         ("api.readable_s3_prefixes", "", ()),
-        ("project.region", "eu-west-1", "eu-west-1"),
     ],
 )
 def test_an_override_arrives_with_the_type_of_its_field(name: str, text: str, value: object) -> None:
-    assert at(load({name: text}), name) == value
+    assert at(load_settings({name: text}), name) == value
 
 
 def test_a_typed_value_of_cdk_json_is_as_good_as_text() -> None:
-    settings = load({"workbench.notebook": False, "api.memory_mib": 256, "api.readable_s3_prefixes": ["s3://bucket/"]})
+    settings = load_settings(
+        {"workbench.notebook": False, "api.memory_mib": 256, "api.readable_s3_prefixes": ["s3://bucket/"]}
+    )
     assert (settings.workbench.notebook, settings.api.memory_mib) == (False, 256)
     assert settings.api.readable_s3_prefixes == ("s3://bucket/",)
 
 
 def test_an_override_leaves_its_neighbours_alone() -> None:
-    changed = load({"serving.scaling.max_instances": "5"})
+    changed = load_settings({"serving.scaling.max_instances": "5"})
     assert [name for name in every_name() if at(changed, name) != at(Settings(), name)] == [
         "serving.scaling.max_instances"
     ]
 
 
-def test_the_keys_of_cdk_itself_are_not_settings() -> None:
-    cdk = {"@aws-cdk/core:x": True, "aws:cdk:version-reporting": True, "availability-zones:account=1:region=x": []}
-    assert load(cdk) == Settings()
+@pytest.mark.parametrize(
+    "key",
+    [
+        "@aws-cdk/core:x",
+        "aws:cdk:version-reporting",
+        "availability-zones:account=1:region=x",
+        "acknowledged-issue-numbers",
+        "cli-telemetry",
+        "environment",
+        "email",
+        "acme.region",
+        "acme.network.max_zones",
+    ],
+)
+def test_the_keys_of_cdk_and_of_other_people_pass(key: str) -> None:
+    assert load_settings({key: "anything"}) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -100,12 +118,16 @@ def test_the_keys_of_cdk_itself_are_not_settings() -> None:
         ("scaling.max_instances", "serving.scaling.max_instances"),
         ("serving.scaling.max_instance", "serving.scaling.max_instances"),
         ("api.memory", "api.memory_mib"),
-        ("nonsense", "The sections are project, storage, training, serving, api, workbench"),
+        ("servng.scaling.max_instances", "serving.scaling.max_instances"),
+        ("serving.scaling.max_instancs", "serving.scaling.max_instances"),
+        ("max_instances", "serving.scaling.max_instances"),
+        ("kennel.enviroment", "kennel.environment"),
+        ("training.network", "training."),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_near_ones(name: str, suggestion: str) -> None:
+def test_a_slip_in_a_name_of_ours_is_refused_with_the_near_ones(name: str, suggestion: str) -> None:
     with pytest.raises(SettingsError, match=rf"no setting '{re.escape(name)}'.*{re.escape(suggestion)}"):
-        load({name: "1"})
+        load_settings({name: "1"})
 
 
 @pytest.mark.parametrize(
@@ -141,15 +163,11 @@ def test_an_unknown_name_is_refused_with_the_near_ones(name: str, suggestion: st
         ("api.memory_mib", "lots", "a whole number"),
         ("api.readable_s3_prefixes", "s3://bucket/photos", "entries"),
         ("api.readable_s3_prefixes", "s3://bucket/*/", "entries"),
-        ("storage.on_destroy", "forget", "delete, retain"),
         ("storage.artifact_prefix", "data/models/", "overwrite the photos"),
         ("storage.data_prefix", "data", "ends with /"),
         ("workbench.notebook", "maybe", "true or false"),
         ("workbench.idle_stop_min", "7", "multiple of 5"),
         ("workbench.host_image", "ubuntu", "ami-"),
-        ("project.name", "Kennel!", "a-z"),
-        ("project.region", "Ireland", "eu-west-1"),
-        ("preset", "staging", "development, production"),
     ],
 )
 def test_an_impossible_value_is_refused_by_name_value_and_range(name: str, value: str, allowed: str) -> None:
@@ -157,7 +175,7 @@ def test_an_impossible_value_is_refused_by_name_value_and_range(name: str, value
     if name == "serving.rollout.timeout_s":
         context["serving.rollout.bake_s"] = "600"
     with pytest.raises(SettingsError) as refusal:
-        load(context)
+        load_settings(context)
     sentence = str(refusal.value)
     assert name in sentence
     assert value in sentence
@@ -167,24 +185,13 @@ def test_an_impossible_value_is_refused_by_name_value_and_range(name: str, value
 
 def test_a_job_that_could_outlast_the_deploy_is_refused() -> None:
     longest = TrainingSettings.WAIT_CEILING_MIN - TrainingSettings.STARTUP_MIN
-    assert load({"training.max_runtime_min": longest}).training.max_runtime_min == longest
+    assert load_settings({"training.max_runtime_min": longest}).training.max_runtime_min == longest
     with pytest.raises(SettingsError, match="a deploy waits 55 minutes at most"):
-        load({"training.max_runtime_min": longest + 1})
-
-
-def test_production_keeps_the_data_and_development_does_not() -> None:
-    assert load({}).storage.on_destroy == "delete"
-    production = load({"preset": "production"})
-    assert production.storage.on_destroy == "retain"
-    assert production.project.termination_protection
-
-
-def test_an_override_outranks_the_preset() -> None:
-    assert load({"preset": "production", "storage.on_destroy": "delete"}).storage.on_destroy == "delete"
+        load_settings({"training.max_runtime_min": longest + 1})
 
 
 def test_production_changes_none_of_the_users_figures() -> None:
-    production, development = load({"preset": "production"}), load({})
+    production, development = load(environments.load("production"), {}), load_settings({})
     assert production.serving.scaling == development.serving.scaling
     assert production.training == development.training
     assert production.api.provisioned_concurrency == development.api.provisioned_concurrency
@@ -193,10 +200,74 @@ def test_production_changes_none_of_the_users_figures() -> None:
 def refusal_of(context: Mapping[str, object]) -> str | None:
     """The sentence that refuses a context, or None where it is accepted."""
     try:
-        load(context)
+        load_settings(context)
     except SettingsError as refusal:
         return str(refusal)
     return None
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("project.name", "project"),
+        ("project.region", "region"),
+        ("project.termination_protection", "protection.termination"),
+        ("storage.on_destroy", "protection.keep_bucket"),
+        ("environment.account", "account"),
+    ],
+)
+def test_the_identity_of_a_deployment_is_refused_with_the_file_to_edit(name: str, key: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} .*edit '{key}' in environments/development\.toml"):
+        load_settings({name: "anything"})
+
+
+def test_a_preset_is_refused_with_what_replaced_it() -> None:
+    with pytest.raises(SettingsError, match=r"-c kennel\.environment=NAME"):
+        load_settings({"preset": "production"})
+
+
+def in_file(**settings: object) -> Settings:
+    return load(Environment(name="qa", settings=settings), {})
+
+
+def test_the_settings_of_a_file_have_their_types() -> None:
+    settings = in_file(
+        serving={"scaling": {"max_instances": 5}},
+        training={
+            "learning_rate": 1,
+            "fallback_instance_types": ["ml.g5.xlarge"],
+            "image_end_of_patch": date(2028, 1, 1),
+        },
+    )
+    assert settings.serving.scaling.max_instances == 5
+    assert settings.training.learning_rate == 1.0
+    assert settings.training.fallback_instance_types == ("ml.g5.xlarge",)
+    assert settings.training.image_end_of_patch == date(2028, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"serving": {"scaling": {"max_instances": "5"}}}, r"max_instances is '5', but must be a whole number"),
+        ({"serving": {"scaling": {"max_instances": True}}}, r"max_instances is True, but must be a whole number"),
+        ({"serving": {"scaling": {"max_instances": 500}}}, r"max_instances is 500, but must be between 1 and 100"),
+        ({"serving": {"scaling": 5}}, r"no setting 'serving\.scaling'"),
+        ({"servng": {"scaling": {"max_instances": 5}}}, r"no setting 'servng'.*The sections are storage"),
+        ({"serving": {"scaling": {"max_instancs": 5}}}, r"no setting .*Did you mean serving\.scaling\.max_instances"),
+        ({"api": {"http": 1}}, r"api\.http is 1, but must be true or false"),
+        ({"training": {"fallback_instance_types": "ml.g5.xlarge"}}, r"must be a list of texts in quotes"),
+        ({"training": {"image_end_of_patch": "2028-01-01"}}, r"must be a day such as 2027-08-21"),
+    ],
+)
+def test_a_wrong_setting_in_a_file_is_refused_with_the_file(settings: dict[str, object], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^environments/qa\.toml: .*{sentence}"):
+        in_file(**settings)
+
+
+def test_the_command_line_outranks_the_file() -> None:
+    environment = Environment(name="qa", settings={"api": {"memory_mib": 256}})
+    assert load(environment, {}).api.memory_mib == 256
+    assert load(environment, {"api.memory_mib": "1024"}).api.memory_mib == 1024
 
 
 @given(st.text(max_size=30), st.sampled_from(every_name()))

@@ -8,17 +8,15 @@ import aws_cdk as cdk
 import pytest
 
 from app import build
-from stacks.overrides import load
+from environments import Environment
 from stacks.settings import Settings, SettingsError
-from tests.infra.conftest import FLAGS, Assembly
+from stacks.settings.parse import load
+from tests.infra.conftest import FLAGS, Assembly, load_settings
 from tests.infra.iam import NO_RESOURCE, rights
-from tests.infra.random_settings import EVERYDAY, SAMPLERS, THOROUGH, random_settings
+from tests.infra.random_settings import EVERYDAY, SAMPLERS, THOROUGH, random_environment, random_settings
 from tests.infra.test_settings import every_name
 
 WRONG: dict[str, tuple[object, ...]] = {
-    "project.name": ("", "Kennel", "9dogs", "a" * 21, "dogs_cats"),
-    "project.region": ("Ireland", "eu-west", "EU-WEST-1"),
-    "storage.on_destroy": ("forget", ""),
     "storage.data_prefix": ("data", "/", "da ta/"),
     "storage.artifact_prefix": ("training", "//"),
     "training.instance_type": ("g4dn.xlarge", "ml.g4dn", "gpu"),
@@ -71,21 +69,22 @@ def test_an_invalid_setting_is_refused_by_name_before_anything_is_synthesised(se
     name = dice.choice(sorted(SAMPLERS))
     context = {**dict(random_settings(seed)), name: dice.choice(wrong_values(name))}
     with pytest.raises(SettingsError) as refusal:
-        load(context)
+        load_settings(context)
     assert name in str(refusal.value)
     assert str(refusal.value).endswith((".", "?", ")"))
 
 
-def synthesised(seed: int, folder: Path) -> tuple[Assembly, Settings]:
+def synthesised(seed: int, folder: Path) -> tuple[Assembly, Environment, Settings]:
     context = {**FLAGS, **dict(random_settings(seed))}
-    settings = load(context)
+    environment = random_environment(seed)
+    settings = load(environment, context)
     app = cdk.App(context=context, outdir=str(folder))
-    build(app, settings)
+    build(app, environment, settings)
     app.synth()
-    return Assembly(folder, app), settings
+    return Assembly(folder, app), environment, settings
 
 
-def check(assembly: Assembly, settings: Settings) -> None:
+def check(assembly: Assembly, environment: Environment, settings: Settings) -> None:
     """What holds whatever the settings are."""
     text = "".join(json.dumps(assembly.raw(stack)) for stack in assembly.names)
     assert "FullAccess" not in text
@@ -108,7 +107,7 @@ def check(assembly: Assembly, settings: Settings) -> None:
         longest = int(job["Properties"]["MaxWaitSeconds"]) or int(job["Properties"]["MaxRuntimeSeconds"])
         assert longest + 600 <= 55 * 60
     for _, logical_id, bucket in assembly.resources("AWS::S3::Bucket"):
-        kept = "Retain" if settings.storage.on_destroy == "retain" else "Delete"
+        kept = "Retain" if environment.protection.keep_bucket else "Delete"
         assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == kept, logical_id
         assert all(bucket["Properties"]["PublicAccessBlockConfiguration"].values())
     for _, logical_id, group in assembly.resources("AWS::Logs::LogGroup"):

@@ -50,11 +50,13 @@ def test_old_versions_and_unfinished_uploads_expire(development: Assembly) -> No
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
 
-@pytest.mark.parametrize(("preset", "policy", "emptied"), [("development", "Delete", 1), ("production", "Retain", 0)])
+@pytest.mark.parametrize(
+    ("environment", "policy", "emptied"), [("development", "Delete", 1), ("production", "Retain", 0)]
+)
 def test_development_empties_and_deletes_what_production_retains(
-    request: pytest.FixtureRequest, preset: str, policy: str, emptied: int
+    request: pytest.FixtureRequest, environment: str, policy: str, emptied: int
 ) -> None:
-    assembly: Assembly = request.getfixturevalue(preset)
+    assembly: Assembly = request.getfixturevalue(environment)
     ((_, _, bucket),) = assembly.resources("AWS::S3::Bucket")
     assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == (policy, policy)
     assert len(list(assembly.resources("Custom::S3AutoDeleteObjects"))) == emptied

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from contract.training_metrics import METRIC_DEFINITIONS
 from stacks.settings import SettingsError
 from stacks.training.image import REGISTRIES
-from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.conftest import DEVELOPMENT, Assembly, Synthesise
 from training.config import Config
 from training.data.dataset import Photo
 from training.evaluation.predictions import Answers, figures
@@ -85,8 +86,8 @@ def test_the_image_is_aws_own_in_each_region(development: Assembly) -> None:
 
 
 def test_a_region_without_the_image_is_refused_at_synth(synthesise: Synthesise) -> None:
-    with pytest.raises(SettingsError, match=r"project\.region is 'cn-north-1'.*eu-west-1"):
-        synthesise(("project.region", "cn-north-1"))
+    with pytest.raises(SettingsError, match=r"region is 'cn-north-1'.*eu-west-1"):
+        synthesise(environment=replace(DEVELOPMENT, region="cn-north-1"))
 
 
 def test_the_deploy_waits_55_minutes_and_looks_every_30_seconds(development: Assembly) -> None:

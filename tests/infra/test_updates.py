@@ -5,13 +5,15 @@ type; cfn-lint contains a copy.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from tests.infra.conftest import Assembly, Synthesise
+from environments import Protection
+from tests.infra.conftest import DEVELOPMENT, Assembly, Synthesise
 
 KEPT = {
     "AWS::S3::Bucket",
@@ -44,8 +46,8 @@ UPDATES = {
     "no idle stop": (("workbench.idle_stop_min", 0),),
     "another idle time": (("workbench.idle_stop_min", 30), ("workbench.notebook_idle_stop_min", 30)),
     "longer logs": (("serving.log_retention_days", 90), ("api.log_retention_days", 90)),
-    "production": (("preset", "production"),),
 }
+PROTECTED = replace(DEVELOPMENT, protection=Protection(termination=True, keep_bucket=True))
 
 
 @cache
@@ -138,7 +140,7 @@ def test_an_update_changes_only_the_stacks_that_it_concerns(
 
 
 def test_a_rollback_deletes_nothing_either(development: Assembly, synthesise: Synthesise) -> None:
-    for update in ("other photos", "another scaling", "more memory", "production"):
+    for update in ("other photos", "another scaling", "more memory"):
         assert lost(synthesise(*UPDATES[update]), development) == set(), update
 
 
@@ -150,3 +152,17 @@ def test_another_model_replaces_model_and_config_and_updates_the_endpoint_in_pla
     assert endpoint["EndpointConfigName"] == {"Fn::GetAtt": ["EndpointConfig", "EndpointConfigName"]}
     assert after.only("AWS::SageMaker::Endpoint") == endpoint
     assert after.only("AWS::SageMaker::Model") != development.only("AWS::SageMaker::Model")
+
+
+def test_turning_the_protection_on_or_off_deletes_nothing(development: Assembly, synthesise: Synthesise) -> None:
+    protected = synthesise(environment=PROTECTED)
+    assert lost(development, protected) == lost(protected, development) == set()
+
+
+@pytest.mark.parametrize(
+    "change", [{"region": "eu-west-1"}, {"account": "123456789012"}, {"profile": "dogs"}, {"tags": {"team": "dogs"}}]
+)
+def test_no_change_of_an_environments_file_deletes_anything(
+    development: Assembly, synthesise: Synthesise, change: dict[str, Any]
+) -> None:
+    assert lost(development, synthesise(environment=replace(DEVELOPMENT, **change))) == set()

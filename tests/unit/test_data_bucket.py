@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.data.bucket import BucketError, deployed, parted, session
+from ops.data.bucket import BucketError, parted
 from ops.data.upload import upload
 from ops.data.version import data_version
 from tests.distributed.dogs import write_photos
@@ -130,23 +130,6 @@ def test_a_missing_permission_is_named(
 ) -> None:
     refuse("AccessDenied")
     assert f"These credentials need {permission}" in refusal(command, photos)
-
-
-def test_a_stack_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_REGION")
-    with pytest.raises(BucketError, match="There is no AWS region; set AWS_REGION"):
-        deployed("kennel")
-
-
-@pytest.mark.parametrize("other", [None, "eu-west-1"])
-def test_the_region_is_the_one_that_cdk_deploys_into(monkeypatch: pytest.MonkeyPatch, other: str | None) -> None:
-    """https://docs.aws.amazon.com/cdk/v2/guide/configure-env.html: AWS_REGION before all others."""
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    if other:
-        monkeypatch.setenv("AWS_DEFAULT_REGION", other)
-    assert session().region_name == "eu-central-1"
-    monkeypatch.delenv("AWS_REGION")
-    assert session().region_name == other
 
 
 @pytest.mark.parametrize(

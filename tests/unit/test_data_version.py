@@ -71,7 +71,7 @@ def test_without_a_target_it_reads_the_bucket_of_the_deployed_stack(s3: Any) -> 
     deploy_storage(s3)
     upload(s3, *PHOTOS)
     assert data_version() == data_version(URI)
-    assert data_version(project="shelter") == ""
+    assert data_version(environment="production") == ""
 
 
 def test_nothing_is_called_nothing(s3: Any) -> None:
@@ -85,6 +85,29 @@ def test_the_command_prints_the_version_alone(s3: Any) -> None:
     upload(s3, *PHOTOS)
     done = CliRunner().invoke(app, ["data", "version", URI])
     assert (done.exit_code, done.stdout) == (0, data_version(URI) + "\n")
+
+
+def test_the_command_prints_options_for_cdk_with_the_account_and_the_region(s3: Any) -> None:
+    deploy_storage(s3)
+    upload(s3, *PHOTOS)
+    done = CliRunner().invoke(app, ["data", "version", "--cdk-options"])
+    assert done.stdout.split() == [
+        *("-c", f"training.data_version={data_version()}"),
+        *("-c", "kennel.photos_account=123456789012"),  # moto's
+        *("-c", "kennel.photos_region=us-east-1"),
+    ]
+
+
+def test_the_command_reads_the_named_environment(s3: Any) -> None:
+    deploy_storage(s3, "kennel-production-storage")
+    upload(s3, *PHOTOS)
+    runner = CliRunner()
+    assert runner.invoke(app, ["--env", "production", "data", "version"]).stdout == data_version(URI) + "\n"
+    assert runner.invoke(app, ["data", "version"]).stdout == "\n"
+    unknown = runner.invoke(app, ["--env", "prodution", "data", "version"])
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert "no environment 'prodution'" in unknown.stderr
+    assert "Did you mean production?" in unknown.stderr
 
 
 def test_an_address_that_is_none_is_refused(s3: Any) -> None:

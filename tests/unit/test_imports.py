@@ -22,7 +22,7 @@ VIOLATIONS = {
     "lambda_fn/handler.py": "import inference",
     "rehearsal/processes.py": "import ops, sample_dogs",
     "sample_dogs/draw.py": "import rehearsal",
-    "training/train.py": "import stacks, lambda_fn",
+    "training/train.py": "import stacks, lambda_fn, environments",
 }
 """A file and what it may not import; between them they break each contract."""
 
@@ -61,7 +61,11 @@ def test_each_contract_fails_where_it_is_violated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("package", "allowed"),
-    [("contract", set[str]()), ("lambda_fn", {"boto3", "botocore", "mypy_boto3_s3", "mypy_boto3_sagemaker_runtime"})],
+    [
+        ("contract", set[str]()),
+        ("environments", {"contract"}),
+        ("lambda_fn", {"boto3", "botocore", "mypy_boto3_s3", "mypy_boto3_sagemaker_runtime"}),
+    ],
 )
 def test_a_package_imports_no_other_third_party_code(package: str, allowed: set[str]) -> None:
     graph = grimp.build_graph(package, include_external_packages=True, cache_dir=None)

@@ -56,8 +56,8 @@ def deploy(name: str, outputs: Mapping[str, str]) -> None:
 @pytest.mark.parametrize("name", ["report/index.html", "./report/index.html", "algo-1/report/index.html"])
 def test_the_report_of_the_deployed_model_is_named_after_its_job(s3: Any, tmp_path: Path, name: str) -> None:
     put(s3, packed({"metrics.json": b"{}", name: PAGE}))
-    deploy("shelter-training", {"Report": URI})
-    page = fetch_report("", tmp_path / "new", project="shelter")
+    deploy("kennel-production-training", {"Report": URI})
+    page = fetch_report("", tmp_path / "new", environment="production")
     assert page == tmp_path / "new" / "kennel-0a1b2c.html"
     assert page.read_bytes() == PAGE
 

@@ -15,6 +15,7 @@ from moto import mock_aws
 from rich.console import Console
 from typer.testing import CliRunner
 
+import environments
 import ops.data.upload
 from ops.cli import app
 from ops.data import check_file
@@ -47,10 +48,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def deploy_storage(project: str) -> None:
+def deploy_storage(prefix: str) -> None:
     output = f'{{"DataUri": {{"Value": "s3://{BUCKET}/data/"}}}}'
     boto3.client("cloudformation").create_stack(
-        StackName=f"{project}-storage",
+        StackName=f"{prefix}-storage",
         TemplateBody=f'{{"Resources": {{"T": {{"Type": "AWS::SNS::Topic"}}}}, "Outputs": {output}}}',
     )
 
@@ -176,28 +177,28 @@ def test_val_is_uploaded_as_valid(bucket: str, photos: Path, tmp_path: Path) -> 
 
 
 def test_without_a_target_photos_go_to_the_deployed_stacks_bucket(bucket: str, photos: Path) -> None:
-    deploy_storage("shelter")
+    deploy_storage("kennel-production")
 
-    assert upload(photos, project="shelter").target == f"s3://{bucket}/data"
+    assert upload(photos, environment="production").target == f"s3://{bucket}/data"
     assert len(keys()) == 8
 
 
 def test_without_a_stack_there_is_a_sentence_with_both_ways_on(bucket: str, photos: Path) -> None:
-    with pytest.raises(BucketError, match=r"no stack kennel-storage .*make deploy STACKS=Storage.*--project"):
+    with pytest.raises(BucketError, match=r"no stack kennel-storage .*make deploy ENV=development.*--env"):
         upload(photos)
 
 
-@pytest.mark.parametrize("project", ["kennel", "shelter"])
+@pytest.mark.parametrize("name", ["development", "production"])
 def test_the_command_says_what_to_do_next(
-    bucket: str, photos: Path, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bucket: str, photos: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deploy_storage(project)
+    deploy_storage(environments.load(name).prefix)
     monkeypatch.setattr("ops.cli.CHECK_FILE", tmp_path / "data-check.json")
-    done = CliRunner().invoke(app, ["data", "upload", str(photos), "--project", project])
+    done = CliRunner().invoke(app, ["--env", name, "data", "upload", str(photos)])
 
     assert done.exit_code == 0
     assert "8 photos sent to s3://photos/data, 0 were there already." in done.stdout
-    assert done.stdout.endswith("make deploy\n" if project == "kennel" else "make deploy PROJECT=shelter\n")
+    assert done.stdout.endswith("make deploy\n" if name == "development" else "make deploy ENV=production\n")
 
 
 def test_the_command_says_what_the_check_of_these_photos_found(

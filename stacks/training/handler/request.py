@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contract.photos import is_digest
@@ -41,6 +41,7 @@ class JobRequest:
     volume_gib: int
     max_runtime_s: int
     metrics: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
     """Instance types to take, in this order, where AWS has none of `instance_type` left."""
     data_version: str = ""
@@ -68,6 +69,7 @@ class JobRequest:
             volume_gib=int(properties["VolumeGiB"]),
             max_runtime_s=int(properties["MaxRuntimeSeconds"]),
             metrics=dict(properties["Metrics"]),
+            tags=dict(properties.get("Tags", {})),
             fallbacks=tuple(kind for kind in properties.get("FallbackInstanceTypes", "").split(",") if kind),
             data_version=properties.get("DataVersion", ""),
             max_wait_s=int(properties.get("MaxWaitSeconds") or 0),
@@ -155,7 +157,7 @@ class JobRequest:
             # an interrupted job goes on from its last checkpoint
             "EnableManagedSpotTraining": bool(self.max_wait_s),
             "EnableNetworkIsolation": False,
-            "Tags": [{"Key": "project", "Value": self.prefix}],
+            "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
         }
 
 

@@ -1,0 +1,19 @@
+"""Environments: one committed file for each deployment. It says who is deployed, where, and with which settings.
+
+`app.py`, `make` and every `kennel` command read the same file through `load`, so they mean the same deployment.
+Standard library only.
+"""
+
+from environments.environment import DEFAULT, DEFAULT_PROJECT, Environment, EnvironmentRefusedError, Protection
+from environments.files import FOLDER, load, names
+
+__all__ = [
+    "DEFAULT",
+    "DEFAULT_PROJECT",
+    "FOLDER",
+    "Environment",
+    "EnvironmentRefusedError",
+    "Protection",
+    "load",
+    "names",
+]

@@ -1,0 +1,25 @@
+"""Print the profile that an environment's file names, or nothing; `make` exports it for CDK and for kennel.
+
+python -m environments [NAME]
+"""
+
+import os
+import sys
+
+from environments import DEFAULT, EnvironmentRefusedError, load
+from environments.agreement import check_shell
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        environment = load(arguments[0] if arguments else DEFAULT)
+        check_shell(environment, os.environ)
+    except EnvironmentRefusedError as error:
+        print(f"kennel: {error}", file=sys.stderr)
+        return 1
+    print(environment.profile)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

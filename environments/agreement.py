@@ -1,0 +1,60 @@
+"""Refuse to work where the environment's file and the shell, or CDK and kennel, mean different deployments.
+
+The CDK command line tells the app in CDK_DEFAULT_ACCOUNT and CDK_DEFAULT_REGION which account and region its
+credentials and configuration stand for.
+"""
+
+from collections.abc import Mapping
+
+from environments.environment import Environment, EnvironmentRefusedError
+
+REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON_DEFAULT_REGION")
+"""In the order of the CDK command line (aws-cdk 2.1148, `AwsCliCompatible.region`)."""
+PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+LAST_REGION = "us-east-1"
+"""What the CDK command line takes where nothing names a region."""
+
+
+def check_shell(environment: Environment, variables: Mapping[str, str]) -> None:
+    """Compare the file's region and profile with the shell's. Raises EnvironmentRefusedError."""
+    for key, value, names in (
+        ("region", environment.region, REGION_VARIABLES),
+        ("profile", environment.profile, PROFILE_VARIABLES),
+    ):
+        variable = next((name for name in names if variables.get(name)), None)
+        if value and variable and variables[variable] != value:
+            raise EnvironmentRefusedError(
+                f"{environment.file} has the {key} {value!r}, but {variable} is {variables[variable]!r}; unset "
+                f"{variable}, or name another environment."
+            )
+
+
+def check_account(environment: Environment, account: str) -> None:
+    """Compare the file's account with that of the credentials. Raises EnvironmentRefusedError."""
+    if environment.account and account and account != environment.account:
+        raise EnvironmentRefusedError(
+            f"{environment.file} has the account {environment.account}, but the credentials belong to {account}; set "
+            "AWS_PROFILE to a profile of that account, or name another environment."
+        )
+
+
+def check_cdk(environment: Environment, context: Mapping[str, object], variables: Mapping[str, str]) -> None:
+    """Compare the file, and what kennel found when it read the photos, with CDK's account and region.
+
+    Raises EnvironmentRefusedError. Without credentials (synth) there is no account to compare.
+    """
+    check_shell(environment, variables)
+    account, region = variables.get("CDK_DEFAULT_ACCOUNT", ""), variables.get("CDK_DEFAULT_REGION", "")
+    if environment.profile and account and not any(variables.get(name) for name in PROFILE_VARIABLES):
+        raise EnvironmentRefusedError(
+            f"{environment.file} has the profile {environment.profile!r}, but AWS_PROFILE is not set and CDK may use "
+            f"another one; run `export AWS_PROFILE={environment.profile}` first (`make` does it by itself)."
+        )
+    check_account(environment, account)
+    for key, cdk_has in (("account", account), ("region", environment.region or region)):
+        photos = str(context.get(f"kennel.photos_{key}", ""))
+        if photos and cdk_has and photos != cdk_has:
+            raise EnvironmentRefusedError(
+                f"kennel read the photos in the {key} {photos}, but CDK deploys to {cdk_has}; give both the same "
+                f"{key} in {environment.file}, or by AWS_PROFILE and AWS_REGION instead of options of CDK."
+            )

@@ -1,0 +1,113 @@
+"""One environment: its identity, its protection, and the physical names that follow from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from contract.declarations import Pattern, declarations
+
+DEFAULT = "development"
+"""The environment that is meant where none is named."""
+DEFAULT_PROJECT = "kennel"
+
+STACKS = ("storage", "training", "serving", "api", "workbench", "monitoring")
+KINDS = (*STACKS, "classifier")
+"""What may follow a prefix in a name. No environment may be called like one of them: the stack `serving` of the default
+environment is kennel-serving, so the names of an environment `serving` would start like those of that stack."""
+
+LONGEST_PREFIX = 21
+"""SageMaker allows 63 characters for a training job's name; its digests, instance type and attempt take 42."""
+
+DESIGNED_ENDPOINT = "pytorch-dog-classifier-multi-instance"
+"""The endpoint's name in the default environment of the default project."""
+
+
+class EnvironmentRefusedError(ValueError):
+    """An environment that cannot be deployed as asked. Its text is one sentence for the person who asked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Protection:
+    termination: bool = False
+    """Whether CloudFormation refuses to delete the stacks (termination protection)."""
+    keep_bucket: bool = False
+    """Whether `cdk destroy` leaves the bucket, with photos and artifacts, in the account. If not, the bucket is emptied
+    and deleted."""
+
+    def __post_init__(self) -> None:
+        _check(self, "protection.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    """A prefix is never the start of another environment's prefix: project and environment hold no hyphen, and an
+    environment is never called like what may follow a prefix (`KINDS`).
+    """
+
+    name: Annotated[str, Pattern(r"[a-z][a-z0-9]*", "letters a-z and digits, starting with a letter")]
+    """The name of the file, without .toml."""
+    project: Annotated[str, Pattern(r"[a-z][a-z0-9]*", "letters a-z and digits, starting with a letter")] = (
+        DEFAULT_PROJECT
+    )
+    """Starts the name of each stack and training job. Another project is another, separate deployment."""
+    account: Annotated[str, Pattern(r"|\d{12}", "an account number of 12 digits, or empty")] = ""
+    """The AWS account. Empty: the account of the credentials. Set: credentials of another account are refused."""
+    region: Annotated[str, Pattern(r"|[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-1, or empty")] = ""
+    """The AWS region. Empty: the region that the CDK command line takes, from AWS_REGION, AWS_DEFAULT_REGION, the
+    profile, or us-east-1. Set: another region in AWS_REGION is refused."""
+    profile: Annotated[str, Pattern(r"|[A-Za-z0-9_./@+-]+", "a profile of ~/.aws/config, or empty")] = ""
+    """The profile with the credentials. Empty: AWS_PROFILE, or the default profile. Set: another AWS_PROFILE is
+    refused."""
+    protection: Protection = field(default_factory=Protection)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of every resource, beside `project`, which is always set."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The settings that differ from their defaults, by section (docs/settings.md)."""
+
+    def __post_init__(self) -> None:
+        _check(self, "")
+        if self.name in KINDS:
+            raise EnvironmentRefusedError(
+                f"The environment is called {self.name!r}, but {', '.join(KINDS)} are parts of names of their own; "
+                "give the file another name."
+            )
+        if len(self.job_prefix) > LONGEST_PREFIX:
+            raise EnvironmentRefusedError(
+                f"project is {self.project!r}, but with the environment's name it must be at most {LONGEST_PREFIX} "
+                f"characters, and {self.job_prefix!r} has {len(self.job_prefix)}: a training job is named after both."
+            )
+        if "project" in self.tags:
+            raise EnvironmentRefusedError("tags.project is set already, to the project's name; leave it out.")
+
+    @property
+    def file(self) -> str:
+        """Where a person edits it."""
+        return f"environments/{self.name}.toml"
+
+    @property
+    def prefix(self) -> str:
+        """Starts the physical names: `kennel` by default, `kennel-production` in the environment `production`."""
+        return self.project if self.name == DEFAULT else f"{self.project}-{self.name}"
+
+    @property
+    def job_prefix(self) -> str:
+        """Starts the names of training jobs. It has the environment's name in every environment: were it `kennel` in
+        the default one, the right to `training-job/kennel-*` would reach the jobs of `kennel-production`."""
+        return f"{self.project}-{self.name}"
+
+    @property
+    def endpoint_name(self) -> str:
+        if (self.project, self.name) == (DEFAULT_PROJECT, DEFAULT):
+            return DESIGNED_ENDPOINT
+        return f"{self.prefix}-classifier"
+
+    def stack(self, kind: str) -> str:
+        """The name of a stack, such as kennel-storage. kind: one of `STACKS`."""
+        return f"{self.prefix}-{kind}"
+
+
+def _check(declared: object, prefix: str) -> None:
+    kind: type = type(declared)
+    for declaration in declarations(kind).values():
+        if sentence := declaration.error(f"{prefix}{declaration.name}", getattr(declared, declaration.name)):
+            raise EnvironmentRefusedError(sentence)

@@ -1,0 +1,75 @@
+"""From environments/<name>.toml to an `Environment`."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from environments.environment import DEFAULT, Environment, EnvironmentRefusedError, Protection
+from environments.suggestions import did_you_mean
+
+FOLDER = Path(__file__).resolve().parent
+
+KEYS = {"project": str, "account": str, "region": str, "profile": str}
+TABLES = ("protection", "tags", "settings")
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The environments that have a file."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def load(name: str = DEFAULT, folder: Path = FOLDER) -> Environment:
+    """Read an environment's file. The settings in it are not checked here: stacks/settings knows them.
+
+    Raises EnvironmentRefusedError, with the file and the key, for an unknown name or key and for a wrong value.
+    """
+    path = folder / f"{name}.toml"
+    known = names(folder)
+    if name not in known:
+        otherwise = f"The environments are {', '.join(known)}."
+        raise EnvironmentRefusedError(
+            f"There is no environment {name!r} (environments/{name}.toml). "
+            + did_you_mean(name, known, otherwise=otherwise)
+        )
+    try:
+        return _environment(name, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (EnvironmentRefusedError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise EnvironmentRefusedError(f"environments/{name}.toml: {str(error).removesuffix('.')}.") from error
+
+
+def _environment(name: str, read: Mapping[str, Any]) -> Environment:
+    for key, value in read.items():
+        if key in KEYS:
+            _require(isinstance(value, KEYS[key]), key, value, "a text in quotes")
+        elif key in TABLES:
+            _require(isinstance(value, dict), key, value, f"a table, [{key}]")
+        else:
+            _unknown(key, (*KEYS, *TABLES))
+    protection = read.get("protection", {})
+    for key, value in protection.items():
+        known = [spec.name for spec in fields(Protection)]
+        if key not in known:
+            _unknown(f"protection.{key}", [f"protection.{one}" for one in known])
+        _require(isinstance(value, bool), f"protection.{key}", value, "true or false")
+    for key, value in read.get("tags", {}).items():
+        _require(isinstance(value, str), f"tags.{key}", value, "a text in quotes")
+    identity = {key: read[key] for key in KEYS if key in read}
+    return Environment(
+        name=name,
+        **identity,
+        protection=Protection(**protection),
+        tags=read.get("tags", {}),
+        settings=read.get("settings", {}),
+    )
+
+
+def _require(condition: bool, key: str, value: object, allowed: str) -> None:
+    if not condition:
+        raise EnvironmentRefusedError(f"{key} is {value!r}, but must be {allowed}.")
+
+
+def _unknown(key: str, known: Any) -> None:
+    otherwise = f"The keys are {', '.join(known)}."
+    raise EnvironmentRefusedError(f"There is no key {key!r}. {did_you_mean(key, known, otherwise=otherwise)}")

@@ -1,0 +1,48 @@
+"""boto3 with the account, region and profile of an environment: the ones that CDK deploys with."""
+
+import os
+
+import boto3
+
+import environments
+from environments.agreement import LAST_REGION, PROFILE_VARIABLES, REGION_VARIABLES, check_account, check_shell
+
+
+def session(environment: str = environments.DEFAULT) -> boto3.Session:
+    """A session for environments/<environment>.toml. Where the file is open, it takes what the CDK command line takes.
+
+    Raises EnvironmentRefusedError if the shell or the credentials disagree with the file, and what boto3 raises for a
+    profile that does not exist.
+    """
+    chosen = environments.load(environment)
+    check_shell(chosen, os.environ)
+    # boto3 prefers AWS_DEFAULT_PROFILE to AWS_PROFILE, and reads neither AWS_REGION nor the default profile's region
+    profile = chosen.profile or _first(PROFILE_VARIABLES)
+    opened = boto3.Session(profile_name=profile)
+    region = chosen.region or _first(REGION_VARIABLES) or opened.region_name or _region_of_default_profile(opened)
+    opened = boto3.Session(profile_name=profile, region_name=region or LAST_REGION)
+    if chosen.account:
+        check_account(chosen, account(opened))
+    return opened
+
+
+def account(opened: boto3.Session) -> str:
+    """The account that the credentials belong to."""
+    identity: str = opened.client("sts").get_caller_identity()["Account"]
+    return identity
+
+
+def cdk_options(opened: boto3.Session) -> list[str]:
+    """Which account and region kennel read the photos in; app.py compares them with CDK's."""
+    found = {"account": account(opened), "region": opened.region_name}
+    return [option for key, value in found.items() for option in ("-c", f"kennel.photos_{key}={value}")]
+
+
+def _first(variables: tuple[str, ...]) -> str | None:
+    return next((os.environ[name] for name in variables if os.environ.get(name)), None)
+
+
+def _region_of_default_profile(opened: boto3.Session) -> str | None:
+    if "default" not in opened.available_profiles:
+        return None
+    return boto3.Session(profile_name="default").region_name

@@ -1,0 +1,49 @@
+"""Every figure of the deployment, declared once: field, type, default, unit, range and sentence stand together.
+
+There is one file for each section. `parse.load` reads the values from an environment's file and from
+`-c <section>.<field>=<value>`; docs/settings.md lists all of them.
+"""
+
+from dataclasses import dataclass, field
+
+from stacks.settings.api import ApiSettings
+from stacks.settings.monitoring import MonitoringSettings
+from stacks.settings.rules import SettingsError, apart
+from stacks.settings.serving import CaptureSettings, RolloutSettings, ScalingSettings, ServingSettings
+from stacks.settings.storage import StorageSettings
+from stacks.settings.training import TrainingSettings
+from stacks.settings.workbench import WorkbenchSettings
+
+__all__ = [
+    "ApiSettings",
+    "CaptureSettings",
+    "MonitoringSettings",
+    "RolloutSettings",
+    "ScalingSettings",
+    "ServingSettings",
+    "Settings",
+    "SettingsError",
+    "StorageSettings",
+    "TrainingSettings",
+    "WorkbenchSettings",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    serving: ServingSettings = field(default_factory=ServingSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+    workbench: WorkbenchSettings = field(default_factory=WorkbenchSettings)
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
+
+    def __post_init__(self) -> None:
+        for name in ("data_prefix", "artifact_prefix"):
+            apart(
+                "serving.capture.prefix",
+                self.serving.capture.prefix,
+                f"storage.{name}",
+                getattr(self.storage, name),
+                why="because what is captured expires",
+            )

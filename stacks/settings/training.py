@@ -1,0 +1,116 @@
+"""Settings of the training job, and of the deploy that waits for it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, ClassVar
+
+from contract.declarations import Pattern, Range
+from contract.options import TrainingOptions
+from stacks.settings.rules import S3_OBJECT, SAGEMAKER_INSTANCE_TYPE, check, require
+
+WAIT_CEILING_MIN = 55
+"""The CDK Provider framework waits an hour at most, its own calls included; five minutes are left for those."""
+STARTUP_MIN = 10
+"""Of that wait: getting the instances, loading the image and the data, writing the artifact."""
+LONGEST_MIN = WAIT_CEILING_MIN - STARTUP_MIN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingSettings(TrainingOptions):
+    """The options of the training script (contract/options.py), and where and when it runs."""
+
+    instance_type: Annotated[str, SAGEMAKER_INSTANCE_TYPE] = "ml.g4dn.xlarge"
+    """Type of each host. An ml.g4dn.xlarge has one T4 GPU."""
+    instance_count: Annotated[int, Range(1, 20, "hosts")] = 2
+    """Hosts that train together, with DistributedDataParallel."""
+    # a job on one of them has the type in its name, for which SageMaker allows 63 characters
+    fallback_instance_types: Annotated[
+        tuple[str, ...],
+        Pattern(rf"(?=.{{1,17}}$){SAGEMAKER_INSTANCE_TYPE.expression}", "types such as ml.g5.xlarge, comma-separated"),
+    ] = ()
+    """Types to try, in this order and once each, if AWS has no capacity for `instance_type`. At most 4."""
+    spot: bool = False
+    """Whether to train on spare capacity, for about a third of the price. SageMaker may interrupt the job, which then
+    continues from its last checkpoint."""
+    spot_max_wait_min: Annotated[int, Range(1, LONGEST_MIN, "minutes")] = LONGEST_MIN
+    """With `spot`, minutes for the whole job, its waiting for instances included."""
+    volume_gib: Annotated[int, Range(1, 16384, "GiB")] = 100
+    """Volume of each host. An ml.g4dn.xlarge has a disk of 125 GB and accepts no larger volume."""
+    max_runtime_min: Annotated[int, Range(1, LONGEST_MIN, "minutes")] = LONGEST_MIN
+    """Minutes after which the job is stopped. With the start of the instances it must fit the time that a deploy
+    waits."""
+    # each look takes seconds of its own, and all of them together must fit CloudFormation's hour
+    poll_interval_s: Annotated[int, Range(30, 300, "seconds")] = 30
+    """How often a deploy reads the job's status."""
+    pretrained_uri: Annotated[
+        str, Pattern(rf"|{S3_OBJECT}(?<=\.safetensors)", "s3://BUCKET/KEY.safetensors, or empty")
+    ] = ""
+    """S3 object with pretrained ResNet50 weights, given to the job as the channel `pretrained`. Empty: the job
+    downloads ImageNet's."""
+
+    data_version: Annotated[str, Pattern(r"[A-Za-z0-9._-]{0,64}", "at most 64 letters and digits, or empty")] = ""
+    """Digest of the photos' listing; another digest starts another training. `make deploy` passes the one that
+    `kennel data version` prints. Empty: a deploy that trains lists the photos itself, and a later deploy does so again
+    only if another setting changes."""
+    model_data: Annotated[str, Pattern(rf"|{S3_OBJECT}(?<=\.tar\.gz)", "s3://BUCKET/KEY.tar.gz, or empty")] = ""
+    """S3 URI of a finished model.tar.gz. Set: nothing is trained, and the endpoint serves this artifact."""
+
+    image_tag: Annotated[str, Pattern(r"[A-Za-z0-9._-]{1,128}", "an image tag")] = "2.14-cu133-amzn2023-sagemaker"
+    """Tag in AWS's training repository `pytorch` (docs/decisions/0004-training-image.md)."""
+    image_end_of_patch: date = date(2027, 8, 21)
+    """Until when AWS patches this image: for a year. 2.14 was published after 2026-08-21, so this is the earliest end.
+    Synth warns once it has passed."""
+
+    WAIT_CEILING_MIN: ClassVar = WAIT_CEILING_MIN
+    STARTUP_MIN: ClassVar = STARTUP_MIN
+
+    def __post_init__(self) -> None:
+        # before `check`, because this sentence has the reason
+        require(
+            1 <= self.max_runtime_min <= LONGEST_MIN,
+            "training.max_runtime_min",
+            self.max_runtime_min,
+            f"between 1 and {LONGEST_MIN}, because a deploy waits {WAIT_CEILING_MIN} minutes at most "
+            "(train a longer job outside the deploy and pass it in as training.model_data)",
+        )
+        check(self, "training")
+        require(
+            self.instance_type != "ml.g4dn.xlarge" or self.volume_gib <= 125,
+            "training.volume_gib",
+            self.volume_gib,
+            "at most 125 on ml.g4dn.xlarge, the size of its own disk",
+        )
+        require(
+            not self.spot or self.spot_max_wait_min >= self.max_runtime_min,
+            "training.spot_max_wait_min",
+            self.spot_max_wait_min,
+            f"at least training.max_runtime_min ({self.max_runtime_min}), which it includes",
+        )
+        require(
+            WAIT_CEILING_MIN * 60 % self.poll_interval_s == 0,
+            "training.poll_interval_s",
+            self.poll_interval_s,
+            f"a divisor of {WAIT_CEILING_MIN * 60}, such as 30",
+        )
+        require(
+            self.batch_size % self.instance_count == 0,
+            "training.batch_size",
+            self.batch_size,
+            f"a multiple of training.instance_count ({self.instance_count})",
+        )
+        self._check_fallbacks()
+
+    def _check_fallbacks(self) -> None:
+        kinds, written = self.fallback_instance_types, ",".join(self.fallback_instance_types)
+        require(
+            len({self.instance_type, *kinds}) == 1 + len(kinds),
+            "training.fallback_instance_types",
+            written,
+            f"different types, none of them training.instance_type ({self.instance_type})",
+        )
+        require(
+            len(kinds) <= 4,
+            "training.fallback_instance_types",
+            written,
+            "at most 4 types, because a deploy waits for each in turn",
+        )

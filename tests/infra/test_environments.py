@@ -1,0 +1,208 @@
+"""Two environments, or two projects, in one account and region: no name, right or event of one reaches the other."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+import environments
+from app import build
+from environments import Environment
+from environments.environment import STACKS
+from stacks.settings import SettingsError
+from stacks.settings.parse import load
+from tests.infra.conftest import FLAGS, Assembly, Synthesise
+from tests.infra.iam import rights
+
+WITH_HTTP = ("api.http", "true")
+"""The HTTP API has a name and a log group of its own."""
+
+DEPLOYMENTS = {
+    environment.job_prefix: environment
+    for environment in (
+        *(environments.load(name) for name in environments.names()),
+        Environment(name="prod"),  # starts like production
+        Environment(name="development", project="kennels"),  # starts like kennel
+        Environment(name="development", project="shelter"),
+        Environment(name="kennel", project="shelter"),
+    )
+}
+PAIRS = list(itertools.permutations(DEPLOYMENTS, 2))
+
+NAMING = {
+    # each property that gives a resource a name within the account and region (or within the account)
+    "AWS::ApplicationAutoScaling::ScalableTarget": "ResourceId",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "PolicyName",
+    "AWS::ApiGatewayV2::Api": "Name",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::CodeBuild::Project": "Name",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::SageMaker::Endpoint": "EndpointName",
+    "Custom::TrainingJob": "NamePrefix",
+}
+NOT_A_NAME = {
+    # properties that look like names: of something else, or within the resource's own parent
+    "AWS::ApiGatewayV2::Stage": {"StageName"},
+    "AWS::IAM::Policy": {"PolicyName"},
+    "AWS::Lambda::Alias": {"FunctionName", "Name"},
+}
+
+
+@pytest.fixture(params=DEPLOYMENTS)
+def deployment(request: pytest.FixtureRequest, synthesise: Synthesise) -> Assembly:
+    return synthesise(WITH_HTTP, environment=DEPLOYMENTS[request.param])
+
+
+def assembly_of(name: str, synthesise: Synthesise) -> Assembly:
+    return synthesise(WITH_HTTP, environment=DEPLOYMENTS[name])
+
+
+def stack_names(assembly: Assembly) -> set[str]:
+    artifacts = json.loads((assembly.folder / "manifest.json").read_text())["artifacts"]
+    return {artifacts[name]["properties"]["stackName"] for name in assembly.names}
+
+
+def physical_names(assembly: Assembly) -> set[tuple[str, str]]:
+    """Type and name, for the stacks and for each resource that is named in its template."""
+    found = {("stack", name) for name in stack_names(assembly)}
+    for _, _, resource in assembly.resources("*"):
+        name = resource.get("Properties", {}).get(NAMING.get(resource["Type"], ""))
+        if name is not None:
+            found.add((resource["Type"], text(name)))
+    return found
+
+
+def text(value: Any) -> str:
+    """A text with references in it, each in angle brackets."""
+    match value:
+        case str():
+            return value
+        case {"Fn::Join": [separator, [*parts]]}:
+            return str(separator).join(text(part) for part in parts)
+    return f"<{json.dumps(value)}>"
+
+
+def names_of_jobs(environment: Environment) -> list[str]:
+    """As stacks/training/handler/request.py makes them: the first, on a fallback type, and a later attempt."""
+    first = f"{environment.job_prefix}-{'0' * 20}"
+    return [first, f"{first}-on-g5-xlarge", f"{first}-2"]
+
+
+def wildcards(assembly: Assembly, resource: str) -> set[str]:
+    """The part after `resource/` of each ARN in a policy that ends with a wildcard."""
+    found = set()
+    for right in rights(assembly):
+        for arn in right.resources:
+            _, slash, rest = text(arn).rpartition(f":{resource}/")
+            if slash and "*" in rest:
+                found.add(rest)
+    return found
+
+
+def event_prefixes(assembly: Assembly, field: str) -> set[str]:
+    return {
+        pattern["prefix"]
+        for _, _, rule in assembly.resources("AWS::Events::Rule")
+        for pattern in rule["Properties"]["EventPattern"]["detail"].get(field, [])
+        if isinstance(pattern, dict)
+    }
+
+
+def test_every_property_that_names_a_resource_is_compared_here(deployment: Assembly) -> None:
+    for _, logical_id, resource in deployment.resources("*"):
+        kind, properties = resource["Type"], resource.get("Properties", {})
+        last = kind.rpartition("::")[2]
+        for key in {"Name", f"{last}Name", "LogGroupName", "PolicyName"} & properties.keys():
+            written = isinstance(properties[key], str) or "Fn::Join" in properties[key]  # and no reference
+            if written and key not in NOT_A_NAME.get(kind, set()):
+                assert NAMING.get(kind) == key, (logical_id, key)
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_no_physical_name_is_shared(one: str, other: str, synthesise: Synthesise) -> None:
+    names = physical_names(assembly_of(one, synthesise))
+    assert {kind for kind, _ in names} == {"stack", *NAMING}
+    assert not names & physical_names(assembly_of(other, synthesise))
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_no_right_on_jobs_reaches_those_of_another_deployment(one: str, other: str, synthesise: Synthesise) -> None:
+    reach = wildcards(assembly_of(one, synthesise), "training-job")
+    assert reach
+    for pattern in reach:
+        expression = re.compile(re.escape(pattern).replace(r"\*", ".*"))
+        assert all(expression.fullmatch(job) for job in names_of_jobs(DEPLOYMENTS[one]))
+        assert not any(expression.fullmatch(job) for job in names_of_jobs(DEPLOYMENTS[other]))
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_no_alert_is_of_another_deployment(one: str, other: str, synthesise: Synthesise) -> None:
+    """CloudFormation names an alarm after its stack: <stack>-<logical id>-<random>."""
+    assembly = assembly_of(one, synthesise)
+    alarms, jobs = event_prefixes(assembly, "alarmName"), event_prefixes(assembly, "TrainingJobName")
+    own = {f"{stack}-AlarmsSlowModel-A1B2" for stack in stack_names(assembly)}
+    foreign = {f"{stack}-AlarmsSlowModel-A1B2" for stack in stack_names(assembly_of(other, synthesise))}
+    assert len(alarms) == 4
+    assert len(jobs) == 1
+    assert sum(alarm.startswith(tuple(alarms)) for alarm in own) == 4
+    assert not any(alarm.startswith(tuple(alarms)) for alarm in foreign)
+    assert all(job.startswith(tuple(jobs)) for job in names_of_jobs(DEPLOYMENTS[one]))
+    assert not any(job.startswith(tuple(jobs)) for job in names_of_jobs(DEPLOYMENTS[other]))
+
+
+def test_the_default_environment_has_the_names_of_the_design(development: Assembly) -> None:
+    assert stack_names(development) == {f"kennel-{stack}" for stack in STACKS}
+    endpoint = development.only("AWS::SageMaker::Endpoint")["EndpointName"]
+    assert endpoint == "pytorch-dog-classifier-multi-instance"
+
+
+def test_another_environment_has_names_of_its_own(production: Assembly) -> None:
+    assert stack_names(production) == {f"kennel-production-{stack}" for stack in STACKS}
+    assert production.only("AWS::SageMaker::Endpoint")["EndpointName"] == "kennel-production-classifier"
+    assert production.only("Custom::TrainingJob")["NamePrefix"] == "kennel-production"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [Environment(name="development", project="a" * 9), Environment(name="a" * 10, project="b" * 10)],
+    ids=str,
+)
+def test_the_longest_names_fit_sagemakers_limit_of_63_characters(environment: Environment) -> None:
+    job = f"{environment.job_prefix}-{'0' * 20}-99-on-{'trn1n-32xlarge'}"
+    assert len(job) <= 63
+    assert len(environment.endpoint_name) <= 63
+
+
+def test_the_endpoint_of_the_design_is_refused_in_another_environment() -> None:
+    with pytest.raises(SettingsError, match=r"serving\.endpoint_name is 'pytorch-.*development"):
+        load(Environment(name="qa"), {"serving.endpoint_name": "pytorch-dog-classifier-multi-instance"})
+
+
+def test_an_endpoint_of_another_environments_file_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"serving\.endpoint_name is 'kennel-production-classifier'.*production"):
+        load(Environment(name="qa"), {"serving.endpoint_name": "kennel-production-classifier"})
+
+
+def test_the_tags_of_an_environment_are_on_its_resources_and_on_its_jobs(synthesise: Synthesise) -> None:
+    tagged = synthesise(environment=Environment(name="qa", tags={"team": "dogs"}))
+    assert {"Key": "team", "Value": "dogs"} in tagged.only("AWS::S3::Bucket")["Tags"]
+    assert tagged.only("Custom::TrainingJob")["Tags"] == {"project": "kennel", "team": "dogs"}
+
+
+def test_one_app_can_hold_two_environments(tmp_path: Path, development: Assembly, production: Assembly) -> None:
+    """Each below a stage of its own, with the templates that it has alone."""
+    app = cdk.App(context=FLAGS, outdir=str(tmp_path))
+    for name in ("development", "production"):
+        environment = environments.load(name)
+        build(cdk.Stage(app, name), environment, load(environment, {}))
+    app.synth()
+    for name, alone in (("development", development), ("production", production)):
+        folder = tmp_path / f"assembly-{name}"
+        for stack in alone.names:
+            (template,) = folder.glob(f"{name}{stack}*.template.json")
+            together = json.loads(template.read_text())
+            assert together["Resources"].keys() == alone.raw(stack)["Resources"].keys(), (name, stack)

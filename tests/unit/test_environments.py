@@ -1,0 +1,242 @@
+"""An environment's file, and what is refused: a slip in it, and a shell or CDK that means another deployment."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+import environments
+from environments import Environment, EnvironmentRefusedError, load
+from environments.agreement import check_cdk, check_shell
+from environments.environment import KINDS
+from ops.session import session
+
+ROOT = Path(environments.FOLDER).parent
+PLACED = Environment(name="qa", account="123456789012", region="eu-west-1", profile="dogs")
+AWS_VARIABLES = (
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION"),
+    *("AMAZON_DEFAULT_REGION", "AWS_SESSION_TOKEN"),
+)
+
+
+def written(folder: Path, text: str, name: str = "qa") -> Path:
+    (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+# -- the file
+
+
+def test_the_two_environments_of_the_repository() -> None:
+    development, production = load(), load("production")
+    assert (development.prefix, production.prefix) == ("kennel", "kennel-production")
+    assert not development.protection.termination
+    assert not development.protection.keep_bucket
+    assert production.protection.termination
+    assert production.protection.keep_bucket
+
+
+def test_an_empty_file_is_an_environment(tmp_path: Path) -> None:
+    assert load("qa", written(tmp_path, "")) == Environment(name="qa")
+
+
+def test_every_key_arrives(tmp_path: Path) -> None:
+    text = """
+        project = "shelter"
+        account = "123456789012"
+        region = "eu-west-1"
+        profile = "dogs"
+        [protection]
+        termination = true
+        keep_bucket = true
+        [tags]
+        team = "dogs"
+        [settings.serving.scaling]
+        max_instances = 5
+    """
+    assert load("qa", written(tmp_path, text)) == Environment(
+        name="qa",
+        project="shelter",
+        account="123456789012",
+        region="eu-west-1",
+        profile="dogs",
+        protection=environments.Protection(termination=True, keep_bucket=True),
+        tags={"team": "dogs"},
+        settings={"serving": {"scaling": {"max_instances": 5}}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('projekt = "dogs"', "There is no key 'projekt'. Did you mean project?"),
+        ("protection = true", r"protection is True, but must be a table, \[protection\]"),
+        ("[protection]\nterminaton = true", "no key 'protection.terminaton'. Did you mean protection.termination?"),
+        ('[protection]\nkeep_bucket = "yes"', "protection.keep_bucket is 'yes', but must be true or false"),
+        ("account = 123456789012", "account is 123456789012, but must be a text in quotes"),
+        ('account = "1234"', "account is '1234', but must be an account number of 12 digits, or empty"),
+        ('region = "Ireland"', "region is 'Ireland', but must be a region such as eu-west-1, or empty"),
+        ('project = "dog-breeds"', "project is 'dog-breeds', but must be letters a-z and digits"),
+        ('project = "abcdefghijklmnopqrs"', "project is 'abcdefghijklmnopqrs', but .* at most 21 characters"),
+        ("[tags]\nteam = 5", "tags.team is 5, but must be a text in quotes"),
+        ('[tags]\nproject = "x"', "tags.project is set already"),
+        ("project = ", "Invalid value"),
+    ],
+)
+def test_a_slip_in_the_file_is_refused_with_file_and_key(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(EnvironmentRefusedError, match=rf"^environments/qa\.toml: .*{sentence}"):
+        load("qa", written(tmp_path, text))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_environment_is_called_like_a_part_of_a_name(kind: str) -> None:
+    with pytest.raises(EnvironmentRefusedError, match="parts of names"):
+        Environment(name=kind)
+
+
+def test_an_unknown_environment_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentRefusedError, match=r"no environment 'prodution' .*Did you mean production\?"):
+        load("prodution")
+    with pytest.raises(EnvironmentRefusedError, match=r"no environment '\.\./x' .*The environments are qa\."):
+        load("../x", written(tmp_path, ""))
+
+
+# -- the shell and CDK
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        (
+            {"AWS_REGION": "us-east-1"},
+            r"qa\.toml has the region 'eu-west-1', but AWS_REGION is 'us-east-1'",
+        ),
+        ({"AWS_DEFAULT_REGION": "us-east-1"}, "but AWS_DEFAULT_REGION is 'us-east-1'"),
+        ({"AWS_PROFILE": "cats"}, r"environments/qa\.toml has the profile 'dogs', but AWS_PROFILE is 'cats'"),
+        ({"AWS_DEFAULT_PROFILE": "cats"}, "but AWS_DEFAULT_PROFILE is 'cats'"),
+    ],
+)
+def test_a_shell_that_means_another_region_or_profile_is_refused(variables: Mapping[str, str], sentence: str) -> None:
+    with pytest.raises(EnvironmentRefusedError, match=sentence):
+        check_shell(PLACED, variables)
+    check_shell(Environment(name="qa"), variables)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"AWS_REGION": "eu-west-1", "AWS_PROFILE": "dogs"},
+        {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"},  # CDK and kennel read the first one alone
+    ],
+)
+def test_a_shell_that_agrees_passes(variables: Mapping[str, str]) -> None:
+    check_shell(PLACED, variables)
+
+
+OF_CDK = {"CDK_DEFAULT_ACCOUNT": "123456789012", "CDK_DEFAULT_REGION": "eu-west-1", "AWS_PROFILE": "dogs"}
+
+
+@pytest.mark.parametrize(
+    ("change", "context", "sentence"),
+    [
+        (
+            {"CDK_DEFAULT_ACCOUNT": "999999999999"},
+            {},
+            "account 123456789012, but the credentials belong to 999999999999",
+        ),
+        ({"AWS_PROFILE": ""}, {}, "has the profile 'dogs', but AWS_PROFILE is not set.*export AWS_PROFILE=dogs"),
+        ({}, {"kennel.photos_account": "999999999999"}, "photos in the account 999999999999, but CDK .* 123456789012"),
+        ({}, {"kennel.photos_region": "us-east-1"}, "photos in the region us-east-1, but CDK deploys to eu-west-1"),
+    ],
+)
+def test_a_cdk_that_means_another_deployment_is_refused(
+    change: Mapping[str, str], context: Mapping[str, object], sentence: str
+) -> None:
+    with pytest.raises(EnvironmentRefusedError, match=sentence):
+        check_cdk(PLACED, context, {**OF_CDK, **change})
+
+
+def test_photos_of_another_profile_are_refused_where_the_file_is_open() -> None:
+    """`make deploy ARGS='--profile other'` reaches CDK alone."""
+    with pytest.raises(EnvironmentRefusedError, match="photos in the account 999999999999"):
+        check_cdk(Environment(name="qa"), {"kennel.photos_account": "999999999999"}, OF_CDK)
+
+
+def test_a_cdk_that_agrees_passes() -> None:
+    context = {"kennel.photos_account": "123456789012", "kennel.photos_region": "eu-west-1"}
+    check_cdk(PLACED, context, OF_CDK)
+    check_cdk(PLACED, context, {**OF_CDK, "CDK_DEFAULT_REGION": "us-east-1"})  # the file's region is what counts
+    check_cdk(PLACED, {}, {})  # synth, without credentials
+
+
+# -- what kennel and make take from it
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """Two profiles, of which the default one has a region, and no AWS variable but the keys."""
+    for name in AWS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = eu-north-1\n[profile dogs]\n[profile cats]\nregion = eu-south-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    return monkeypatch
+
+
+def at(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> boto3.Session:
+    monkeypatch.setattr(environments, "load", lambda _: environment)
+    return session(environment.name)
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "us-west-2"}, "eu-central-1"),
+        ({"AMAZON_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "us-west-2"}, "eu-central-1"),
+        ({"AWS_DEFAULT_REGION": "us-west-2", "AWS_PROFILE": "cats"}, "us-west-2"),
+        ({"AWS_PROFILE": "cats"}, "eu-south-1"),
+        ({"AWS_PROFILE": "cats", "AWS_DEFAULT_PROFILE": "dogs"}, "eu-south-1"),
+        ({"AWS_PROFILE": "dogs"}, "eu-north-1"),  # has none: the default profile's
+        ({"AWS_CONFIG_FILE": os.devnull}, "us-east-1"),
+    ],
+)
+def test_an_open_region_is_the_one_that_cdks_command_line_takes(
+    shell: pytest.MonkeyPatch, variables: Mapping[str, str], region: str
+) -> None:
+    for name, value in variables.items():
+        shell.setenv(name, value)
+    assert at(shell, Environment(name="qa")).region_name == region
+
+
+def test_a_session_has_the_files_region_and_profile(shell: pytest.MonkeyPatch) -> None:
+    opened = at(shell, replace(PLACED, account=""))
+    assert (opened.region_name, opened.profile_name) == ("eu-west-1", "dogs")
+
+
+def test_credentials_of_another_account_are_refused(shell: pytest.MonkeyPatch) -> None:
+    shell.setenv("AWS_ACCESS_KEY_ID", "testing")
+    shell.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():  # its account is 123456789012
+        assert at(shell, replace(PLACED, profile=""))
+        with pytest.raises(EnvironmentRefusedError, match="999999999999, but the credentials belong to 123456789012"):
+            at(shell, replace(PLACED, profile="", account="999999999999"))
+
+
+def test_make_asks_for_the_profile_and_gets_the_refusal(tmp_path: Path) -> None:
+    def ask(name: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "environments", name]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (ask("development").returncode, ask("development").stdout) == (0, "\n")
+    refused = ask("stagin")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("kennel: There is no environment 'stagin'")
+    assert len(refused.stderr.splitlines()) == 1
