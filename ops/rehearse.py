@@ -81,9 +81,9 @@ class Plan:
     def hyperparameters(self) -> dict[str, object]:
         """What the training job gets."""
         pretrained = self.pretrained or ("none" if self.data is None else "imagenet")
-        recipe = FROM_SCRATCH if pretrained == "none" else {}
+        options = FROM_SCRATCH if pretrained == "none" else {}
         epochs = {"epochs": self.epochs} if self.epochs else {}
-        return {**recipe, **epochs, "pretrained": pretrained, "seed": self.seed}
+        return {**options, **epochs, "pretrained": pretrained, "seed": self.seed}
 
 
 def rehearse(plan: Plan, console: Console) -> list[Answer]:

@@ -29,7 +29,7 @@ class EndpointCheck(Construct):
         *,
         endpoint: sagemaker.CfnEndpoint,
         config: sagemaker.CfnEndpointConfig,
-        recipe: str,
+        inputs_digest: str,
         telemetry: FunctionTelemetry,
         settings: ServingSettings,
     ) -> None:
@@ -56,7 +56,7 @@ class EndpointCheck(Construct):
                 "EndpointName": settings.endpoint_name,
                 "EndpointConfigName": config.attr_endpoint_config_name,
                 # The function does not read these two. CloudFormation runs the check again when one of them changes.
-                "Recipe": recipe,
+                "InputsDigest": inputs_digest,
                 "Settings": repr(settings),
             },
         )

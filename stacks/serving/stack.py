@@ -73,7 +73,7 @@ class ServingStack(cdk.Stack):
             "Check",
             endpoint=endpoint,
             config=config,
-            recipe=artifact.recipe,
+            inputs_digest=artifact.inputs_digest,
             telemetry=telemetry,
             settings=settings,
         )
@@ -104,7 +104,7 @@ class ServingStack(cdk.Stack):
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image_uri, model_data_url=artifact.uri
             ),
-            tags=[cdk.CfnTag(key="recipe", value=artifact.recipe)],
+            tags=[cdk.CfnTag(key="inputs-digest", value=artifact.inputs_digest)],
         )
         # The role's policy too: SageMaker uses it to read the artifact when it creates the model.
         model.node.add_dependency(role)

@@ -13,6 +13,6 @@ class ModelArtifact:
     """S3 URI. For a job's artifact it is a reference that CloudFormation resolves when the job has ended."""
     reader: BucketGrant
     """The right to read the artifact."""
-    recipe: str
+    inputs_digest: str
     """Digest of the inputs that produce the artifact, known at synth. It goes into the serving template, so that a new
     artifact is a change of that template; the URI is a reference, whose text stays the same."""

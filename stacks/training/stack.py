@@ -49,7 +49,7 @@ class TrainingStack(cdk.Stack):
         cdk.CfnWaitConditionHandle(self, "NothingToTrain")
         arn = f"arn:{cdk.Aws.PARTITION}:s3:::{uri.removeprefix('s3://')}"
         reader = BucketGrant([allow("s3:GetObject", on=arn)])
-        return ModelArtifact(uri=uri, reader=reader, recipe=_digest(uri))
+        return ModelArtifact(uri=uri, reader=reader, inputs_digest=_digest(uri))
 
     def _trained(
         self,
@@ -86,7 +86,7 @@ class TrainingStack(cdk.Stack):
             # imports, and each training changes this one.
             uri=cdk.Stack.consume_reference(job.model_data, cdk.ReferenceStrength.WEAK),
             reader=storage.read_artifacts,
-            recipe=_digest(source.asset_hash, repr(settings)),
+            inputs_digest=_digest(source.asset_hash, repr(settings)),
         )
 
 

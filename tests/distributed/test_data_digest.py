@@ -77,7 +77,7 @@ def test_folder_manifest_check_bucket_and_job_name_agree(s3: Any, tmp_path: Path
     assert printed("version", URI).strip() == expected
 
     jobs = Jobs(sagemaker=FakeSageMaker(s3), s3=s3, region="us-east-1")
-    assert jobs._digest(Location(bucket=BUCKET, prefix="data/")) == expected
+    assert jobs._data_digest(Location(bucket=BUCKET, prefix="data/")) == expected
     started = on_event({"RequestType": "Create", "ResourceProperties": properties(Bucket=BUCKET)}, None, jobs)
     assert started["PhysicalResourceId"].endswith(expected[:10])
 

@@ -22,8 +22,8 @@ MASKS = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<asset hash>"),
     # the version of a function is named after a hash of its code
     (re.compile(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}\b"), r"\1<code hash>"),
-    (re.compile(r'("Key": "recipe",\s*"Value": ")[0-9a-f]+'), r"\1<recipe>"),
-    (re.compile(r'("Recipe": ")[0-9a-f]+'), r"\1<recipe>"),
+    (re.compile(r'("Key": "inputs-digest",\s*"Value": ")[0-9a-f]+'), r"\1<inputs digest>"),
+    (re.compile(r'("InputsDigest": ")[0-9a-f]+'), r"\1<inputs digest>"),
 )
 
 

@@ -62,7 +62,7 @@ def event(url: ResponseUrl, kind: str = "Create", **changes: Any) -> Json:
         "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/kennel-serving/1",
         "RequestId": "r-1",
         "LogicalResourceId": "Check",
-        "ResourceProperties": {"EndpointName": "dogs", "EndpointConfigName": "new", "Recipe": "abc"},
+        "ResourceProperties": {"EndpointName": "dogs", "EndpointConfigName": "new", "InputsDigest": "abc"},
         **known,
         **changes,
     }

@@ -67,16 +67,16 @@ def test_no_value_that_changes_is_exported(development: Assembly) -> None:
             assert "Export" not in output
 
 
-def recipe(assembly: Assembly) -> str:
+def inputs_digest(assembly: Assembly) -> str:
     tags = {tag["Key"]: tag["Value"] for tag in assembly.only("AWS::SageMaker::Model")["Tags"]}
-    return str(tags["recipe"])
+    return str(tags["inputs-digest"])
 
 
 @pytest.mark.parametrize("override", [("training.epochs", 41), ("training.data_version", "b")])
 def test_a_new_artifact_changes_the_model_so_that_the_endpoint_is_updated(
     development: Assembly, synthesise: Synthesise, override: tuple[str, object]
 ) -> None:
-    assert recipe(synthesise(override)) != recipe(development)
+    assert inputs_digest(synthesise(override)) != inputs_digest(development)
 
 
 def test_what_changes_no_artifact_leaves_the_model_alone(development: Assembly, synthesise: Synthesise) -> None:

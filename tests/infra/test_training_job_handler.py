@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from stacks.training.handler.events import is_complete, on_event
-from stacks.training.handler.jobs import TRIES, Jobs
+from stacks.training.handler.jobs import MOST_ATTEMPTS, Jobs
 from stacks.training.handler.refusals import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
 from stacks.training.handler.request import Location
 from tests.infra.events import BUCKET, INVENTED_ID, PHOTOS, Json, properties
@@ -100,7 +100,7 @@ def test_the_job_trains_on_two_hosts_that_see_all_photos(deployment: Deployment)
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
 
 
-def test_checkpoints_go_to_a_folder_of_the_recipe_and_its_photos(deployment: Deployment) -> None:
+def test_checkpoints_go_to_a_folder_of_these_inputs_and_photos(deployment: Deployment) -> None:
     name = deployment.create()["PhysicalResourceId"]
     (request,) = deployment.sagemaker.created
     assert request["CheckpointConfig"] == {
@@ -190,12 +190,12 @@ def test_a_deploy_after_a_dead_job_starts_another_under_a_free_name(deployment: 
     assert len(deployment.sagemaker.created) == 2
 
 
-def test_a_recipe_that_always_fails_is_given_up(deployment: Deployment) -> None:
-    for _ in range(TRIES):
+def test_inputs_that_always_fail_are_given_up(deployment: Deployment) -> None:
+    for _ in range(MOST_ATTEMPTS):
         deployment.sagemaker.fail(deployment.create()["PhysicalResourceId"], "no")
-    with pytest.raises(TrainingError, match="already failed"):
+    with pytest.raises(TrainingError, match=r"attempts of training job .* failed or were stopped"):
         deployment.create()
-    assert len(deployment.sagemaker.created) == TRIES
+    assert len(deployment.sagemaker.created) == MOST_ATTEMPTS
 
 
 @pytest.mark.parametrize("words", NOT_YET_PROPAGATED)
@@ -217,7 +217,7 @@ def test_a_role_that_never_becomes_known_ends_the_deploy_with_sagemakers_words(d
 def test_a_missing_quota_is_named_and_not_retried(deployment: Deployment) -> None:
     deployment.sagemaker.fail_next("CreateTrainingJob", "ResourceLimitExceeded", "The account-level limit is 0")
     with pytest.raises(
-        TrainingError, match=r"'ml\.g4dn\.xlarge for training job usage' must be 2 or more.*request-service-quota"
+        TrainingError, match=r"'ml\.g4dn\.xlarge for training job usage' must be at least 2.*request-service-quota"
     ):
         deployment.create()
     assert deployment.slept == []
@@ -292,7 +292,7 @@ def test_names_fit_sagemakers_limit(deployment: Deployment) -> None:
 
 
 def listing(deployment: Deployment) -> str:
-    return deployment.jobs._digest(Location(bucket=BUCKET, prefix="data/"))
+    return deployment.jobs._data_digest(Location(bucket=BUCKET, prefix="data/"))
 
 
 def test_the_listings_digest_as_data_version_names_the_job_that_a_listing_would(deployment: Deployment) -> None:
@@ -302,7 +302,7 @@ def test_the_listings_digest_as_data_version_names_the_job_that_a_listing_would(
 def test_photos_that_changed_since_they_were_listed_start_nothing(deployment: Deployment) -> None:
     version = listing(deployment)
     deployment.upload("data/train/pug/late.jpg")
-    with pytest.raises(TrainingError, match="no longer those"):
+    with pytest.raises(TrainingError, match="changed during the deploy"):
         deployment.create(DataVersion=version)
     assert deployment.sagemaker.created == []
 
@@ -419,7 +419,7 @@ def test_a_type_that_could_not_end_in_time_is_left_to_the_next_deploy(deployment
     event = deployment.create(FallbackInstanceTypes="ml.g5.xlarge", **deadline)
     deployment.sagemaker.time += timedelta(minutes=36)
     deployment.sagemaker.fail(event["PhysicalResourceId"], NO_CAPACITY)
-    with pytest.raises(TrainingError, match=r"only after 36 minutes: too late in a deploy of 55 to try another type"):
+    with pytest.raises(TrainingError, match="after 36 minutes, and a deploy waits 55: too few are left for"):
         deployment.look(event)
     assert deployment.sagemaker.running == []
     deployment.create(FallbackInstanceTypes="ml.g5.xlarge", **deadline)
@@ -429,7 +429,7 @@ def test_a_type_that_could_not_end_in_time_is_left_to_the_next_deploy(deployment
 def test_a_job_that_was_deleted_meanwhile_ends_the_deploy(deployment: Deployment) -> None:
     event = deployment.create()
     deployment.sagemaker.jobs.clear()
-    with pytest.raises(TrainingError, match="is gone"):
+    with pytest.raises(TrainingError, match="no longer exists"):
         deployment.look(event)
 
 
@@ -452,11 +452,11 @@ def test_a_look_that_is_forbidden_does(deployment: Deployment) -> None:
 # -- update
 
 
-def test_an_update_of_the_recipe_is_a_new_job_and_the_old_one_is_deleted_after(deployment: Deployment) -> None:
+def test_an_update_of_the_options_is_a_new_job_and_the_old_one_is_deleted_after(deployment: Deployment) -> None:
     old = deployment.create()["PhysicalResourceId"]
     deployment.sagemaker.finish(old)
-    recipe = {"epochs": "41", "sagemaker_submit_directory": "s3://assets/abc.tar.gz"}
-    event = deployment.begin("Update", ResourceProperties=properties(HyperParameters=recipe))
+    options = {"epochs": "41", "sagemaker_submit_directory": "s3://assets/abc.tar.gz"}
+    event = deployment.begin("Update", ResourceProperties=properties(HyperParameters=options))
     assert event["PhysicalResourceId"] != old
     assert deployment.sagemaker.running == [event["PhysicalResourceId"]]
     cleanup = deployment.begin("Delete", PhysicalResourceId=old)

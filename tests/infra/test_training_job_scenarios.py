@@ -54,7 +54,7 @@ ENDS: dict[Callable[[FakeSageMaker, str], None], str] = {
     fails: "CUDA out of memory on algo-2",
     is_stopped: "is Stopped",
     expires: "training.max_runtime_min",
-    vanishes: "is gone",
+    vanishes: "no longer exists",
     runs: "Operation timed out",
 }
 """Each end of a job, and a part of the deploy's error message; empty for success."""
@@ -135,9 +135,9 @@ def photos_are_missing(scenario: "Scenario") -> None:
 
 
 FATAL_FAULTS: dict[Callable[["Scenario"], None], str] = {
-    no_type_has_capacity: "no capacity for 2 x ml.g4dn.xlarge nor ml.g5.xlarge nor ml.g6.xlarge",
-    quota_is_missing: "'ml.g4dn.xlarge for training job usage' must be 2 or more",
-    quota_of_the_fallback_is_missing: "'ml.g5.xlarge for training job usage' must be 2 or more",
+    no_type_has_capacity: "no capacity now for 2 x ml.g4dn.xlarge or ml.g5.xlarge or ml.g6.xlarge",
+    quota_is_missing: "'ml.g4dn.xlarge for training job usage' must be at least 2",
+    quota_of_the_fallback_is_missing: "'ml.g5.xlarge for training job usage' must be at least 2",
     role_never_propagates: "Could not assume role x",
     photos_are_missing: "kennel data upload",
 }
@@ -283,7 +283,7 @@ def test_an_update_that_cannot_succeed_leaves_the_stack_unchanged(
     before = scenario.cloudformation.create(with_fallbacks()).physical_id
     fault(scenario)
     outcome = scenario.cloudformation.update(with_fallbacks(InstanceCount="4"))
-    check(outcome, FATAL_FAULTS[fault].replace("2 x", "4 x").replace("be 2", "be 4"))
+    check(outcome, FATAL_FAULTS[fault].replace("2 x", "4 x").replace("least 2", "least 4"))
     assert scenario.cloudformation.physical_id == before
 
 
@@ -381,13 +381,13 @@ def test_a_fallback_job_that_an_abandoned_deploy_starts_during_the_delete_is_sto
     jobs = scenario.cloudformation.jobs
     first = jobs.start(request())
     scenario.sagemaker.fail(first, NO_CAPACITY)
-    doomed = jobs.doomed(request(), INVENTED_ID)
-    assert not jobs.ended(doomed)  # a deploy may still start a fallback
+    to_stop = jobs.jobs_to_stop(request(), INVENTED_ID)
+    assert not jobs.all_stopped(to_stop)  # a deploy may still start a fallback
     assert jobs.result(request(), first) is None  # and here one does
     assert scenario.sagemaker.running == [f"{first}-on-g5-xlarge"]
-    assert not jobs.ended(doomed)
+    assert not jobs.all_stopped(to_stop)
     scenario.sagemaker.settle()
-    assert jobs.ended(doomed)
+    assert jobs.all_stopped(to_stop)
 
 
 def test_a_job_that_failed_without_capacity_does_not_block_a_delete(scenario: Scenario) -> None:
@@ -436,5 +436,5 @@ def test_spot_training_has_a_quota_of_its_own(scenario: Scenario) -> None:
     quota_is_missing(scenario)
     check(
         scenario.cloudformation.create(properties(MaxWaitSeconds="2700")),
-        "'ml.g4dn.xlarge for spot training job usage' must be 2 or more",
+        "'ml.g4dn.xlarge for spot training job usage' must be at least 2",
     )

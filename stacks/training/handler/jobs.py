@@ -1,4 +1,4 @@
-"""A training job's life on SageMaker: find or start it, watch it, end it. Knows nothing of CloudFormation."""
+"""Find, start, watch and stop training jobs on SageMaker. Nothing here depends on CloudFormation."""
 
 import re
 import time
@@ -25,22 +25,26 @@ from .refusals import (
 from .request import JobRequest, Json, Location
 
 RUNNING = ("InProgress",)
-ENDING = (*RUNNING, "Stopping")
-"""What is still billed."""
+BILLED = (*RUNNING, "Stopping")
+"""Statuses in which a job is still billed."""
 
-LEAST_S = 600
-"""A job that would have less time than this is not started: it could hardly end in it."""
+SHORTEST_S = 600
+"""A job with less time than this is not started: it could hardly finish."""
 
-TRIES = 99
-"""How many tries one recipe may have had before someone should look: a job's name stays taken for ever."""
+MOST_ATTEMPTS = 99
+"""Most attempts for the same inputs. SageMaker never frees a job's name, so each attempt needs a new one."""
 
-STALE = timedelta(minutes=10)
-"""Two looks of the slowest deploy: a try that died longer ago has nobody left who would go on with it."""
+STALE_AFTER = timedelta(minutes=10)
+"""Twice the slowest poll interval. After that no deploy can still be polling this job."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Jobs:
-    """The jobs of one account and region."""
+    """The training jobs of one account and region.
+
+    An attempt is what one deploy may start: a first job and, where AWS lacks capacity, one for each fallback instance
+    type. It is identified by the name of its first job, which is the custom resource's physical id.
+    """
 
     sagemaker: Any
     s3: Any
@@ -49,44 +53,45 @@ class Jobs:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def start(self, request: JobRequest, known: str = "") -> str:
-        """The try that has, or will have, this request's result, by the name of its first job. Starts a job only if
-        there is none.
+        """Return the attempt that has, or will have, the result of this request. Starts a job only if there is none.
 
-        `known` is the try before an update. Where nobody says which photos are meant, those that it was trained on are:
-        an update that fails is rolled back to it, whatever has become of the photos since.
+        `known` is the attempt before an update. Without `request.data_version` its photos are meant, whatever the
+        bucket contains by now: CloudFormation rolls a failed update back to it.
+
+        Raises `TrainingError` where no job can be started.
         """
-        if not request.data_version and request.made(known):
-            found = self._newest(request, known)
+        if not request.data_version and request.has_same_inputs(known):
+            found = self._newest_job(request, known)
             if found is not None and self._has_result(request, found):
                 return known
         name = self._name(request)
-        for first in _tries(name):
-            found = self._newest(request, first)
+        for first in _attempt_names(name):
+            found = self._newest_job(request, first)
             if found is None:
                 self._check_photos(request)
-                self._launch(request, first, list(request.attempts(first)))
+                self._launch(request, first, list(request.job_names(first)))
                 return first
             if found["TrainingJobStatus"] in RUNNING or self._has_result(request, found):
                 return first
-            if _lacked_capacity(found) and (untried := _untried(request, first, found)):
+            if _lacked_capacity(found) and (untried := _jobs_left(request, first, found)):
                 self._launch(request, first, untried)
                 return first
         raise TrainingError(
-            f"{TRIES} tries of {name} have already failed or been stopped, so no other is started. "
-            f"See {self.log_link(name)}, then change what they share: the code, the data or a setting."
+            f"{MOST_ATTEMPTS} attempts of training job {name} failed or were stopped, so no other is started. "
+            f"Read their log ({self.log_link(name)}), then change the code, the photos or a training setting."
         )
 
     def result(self, request: JobRequest, first: str, *, since: datetime | None = None) -> Json | None:
-        """What a try made, or None while it runs. Where AWS had no capacity, goes on with the next instance type, in
-        what is left of the time that the deploy, begun at `since`, waits.
+        """Return the attributes of the custom resource, or None while the attempt runs.
 
-        Raises `TrainingError` for a try that will never finish.
+        Where AWS had no capacity, it starts a job on the next instance type, limited to what is left of the time that
+        the deploy, which began at `since`, waits. Raises `TrainingError` for an attempt that will not finish.
         """
-        found = self._newest(request, first)
+        found = self._newest_job(request, first)
         if found is None:
-            raise TrainingError(f"Training job {first} is gone: it was deleted while the deploy waited. Deploy again.")
+            raise TrainingError(f"Training job {first} no longer exists: it was deleted meanwhile. Deploy again.")
         job, status = found["TrainingJobName"], found["TrainingJobStatus"]
-        if status in ENDING:
+        if status in BILLED:
             return None
         if status == "Completed":
             artifact = found["ModelArtifacts"]["S3ModelArtifacts"]
@@ -96,10 +101,10 @@ class Jobs:
                 # SageMaker packs /opt/ml/output/data beside the model
                 "Report": f"{artifact.removesuffix('model.tar.gz')}output.tar.gz",
                 "TestAccuracy": _accuracy(found),
-                "InstanceType": request.attempts(first)[job],
+                "InstanceType": request.job_names(first)[job],
             }
         if _lacked_capacity(found):
-            untried = _untried(request, first, found)
+            untried = _jobs_left(request, first, found)
             self._launch(self._in_time(request, job, since) if untried else request, first, untried)
             return None
         raise TrainingError(f"Training job {job} is {status}: {_reason(found)}. Its log: {self.log_link(job)}")
@@ -109,33 +114,34 @@ class Jobs:
             return request
         waited_s = (self.now() - since).total_seconds()
         left_s = request.deploy_wait_s - waited_s - request.startup_s
-        if left_s < min(LEAST_S, request.max_runtime_s):
+        if left_s < min(SHORTEST_S, request.max_runtime_s):
             raise TrainingError(
-                f"AWS had no capacity for training job {job}, and told so only after {waited_s / 60:.0f} minutes: too "
-                f"late in a deploy of {request.deploy_wait_s // 60} to try another type. Deploy again: it is next."
+                f"AWS reported that it has no capacity for training job {job} after {waited_s / 60:.0f} minutes, and a "
+                f"deploy waits {request.deploy_wait_s // 60}: too few are left for another instance type. "
+                "Deploy again: the next type is then tried first."
             )
         return request.limited_to(left_s)
 
-    def ended(self, jobs: list[str]) -> bool:
-        """Whether nothing of these is billed any more, nor ever will be. Stops what runs."""
+    def all_stopped(self, jobs: list[str]) -> bool:
+        """Stop the running ones of these jobs. Returns whether none of them is billed now, or will be later."""
         states = [found for job in jobs if (found := self.describe(job)) is not None]
         for found in states:
             if found["TrainingJobStatus"] in RUNNING:
                 self._stop(found["TrainingJobName"])
-        if any(found["TrainingJobStatus"] in ENDING for found in states):
+        if any(found["TrainingJobStatus"] in BILLED for found in states):
             return False
         if not states or not _lacked_capacity(states[-1]) or states[-1]["TrainingJobName"] == jobs[-1]:
             return True
-        # A deploy that was given up may still look at this job, see that AWS had no capacity, and start the next one.
+        # A cancelled deploy may still poll this job, see that AWS had no capacity, and start the next one.
         waited: timedelta = self.now() - states[-1]["LastModifiedTime"]
-        return waited > STALE
+        return waited > STALE_AFTER
 
-    def doomed(self, request: JobRequest, first: str) -> list[str]:
-        """Each job that a Delete of this physical id means."""
+    def jobs_to_stop(self, request: JobRequest, first: str) -> list[str]:
+        """Names of the jobs that a Delete of this physical id must stop."""
         if re.fullmatch(rf"{re.escape(request.prefix)}-[0-9a-f]{{20}}(-\d+)?", first):
-            return list(request.attempts(first))
-        # An id that CloudFormation invented, when it gave up before it had heard ours: the properties tell the name.
-        return [job for known in self._tried(request) for job in request.attempts(known)]
+            return list(request.job_names(first))
+        # CloudFormation made this id up: it cancelled the create before it received ours. The properties give the name.
+        return [job for known in self._attempts(request) for job in request.job_names(known)]
 
     def describe(self, job: str) -> Json | None:
         """DescribeTrainingJob's answer, or None for a job that does not exist."""
@@ -155,34 +161,34 @@ class Jobs:
             f"log-group/$252Faws$252Fsagemaker$252FTrainingJobs$3FlogStreamNameFilter$3D{job}"
         )
 
-    def _newest(self, request: JobRequest, first: str) -> Json | None:
-        """The last job that a try has started, or None for a try that has started none."""
-        states = (self.describe(job) for job in reversed(list(request.attempts(first))))
+    def _newest_job(self, request: JobRequest, first: str) -> Json | None:
+        """The last job that an attempt has started, or None where it has started none."""
+        states = (self.describe(job) for job in reversed(list(request.job_names(first))))
         return next((found for found in states if found is not None), None)
 
-    def _tried(self, request: JobRequest) -> list[str]:
-        """Each try of this request, as far as the data can still tell its name."""
+    def _attempts(self, request: JobRequest) -> list[str]:
+        """All attempts of this request; none where the photos, which are part of the name, are gone."""
         try:
             name = self._name(request)
         except TrainingError:
-            return []  # no data: nothing was ever started for it
+            return []  # without photos no job was ever started
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchBucket", "404"):
                 return []
             raise
-        return list(takewhile(lambda first: self._newest(request, first) is not None, _tries(name)))
+        return list(takewhile(lambda first: self._newest_job(request, first) is not None, _attempt_names(name)))
 
     def _launch(self, request: JobRequest, first: str, jobs: list[str]) -> None:
-        """Start the first of these jobs for whose instance type AWS has capacity now."""
-        kinds = request.attempts(first)
+        """Start the first of these jobs whose instance type AWS has capacity for."""
+        kinds = request.job_names(first)
         for job in jobs:
             if self._create(request, job, kinds[job]):
                 print(f"job={job} instance_type={kinds[job]} instance_count={request.instance_count} started")
                 return
             print(f"job={job} instance_type={kinds[job]} no capacity")
         raise TrainingError(
-            f"AWS has no capacity for {request.instance_count} x {' nor '.join(kinds.values())} in {self.region} now; "
-            f"each was tried once. Deploy again later, or name other types in training.fallback_instance_types"
+            f"AWS has no capacity now for {request.instance_count} x {' or '.join(kinds.values())} in {self.region}. "
+            f"Deploy again later, or add other types to training.fallback_instance_types"
             f"{' or turn training.spot off' if request.max_wait_s else ''}."
         )
 
@@ -217,13 +223,15 @@ class Jobs:
         try:
             self.sagemaker.stop_training_job(TrainingJobName=job)
         except ClientError as error:
-            # it ended between the look and the call: SageMaker refuses to stop what does not run
+            # it ended after describe_training_job: SageMaker refuses to stop a job that does not run
             if error.response["Error"]["Code"] != "ValidationException":
                 raise
 
     def _has_result(self, request: JobRequest, found: Json) -> bool:
-        """A job may be Completed and its artifact deleted since, or lie where `storage.artifact_prefix` was once, which
-        nobody may read any more. Its name then promises nothing.
+        """Whether the job completed and its artifact can be read.
+
+        The artifact may have been deleted since, or be under an earlier `storage.artifact_prefix`, where no role may
+        read it.
         """
         if found["TrainingJobStatus"] != "Completed":
             return False
@@ -235,18 +243,18 @@ class Jobs:
         return any(item["Key"] == key for item in listed.get("Contents", []))
 
     def _name(self, request: JobRequest) -> str:
-        return request.name(request.data_version or self._digest(request.data))
+        return request.name(request.data_version or self._data_digest(request.data))
 
     def _check_photos(self, request: JobRequest) -> None:
-        """Before anything is paid for: the photos are there, and are still those that were listed."""
-        found, named = self._digest(request.data), request.data_version
+        """Check before any cost that the photos exist, and are still those of `training.data_version`."""
+        found, named = self._data_digest(request.data), request.data_version
         if is_digest(named) and found != named:
             raise TrainingError(
-                f"The photos under {request.data.uri} are no longer those that training.data_version names "
-                f"({named}; now {found}), so no instance was started. Deploy again: make deploy"
+                f"The photos under {request.data.uri} changed during the deploy: their digest is {found}, and "
+                f"training.data_version is {named}. No instance was started. Deploy again: make deploy"
             )
 
-    def _digest(self, data: Location) -> str:
+    def _data_digest(self, data: Location) -> str:
         """The digest of the photos in the bucket. Raises `TrainingError` where a split has none."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=data.bucket, Prefix=data.prefix)
         objects = (item for page in pages for item in page.get("Contents", []))
@@ -261,15 +269,15 @@ class Jobs:
         return digest(photos)
 
 
-def _tries(name: str) -> Iterator[str]:
-    """A recipe's name, then name-2, name-3...: a job's name stays taken after it has failed."""
+def _attempt_names(name: str) -> Iterator[str]:
+    """The name, then name-2, name-3 and so on: SageMaker keeps the name of a failed job taken."""
     yield name
-    for number in range(2, TRIES + 1):
+    for number in range(2, MOST_ATTEMPTS + 1):
         yield f"{name}-{number}"
 
 
 def _accuracy(found: Json) -> str:
-    """Of what is served, which may be in int8; else the network's own."""
+    """Test accuracy of the served model, which may be int8; without it, of the trained network."""
     metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
     value = metrics.get(METRIC_NAMES["served_test_accuracy"], metrics.get(METRIC_NAMES["test_accuracy"]))
     return "not measured" if value is None else f"{value:.4f}"
@@ -279,9 +287,9 @@ def _lacked_capacity(found: Json) -> bool:
     return found["TrainingJobStatus"] == "Failed" and says_no_capacity(found.get("FailureReason", ""))
 
 
-def _untried(request: JobRequest, first: str, newest: Json) -> list[str]:
-    """What a try has left after its newest job."""
-    jobs = list(request.attempts(first))
+def _jobs_left(request: JobRequest, first: str, newest: Json) -> list[str]:
+    """The jobs of an attempt after its newest one."""
+    jobs = list(request.job_names(first))
     return jobs[jobs.index(newest["TrainingJobName"]) + 1 :]
 
 

@@ -1,9 +1,9 @@
-"""What SageMaker says when it will not start a job, in its own words, and what follows from each."""
+"""SageMaker's reasons for not starting a job, recognised by their wording, and what to do about each."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 NOT_YET_PROPAGATED = (
-    # A new role takes seconds to reach SageMaker, S3 and ECR; these are the words in which they say so.
+    # A new role takes seconds to reach SageMaker, S3 and ECR. Until then they refuse with these messages.
     "Could not assume role",
     "Unauthorized to List objects under S3 URL",
     "Access denied to OutputDataConfig S3 bucket",
@@ -13,7 +13,7 @@ NOT_YET_PROPAGATED = (
 PROPAGATION_WAITS_S = (5, 10, 15, 20, 30, 40)
 
 NO_CAPACITY = (
-    # As the reason of a job that failed within minutes, and (the codes) as the refusal of a call.
+    # In the FailureReason of a job that failed within minutes, or as the error code of CreateTrainingJob.
     "CapacityError",
     "InsufficientCapacity",
     "InsufficientInstanceCapacity",
@@ -24,11 +24,11 @@ TRANSIENT = ("Throttling", "ThrottlingException", "TooManyRequestsException", "R
 
 
 class TrainingError(Exception):
-    """What ends a deploy. Its text is what CloudFormation shows: what is wrong, and what to do now."""
+    """Fails the deploy. CloudFormation shows its text: what is wrong, and what to do now."""
 
 
 def is_transient(error: BotoCoreError | ClientError) -> bool:
-    """Whether the same call may succeed in a moment: throttling, a fault of the service, no answer at all."""
+    """Whether the same call may succeed when repeated: throttling, a service fault, or no response."""
     if not isinstance(error, ClientError):
         return True  # connection errors and timeouts
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -48,13 +48,13 @@ def is_propagation(error: ClientError) -> bool:
 
 
 def quota_sentence(instance_type: str, count: int, *, spot: bool, message: str) -> str:
-    """Which quota is too small, and the two commands that ask for more."""
+    """The error text for a quota that is too small, with the two commands that request an increase."""
     quota = f"{instance_type} for {'spot ' if spot else ''}training job usage"
     return (
-        f"This account may not run {count} x {instance_type} for training: "
-        f"the quota '{quota}' must be {count} or more. "
+        f"This account cannot run {count} x {instance_type} for training: "
+        f"the quota '{quota}' must be at least {count}. "
         f"Find its code: aws service-quotas list-service-quotas --service-code sagemaker "
-        f"--query \"Quotas[?QuotaName=='{quota}'].QuotaCode\" --output text. Then ask: "
+        f"--query \"Quotas[?QuotaName=='{quota}'].QuotaCode\" --output text. Then request more: "
         f"aws service-quotas request-service-quota-increase --service-code sagemaker --quota-code CODE "
         f"--desired-value {count}. Deploy again when it is granted. SageMaker says: {message}"
     )

@@ -1,4 +1,4 @@
-"""What a job is made of, read from the custom resource's properties, and the name that this determines."""
+"""The inputs of a training job, read from the custom resource's properties, and the name that they determine."""
 
 import hashlib
 import json
@@ -25,10 +25,10 @@ class Location:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobRequest:
-    """One training job, but for its name. CloudFormation hands over every property as text."""
+    """The inputs of one training job."""
 
     prefix: str
-    """Starts the job's name."""
+    """The start of the job's name."""
     image: str
     instance_type: str
     instance_count: int
@@ -43,18 +43,19 @@ class JobRequest:
     metrics: Mapping[str, str]
     tags: Mapping[str, str] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
-    """Instance types to take, in this order, where AWS has none of `instance_type` left."""
+    """Instance types to try, in this order, where AWS has no capacity for `instance_type`."""
     data_version: str = ""
-    """What the photos are called, usually the digest of their listing. Empty: the handler lists them itself."""
+    """Digest of the photos, or a name that the operator chose for them. Empty: the handler computes the digest."""
     max_wait_s: int = 0
-    """With managed spot training: its limit, the waiting for instances included. 0: on demand."""
+    """MaxWaitTimeInSeconds of managed spot training, which includes the wait for instances. 0: on demand."""
     deploy_wait_s: int = 0
-    """How long a deploy waits for all of it. 0: as long as it takes."""
+    """Seconds that a deploy waits for the result. 0: no limit."""
     startup_s: int = 0
-    """Of that: getting the instances, loading the image and the data, writing the artifact."""
+    """Of these, seconds to start the instances, load the image and the data, and write the artifact."""
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> "JobRequest":
+        """From the properties, each of which CloudFormation converts to a string."""
         bucket = properties["Bucket"]
         return cls(
             prefix=properties["NamePrefix"],
@@ -78,28 +79,27 @@ class JobRequest:
         )
 
     def limited_to(self, seconds: float) -> "JobRequest":
-        """The same with no more time than this: no job is paid for whose end its deploy would not see."""
+        """The same job with at most this time limit, so that it ends before its deploy stops waiting."""
         limit = int(seconds)
         return replace(self, max_runtime_s=min(self.max_runtime_s, limit), max_wait_s=min(self.max_wait_s, limit))
 
     def name(self, data_version: str) -> str:
-        """The job's name: a hash of everything that determines its result, so that no result is paid for twice.
+        """The job's name: a hash of all inputs that determine the result, so that no result is paid for twice.
 
-        Its first half is of the inputs but for the photos, the second half the first ten digits of the photos' digest.
-        The source archive is part of the hyperparameters, by an
-        S3 key that is its content's hash. Left out is what changes only how a job runs: its role, its volume, its time
-        limit, spot or not, what is read from its log. The fallback types are left out too: a job on one of them carries
-        that type in its name.
+        The first ten digits are a digest of code, options, image and instances; the source archive is among the
+        hyperparameters, by an S3 key that is the hash of its content. The second ten are the start of the photos'
+        digest. Left out is what changes no result: role, volume, time limit, spot or on demand, and metrics. A job on a
+        fallback type has that type in its name.
         """
-        # a name that somebody chose for the photos means those in this place
+        # a name that the operator chose means the photos at this address
         photos = data_version[:10] if is_digest(data_version) else _digest([self.data.uri, data_version])
-        return f"{self.prefix}-{self._recipe_digest()}{photos}"
+        return f"{self.prefix}-{self._inputs_digest()}{photos}"
 
-    def made(self, first: str) -> bool:
-        """Whether this try had this recipe, on whichever photos."""
-        return first.startswith(f"{self.prefix}-{self._recipe_digest()}")
+    def has_same_inputs(self, first: str) -> bool:
+        """Whether this attempt had the same inputs, whichever photos it was trained on."""
+        return first.startswith(f"{self.prefix}-{self._inputs_digest()}")
 
-    def _recipe_digest(self) -> str:
+    def _inputs_digest(self) -> str:
         return _digest(
             {
                 "image": self.image,
@@ -109,19 +109,19 @@ class JobRequest:
             }
         )
 
-    def attempts(self, first: str) -> dict[str, str]:
-        """The jobs that one deploy may start, in their order, each with its instance type.
+    def job_names(self, first: str) -> dict[str, str]:
+        """The jobs of one attempt in the order in which they are tried, each with its instance type.
 
-        They follow from the first one's name alone, which is the resource's physical id, so that whoever knows the id
-        can find each of them; a type that is tried has one name, so it is tried once.
+        They follow from the name of the first one alone, which is the resource's physical id, so a Delete finds all of
+        them. Each type has one name, so it is tried once.
         """
         return {first: self.instance_type} | {
             f"{first}-on-{kind.removeprefix('ml.').replace('.', '-')}": kind for kind in self.fallbacks
         }
 
-    def _shared_by_tries(self, job: str) -> str:
-        """The name without the number of the try and the type it was moved to: a second try goes on where the first,
-        stopped or failed, had got to. The script itself refuses checkpoints of another run.
+    def _shared_by_attempts(self, job: str) -> str:
+        """The name without the attempt's number and the fallback type: a second attempt resumes from the checkpoints of
+        the first. The training script ignores checkpoints of another run.
         """
         return job[: len(f"{self.prefix}-") + 20]
 
@@ -145,7 +145,7 @@ class JobRequest:
             "InputDataConfig": channels,
             "OutputDataConfig": {"S3OutputPath": f"{self.artifacts.uri}artifacts"},
             "CheckpointConfig": {
-                "S3Uri": f"{self.artifacts.uri}checkpoints/{self._shared_by_tries(job)}",
+                "S3Uri": f"{self.artifacts.uri}checkpoints/{self._shared_by_attempts(job)}",
                 "LocalPath": "/opt/ml/checkpoints",
             },
             "ResourceConfig": {
@@ -154,7 +154,7 @@ class JobRequest:
                 "VolumeSizeInGB": self.volume_gib,
             },
             "StoppingCondition": stopping,
-            # an interrupted job goes on from its last checkpoint
+            # SageMaker restarts an interrupted job, which resumes from its last checkpoint
             "EnableManagedSpotTraining": bool(self.max_wait_s),
             "EnableNetworkIsolation": False,
             "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()],
@@ -166,6 +166,6 @@ def _digest(value: object) -> str:
 
 
 def _channel(name: str, uri: str) -> Json:
-    # FullyReplicated: the script deals the photos out between the hosts itself
+    # FullyReplicated: the training script shards the photos over the hosts itself
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "InputMode": "File", "DataSource": {"S3DataSource": source}}
