@@ -1,4 +1,4 @@
-"""Hostile bodies by the thousand against a real server, and what became of it."""
+"""Send thousands of hostile bodies to a real server, and count its responses."""
 
 import http.client
 import json
@@ -14,14 +14,14 @@ from tests.security.forge import ANY_PHOTO
 
 @dataclass
 class Outcome:
-    """What a barrage did. Times are those of the caller, in seconds."""
+    """The result of a barrage. Times are measured by the caller, in seconds."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     slowest_s: float = 0.0
     slowest: str = ""
     unanswered: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
-    """Refusals that are not one sentence in JSON, or give something of the machine away."""
+    """Refusals that are not one sentence in JSON, or that reveal something about the machine."""
 
     @property
     def sent(self) -> int:
@@ -40,13 +40,13 @@ class Body:
 
 
 class Caller:
-    """One kept-alive connection, opened again when the server closed it."""
+    """One kept-alive connection, opened again after the server has closed it."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self, body: Body) -> tuple[int, bytes]:
-        """Status and answer."""
+        """Status and body of the response."""
         try:
             return self._ask(body)
         except (http.client.HTTPException, ConnectionError):
@@ -63,14 +63,14 @@ class Caller:
 
 
 def fault_of(status: int, answer: bytes) -> str | None:
-    """What is wrong with an answer's form, if something is."""
+    """What is wrong with a response's form, or None."""
     try:
         document = json.loads(answer)
         message = document["error"]["message"] if status != 200 else document["predictions"][0]["breed"] + "."
     except (ValueError, LookupError, TypeError):
         return f"{status} without a sentence: {answer[:80]!r}"
-    given_away = [word for word in ("Traceback", "/tmp", ".py", "site-packages", "object at") if word in message]
-    if given_away or not message.endswith(".") or "\n" in message:
+    revealed = [word for word in ("Traceback", "/tmp", ".py", "site-packages", "object at") if word in message]
+    if revealed or not message.endswith(".") or "\n" in message:
         return f"{status} with {message!r}"
     return None
 
@@ -78,7 +78,7 @@ def fault_of(status: int, answer: bytes) -> str | None:
 def barrage(
     port: int, bodies: Iterable[Body], *, callers: int, progress: Callable[[int], None] | None = None
 ) -> Outcome:
-    """Send every body from `callers` connections at once; `progress` is told how many have been answered."""
+    """Send every body, over `callers` concurrent connections. `progress` gets the number of bodies sent so far."""
     outcome, lock, source = Outcome(), threading.Lock(), iter(bodies)
 
     def next_bodies() -> Iterator[Body]:

@@ -1,4 +1,4 @@
-"""What a process may take, and what it took."""
+"""Limit the memory of a process, and measure it."""
 
 import os
 import resource
@@ -11,10 +11,10 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 @contextmanager
 def memory_cap(pid: int, size: int) -> Iterator[str]:
-    """Let the process have `size` bytes for the block, and say by what means.
+    """Limit the process to `size` bytes for the block, and yield the name of the means.
 
-    A cgroup where we may make one: it counts what is resident. Else RLIMIT_DATA, which counts what is allocated, and is
-    the stricter one. RLIMIT_AS would count what a runtime reserves and never touches.
+    It is a cgroup if this process may create one: that counts resident memory. Otherwise it is RLIMIT_DATA, which
+    counts allocated memory and is stricter. RLIMIT_AS would also count memory that a runtime reserves and never uses.
     """
     group = _cgroup(size)
     if group is None:
@@ -48,7 +48,7 @@ def _cgroup(size: int) -> Path | None:
 
 
 def resident(pid: int, *, peak: bool = False) -> int:
-    """Bytes that the process has in memory, or had at its peak, shared libraries included."""
+    """The resident memory of the process in bytes, now or at its peak, including shared libraries."""
     name = "VmHWM:" if peak else "VmRSS:"
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in status if line.startswith(name)).split()[1]) * 1024

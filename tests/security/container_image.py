@@ -1,4 +1,4 @@
-"""The serving image, built and run where there is no Docker: debootstrap makes the base, buildah builds on it."""
+"""Build and mount the serving image without Docker: debootstrap makes the base, buildah builds on it."""
 
 import configparser
 import json
@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT = Path(__file__).parents[2] / "inference"
-SUITE = "trixie"  # what python:3.13-slim is made of
+SUITE = "trixie"  # the Debian release of python:3.13-slim
 BASE, IMAGE = "kennel-base", "kennel"
 
 MISSING = [tool for tool in ("buildah", "debootstrap") if shutil.which(tool) is None]
-"""Programs that are needed and not here."""
+"""The needed programs that are not installed."""
 
 
 def run(*command: str | Path, **options: object) -> str:
-    """The output of a command. Raises AssertionError with the end of what it said where it fails."""
+    """The output of a command. Raises AssertionError with the end of the output if it fails."""
     ran = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
     assert ran.returncode == 0, f"{command[0]} ended with {ran.returncode}:\n{(ran.stdout + ran.stderr)[-3000:]}"
     output: str = ran.stdout
@@ -28,7 +28,7 @@ def run(*command: str | Path, **options: object) -> str:
 
 
 class Images:
-    """A store of images of its own, in a folder."""
+    """A separate store of images, in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -36,7 +36,7 @@ class Images:
         self._buildah = ("buildah", *store)
 
     def make_base(self) -> None:
-        """A plain Debian with Python and pip, as the official slim image is: pip is not Debian's, and not managed."""
+        """Make a plain Debian with Python and pip, like the official slim image: its pip does not come from Debian."""
         root = self._folder / "base"
         packages = "python3,python-is-python3,ca-certificates"
         run("debootstrap", "--variant=minbase", f"--include={packages}", SUITE, root)
@@ -51,7 +51,7 @@ class Images:
         shutil.rmtree(root)
 
     def build(self, context: Path = CONTEXT) -> None:
-        """inference/Dockerfile on that base. pip looks where this machine's pip does, and no trace of that stays."""
+        """Build inference/Dockerfile on that base. pip uses this machine's settings, which do not stay in the image."""
         volumes = [part for volume in self._pip_volumes() for part in ("--volume", volume)]
         base = f"BASE=localhost/{BASE}"
         run(*self._buildah, "bud", "--isolation", "chroot", "--build-arg", base, *volumes, "--tag", IMAGE, context)
@@ -67,7 +67,7 @@ class Images:
         folders = {path for value in settings.values() for path in re.findall(r"(?:file://)?(/[^\s']+)", value)}
         local = [path for path in folders if Path(path).exists()]
         roots = [path for path in local if not any(path != other and path.startswith(other + "/") for other in local)]
-        roots += [str(Path(path).parent) for path in roots if Path(path).name == "simple"]  # an index, and its files
+        roots += [str(Path(path).parent) for path in roots if Path(path).name == "simple"]  # an index and its files
         return [f"{config}:/etc/pip.conf:ro", *(f"{path}:{path}:ro" for path in dict.fromkeys(roots))]
 
     def mount(self, image: str) -> Path:
@@ -76,18 +76,18 @@ class Images:
         return Path(run(*self._buildah, "mount", container).strip())
 
     def configuration(self) -> dict[str, Any]:
-        """The image's own, with OCI's names: Entrypoint, Cmd, Env, User, WorkingDir."""
+        """The image's configuration, with OCI's names: Entrypoint, Cmd, Env, User, WorkingDir."""
         inspected = json.loads(run(*self._buildah, "inspect", "--type", "image", IMAGE))
         configuration: dict[str, Any] = inspected["OCIv1"]["config"]
         return configuration
 
 
 def size(root: Path) -> int:
-    """Bytes of all files."""
+    """The size of all files in bytes."""
     return sum(os.lstat(Path(folder) / name).st_size for folder, _, names in os.walk(root) for name in names)
 
 
 def programs(root: Path) -> set[str]:
-    """Names of what can be run by its name alone."""
+    """The names of the programs on the usual PATH."""
     folders: Sequence[str] = ("bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin")
     return {path.name for folder in folders if (root / folder).is_dir() for path in (root / folder).iterdir()}

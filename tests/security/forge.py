@@ -1,4 +1,4 @@
-"""Photos by hand, which may lie: the parts that the attacks are made of, and the register of attacks."""
+"""Build photos by hand, valid or not: the parts of the attacks, and the register of all attacks."""
 
 import gzip
 import io
@@ -15,14 +15,14 @@ from inference.server.app import MAX_BODY_BYTES
 
 FOLDER = Path(__file__).parent / "attacks"
 FULL = MAX_BODY_BYTES - 20_000
-"""Bytes to fill a request with, but for the photo around them."""
+"""Bytes that fill a request, with room for the photo around them."""
 
 ANY_PHOTO = "application/x-image"
 
 
 @dataclass(frozen=True)
 class Attack:
-    """One hostile body. `expected`: the statuses that are a right answer to it."""
+    """One hostile body. `expected`: the statuses that are a correct response to it."""
 
     name: str
     make: Callable[[], bytes]
@@ -37,7 +37,7 @@ class Attack:
         self.path.write_bytes(gzip.compress(self.make(), mtime=0))
 
     def body(self) -> bytes:
-        """As it was committed: the maker is not asked again."""
+        """The committed bytes, which are not built again."""
         return gzip.decompress(self.path.read_bytes())
 
 
@@ -47,7 +47,7 @@ ATTACKS: dict[str, Attack] = {}
 def attack(
     name: str, *expected: int, content_type: str = ANY_PHOTO
 ) -> Callable[[Callable[[], bytes]], Callable[[], bytes]]:
-    """Register the maker of an attack, whose docstring says what it is after."""
+    """Register the function that builds an attack. Its docstring describes the attack."""
 
     def register(make: Callable[[], bytes]) -> Callable[[], bytes]:
         assert name not in ATTACKS
@@ -59,7 +59,7 @@ def attack(
 
 
 def photo(format: str, size: tuple[int, int] = (64, 48), mode: str = "RGB", **save: Any) -> bytes:
-    """A sound photo of one colour."""
+    """A valid photo of one colour."""
     buffer = io.BytesIO()
     Image.new(mode, size, 90).save(buffer, format, **save)
     return buffer.getvalue()
@@ -86,7 +86,7 @@ def png(*chunks: bytes) -> bytes:
 
 
 def rows(width: int, height: int, colour: int = RGB, depth: int = 8, *, filter: int = 4) -> bytes:
-    """The IDAT of an image whose every row is filtered by `filter` (4, Paeth, is the slowest to undo)."""
+    """The IDAT of an image whose rows all have the filter `filter` (4, Paeth, is the slowest to reverse)."""
     row = bytes([filter]) + b"\1" * ((width * _CHANNELS[colour] * depth + 7) // 8)
     packer = zlib.compressobj(9)
     return chunk(b"IDAT", b"".join(packer.compress(row) for _ in range(height)) + packer.flush())
@@ -141,7 +141,7 @@ def extended(width: int, height: int, flags: int = 0) -> bytes:
 
 
 def bitstream(size: tuple[int, int] = (64, 48), **save: Any) -> bytes:
-    """The VP8 or VP8L chunk of a sound photo."""
+    """The VP8 or VP8L chunk of a valid photo."""
     return photo("WEBP", size, **save)[12:]
 
 

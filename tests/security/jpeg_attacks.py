@@ -10,31 +10,31 @@ from tests.security.forge import EOI, FULL, SOI, after_soi, attack, filled, phot
 
 @attack("jpeg-bomb-65500", 413)
 def _huge() -> bytes:
-    """4 gigapixels by the header alone."""
+    """4 gigapixels according to the header."""
     return with_size(photo("JPEG"), 65500, 65500)
 
 
 @attack("jpeg-bomb-baseline", 413)
 def _bomb() -> bytes:
-    """Just above what is scaled while it is decoded."""
+    """Just above the limit for a JPEG that is scaled while it is decoded."""
     return with_size(photo("JPEG"), 8000, 6300)
 
 
 @attack("jpeg-largest-baseline", 200)
 def _largest() -> bytes:
-    """50 megapixels by the header, of which one row is there: libjpeg makes up the rest."""
+    """50 megapixels according to the header, with one row of data: libjpeg fills in the rest."""
     return with_size(photo("JPEG"), 8000, 6200)
 
 
 @attack("jpeg-largest-sound", 200)
 def _sound() -> bytes:
-    """48 megapixels that are all there, as a phone writes them."""
+    """48 megapixels with all their data, as a phone writes them."""
     return photo("JPEG", (8000, 6000), quality=30)
 
 
 @attack("jpeg-bomb-progressive", 413)
 def _progressive() -> bytes:
-    """A progressive JPEG is held whole, 6 bytes a pixel."""
+    """A progressive JPEG needs memory for all its coefficients, 6 bytes a pixel."""
     return with_size(photo("JPEG", progressive=True), 5000, 5000)
 
 
@@ -50,22 +50,22 @@ def _cmyk() -> bytes:
     return photo("JPEG", (4000, 3000), "CMYK", progressive=True, quality=30, subsampling=0)
 
 
-@attack("jpeg-of-one-scan-a-colour", 413)
+@attack("jpeg-one-scan-per-colour", 413)
 def _collected() -> bytes:
-    """Not progressive, but a scan for each colour: libjpeg holds it whole all the same, and no header says so."""
-    return _one_scan_a_colour(7000, 7000)
+    """A baseline JPEG with one scan per colour: libjpeg buffers all coefficients, although no header says so."""
+    return _one_scan_per_colour(7000, 7000)
 
 
-@attack("jpeg-of-one-scan-a-colour-disguised", 413, 422)
+@attack("jpeg-one-scan-per-colour-disguised", 413, 422)
 def _disguised() -> bytes:
     """The same, with three components in the first scan's header and one in the frame that Pillow sees last."""
-    jpeg = _one_scan_a_colour(7000, 7000)
+    jpeg = _one_scan_per_colour(7000, 7000)
     frame = jpeg[jpeg.index(b"\xff\xc0") :][:19]
     one = segment(0xC0, struct.pack(">BHHB", 8, 7000, 7000, 1) + b"\1\x11\0")
     return jpeg.replace(frame, frame + one)
 
 
-def _one_scan_a_colour(width: int, height: int) -> bytes:
+def _one_scan_per_colour(width: int, height: int) -> bytes:
     jpeg = with_size(photo("JPEG", subsampling=0), width, height)
     start = jpeg.index(b"\xff\xda")
     data = jpeg[start + 14 : -2]
@@ -83,7 +83,7 @@ def _scans() -> bytes:
 
 @attack("jpeg-of-as-many-scans-as-allowed", 200)
 def _most_scans() -> bytes:
-    """12 megapixels and 20 scans, the slowest progressive JPEG that is decoded."""
+    """12 megapixels and 20 scans, the slowest progressive JPEG that is accepted."""
     return _scanned(20)
 
 
@@ -101,7 +101,7 @@ def _scanned(scans: int) -> bytes:
 
 @attack("jpeg-no-height", 422)
 def _no_height() -> bytes:
-    """A height of 0, which a later segment may name."""
+    """A height of 0, which a later segment could define."""
     return with_size(photo("JPEG"), 64, 0)
 
 
@@ -119,7 +119,7 @@ def _no_components() -> bytes:
     return bytes(jpeg)
 
 
-@attack("jpeg-sampling-of-nothing", 422)
+@attack("jpeg-sampling-zero", 422)
 def _no_sampling() -> bytes:
     """Components sampled 0 x 0."""
     jpeg = photo("JPEG")
@@ -127,9 +127,9 @@ def _no_sampling() -> bytes:
     return jpeg[:start] + b"\1\0\0\2\0\1\3\0\1" + jpeg[start + 9 :]
 
 
-@attack("jpeg-sampling-of-most", 200, 422)
+@attack("jpeg-sampling-largest", 200, 422)
 def _most_sampling() -> bytes:
-    """Components sampled 15 x 15, where 4 x 4 is the most."""
+    """Components sampled 15 x 15; the limit of the standard is 4 x 4."""
     jpeg = photo("JPEG")
     start = jpeg.index(b"\xff\xc0") + 10
     return jpeg[:start] + b"\1\xff\0\2\xff\1\3\xff\1" + jpeg[start + 9 :]
@@ -137,7 +137,7 @@ def _most_sampling() -> bytes:
 
 @attack("jpeg-two-frames", 413, 422)
 def _two_frames() -> bytes:
-    """A small frame for who looks at the first, and a large one behind it."""
+    """A small frame for a reader of the first one, and a large frame after it."""
     jpeg = photo("JPEG")
     frame = jpeg[jpeg.index(b"\xff\xc0") :][:19]
     return jpeg.replace(frame, frame + with_size(frame, 60_000, 60_000))
@@ -145,7 +145,7 @@ def _two_frames() -> bytes:
 
 @attack("jpeg-arithmetic", 200, 413, 422)
 def _arithmetic() -> bytes:
-    """The coding that hardly anything writes and libjpeg reads, at 48 megapixels."""
+    """Arithmetic coding, which few programs write and libjpeg reads, at 48 megapixels."""
     return with_size(photo("JPEG"), 8000, 6000).replace(b"\xff\xc0", b"\xff\xc9")
 
 
@@ -165,7 +165,7 @@ def _twelve_bits() -> bytes:
 
 @attack("jpeg-no-tables", 200)
 def _no_tables() -> bytes:
-    """A scan whose Huffman tables are not there, as in frames of a film: libjpeg takes the standard's."""
+    """A scan without Huffman tables, as in Motion JPEG: libjpeg uses the standard's."""
     jpeg = photo("JPEG")
     return jpeg[: jpeg.index(b"\xff\xc4")] + jpeg[jpeg.index(b"\xff\xda") :]
 
@@ -184,7 +184,7 @@ def _comments() -> bytes:
 
 @attack("jpeg-millions-of-restarts", 422)
 def _restarts() -> bytes:
-    """Markers of 2 bytes where none belongs."""
+    """Restart markers, 2 bytes each, outside a scan."""
     return after_soi(photo("JPEG"), filled(b"\xff\xd0"))
 
 
@@ -196,13 +196,13 @@ def _tables() -> bytes:
 
 @attack("jpeg-segment-longer-than-the-file", 422)
 def _long() -> bytes:
-    """A segment that claims 65 kB of a file of 1 kB."""
+    """A segment that claims 65 kB in a file of 1 kB."""
     return after_soi(photo("JPEG"), b"\xff\xe1\xff\xff")
 
 
 @attack("jpeg-segment-of-no-length", 422)
 def _no_length() -> bytes:
-    """A segment of 0 bytes, less than its own length takes."""
+    """A segment with a length of 0, less than the length field itself."""
     return after_soi(photo("JPEG"), b"\xff\xe1\0\0")
 
 
@@ -232,16 +232,16 @@ def _exif() -> bytes:
     return after_soi(photo("JPEG"), segment(0xE1, exif))
 
 
-@attack("jpeg-exif-that-bites-its-tail", 200)
+@attack("jpeg-exif-loop", 200)
 def _exif_loop() -> bytes:
-    """A directory whose next one, and whose sub-directory, is itself."""
+    """An EXIF directory whose next directory, and whose sub-directory, is itself."""
     entry = struct.pack(">HHII", 0x8769, 4, 1, 8)
     return after_soi(photo("JPEG"), segment(0xE1, b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + b"\0\0\0\x08"))
 
 
-@attack("jpeg-exif-of-one-turn-outside", 200)
+@attack("jpeg-exif-outside-the-file", 200)
 def _exif_outside() -> bytes:
-    """A directory 4 GB behind the file's end."""
+    """An EXIF directory 4 GB after the end of the file."""
     return after_soi(photo("JPEG"), segment(0xE1, b"Exif\0\0II*\0\xff\xff\xff\xff"))
 
 
@@ -258,9 +258,9 @@ def _xmp() -> bytes:
     return after_soi(photo("JPEG"), filled(segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + b"<x " * 20_000)))
 
 
-@attack("jpeg-pictures-without-end", 200)
+@attack("jpeg-four-billion-pictures", 200)
 def _pictures() -> bytes:
-    """A phone's file of several pictures, whose index promises 4 billion."""
+    """A multi-picture file, as phones write it, whose index announces 4 billion pictures."""
     index = b"MPF\0MM\0*" + struct.pack(">IH", 8, 1) + struct.pack(">HHII", 0xB001, 4, 1, 2**32 - 1)
     return after_soi(photo("JPEG"), segment(0xE2, index + bytes(4)))
 
@@ -281,11 +281,11 @@ def _two_bytes() -> bytes:
 
 @attack("jpeg-with-a-page-inside", 200)
 def _polyglot() -> bytes:
-    """A page in a comment."""
+    """An HTML page in a comment."""
     return after_soi(photo("JPEG"), segment(0xFE, b"<html><script>alert(1)</script><!--"))
 
 
 @attack("jpeg-with-six-million-bytes-behind", 200)
 def _behind() -> bytes:
-    """A photo, and something else behind its end."""
+    """A photo, and 6 MB of something else after its end."""
     return photo("JPEG") + b"PK\3\4" + bytes(FULL)

@@ -1,9 +1,9 @@
-"""Run a command as a container does: another user, no network but loopback, nothing that can be written.
+"""Run a command as a container does: as another user, with no network but loopback, on a read-only file system.
 
-python -m tests.security.locked_down COMMAND...              in a user namespace, so that nobody need be root
+python -m tests.security.locked_down COMMAND...              in a user namespace, without root
 python tests/security/locked_down.py --root DIR --bind SOURCE TARGET --user 10001 COMMAND...    in DIR, as root
 
-Standard library alone: what is started must not depend on what is tested.
+Only the standard library: the launcher must not depend on the code under test.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def mount(source: str | None, target: str, kind: str | None, flags: int) -> None
 
 
 def read_only(path: str) -> None:
-    """`path` and all that is mounted below it."""
+    """Make `path`, and everything that is mounted below it, read-only."""
     attributes = struct.pack("=QQQQ", READ_ONLY, 0, 0, 0)
     result = libc.syscall(MOUNT_SETATTR, AT_FDCWD, path.encode(), AT_RECURSIVE, attributes, len(attributes))
     call(result, f"mount_setattr {path}")

@@ -1,4 +1,4 @@
-"""Write the attacks to files again: python -m tests.security.make_attacks"""
+"""Build the attacks and write them to files: python -m tests.security.make_attacks"""
 
 from tests.security import jpeg_attacks, other_attacks, png_attacks, webp_attacks
 from tests.security.forge import ATTACKS, FOLDER, Attack
@@ -7,7 +7,7 @@ MODULES = (jpeg_attacks, other_attacks, png_attacks, webp_attacks)
 
 
 def all_attacks() -> list[Attack]:
-    """Of every module, by name."""
+    """The attacks of every module, sorted by name."""
     return sorted(ATTACKS.values(), key=lambda attack: attack.name)
 
 

@@ -1,4 +1,4 @@
-"""Photos of every kind, changed in small ways."""
+"""Photos of every kind with small random changes."""
 
 import random
 import struct
@@ -12,7 +12,7 @@ from tests.builders import detailed, encoded
 
 
 def seeds() -> list[bytes]:
-    """Small sound photos, one of each kind that is decoded another way."""
+    """Small valid photos, one of each kind that other code decodes."""
     image = detailed((64, 48), seed=6)
     transparent = image.convert("RGBA")
     exif = Image.Exif()
@@ -34,10 +34,10 @@ def seeds() -> list[bytes]:
 
 
 def mutated(photo: bytes, dice: random.Random) -> bytes:
-    """One to six of: a byte or a bit changed, a stretch cut out, doubled or overwritten, the end cut off."""
+    """The photo after one to six changes: a byte or bit, a part removed, doubled or overwritten, the end cut off."""
     changed = bytearray(photo)
     for _ in range(dice.randint(1, 6)):
-        reach = min(len(changed), dice.choice((64, 512, len(photo))))  # headers get their share
+        reach = min(len(changed), dice.choice((64, 512, len(photo))))  # so that headers are changed often enough
         if not reach:
             break
         at, length = dice.randrange(reach), dice.choice((1, 2, 4, 16, 64))
@@ -60,7 +60,7 @@ def mutated(photo: bytes, dice: random.Random) -> bytes:
 
 
 def _with_right_checksums(photo: bytearray) -> bytes:
-    """A PNG whose chunks are believed: else every mutation ends at the first checksum."""
+    """A PNG with correct checksums. Otherwise every mutation would end at the first checksum."""
     at = 8
     while at + 12 <= len(photo):
         end = at + 8 + int.from_bytes(photo[at : at + 4])
@@ -70,7 +70,7 @@ def _with_right_checksums(photo: bytearray) -> bytes:
 
 
 def mutations(count: int, seed: int = 0) -> Iterator[bytes]:
-    """`count` hostile photos, the same for each seed, taking turns among the kinds."""
+    """`count` changed photos, the same for each seed, one of each kind after the other."""
     photos, dice = seeds(), random.Random(seed)
     for number in range(count):
         yield mutated(photos[number % len(photos)], dice)

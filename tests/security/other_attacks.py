@@ -1,4 +1,4 @@
-"""Hostile bodies that are no JPEG, PNG or WebP, or say that they are something else."""
+"""Hostile bodies that are not a JPEG, PNG or WebP, or that are declared as something else."""
 
 import pickle
 
@@ -6,7 +6,7 @@ from tests.security.forge import FULL, attack, photo
 
 
 class _Trap:
-    """Unpickled, it makes a folder that a test looks for."""
+    """When it is unpickled, it creates a folder that a test looks for."""
 
     def __reduce__(self) -> tuple[object, ...]:
         import os
@@ -24,31 +24,31 @@ def _npy() -> bytes:
 
 @attack("pickle-as-photo", 415)
 def _pickle() -> bytes:
-    """A pickle that says it is a photo."""
+    """A pickle declared as a photo."""
     return pickle.dumps(_Trap())
 
 
 @attack("pickle-as-pickle", 415, content_type="application/python-pickle")
 def _honest() -> bytes:
-    """A pickle that says what it is."""
+    """A pickle declared as a pickle."""
     return pickle.dumps(_Trap())
 
 
 @attack("svg", 415)
 def _svg() -> bytes:
-    """A drawing that fetches a file of the machine."""
+    """A drawing that refers to a file of the machine."""
     return b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>"
 
 
 @attack("xml-of-a-billion-laughs", 415, content_type="image/svg+xml")
 def _laughs() -> bytes:
-    """Entities that grow."""
+    """Entities that expand exponentially."""
     return b"<!DOCTYPE x [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;'>]><svg>&b;</svg>"
 
 
 @attack("postscript", 415)
 def _postscript() -> bytes:
-    """A program; Pillow has an opener for it that starts Ghostscript."""
+    """A program; Pillow's plugin for it starts Ghostscript."""
     return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%touch sprung) (w) file\n"
 
 
@@ -60,13 +60,13 @@ def _gif() -> bytes:
 
 @attack("tiff", 415)
 def _tiff() -> bytes:
-    """A format of a hundred old faults."""
+    """A format whose decoders have had many vulnerabilities."""
     return photo("TIFF")
 
 
 @attack("jpeg-2000", 415)
 def _jpeg_2000() -> bytes:
-    """Another one."""
+    """Another such format."""
     return photo("JPEG2000")
 
 
@@ -78,25 +78,25 @@ def _nothing() -> bytes:
 
 @attack("zeros", 415)
 def _zeros() -> bytes:
-    """6 MB of nothing."""
+    """6 MB of zeros."""
     return bytes(FULL)
 
 
 @attack("photo-larger-than-the-limit", 413)
 def _large() -> bytes:
-    """A sound photo with so much behind it that the body is too large."""
+    """A valid photo with so many bytes after it that the body is too large."""
     return photo("JPEG") + bytes(FULL + 50_000)
 
 
-@attack("photo-that-says-it-is-text", 415, content_type="text/plain")
+@attack("photo-declared-as-text", 415, content_type="text/plain")
 def _text() -> bytes:
-    """A sound photo under another name."""
+    """A valid photo with another content type."""
     return photo("JPEG")
 
 
-@attack("photo-whose-type-breaks-the-line", 415, content_type="image/jpeg, text/html")
+@attack("photo-with-two-content-types", 415, content_type="image/jpeg, text/html")
 def _type() -> bytes:
-    """A type that is two."""
+    """A content type that is a list of two."""
     return photo("JPEG")
 
 

@@ -31,13 +31,13 @@ def _bomb() -> bytes:
 
 @attack("png-bomb-rgba-16-bit", 413)
 def _bomb_16() -> bytes:
-    """The largest pixels that there are, 8 bytes each, just above the limit."""
+    """The largest kind of pixel, 8 bytes each, just above the limit."""
     return whole_png(4000, 2001, RGBA, 16)
 
 
 @attack("png-largest-rgba-16-bit", 200)
 def _largest_16() -> bytes:
-    """The largest pixels, as many as are accepted: the slowest PNG that is."""
+    """As many of the largest pixels as are accepted: the slowest PNG that is accepted."""
     return whole_png(4000, 2000, RGBA, 16)
 
 
@@ -55,13 +55,13 @@ def _largest_palette() -> bytes:
 
 @attack("png-largest-grey-16-bit", 200)
 def _largest_grey() -> bytes:
-    """16-bit grey, which goes another way to RGB."""
+    """16-bit grey, which is converted to RGB by other code."""
     return whole_png(4000, 2000, GREY, 16)
 
 
 @attack("png-largest-grey-and-alpha", 200)
 def _largest_grey_alpha() -> bytes:
-    """Grey and transparent: two bytes in the file, four in memory, eight with what is made of them."""
+    """Grey with alpha: a pixel takes two bytes in the file, four in memory, and eight with its conversion."""
     return whole_png(4000, 3000, GREY_ALPHA)
 
 
@@ -79,13 +79,13 @@ def _one_bit() -> bytes:
 
 @attack("png-bomb-65500", 413)
 def _huge() -> bytes:
-    """4 gigapixels by the header alone."""
+    """4 gigapixels according to the header."""
     return png(header(65500, 65500), rows(8, 8))
 
 
 @attack("png-largest-numbers", 413, 422)
 def _numbers() -> bytes:
-    """Sides whose product leaves 32 and 64 bits."""
+    """Sides whose product overflows 32 bits."""
     return png(header(2**31 - 1, 2**31 - 1), rows(8, 8))
 
 
@@ -115,13 +115,13 @@ def _less() -> bytes:
 
 @attack("png-more-than-promised", 200, 422)
 def _more() -> bytes:
-    """64 x 48 pixels by the header, and 200 MB of rows behind them."""
+    """64 x 48 pixels according to the header, and 200 MB of rows after it."""
     return png(header(64, 48), rows(8192, 8192))
 
 
 @attack("png-interlaced-and-cut", 200, 422)
 def _interlaced() -> bytes:
-    """Seven passes by the header, and one in the file."""
+    """Seven passes according to the header, and one in the file."""
     return png(header(3000, 3000, RGB, 8, 1), rows(375, 375))
 
 
@@ -139,11 +139,11 @@ def _colour() -> bytes:
 
 @attack("png-no-such-filter", 422)
 def _filter() -> bytes:
-    """Rows filtered by 9, which is none."""
+    """Rows with filter 9, which does not exist."""
     return png(header(64, 48), rows(64, 48, filter=9))
 
 
-@attack("png-palette-of-nothing", 200, 422)
+@attack("png-palette-missing", 200, 422)
 def _no_palette() -> bytes:
     """Palette indices without a palette."""
     return png(header(64, 48, PALETTE), rows(64, 48, PALETTE))
@@ -164,13 +164,13 @@ def _transparency() -> bytes:
 
 @attack("png-two-headers", 200, 413, 422)
 def _two_headers() -> bytes:
-    """A small header for who looks at the first, and a large one behind it."""
+    """A small header for a reader of the first one, and a large header after it."""
     return png(header(64, 48), header(30_000, 30_000), rows(64, 48))
 
 
 @attack("png-header-last", 422)
 def _header_last() -> bytes:
-    """Pixels before anything is known of them."""
+    """Pixels before their header."""
     return png(rows(64, 48), header(64, 48))
 
 
@@ -182,7 +182,7 @@ def _text_bomb() -> bytes:
 
 @attack("png-international-text-bomb", 200)
 def _itext_bomb() -> bytes:
-    """The same in the chunk for other languages, which is unpacked elsewhere; a gigabyte in one."""
+    """The same in a chunk of international text, which other code unpacks: 256 MB in one chunk."""
     packer = zlib.compressobj(9)
     flood = b"".join(packer.compress(bytes(2**20)) for _ in range(256)) + packer.flush()
     return whole_png(64, 48, RGB, 8, chunk(b"iTXt", b"k\0\1\0\0\0" + flood))
@@ -213,25 +213,25 @@ def _exif_tags() -> bytes:
 
 @attack("png-half-a-million-private-chunks", 422)
 def _private() -> bytes:
-    """Chunks that nobody knows, 12 bytes each; Pillow keeps every one."""
+    """Unknown chunks, 12 bytes each; Pillow keeps every one."""
     return png(header(64, 48), filled(chunk(b"abCd")), rows(64, 48))
 
 
 @attack("png-half-a-million-empty-rows", 422)
 def _empty_rows() -> bytes:
-    """IDAT chunks of no bytes, each a turn of Pillow's loop."""
+    """Empty IDAT chunks, each an iteration of Pillow's loop."""
     return png(header(64, 48), filled(chunk(b"IDAT")), rows(64, 48))
 
 
 @attack("png-half-a-million-chunks-behind", 422)
 def _behind() -> bytes:
-    """The same behind the pixels."""
+    """The same after the pixels."""
     return png(header(64, 48), rows(64, 48), filled(chunk(b"IDAT")))
 
 
 @attack("png-animation-of-endless-frames", 200, 422)
 def _animation() -> bytes:
-    """An APNG of 4 billion frames, most of them only promised."""
+    """An APNG that announces 4 billion frames and contains few."""
     control = struct.pack(">IIIIIHHBB", 0, 64, 48, 0, 0, 1, 10, 0, 0)
     promised = chunk(b"acTL", struct.pack(">II", 2**32 - 1, 0))
     return png(header(64, 48), promised, filled(chunk(b"fcTL", control), 190_000), rows(64, 48))
@@ -253,7 +253,7 @@ def _long_chunk() -> bytes:
 
 @attack("png-wrong-checksum", 200, 422)
 def _checksum() -> bytes:
-    """Rows under a checksum that is not theirs."""
+    """Rows with a wrong checksum."""
     sound = bytearray(whole_png(64, 48))
     sound[-len(IEND) - 1] ^= 1
     return bytes(sound)
@@ -261,11 +261,11 @@ def _checksum() -> bytes:
 
 @attack("png-with-a-page-behind", 200)
 def _polyglot() -> bytes:
-    """A photo for a decoder, a page for a browser."""
+    """A photo for a decoder, an HTML page for a browser."""
     return photo("PNG") + b"<script>alert(document.domain)</script>"
 
 
 @attack("png-with-an-archive-behind", 200)
 def _archive() -> bytes:
-    """A photo with 6 MB of something else behind it."""
+    """A photo with 6 MB of something else after it."""
     return photo("PNG") + b"PK\3\4" + bytes(FULL)

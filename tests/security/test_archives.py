@@ -1,4 +1,4 @@
-"""A model.tar.gz from anywhere is an artifact or is refused with a sentence; nothing in it is run or unpickled."""
+"""A model.tar.gz of any origin is an artifact or is refused with a sentence. Nothing in it is run or unpickled."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ Hostile = Callable[[Add], None]
 
 
 class _Endless(io.RawIOBase):
-    """Zeros, so many and no more."""
+    """A stream of `size` zeros."""
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -36,7 +36,7 @@ class _Endless(io.RawIOBase):
 
 
 def archive(path: Path, *hostile: Hostile, artifact: Path | None = None, first: bool = False) -> Path:
-    """A gzipped tar of the artifact beside `path`, and what `hostile` adds."""
+    """A gzipped tar of an artifact, and of the members that `hostile` adds."""
     artifact = artifact or write_artifact(path.parent / "model")
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
 
@@ -68,7 +68,7 @@ def refusal(path: Path) -> str:
 
 class Trap:
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("sprung"),))
+        return (Path.touch, (Path("pickle-was-loaded"),))
 
 
 def many(add: Add) -> None:
@@ -77,11 +77,11 @@ def many(add: Add) -> None:
 
 
 HOSTILE: dict[str, tuple[Hostile, str]] = {
-    "a path upwards": (lambda add: add("../evil", b"x"), "outside the artifact's folder"),
-    "a path upwards in the middle": (lambda add: add("a/../../evil", b"x"), "outside the artifact's folder"),
+    "a path to a parent folder": (lambda add: add("../evil", b"x"), "outside the artifact's folder"),
+    "a path to a parent folder in the middle": (lambda add: add("a/../../evil", b"x"), "outside the artifact's folder"),
     "an absolute path": (lambda add: add("/tmp/evil", b"x"), "outside the artifact's folder"),
-    "a path of another system": (lambda add: add("..\\evil", b"x"), "outside the artifact's folder"),
-    "a drive of another system": (lambda add: add("C:/evil", b"x"), "outside the artifact's folder"),
+    "a path with backslashes": (lambda add: add("..\\evil", b"x"), "outside the artifact's folder"),
+    "a path with a drive letter": (lambda add: add("C:/evil", b"x"), "outside the artifact's folder"),
     "a symbolic link": (lambda add: add("evil", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "a link"),
     "a hard link": (lambda add: add("evil", type=tarfile.LNKTYPE, linkname="labels.json"), "a link"),
     "a character device": (lambda add: add("evil", type=tarfile.CHRTYPE, devmajor=1, devminor=5), "a device"),
@@ -92,25 +92,25 @@ HOSTILE: dict[str, tuple[Hostile, str]] = {
     "a program of its owner's rights": (lambda add: add("evil", b"x", mode=0o4755), "its owner's rights"),
     "a program": (lambda add: add("code/evil.sh", b"#!/bin/sh", mode=0o755), "'code/evil.sh', which can be run"),
     "a name twice": (lambda add: add("model.onnx", b"other"), "'model.onnx' twice"),
-    "a name twice in other words": (lambda add: add("./model.onnx", b"other"), "'model.onnx' twice"),
+    "a name twice in another spelling": (lambda add: add("./model.onnx", b"other"), "'model.onnx' twice"),
     "a manifest twice": (lambda add: add("./manifest.json", b"{}"), "'manifest.json' twice"),
     "many files": (many, "more than 1000 files"),
 }
 
 
-@pytest.mark.parametrize(("make", "told"), HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("first", [False, True], ids=["behind", "before"])
-def test_a_hostile_member_is_refused(tmp_path: Path, make: Hostile, told: str, first: bool) -> None:
+@pytest.mark.parametrize(("make", "sentence"), HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("first", [False, True], ids=["after", "before"])
+def test_a_hostile_member_is_refused(tmp_path: Path, make: Hostile, sentence: str, first: bool) -> None:
     path = archive(tmp_path / "model.tar.gz", make, first=first)
     before = sorted(tmp_path.rglob("*"))
 
-    assert told in refusal(path)
+    assert sentence in refusal(path)
     assert sorted(tmp_path.rglob("*")) == before
     assert not Path("/tmp/evil").exists()
 
 
-def test_an_archive_that_unpacks_to_a_flood_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.model.archive.MOST_BYTES", 2**26)  # the rule is the same at 4 GiB, and takes half a minute
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.model.archive.MOST_BYTES", 2**26)  # the real limit of 4 GiB would take half a minute
     path = archive(tmp_path / "model.tar.gz", lambda add: add("notes.txt", size=2**28))
     assert "unpacks to more than" in refusal(path)
 
@@ -124,7 +124,7 @@ def test_a_header_that_claims_gigabytes_is_refused(tmp_path: Path, type: bytes) 
     assert "a header claims 4294967296 bytes" in refusal(path)
 
 
-def test_headers_of_headers_of_headers_are_refused(tmp_path: Path) -> None:
+def test_deeply_nested_headers_are_refused(tmp_path: Path) -> None:
     header = tarfile.TarInfo("evil")
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1
     path = tmp_path / "model.tar.gz"
@@ -166,13 +166,13 @@ def test_an_archive_that_was_cut_off_is_refused(tmp_path: Path, share: float) ->
         gzip.compress(b""),
         gzip.compress(pickle.dumps(Trap())),
     ],
-    ids=["text", "zip", "pickle", "nothing packed", "packed pickle"],
+    ids=["text", "zip", "pickle", "empty gzip", "gzipped pickle"],
 )
-def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.tar.gz"
     path.write_bytes(content)
     refusal(path)
-    assert not Path("sprung").exists()
+    assert not Path("pickle-was-loaded").exists()
 
 
 def test_no_mutation_of_an_archive_raises_anything_but_a_refusal(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_no_mutation_of_an_archive_raises_anything_but_a_refusal(tmp_path: Path)
     assert min(outcomes.values()) > 10
 
 
-def test_a_sound_archive_answers_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_valid_archive_can_predict_and_leaves_no_files(tmp_path: Path) -> None:
     path = archive(tmp_path / "model.tar.gz", lambda add: add("notes.txt", b"trained on a Monday"))
     with unpacked(path) as folder:
         assert sorted(file.name for file in folder.iterdir()) == ["labels.json", "manifest.json", "model.onnx"]
@@ -202,7 +202,7 @@ def test_a_sound_archive_answers_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert classifier.predict(any_photo(), top_k=1)[0].breed == "Beagle"
 
 
-def test_an_archive_of_the_folder_itself_is_as_good(tmp_path: Path) -> None:
+def test_an_archive_of_the_folder_itself_is_accepted(tmp_path: Path) -> None:
     path, artifact = tmp_path / "model.tar.gz", write_artifact(tmp_path / "model")
     with tarfile.open(path, "w:gz") as tar:
         tar.add(artifact, ".")
@@ -210,7 +210,9 @@ def test_an_archive_of_the_folder_itself_is_as_good(tmp_path: Path) -> None:
         assert Classifier(folder).predict(any_photo())
 
 
-def test_nothing_is_unpickled_and_a_pickle_inside_stays_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_in_the_archive_is_neither_unpacked_nor_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = archive(tmp_path / "model.tar.gz", lambda add: add("model.pth", pickle.dumps(Trap())))
 
     def trap(*_: object, **__: object) -> None:
@@ -222,10 +224,10 @@ def test_nothing_is_unpickled_and_a_pickle_inside_stays_unread(tmp_path: Path, m
     with unpacked(path) as folder:
         assert not (folder / "model.pth").exists()
         assert Classifier(folder).predict(any_photo())
-    assert not Path("sprung").exists()
+    assert not Path("pickle-was-loaded").exists()
 
 
-def test_the_command_takes_an_archive_and_says_what_is_wrong_with_one(tmp_path: Path) -> None:
+def test_kennel_predict_accepts_an_archive_and_says_what_is_wrong_with_one(tmp_path: Path) -> None:
     photo = tmp_path / "rex.jpg"
     photo.write_bytes(any_photo())
 

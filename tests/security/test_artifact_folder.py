@@ -1,4 +1,4 @@
-"""What lies beside an unpacked model is neither followed nor run, and a model is a network and nothing else."""
+"""Links and programs beside a model are refused, and so is a model that is more than an image classifier."""
 
 import json
 import os
@@ -37,14 +37,14 @@ def test_a_program_beside_the_model_is_refused(folder: Path) -> None:
     assert "is executable and is not in the manifest" in refusal(folder)
 
 
-def test_notes_beside_the_model_are_left_alone(folder: Path) -> None:
+def test_notes_beside_the_model_are_allowed(folder: Path) -> None:
     (folder / "README.txt").write_text("trained on a Monday")
     assert artifact.load(folder)
 
 
-def test_files_that_the_manifest_knows_may_have_any_mode(folder: Path) -> None:
+def test_files_in_the_manifest_may_have_any_mode(folder: Path) -> None:
     for path in folder.iterdir():
-        path.chmod(0o777)  # as on file systems that know no modes
+        path.chmod(0o777)  # as on file systems without modes
     assert artifact.load(folder)
 
 
@@ -55,7 +55,7 @@ def test_a_link_beside_the_model_is_refused(folder: Path, target: str) -> None:
     assert "is a link" in refusal(folder)
 
 
-def test_a_link_to_a_folder_is_refused_and_not_walked(folder: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_folder_is_refused_and_not_followed(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "program").touch(0o755)
     (folder / "code").symlink_to(tmp_path / "elsewhere")
@@ -71,11 +71,11 @@ def test_a_manifest_that_names_a_path_is_refused(folder: Path, name: str) -> Non
 
 
 def test_a_file_of_absurd_size_is_not_read(folder: Path) -> None:
-    os.truncate(folder / artifact.LABELS, 2**40)  # a hole, not a terabyte
+    os.truncate(folder / artifact.LABELS, 2**40)  # a sparse file of a terabyte
     assert "has 1099511627776 bytes" in refusal(folder)
 
 
-def test_a_photo_cannot_be_asked_to_be_scaled_to_gigapixels(folder: Path) -> None:
+def test_a_manifest_cannot_make_photos_scale_to_gigapixels(folder: Path) -> None:
     document = json.loads((folder / artifact.MANIFEST).read_text())
     document["preprocessing"]["resize"] = document["preprocessing"]["crop"] = 30_000
     (folder / artifact.MANIFEST).write_text(json.dumps(document))
@@ -86,7 +86,7 @@ def test_a_photo_cannot_be_asked_to_be_scaled_to_gigapixels(folder: Path) -> Non
 
 
 def changed(change: Callable[[Any], object]) -> bytes:
-    """The bytes of a sound model after `change`."""
+    """The bytes of a valid model after `change`."""
     model = onnx.load_from_string(network(3))
     change(model)
     content: bytes = model.SerializeToString()
@@ -117,11 +117,11 @@ def function(model: Any) -> None:
     model.functions.append(helper.make_function("dogs", "Bark", ["x"], ["y"], body, [helper.make_opsetid("", 17)]))
 
 
-def wide_border(model: Any) -> None:
+def large_padding(model: Any) -> None:
     weight = numpy_helper.from_array(np.zeros((1, 3, 1, 1), np.float32), "kernel")
     model.graph.initializer.append(weight)
-    border = [2**30] * 4
-    model.graph.node.append(helper.make_node("Conv", ["photos", "kernel"], ["unused"], pads=border))
+    padding = [2**30] * 4
+    model.graph.node.append(helper.make_node("Conv", ["photos", "kernel"], ["unused"], pads=padding))
 
 
 def sub_graph(model: Any) -> None:
@@ -143,13 +143,13 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     "weights beside the model": (lambda model: external(model, "weights.bin"), "weights are in another file"),
     "a tensor of exabytes": (huge, "a tensor claims 4611686018427387904 elements"),
     "a tensor of text": (text, "a tensor of text"),
-    "an operator of a library": (add_node("Bark", domain="dogs"), "the operator 'dogs.Bark'"),
+    "an operator of a custom domain": (add_node("Bark", domain="dogs"), "the operator 'dogs.Bark'"),
     "an operator of the runtime's own": (add_node("FusedConv", domain="com.microsoft"), "com.microsoft.FusedConv"),
     "a loop": (add_node("Loop"), "the operator 'Loop'"),
-    "a size from the data": (add_node("Expand"), "the operator 'Expand'"),
-    "a tensor made of nothing": (add_node("ConstantOfShape"), "the operator 'ConstantOfShape'"),
+    "a size that depends on the data": (add_node("Expand"), "the operator 'Expand'"),
+    "a tensor created from a size": (add_node("ConstantOfShape"), "the operator 'ConstantOfShape'"),
     "an operator defined in the file": (function, "its own operators"),
-    "a border wider than the memory": (wide_border, "pads is [1073741824"),
+    "a padding larger than the memory": (large_padding, "pads is [1073741824"),
     "a graph in an operator": (sub_graph, "contains a graph"),
     "sparse tensors": (sparse, "sparse tensors"),
     "a training graph": (lambda model: model.training_info.add(), "a training graph"),
@@ -157,22 +157,22 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), REFUSED.values(), ids=REFUSED)
-def test_a_model_that_is_more_than_a_network_is_refused(
-    tmp_path: Path, change: Callable[[Any], object], told: str
+@pytest.mark.parametrize(("change", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_a_model_that_is_more_than_an_image_classifier_is_refused(
+    tmp_path: Path, change: Callable[[Any], object], sentence: str
 ) -> None:
     (tmp_path / "secret.bin").write_bytes(bytes(36))
     message = refusal(write_artifact(tmp_path / "model", model=changed(change)))
-    assert told in message
+    assert sentence in message
     assert message.startswith("model.onnx in ")
 
 
 @pytest.mark.parametrize(
     "content",
     [b"", b"\x3b", b"\x3a\xff\xff\xff\xff\x0f", b"\xff" * 20, b"\x3a\x02\x0a", 2 * network(3)],
-    ids=["nothing", "a group", "a length that lies", "no end of a number", "cut off", "two models"],
+    ids=["nothing", "a group", "a wrong length", "a number without an end", "cut off", "two models"],
 )
-def test_a_message_that_is_no_model_is_refused(content: bytes) -> None:
+def test_bytes_that_are_not_a_model_are_refused(content: bytes) -> None:
     with pytest.raises(graph.GraphError):
         graph.check(content)
 
@@ -190,7 +190,7 @@ def test_no_mutation_of_a_model_raises_anything_but_a_refusal() -> None:
     assert 100 < refused < 3000
 
 
-def test_a_sound_network_is_not_refused() -> None:
+def test_a_valid_network_is_accepted() -> None:
     graph.check(network(133))
     constant = numpy_helper.from_array(np.ones(3, np.float32))
     graph.check(

@@ -1,4 +1,4 @@
-"""Each kind of photo takes the memory that was held for it, and no more."""
+"""Decoding takes no more memory than was reserved for it, for each kind of photo."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from tests.security.forge import ATTACKS
 from tests.security.make_attacks import all_attacks
 
 ALLOWANCE = 6 * 2**20
-"""For bands of rows, the decoder's tables, and the interpreter's own."""
+"""Bytes for bands of rows, the decoder's tables, and the interpreter."""
 
 MEASURE = """
 import io, json, sys
@@ -31,28 +31,28 @@ DECODING.hold = lambda size: held.append(size) or hold(size)
 def resident(name):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(name))
 
-def taken(deed):
+def peak_of(work):
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
-    deed()
+    work()
     return resident("VmHWM") - before
 
 photo = sys.stdin.buffer.read()
-ours = taken(lambda: decode(photo, shorter_side=256))
-pillows = taken(lambda: Image.open(io.BytesIO(photo)).convert("RGB"))
+ours = peak_of(lambda: decode(photo, shorter_side=256))
+pillows = peak_of(lambda: Image.open(io.BytesIO(photo)).convert("RGB"))
 print(json.dumps([held[-1], ours, pillows]))
 """
 
 LARGEST = [attack.name for attack in all_attacks() if attack.expected == (200,) and "larg" in attack.name]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells and forgets a process's peak")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can report and reset a process's peak")
 @pytest.mark.parametrize("name", [*LARGEST, "png-longest-screenshot", "jpeg-of-as-many-scans-as-allowed"])
-def test_a_photo_takes_what_was_held_for_it(name: str) -> None:
+def test_a_photo_takes_the_memory_that_was_reserved_for_it(name: str) -> None:
     photo = ATTACKS[name].body()
     ran = subprocess.run([sys.executable, "-c", MEASURE], input=photo, capture_output=True, check=True)
     held, ours, pillows = json.loads(ran.stdout)
 
-    print(f"{name}: held {held / 1e6:.0f} MB, took {ours / 1e6:.0f}; Pillow alone {pillows / 1e6:.0f}")
+    print(f"{name}: reserved {held / 1e6:.0f} MB, took {ours / 1e6:.0f}; Pillow alone {pillows / 1e6:.0f}")
     assert ours < held + ALLOWANCE
-    assert held < 1.5 * ours + ALLOWANCE  # nor is memory held that nobody takes
+    assert held < 1.5 * ours + ALLOWANCE  # and not much more is reserved than is taken

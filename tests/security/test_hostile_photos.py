@@ -1,4 +1,4 @@
-"""No bytes take the server down, make it answer 5xx, or make it hold more memory than it promises."""
+"""No request body ends the server, causes a 5xx, or makes it use more memory than its limits allow."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from tests.security.mutations import mutations
 
 CAP = 512 * 2**20
 SLACK = 40 * 2**20
-"""For what is no body and no pixel: sockets, the interpreter's own, memory that the allocator has not given back."""
+"""Bytes for sockets, the interpreter, and memory that the allocator has not returned."""
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +61,13 @@ def test_attack(server: Server, caller: Caller, attack: Attack) -> None:
     assert_still_answers(server, caller, pid)
 
 
-def test_each_attack_is_a_file_and_each_file_an_attack() -> None:
+def test_each_attack_has_a_file_and_each_file_is_an_attack() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {attack.path.name for attack in all_attacks()}
     assert len(all_attacks()) >= 60
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 1_000_000
 
 
-def test_mutated_photos_are_answered_or_refused_and_nothing_else(server: Server, caller: Caller) -> None:
+def test_mutated_photos_are_answered_or_refused(server: Server, caller: Caller) -> None:
     pid, bodies = server.child.pid, (Body(str(number), photo) for number, photo in enumerate(mutations(2000)))
 
     outcome = barrage(server.port, bodies, callers=4)
@@ -81,10 +81,10 @@ def test_mutated_photos_are_answered_or_refused_and_nothing_else(server: Server,
     assert_still_answers(server, caller, pid)
 
 
-def test_the_largest_photos_all_at_once_hold_no_more_than_is_promised(server: Server, caller: Caller) -> None:
+def test_the_largest_photos_at_the_same_time_stay_within_the_memory_limits(server: Server, caller: Caller) -> None:
     pid = server.child.pid
     caller.ask(Body("a good photo", any_photo()))
-    Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins here
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset the peak
     before = resident(pid)
     largest = [attack for attack in all_attacks() if "largest" in attack.name and attack.expected == (200,)]
     bodies = [Body(attack.name, attack.body().ljust(5_000_000, b"\0")) for attack in largest for _ in range(4)]
@@ -99,20 +99,20 @@ def test_the_largest_photos_all_at_once_hold_no_more_than_is_promised(server: Se
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a cgroup here")
-def test_the_cap_would_have_been_felt(tmp_path: Path) -> None:
-    """The control: a process that takes more is ended."""
+def test_the_memory_cap_ends_a_process_that_takes_more(tmp_path: Path) -> None:
+    """The control for the other tests: the cap really limits."""
     hungry = "input(); print(len(bytearray(600 * 2**20)), flush=True)"
     process = subprocess.Popen(
         [sys.executable, "-c", hungry], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     with memory_cap(process.pid, CAP):
-        told, _ = process.communicate(b"\n", timeout=60)
-    assert told == b""
+        output, _ = process.communicate(b"\n", timeout=60)
+    assert output == b""
     assert process.returncode in (-signal.SIGKILL, 1)
 
 
 @pytest.mark.slow
 def test_twenty_thousand_mutated_photos(tmp_path: Path) -> None:
-    """The whole barrage, as `make bench-hostile` runs it. Whether it was fast enough is the benchmark's to say."""
+    """The same as `make bench-hostile`. Only the benchmark checks how fast it was."""
     missed = bombard(write_artifact(tmp_path / "model", size=224), tmp_path, 20_000, callers=8, seed=1)
     assert [goal for goal in missed if "seconds" not in goal] == []

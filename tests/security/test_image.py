@@ -1,4 +1,4 @@
-"""The image that is deployed: small, without tools, and answering as the process does."""
+"""The image that is deployed is small, has no tools, and responds exactly as the process does."""
 
 import json
 import os
@@ -14,10 +14,10 @@ import pytest
 from rehearsal.processes import Child, ProcessGroup
 from tests.builders import LABELS, write_artifact
 from tests.contract.server_process import listening
-from tests.security.ask import answers
 from tests.security.container_image import BASE, CONTEXT, IMAGE, MISSING, Images, programs, run, size
+from tests.security.send_all import responses
 
-MOST_MEGABYTES = 250
+MAX_MEGABYTES = 250
 USER = 10001
 
 pytestmark = [
@@ -50,13 +50,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("artifact")
     for parent in (folder, *folder.parents):
         if parent.name.startswith("pytest"):
-            parent.chmod(0o755)  # the container's user is somebody else
+            parent.chmod(0o755)  # the container has another user
     return write_artifact(folder / "model", size=64)
 
 
 @pytest.fixture(scope="module")
 def container(images: Images, root: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
-    """The image's own command, as its own user, on a read-only file system, with a network of its own."""
+    """The image's command, run as its user, on a read-only file system, in a separate network namespace."""
     image = images.configuration()
     environment = dict(entry.split("=", 1) for entry in image["Env"])
     launcher = [sys.executable, str(Path(__file__).with_name("locked_down.py")), "--root", str(root)]
@@ -73,19 +73,19 @@ def container(images: Images, root: Path, model: Path, tmp_path_factory: pytest.
 def test_it_is_small(base: Path, root: Path) -> None:
     added = (size(root) - size(base)) / 1e6
     print(f"the image is {added:.0f} MB over its base of {size(base) / 1e6:.0f} MB")
-    assert added < MOST_MEGABYTES
+    assert added < MAX_MEGABYTES
 
 
 def test_it_adds_no_compiler_and_no_tool(base: Path, root: Path) -> None:
     added = programs(root) - programs(base)
     print(f"programs that it adds: {', '.join(sorted(added)) or 'none'}")
     assert not added & {"cc", "gcc", "g++", "make", "ld", "as", "curl", "wget", "nc", "ssh", "git", "busybox"}
-    for name in added:  # what packages bring along is Python, not a binary of its own
+    for name in added:  # the packages' programs are Python scripts
         (path,) = [path for folder in ("usr/local/bin", "usr/bin") if (path := root / folder / name).exists()]
         assert path.read_bytes().startswith(b"#!"), path
 
 
-def test_it_installs_what_is_pinned_and_nothing_else(root: Path) -> None:
+def test_it_installs_exactly_the_pinned_packages(root: Path) -> None:
     pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (CONTEXT / "requirements.txt").read_text(), re.MULTILINE))
     command = ["chroot", str(root), "python", "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
     installed = {entry["name"].lower().replace("_", "-"): entry["version"] for entry in json.loads(run(*command))}
@@ -96,7 +96,7 @@ def test_it_installs_what_is_pinned_and_nothing_else(root: Path) -> None:
     }
 
 
-def test_its_user_is_nobody_who_owns_or_may_become_anything(images: Images, base: Path, root: Path) -> None:
+def test_its_user_owns_no_file_and_can_gain_no_permission(images: Images, base: Path, root: Path) -> None:
     name = images.configuration()["User"]
     entry = next(line for line in (root / "etc/passwd").read_text().splitlines() if line.startswith(f"{name}:"))
     assert entry.split(":")[2] == str(USER)
@@ -115,7 +115,7 @@ def test_its_user_is_nobody_who_owns_or_may_become_anything(images: Images, base
     assert rights(root) <= rights(base)
 
 
-def test_it_keeps_nothing_of_the_machine_that_built_it(root: Path) -> None:
+def test_it_contains_nothing_of_the_machine_that_built_it(root: Path) -> None:
     assert not (root / "etc/pip.conf").exists() or not (root / "etc/pip.conf").read_text()
     assert not list(root.glob("root/.cache/pip"))
     assert not list(root.glob("tmp/*"))
@@ -124,23 +124,23 @@ def test_it_keeps_nothing_of_the_machine_that_built_it(root: Path) -> None:
     )
 
 
-def test_it_answers_as_the_process_does(container: Child, model: Path, tmp_path: Path) -> None:
+def test_it_responds_as_the_process_does(container: Child, model: Path, tmp_path: Path) -> None:
     enter = ["nsenter", "--target", str(container.pid), "--net", "--"]
-    asked = subprocess.run(
-        [*enter, sys.executable, "-m", "tests.security.ask", "8080"], capture_output=True, text=True, check=True
+    ran = subprocess.run(
+        [*enter, sys.executable, "-m", "tests.security.send_all", "8080"], capture_output=True, text=True, check=True
     )
-    told = json.loads(asked.stdout)
+    found = json.loads(ran.stdout)
     with listening(model, tmp_path) as process:
         process.wait_until_ready()
-        expected = json.loads(json.dumps(answers(process.port)))
+        expected = json.loads(json.dumps(responses(process.port)))
 
-    print(f"{len(told)} answers, of which {sum(status == 200 for status, _ in told.values())} are 200")
-    assert told["ping"][0] == 200
-    assert [told[f"{breed}.JPEG"][1]["predictions"][0]["breed"] for breed in LABELS] == list(LABELS)
-    assert told == expected
+    print(f"{len(found)} responses, of which {sum(status == 200 for status, _ in found.values())} are 200")
+    assert found["ping"][0] == 200
+    assert [found[f"{breed}.JPEG"][1]["predictions"][0]["breed"] for breed in LABELS] == list(LABELS)
+    assert found == expected
 
 
-def test_it_runs_without_a_single_right(container: Child) -> None:
+def test_it_runs_without_capabilities(container: Child) -> None:
     status = Path(f"/proc/{container.pid}/status").read_text()
     assert f"Uid:\t{USER}\t{USER}\t{USER}\t{USER}" in status
     assert "CapEff:\t0000000000000000" in status

@@ -1,4 +1,4 @@
-"""The server needs no network, no place to write and no rights: it answers as ever where it has none of them."""
+"""The server needs no network, no writable folder and no permissions: without them it responds as usual."""
 
 import json
 import subprocess
@@ -11,18 +11,18 @@ import pytest
 from rehearsal.processes import Child, ProcessGroup
 from tests.builders import LABELS, write_artifact
 from tests.contract.server_process import Server, command_line, listening
-from tests.security.ask import answers
+from tests.security.send_all import responses
 
 LAUNCHER = [sys.executable, str(Path(__file__).with_name("locked_down.py"))]
 
 ATTEMPTS = """
 import json, os, socket, sys, tempfile
-def attempt(deed):
+def attempt(action):
     try:
-        deed()
+        action()
         return "done"
     except OSError as error:
-        return error.strerror or "no place"
+        return error.strerror or "failed"
 print(json.dumps({
     "user": os.getuid(),
     "write here": attempt(lambda: open("written", "w")),
@@ -41,12 +41,12 @@ def namespaces_are_allowed() -> bool:
 
 pytestmark = pytest.mark.skipif(
     not namespaces_are_allowed(),
-    reason="this system lets nobody make user namespaces (kernel.unprivileged_userns_clone)",
+    reason="this system does not allow user namespaces (kernel.unprivileged_userns_clone)",
 )
 
 
 def inside(confined: Child, *command: str) -> str:
-    """The output of a command in the network of this process."""
+    """The output of a command in the network namespace of this process."""
     enter = ["nsenter", "--target", str(confined.pid), "--user", "--net", "--preserve-credentials", "--"]
     return subprocess.run([*enter, *command], capture_output=True, text=True, check=True).stdout
 
@@ -73,12 +73,12 @@ def free(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         yield server
 
 
-def test_what_is_locked_down_can_do_none_of_it(model: Path) -> None:
-    """The control: else the next test proves nothing."""
+def test_a_locked_down_process_can_neither_write_nor_connect(model: Path) -> None:
+    """The control for the next test: the launcher really locks down."""
     command = [*LAUNCHER, sys.executable, "-c", ATTEMPTS, str(model)]
-    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     read_only = "Read-only file system"
-    assert told == {
+    assert found == {
         "user": 10001,
         "write here": read_only,
         "write to /tmp": read_only,
@@ -88,10 +88,10 @@ def test_what_is_locked_down_can_do_none_of_it(model: Path) -> None:
     }
 
 
-def test_it_answers_photos_and_attacks_as_it_does_elsewhere(confined: Child, free: Server) -> None:
-    told = json.loads(inside(confined, sys.executable, "-m", "tests.security.ask", "8080", "8"))
-    expected = json.loads(json.dumps(answers(free.port, 8)))
+def test_a_locked_down_server_responds_as_any_other(confined: Child, free: Server) -> None:
+    found = json.loads(inside(confined, sys.executable, "-m", "tests.security.send_all", "8080", "8"))
+    expected = json.loads(json.dumps(responses(free.port, 8)))
 
-    assert told["ping"][0] == 200
-    assert [told[f"{breed}.JPEG"][1]["predictions"][0]["breed"] for breed in LABELS] == list(LABELS)
-    assert told == expected
+    assert found["ping"][0] == 200
+    assert [found[f"{breed}.JPEG"][1]["predictions"][0]["breed"] for breed in LABELS] == list(LABELS)
+    assert found == expected

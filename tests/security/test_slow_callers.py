@@ -1,4 +1,4 @@
-"""Callers who open connections and leave them, or send a byte at a time, do not keep others from an answer."""
+"""Callers that leave connections open or send slowly do not keep other callers from a response."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ sys.exit(server.main())
 
 @contextlib.contextmanager
 def serving(folder: Path, *, head_s: float) -> Iterator[Server]:
-    """A server of few file descriptors that waits `head_s` seconds for a request's head."""
+    """A server with few file descriptors that waits `head_s` seconds for a request's head."""
     model = write_artifact(folder / "model")
     command = [sys.executable, "-c", SHORT_TIMEOUT, str(head_s), "--model-dir", str(model), "--port", "0"]
     with listening(model, folder / "logs", command=command) as server:
@@ -75,14 +75,14 @@ def is_closed(connection: socket.socket) -> bool:
     ],
     ids=["nothing", "half a line", "half a head", "half a body", "no chunk"],
 )
-def test_more_connections_than_files_do_not_stop_others(tmp_path: Path, sent: bytes) -> None:
+def test_more_connections_than_file_descriptors_do_not_stop_others(tmp_path: Path, sent: bytes) -> None:
     with serving(tmp_path, head_s=60) as server, connections(server, 2 * FILES, sent) as opened:
         assert server.invoke(any_photo()).status_code == 200
-        assert is_closed(opened[0])  # the oldest gave way
+        assert is_closed(opened[0])  # the oldest was closed
 
 
-def test_a_caller_in_the_middle_of_an_answer_does_not_give_way(tmp_path: Path) -> None:
-    """Only who owes bytes does: an idle connection, or a photo that has not arrived."""
+def test_a_connection_that_waits_for_its_response_is_not_closed(tmp_path: Path) -> None:
+    """Only connections that have not sent a whole request are closed."""
     photo = any_photo()
     with serving(tmp_path, head_s=60) as server, httpx.Client(base_url=server.url) as kept:
         assert kept.get("/ping").status_code == 200
@@ -92,13 +92,13 @@ def test_a_caller_in_the_middle_of_an_answer_does_not_give_way(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /ping HT", HEAD], ids=["nothing", "half a line", "half a head"])
-def test_a_head_that_does_not_arrive_is_not_waited_for(tmp_path: Path, sent: bytes) -> None:
+def test_a_connection_whose_head_does_not_arrive_is_closed(tmp_path: Path, sent: bytes) -> None:
     with serving(tmp_path, head_s=0.2) as server, connections(server, 3, sent) as opened:
         assert all(map(is_closed, opened))
         assert server.invoke(any_photo()).status_code == 200
 
 
-def test_nor_is_a_second_head(tmp_path: Path) -> None:
+def test_a_connection_whose_second_head_does_not_arrive_is_closed(tmp_path: Path) -> None:
     with (
         serving(tmp_path, head_s=0.2) as server,
         connections(server, 1, b"GET /ping HTTP/1.1\r\nHost: dogs\r\n\r\n") as (connection,),
@@ -108,26 +108,26 @@ def test_nor_is_a_second_head(tmp_path: Path) -> None:
         assert is_closed(connection)
 
 
-def test_an_idle_connection_may_be_kept_and_used_again(tmp_path: Path) -> None:
+def test_a_kept_connection_may_be_idle_for_longer_than_a_head_may_take(tmp_path: Path) -> None:
     with serving(tmp_path, head_s=0.2) as server, httpx.Client(base_url=server.url) as kept:
         kept.get("/ping")
         with connections(server, 1, b"") as (clock,):
-            assert is_closed(clock)  # longer than `head_s` has passed
+            assert is_closed(clock)  # so more than `head_s` has passed
         opened = list(kept._transport._pool.connections)  # type: ignore[attr-defined]
         assert kept.get("/ping").status_code == 200
         assert list(kept._transport._pool.connections) == opened  # type: ignore[attr-defined]
 
 
-def test_bodies_that_do_not_end_share_a_fixed_memory_and_give_way(tmp_path: Path) -> None:
+def test_bodies_that_do_not_end_share_a_fixed_memory_and_are_dropped(tmp_path: Path) -> None:
     body = HEAD + b"Content-Length: %d\r\n\r\n" % MAX_BODY_BYTES + bytes(MAX_BODY_BYTES - 1)
     with serving(tmp_path, head_s=60) as server:
         before = resident(server.child.pid)
-        with connections(server, 40, body):  # 240 MB
+        with connections(server, 40, body):  # 240 MB in all
             assert server.invoke(any_photo()).status_code == 200
             assert resident(server.child.pid, peak=True) - before < BODIES_BYTES + 40 * 2**20
 
 
-def test_as_many_connections_as_there_are_files_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_limit_leaves_file_descriptors_free(monkeypatch: pytest.MonkeyPatch) -> None:
     def limited_to(files: int) -> int:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
         return connection_limit()
@@ -137,18 +137,18 @@ def test_as_many_connections_as_there_are_files_for(monkeypatch: pytest.MonkeyPa
     assert limited_to(10) == 1
 
 
-# -- the buffer itself -----------------------------------------------------------------------------------------------
+# -- the buffer alone ------------------------------------------------------------------------------------------------
 
 
-async def arriving(*chunks: bytes, then: asyncio.Event | None = None) -> AsyncIterator[bytes]:
+async def stream_of(*chunks: bytes, then: asyncio.Event | None = None) -> AsyncIterator[bytes]:
     for chunk in chunks:
         yield chunk
     if then:
         await then.wait()
 
 
-def test_the_one_that_has_been_arriving_for_longest_gives_way() -> None:
-    async def play() -> list[object]:
+def test_the_body_that_has_been_arriving_for_the_longest_time_is_dropped() -> None:
+    async def outcomes() -> list[object]:
         buffer, never = BodyBuffer(max_bytes=100, memory=150, timeout_s=60), asyncio.Event()
 
         async def receive(stream: AsyncIterator[bytes]) -> object:
@@ -158,28 +158,28 @@ def test_the_one_that_has_been_arriving_for_longest_gives_way() -> None:
             except RequestError as error:
                 return error.status
 
-        oldest = asyncio.create_task(receive(arriving(bytes(60), then=never)))
+        oldest = asyncio.create_task(receive(stream_of(bytes(60), then=never)))
         await asyncio.sleep(0)
-        older = asyncio.create_task(receive(arriving(bytes(60), then=never)))
+        older = asyncio.create_task(receive(stream_of(bytes(60), then=never)))
         await asyncio.sleep(0)
-        newest = await receive(arriving(bytes(40)))
-        given_up = await oldest
-        again = await receive(arriving(bytes(90)))
+        newest = await receive(stream_of(bytes(40)))
+        dropped = await oldest
+        again = await receive(stream_of(bytes(90)))
         never.set()
-        return [given_up, newest, again, await older]
+        return [dropped, newest, again, await older]
 
-    assert asyncio.run(play()) == [429, 40, 90, 60]
+    assert asyncio.run(outcomes()) == [429, 40, 90, 60]
 
 
-def test_what_has_arrived_is_kept_and_the_newcomer_sent_away() -> None:
-    async def play() -> list[object]:
+def test_a_body_that_has_arrived_is_kept_and_a_new_one_is_refused() -> None:
+    async def outcomes() -> list[object]:
         buffer = BodyBuffer(max_bytes=100, memory=150, timeout_s=60)
-        async with buffer.body(arriving(bytes(100))) as body:
+        async with buffer.body(stream_of(bytes(100))) as body:
             with pytest.raises(RequestError) as refused:
-                async with buffer.body(arriving(bytes(60))):
+                async with buffer.body(stream_of(bytes(60))):
                     pass
             statuses = [len(body), refused.value.status]
-        async with buffer.body(arriving(bytes(60))) as body:
+        async with buffer.body(stream_of(bytes(60))) as body:
             return [*statuses, len(body)]
 
-    assert asyncio.run(play()) == [100, 429, 60]
+    assert asyncio.run(outcomes()) == [100, 429, 60]

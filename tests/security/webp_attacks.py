@@ -8,31 +8,31 @@ CONTROL = riff(b"ANIM", bytes(6))
 
 @attack("webp-bomb-largest", 413)
 def _largest() -> bytes:
-    """16,383 x 16,383 pixels in 40 bytes, by the header."""
+    """16,383 x 16,383 pixels according to the header, in 40 bytes."""
     return lossless_of(16383, 16383)
 
 
 @attack("webp-bomb-under-pillows-limit", 413)
 def _under() -> bytes:
-    """As many pixels as Pillow would let through."""
+    """As many pixels as Pillow's own limit allows."""
     return lossless_of(7000, 7000)
 
 
 @attack("webp-largest-accepted", 200)
 def _accepted() -> bytes:
-    """As many pixels as are decoded, in 40 bytes."""
+    """As many pixels as are accepted, in 40 bytes."""
     return photo("WEBP", (2400, 1800), lossless=True)
 
 
 @attack("webp-bomb-lossless", 413)
 def _lossless() -> bytes:
-    """25 megapixels in 40 bytes, and every one of them would decode, to 450 MB."""
+    """25 megapixels in 40 bytes, which would really decode, to 450 MB."""
     return photo("WEBP", (5000, 5000), lossless=True, method=0)
 
 
 @attack("webp-bomb-lossy", 413)
 def _lossy() -> bytes:
-    """12 megapixels of one colour in 20 kB: 180 MB the way Pillow decodes them."""
+    """12 megapixels of one colour in 20 kB, for which Pillow takes 180 MB."""
     return photo("WEBP", (4000, 3000), quality=1)
 
 
@@ -62,7 +62,7 @@ def _outside() -> bytes:
 
 @attack("webp-many-frames", 200, 422)
 def _frames() -> bytes:
-    """An animation of 4,000 frames, of which the first is wanted."""
+    """An animation of 4,000 frames, of which the first is used."""
     return webp(extended(64, 48, ANIMATED), CONTROL, 4000 * frame(bitstream()))
 
 
@@ -72,7 +72,7 @@ def _endless() -> bytes:
     return webp(extended(64, 48, ANIMATED), CONTROL, filled(frame(bitstream())))
 
 
-@attack("webp-animation-of-nothing", 422)
+@attack("webp-animation-without-frames", 422)
 def _nothing() -> bytes:
     """An animation without a frame."""
     return webp(extended(64, 48, ANIMATED), CONTROL)
@@ -80,13 +80,13 @@ def _nothing() -> bytes:
 
 @attack("webp-unknown-chunks", 422)
 def _unknown() -> bytes:
-    """700,000 chunks that nobody knows; libwebp keeps a note of each."""
+    """700,000 unknown chunks; libwebp keeps a record of each."""
     return webp(extended(64, 48), filled(riff(b"abcd", b"")), bitstream())
 
 
 @attack("webp-exif-of-six-megabytes", 200)
 def _exif() -> bytes:
-    """EXIF of 6 MB, an orientation nowhere in it."""
+    """EXIF of 6 MB without an orientation."""
     return webp(extended(64, 48, EXIF), bitstream(), riff(b"EXIF", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(FULL)))
 
 
@@ -98,7 +98,7 @@ def _long() -> bytes:
 
 @attack("webp-no-bitstream", 422)
 def _no_bitstream() -> bytes:
-    """A header and nothing behind it."""
+    """A header and nothing after it."""
     return webp(extended(64, 48))
 
 
@@ -123,7 +123,7 @@ def _cut() -> bytes:
     return sound[: len(sound) // 2]
 
 
-@attack("webp-is-a-sound-file", 415)
+@attack("webp-container-with-sound", 415)
 def _wave() -> bytes:
     """The same container with sound in it."""
     return photo("WEBP").replace(b"WEBP", b"WAVE", 1)

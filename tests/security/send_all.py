@@ -1,6 +1,6 @@
-"""Ask a server on loopback everything that there is to ask, and print the answers.
+"""Send every photo and attack to a server on loopback, and print the responses.
 
-    python -m tests.security.ask PORT [SHARE]
+    python -m tests.security.send_all PORT [SHARE]
 
 A program, so that it can be run inside a network that only the server and it share (nsenter).
 """
@@ -15,8 +15,8 @@ from tests.security.barrage import Body, Caller
 from tests.security.make_attacks import all_attacks
 
 
-def questions(share: int = 1) -> list[Body]:
-    """Photos of every breed in every format, and one attack in `share`."""
+def bodies(share: int = 1) -> list[Body]:
+    """Photos of every breed in every format, and every attack, or one in `share`."""
     kinds = [(index, kind) for index in range(len(LABELS)) for kind in ("JPEG", "PNG", "WEBP")]
     photos = [Body(f"{LABELS[index]}.{kind}", any_photo(colour_of(index), format=kind)) for index, kind in kinds]
     return photos + [Body(attack.name, attack.body(), attack.content_type) for attack in all_attacks()[::share]]
@@ -30,16 +30,16 @@ def ping(port: int) -> int:
         return error.code
 
 
-def answers(port: int, share: int = 1) -> dict[str, tuple[int, object]]:
-    """Status and document of each answer, by the question's name."""
+def responses(port: int, share: int = 1) -> dict[str, tuple[int, object]]:
+    """Status and document of each response, by the name of the body."""
     caller = Caller(port)
-    told: dict[str, tuple[int, object]] = {"ping": (ping(port), None)}
-    for body in questions(share):
+    found: dict[str, tuple[int, object]] = {"ping": (ping(port), None)}
+    for body in bodies(share):
         status, answer = caller.ask(body)
-        told[body.name] = status, json.loads(answer)
+        found[body.name] = status, json.loads(answer)
     caller.close()
-    return told
+    return found
 
 
 if __name__ == "__main__":
-    print(json.dumps(answers(*map(int, sys.argv[1:]))))
+    print(json.dumps(responses(*map(int, sys.argv[1:]))))
