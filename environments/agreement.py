@@ -1,7 +1,7 @@
-"""Refuse to work where the environment's file and the shell, or CDK and kennel, mean different deployments.
+"""Refuse to work if the environment's file and the shell, or CDK and kennel, name different deployments.
 
-The CDK command line tells the app in CDK_DEFAULT_ACCOUNT and CDK_DEFAULT_REGION which account and region its
-credentials and configuration stand for.
+The CDK command line passes the account and region of its credentials and configuration to the app, in
+CDK_DEFAULT_ACCOUNT and CDK_DEFAULT_REGION.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON
 """In the order of the CDK command line (aws-cdk 2.1148, `AwsCliCompatible.region`)."""
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 LAST_REGION = "us-east-1"
-"""What the CDK command line takes where nothing names a region."""
+"""The region that the CDK command line uses if no region is configured."""
 
 
 def check_shell(environment: Environment, variables: Mapping[str, str]) -> None:

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 from contract.declarations import Pattern, declarations
 
 DEFAULT = "development"
-"""The environment that is meant where none is named."""
+"""The environment that is used if none is named."""
 DEFAULT_PROJECT = "kennel"
 
 STACKS = ("storage", "training", "serving", "api", "workbench", "monitoring")
 KINDS = (*STACKS, "classifier")
-"""What may follow a prefix in a name. No environment may be called like one of them: the stack `serving` of the default
-environment is kennel-serving, so the names of an environment `serving` would start like those of that stack."""
+"""The words that can follow a prefix in a name. No environment may have one of them as its name: the default
+environment's stack `serving` is kennel-serving, and the names of an environment `serving` would start with the same
+text."""
 
 LONGEST_PREFIX = 21
 """SageMaker allows 63 characters for a training job's name; its digests, instance type and attempt take 42."""
@@ -23,7 +24,7 @@ DESIGNED_ENDPOINT = "pytorch-dog-classifier-multi-instance"
 
 
 class EnvironmentRefusedError(ValueError):
-    """An environment that cannot be deployed as asked. Its text is one sentence for the person who asked."""
+    """An environment that cannot be deployed. The message is one sentence for the user."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +41,9 @@ class Protection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
-    """A prefix is never the start of another environment's prefix: project and environment hold no hyphen, and an
-    environment is never called like what may follow a prefix (`KINDS`).
+    """One deployment. Its prefix is never the start of another environment's prefix.
+
+    Project and environment contain no hyphen, and no environment has a name of `KINDS`.
     """
 
     name: Annotated[str, Pattern(r"[a-z][a-z0-9]*", "letters a-z and digits, starting with a letter")]
@@ -68,7 +70,7 @@ class Environment:
         _check(self, "")
         if self.name in KINDS:
             raise EnvironmentRefusedError(
-                f"The environment is called {self.name!r}, but {', '.join(KINDS)} are parts of names of their own; "
+                f"The environment is called {self.name!r}, but {', '.join(KINDS)} are reserved for names of resources; "
                 "give the file another name."
             )
         if len(self.job_prefix) > LONGEST_PREFIX:
@@ -77,11 +79,11 @@ class Environment:
                 f"characters, and {self.job_prefix!r} has {len(self.job_prefix)}: a training job is named after both."
             )
         if "project" in self.tags:
-            raise EnvironmentRefusedError("tags.project is set already, to the project's name; leave it out.")
+            raise EnvironmentRefusedError("tags.project is already set to the project's name. Leave it out.")
 
     @property
     def file(self) -> str:
-        """Where a person edits it."""
+        """The path of the file, for messages."""
         return f"environments/{self.name}.toml"
 
     @property
@@ -91,8 +93,8 @@ class Environment:
 
     @property
     def job_prefix(self) -> str:
-        """Starts the names of training jobs. It has the environment's name in every environment: were it `kennel` in
-        the default one, the right to `training-job/kennel-*` would reach the jobs of `kennel-production`."""
+        """Starts the names of training jobs. It always has the environment's name: if it were `kennel` in the default
+        environment, the permission for `training-job/kennel-*` would include the jobs of `kennel-production`."""
         return f"{self.project}-{self.name}"
 
     @property

@@ -1,4 +1,4 @@
-"""From environments/<name>.toml to an `Environment`."""
+"""Read environments/<name>.toml into an `Environment`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def names(folder: Path = FOLDER) -> list[str]:
 
 
 def load(name: str = DEFAULT, folder: Path = FOLDER) -> Environment:
-    """Read an environment's file. The settings in it are not checked here: stacks/settings knows them.
+    """Read an environment's file. Does not check the settings in it: stacks/settings does.
 
     Raises EnvironmentRefusedError, with the file and the key, for an unknown name or key and for a wrong value.
     """

@@ -1,4 +1,4 @@
-"""Near names, for the sentence that refuses an unknown one."""
+"""Similar names, for errors about an unknown name."""
 
 import difflib
 from collections.abc import Iterable

@@ -45,5 +45,5 @@ class Settings:
                 self.serving.capture.prefix,
                 f"storage.{name}",
                 getattr(self.storage, name),
-                why="because what is captured expires",
+                why="because captured requests expire",
             )

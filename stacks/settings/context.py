@@ -9,7 +9,10 @@ from stacks.settings.rules import SettingsError
 
 ENVIRONMENT = "kennel.environment"
 OWN = (ENVIRONMENT, "kennel.photos_account", "kennel.photos_region")
-"""Which environment is meant; and where kennel read the photos, which environments/agreement.py compares with CDK."""
+"""Keys for the environment's name, and for the account and region from which kennel read the photos.
+
+environments/agreement.py compares those with CDK's.
+"""
 
 IN_THE_FILE = {
     "project.name": "project",
@@ -23,7 +26,7 @@ IN_THE_FILE = {
     "environment.account": "account",
     "environment.profile": "profile",
 }
-"""What identifies or protects a deployment, as somebody may write it, and its key in the environment's file."""
+"""Keys that users may try for a deployment's identity and protection, each with its key in the environment's file."""
 
 
 def overrides(
@@ -31,8 +34,8 @@ def overrides(
 ) -> Iterator[tuple[str, object]]:
     """The settings in a context, by their full names.
 
-    Other people's keys pass. Raises SettingsError for a key that can only be a slip in one of ours, and for the
-    identity of the deployment, which only the environment's file gives.
+    Keys of other tools are ignored. Raises SettingsError for a misspelled key of Kennel, and for a key of the
+    deployment's identity, which only the environment's file may contain.
     """
     for key, value in context.items():
         if key in known:
@@ -45,28 +48,28 @@ def overrides(
         elif key == "preset":
             raise SettingsError(
                 f"There are no presets: name an environment with -c {ENVIRONMENT}=NAME; its file in environments/ "
-                "holds the settings that differ."
+                "contains the settings that differ."
             )
-        elif key not in OWN and _is_a_slip(key, known):
+        elif key not in OWN and _is_misspelled(key, known):
             names = [*known, *OWN, *IN_THE_FILE]
             raise SettingsError(f"There is no setting {key!r}. {did_you_mean(key, names, otherwise=_sections(known))}")
 
 
-def _is_a_slip(key: str, known: Mapping[str, object]) -> bool:
-    """Whether a key is one of ours, misspelled.
+def _is_misspelled(key: str, known: Mapping[str, object]) -> bool:
+    """Whether an unknown key is a misspelled key of Kennel.
 
-    CDK's own keys have a colon, a slash or an at sign. Ours have a dot; what has none and means nothing here, such as
-    `environment` or `cli-telemetry`, is somebody else's, unless it is the last part of a setting and of several words,
-    such as `max_instances`.
+    CDK's own keys have a colon, a slash or an at sign, and Kennel's have a dot. A key without a dot, such as
+    `environment` or `cli-telemetry`, belongs to another tool, unless it is the last part of a setting's name and has
+    several words, such as `max_instances`.
     """
     if any(mark in key for mark in ":/@"):
         return False
     if "." not in key:
         return "_" in key and key in {name.rpartition(".")[2] for name in known}
-    ours = [*known, *OWN, *IN_THE_FILE]
+    candidates = [*known, *OWN, *IN_THE_FILE]
     section = key.partition(".")[0]
     return section in {name.partition(".")[0] for name in (*known, *OWN)} or bool(
-        difflib.get_close_matches(key, ours, n=1, cutoff=0.8)
+        difflib.get_close_matches(key, candidates, n=1, cutoff=0.8)
     )
 
 

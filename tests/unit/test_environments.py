@@ -85,18 +85,18 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ('project = "dog-breeds"', "project is 'dog-breeds', but must be letters a-z and digits"),
         ('project = "abcdefghijklmnopqrs"', "project is 'abcdefghijklmnopqrs', but .* at most 21 characters"),
         ("[tags]\nteam = 5", "tags.team is 5, but must be a text in quotes"),
-        ('[tags]\nproject = "x"', "tags.project is set already"),
+        ('[tags]\nproject = "x"', "tags.project is already set"),
         ("project = ", "Invalid value"),
     ],
 )
-def test_a_slip_in_the_file_is_refused_with_file_and_key(tmp_path: Path, text: str, sentence: str) -> None:
+def test_an_error_in_the_file_is_refused_with_file_and_key(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(EnvironmentRefusedError, match=rf"^environments/qa\.toml: .*{sentence}"):
         load("qa", written(tmp_path, text))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_environment_is_called_like_a_part_of_a_name(kind: str) -> None:
-    with pytest.raises(EnvironmentRefusedError, match="parts of names"):
+def test_an_environment_cannot_have_a_reserved_name(kind: str) -> None:
+    with pytest.raises(EnvironmentRefusedError, match="reserved for names of resources"):
         Environment(name=kind)
 
 
