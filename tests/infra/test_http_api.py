@@ -30,6 +30,12 @@ def test_one_route_leads_to_the_alias_live(http: Assembly) -> None:
     assert http.only("AWS::ApiGatewayV2::Route")["RouteKey"] == "POST /predict"
 
 
+def test_the_stage_serves_the_route_without_a_deployment_of_its_own(http: Assembly) -> None:
+    """There is no AWS::ApiGatewayV2::Deployment: without AutoDeploy the address would always answer 404."""
+    assert list(http.resources("AWS::ApiGatewayV2::Deployment")) == []
+    assert http.only("AWS::ApiGatewayV2::Stage")["AutoDeploy"] is True
+
+
 def test_callers_sign_their_requests(http: Assembly) -> None:
     assert http.only("AWS::ApiGatewayV2::Route")["AuthorizationType"] == "AWS_IAM"
 

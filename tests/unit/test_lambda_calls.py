@@ -1,14 +1,24 @@
 """Calls to AWS end before the deadline."""
 
 import time
+from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from lambda_fn.calls import CONNECT_TIMEOUT_S, MAX_ATTEMPTS, READ_TIMEOUTS_S, read_timeout_s, within
+from lambda_fn.calls import (
+    CONNECT_TIMEOUT_S,
+    MAX_ATTEMPTS,
+    READ_TIMEOUTS_S,
+    USUAL_READ_TIMEOUT_S,
+    read_timeout_s,
+    within,
+)
 from lambda_fn.deadline import Deadline
-from lambda_fn.errors import TIMED_OUT, UNREACHABLE, Fault, ServiceError
+from lambda_fn.endpoint import fault_of
+from lambda_fn.errors import BUSY, ENDPOINT_FAILED, TIMED_OUT, TOO_LARGE, UNREACHABLE, Fault, ServiceError
 from lambda_fn.request_log import RequestLog
+from stacks.settings import Settings
 
 
 class Context:
@@ -52,7 +62,33 @@ def test_after_the_slowest_call_there_is_time_left_to_respond(read_s: float) -> 
 
 
 def test_without_a_context_the_limit_is_that_of_the_gateway() -> None:
-    assert 24 < Deadline.of(None).left_s() < 29
+    assert 24 < Deadline.of(None).left_s() <= 28  # API Gateway waits 29 s, and the response takes time as well
+
+
+@pytest.mark.parametrize("limit_s", [Settings().api.timeout_s, 29])
+def test_the_client_that_is_made_at_start_is_the_one_of_the_first_call(limit_s: int) -> None:
+    """Another client would be made during that call, and its caller would wait for it."""
+    assert read_timeout_s(Deadline.of(Context(limit_s))) == USUAL_READ_TIMEOUT_S
+
+
+def test_a_log_line_stays_short_whatever_the_error_says() -> None:
+    """Lambda splits a line above 256 KB, and CloudWatch charges by the byte."""
+    log = RequestLog()
+    for _ in range(MAX_ATTEMPTS):
+        log.note_cause(RuntimeError("x" * 100_000))
+    try:
+        raise RuntimeError("y" * 100_000)
+    except RuntimeError:
+        log.note_bug()
+    assert max(map(len, log.causes)) <= 500
+    assert len(log.bug or "") <= 4000
+
+
+@pytest.mark.parametrize(("status", "fault"), [(413, TOO_LARGE), (429, BUSY), (503, BUSY), (500, ENDPOINT_FAILED)])
+def test_a_response_without_sagemakers_error_code_is_mapped_by_its_status(status: int, fault: Fault) -> None:
+    """A load balancer in front of SageMaker knows no error codes; its 503 calls for a later attempt."""
+    response: Any = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    assert fault_of(ClientError(response, "InvokeEndpoint")) is fault
 
 
 def test_without_time_left_no_call_is_made() -> None:

@@ -1,0 +1,69 @@
+"""Facts that are written down twice, because `inference` and `lambda_fn` import nothing else from this repository."""
+
+import pytest
+from starlette.datastructures import Headers
+
+import contract.photos
+import sample_dogs.dataset
+from inference.photo.decode import FORMATS
+from inference.server import app, headers
+from inference.server.errors import RequestError
+from lambda_fn import events, photo
+from lambda_fn.errors import ServiceError
+from rehearsal.aws import runtime_api, sagemaker_runtime
+from stacks.serving.probe.prediction import PHOTO
+from tests.builders import any_photo
+
+MIB = 2**20
+
+
+def test_function_server_and_rehearsal_take_a_body_of_6_mib_as_sagemaker_does() -> None:
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html"""
+    limits = (photo.MAX_BYTES, app.MAX_BODY_BYTES, sagemaker_runtime.MAX_BODY_BYTES, runtime_api.MAX_REQUEST_BYTES)
+    assert set(limits) == {6 * MIB}
+    assert f"{photo.MAX_BYTES:,} bytes" in photo.LIMITS
+
+
+def taken_by_function(number: int) -> bool:
+    try:
+        return events.parse({"image": "/9j/", "top_k": number}).top_k == number
+    except ServiceError:
+        return False
+
+
+def taken_by_server(number: int) -> bool:
+    try:
+        return headers.top_k(Headers({"x-amzn-sagemaker-custom-attributes": f"top_k={number}"})) == number
+    except RequestError:
+        return False
+
+
+@pytest.mark.parametrize(("number", "allowed"), [(0, False), (1, True), (1000, True), (1001, False)])
+def test_function_and_server_allow_the_same_top_k(number: int, allowed: bool) -> None:
+    assert taken_by_function(number) is taken_by_server(number) is allowed
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_function_and_server_recognise_the_formats_that_are_decoded(format: str) -> None:
+    content_type = photo.sniff(any_photo(format=format))
+    assert content_type == f"image/{format.lower()}"
+    assert headers.content_type(Headers({"content-type": content_type})) == content_type
+
+
+def test_the_function_recognises_no_other_format() -> None:
+    assert photo.sniff(any_photo(format="GIF")) is None
+    images = {name for name in headers.CONTENT_TYPES if name.startswith("image/")}
+    assert images == {f"image/{kind.lower()}" for kind in FORMATS}
+
+
+def test_photos_of_every_format_that_is_served_can_be_trained_on() -> None:
+    suffix_of = {"JPEG": {".jpg", ".jpeg"}, "PNG": {".png"}, "WEBP": {".webp"}}
+    assert set().union(*(suffix_of[kind] for kind in FORMATS)) == contract.photos.SUFFIXES
+
+
+def test_the_probes_photo_is_of_the_type_that_it_is_sent_as() -> None:
+    assert photo.sniff(PHOTO) == "image/jpeg"
+
+
+def test_the_sample_is_drawn_in_the_splits_that_training_reads() -> None:
+    assert sample_dogs.dataset.SPLITS == contract.photos.SPLITS
