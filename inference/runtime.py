@@ -43,10 +43,10 @@ class Network:
 
     def logits(self, batch: Pixels) -> Logits:
         """(n, 3, side, side) in, (n, classes) out."""
-        answers = np.empty((len(batch), self.classes), dtype=np.float32)
+        logits = np.empty((len(batch), self.classes), dtype=np.float32)
         for number in range(len(batch)):  # a larger batch is no faster on a CPU, and would be compiled at its first use
-            answers[number] = self._logits_of_one(batch[number : number + 1])
-        return answers
+            logits[number] = self._logits_of_one(batch[number : number + 1])
+        return logits
 
     def _logits_of_one(self, photo: Pixels) -> Logits:
         try:

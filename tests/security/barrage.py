@@ -45,15 +45,15 @@ class Caller:
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
-    def ask(self, body: Body) -> tuple[int, bytes]:
+    def send(self, body: Body) -> tuple[int, bytes]:
         """Status and body of the response."""
         try:
-            return self._ask(body)
+            return self._send(body)
         except (http.client.HTTPException, ConnectionError):
             self._connection.close()
-            return self._ask(body)
+            return self._send(body)
 
-    def _ask(self, body: Body) -> tuple[int, bytes]:
+    def _send(self, body: Body) -> tuple[int, bytes]:
         self._connection.request("POST", "/invocations", body.content, {"Content-Type": body.content_type})
         response = self._connection.getresponse()
         return response.status, response.read()
@@ -94,7 +94,7 @@ def barrage(
         for body in next_bodies():
             started = time.perf_counter()
             try:
-                status, answer = caller.ask(body)
+                status, answer = caller.send(body)
             except (http.client.HTTPException, OSError) as error:
                 with lock:
                     outcome.unanswered.append(f"{body.name}: {error!r}")

@@ -35,7 +35,7 @@ def responses(port: int, share: int = 1) -> dict[str, tuple[int, object]]:
     caller = Caller(port)
     found: dict[str, tuple[int, object]] = {"ping": (ping(port), None)}
     for body in bodies(share):
-        status, answer = caller.ask(body)
+        status, answer = caller.send(body)
         found[body.name] = status, json.loads(answer)
     caller.close()
     return found

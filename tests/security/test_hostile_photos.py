@@ -44,7 +44,7 @@ def caller(server: Server) -> Iterator[Caller]:
 
 
 def assert_still_answers(server: Server, caller: Caller, pid: int) -> None:
-    assert caller.ask(Body("a good photo", any_photo()))[0] == 200
+    assert caller.send(Body("a good photo", any_photo()))[0] == 200
     assert server.child.pid == pid
     assert server.child.exit_code() is None
 
@@ -53,7 +53,7 @@ def assert_still_answers(server: Server, caller: Caller, pid: int) -> None:
 def test_attack(server: Server, caller: Caller, attack: Attack) -> None:
     pid = server.child.pid
 
-    status, answer = caller.ask(Body(attack.name, attack.body(), attack.content_type))
+    status, answer = caller.send(Body(attack.name, attack.body(), attack.content_type))
 
     assert status in attack.expected
     assert fault_of(status, answer) is None
@@ -83,7 +83,7 @@ def test_mutated_photos_are_answered_or_refused(server: Server, caller: Caller) 
 
 def test_the_largest_photos_at_the_same_time_stay_within_the_memory_limits(server: Server, caller: Caller) -> None:
     pid = server.child.pid
-    caller.ask(Body("a good photo", any_photo()))
+    caller.send(Body("a good photo", any_photo()))
     Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset the peak
     before = resident(pid)
     largest = [attack for attack in all_attacks() if "largest" in attack.name and attack.expected == (200,)]

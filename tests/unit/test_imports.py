@@ -42,11 +42,18 @@ def test_the_contracts_cover_each_package_that_is_installed() -> None:
     assert set(contracts["importlinter"]["root_packages"].split()) == packages == protected - {None}
 
 
+def test_each_module_of_inference_but_its_server_is_kept_from_http() -> None:
+    sources = set(configuration()["importlinter:contract:http"]["source_modules"].split())
+    assert sources == grimp.build_graph("inference", cache_dir=None).find_children("inference") - {"inference.server"}
+
+
 def test_each_contract_fails_where_it_is_violated(tmp_path: Path) -> None:
     contracts = configuration()
     shutil.copy(REPOSITORY / ".importlinter", tmp_path)
     folders = [*contracts["importlinter"]["root_packages"].split(), "inference/photo", "inference/server"]
-    for file in [*(f"{folder}/__init__.py" for folder in folders), *VIOLATIONS]:
+    sources = contracts["importlinter:contract:http"]["source_modules"].split()
+    modules = [f"{module.replace('.', '/')}.py" for module in sources if module != "inference.photo"]
+    for file in [*(f"{folder}/__init__.py" for folder in folders), *modules, *VIOLATIONS]:
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text(VIOLATIONS.get(file, ""))
 
