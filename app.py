@@ -1,4 +1,4 @@
-"""The CDK app: an environment in, its stacks out. No boto3, no look-ups, no clock except for one warning."""
+"""The CDK app: builds the stacks of one environment, without calls to AWS."""
 
 import os
 import sys
@@ -28,9 +28,9 @@ from stacks.workbench.stack import WorkbenchStack
 
 
 def build(scope: Construct, environment: Environment, settings: Settings) -> None:
-    """Every stack of one environment, in the order of their data: photos, artifact, endpoint, api.
+    """Build every stack of one environment, in the order of the data flow: photos, artifact, endpoint, API.
 
-    scope: the app; or a stage of it, so that one app can hold several environments.
+    scope: the app, or a stage if one app contains several environments.
     """
     shared = {
         "env": cdk.Environment(account=environment.account or None, region=environment.region or None),
@@ -104,7 +104,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
 
 
 def warnings(settings: Settings, today: date) -> list[str]:
-    """What a deploy of these settings should know."""
+    """Warnings for the person who deploys these settings. `today` is a parameter, so that a test can set the date."""
     training = settings.training
     if not training.model_data and today > training.image_end_of_patch:
         return [

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from tests.infra.conftest import Assembly
 
 NO_RESOURCE = {
-    # IAM knows no resource for these actions: https://docs.aws.amazon.com/service-authorization/latest/reference/
-    "cloudwatch:PutMetricData",  # limited by its namespace, see below
+    # IAM defines no resource type for these actions: https://docs.aws.amazon.com/service-authorization/latest/reference/
+    "cloudwatch:PutMetricData",  # limited to namespaces by conditions
     "ecr:GetAuthorizationToken",
     "ecr-public:GetAuthorizationToken",
     "sts:GetServiceBearerToken",
@@ -34,7 +34,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def rights(assembly: Assembly) -> Iterator[Right]:
-    """Each allowing statement of each policy that a role of ours carries."""
+    """Each Allow statement of each IAM policy in the templates."""
     for stack, logical_id, resource in assembly.resources("*"):
         properties = resource.get("Properties", {})
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", []) if isinstance(policy, dict)]

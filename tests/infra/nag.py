@@ -5,7 +5,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 
 def findings(app: cdk.App) -> list[tuple[str, str]]:
-    """Rule and construct of what is not acknowledged."""
+    """Rule and construct path of each finding that is not acknowledged."""
     return [
         (violation.rule_name, str(resource.construct_path))
         for pack in (AwsSolutionsChecks, ServerlessChecks)

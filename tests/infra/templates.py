@@ -4,7 +4,7 @@ from typing import Any
 
 
 def joined(value: Any) -> str:
-    """A text with CloudFormation's references in it, each as its name."""
+    """The text of a Fn::Join, with each reference replaced by its name."""
     if isinstance(value, str):
         return value
     if "Fn::Join" in value:

@@ -1,4 +1,4 @@
-"""`make ami`: the host's image moves when somebody says so, and at no other time."""
+"""`make ami`: pin the host's image, so that it changes only on request."""
 
 import json
 import os
@@ -25,14 +25,14 @@ def context(tmp_path: Path) -> Path:
     return tmp_path / "cdk.context.json"
 
 
-def test_the_pin_is_a_setting_that_the_app_reads(context: Path) -> None:
-    says = pin(context, newest("ami-0123456789abcdef0"))
+def test_the_app_reads_the_pin_as_a_setting(context: Path) -> None:
+    message = pin(context, newest("ami-0123456789abcdef0"))
     assert load_settings(json.loads(context.read_text())).workbench.host_image == "ami-0123456789abcdef0"
-    assert "replaces the training host" in says
-    assert "eu-west-1 only" in says
+    assert "replaces the training host" in message
+    assert "eu-west-1 only" in message
 
 
-def test_other_context_stays(context: Path) -> None:
+def test_other_context_is_kept(context: Path) -> None:
     context.write_text('{"availability-zones:account=1": ["a"]}')
     pin(context, newest("ami-0123456789abcdef0"))
     unpin(context)
@@ -46,14 +46,14 @@ def test_the_newest_image_is_not_pinned_twice(context: Path) -> None:
     assert context.stat().st_mtime_ns == written
 
 
-def test_without_a_pin_there_is_no_file_left(context: Path) -> None:
+def test_unpinning_deletes_an_empty_context_file(context: Path) -> None:
     pin(context, newest("ami-0123456789abcdef0"))
     assert "no longer pinned" in unpin(context)
     assert not context.exists()
     assert unpin(context) == "No image is pinned."
 
 
-def test_where_aws_cannot_be_asked_nothing_changes(context: Path) -> None:
+def test_nothing_changes_if_aws_cannot_be_asked(context: Path) -> None:
     def unreachable(parameter: str) -> tuple[str, str]:
         raise NoAnswerError("no")
 
@@ -63,7 +63,7 @@ def test_where_aws_cannot_be_asked_nothing_changes(context: Path) -> None:
 
 
 @pytest.mark.parametrize("region", ["", "eu-west-1"])
-def test_without_credentials_it_says_so_in_one_line(tmp_path: Path, region: str) -> None:
+def test_missing_credentials_give_a_one_line_error(tmp_path: Path, region: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ops.ami"],
         cwd=tmp_path,

@@ -18,7 +18,7 @@ def function(assembly: Assembly) -> dict[str, object]:
     return found  # type: ignore[no-any-return]
 
 
-def test_the_alias_live_has_three_started_executions(development: Assembly) -> None:
+def test_the_alias_has_a_provisioned_concurrency_of_three(development: Assembly) -> None:
     alias = development.only("AWS::Lambda::Alias")
     assert alias["Name"] == "live"
     assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 3}
@@ -39,7 +39,7 @@ def test_the_output_names_the_alias_because_only_the_alias_has_started_execution
     assert development.raw("Api")["Outputs"]["FunctionArn"]["Value"] == {"Ref": alias}  # an alias' Ref is its ARN
 
 
-def test_the_function_asks_the_endpoint_that_is_served(development: Assembly) -> None:
+def test_the_function_invokes_the_endpoint_of_the_serving_stack(development: Assembly) -> None:
     assert function(development)["Environment"] == {
         "Variables": {
             "ENDPOINT_NAME": development.only("AWS::SageMaker::Endpoint")["EndpointName"],
@@ -54,7 +54,7 @@ def test_the_runtime_is_the_newest_python_of_this_cdk(development: Assembly) -> 
     assert function(development)["Runtime"] == newest.lower().replace("python_3_", "python3.")
 
 
-def test_the_package_is_the_lambda_fn_folder_and_lambda_can_load_it(development: Assembly) -> None:
+def test_the_package_contains_only_lambda_fn_and_can_be_imported(development: Assembly) -> None:
     assert function(development)["Handler"] == "lambda_fn.handler.handler"
     (asset,) = [path for path in development.folder.glob("asset.*") if (path / "lambda_fn").is_dir()]
     assert [path.name for path in asset.iterdir()] == ["lambda_fn"]
@@ -65,11 +65,11 @@ def test_the_package_is_the_lambda_fn_folder_and_lambda_can_load_it(development:
     subprocess.run([sys.executable, "-I", "-c", command], env=environment, check=True)
 
 
-def test_calls_are_traced(development: Assembly) -> None:
+def test_tracing_is_active(development: Assembly) -> None:
     assert function(development)["TracingConfig"] == {"Mode": "Active"}
 
 
-def test_a_readable_prefix_is_granted_and_no_other(synthesise: Synthesise) -> None:
+def test_the_function_may_read_only_the_readable_prefixes(synthesise: Synthesise) -> None:
     assembly = synthesise(("api.readable_s3_prefixes", "s3://photos/public/,s3://more-photos/"))
     assert function(assembly)["Environment"] == {
         "Variables": {

@@ -1,7 +1,7 @@
-"""The templates of both environments, written out: a change of them that nobody meant shows as a diff.
+"""The templates of both environments are equal to the golden files, so that an unintended change shows as a diff.
 
-`make golden` (pytest --update-golden) writes them again; the commit then shows what changes on AWS. Hashes of code are
-masked, so that a change of code alone leaves the files as they are.
+`make golden` (pytest --update-golden) writes the files again; the commit then shows what changes on AWS. Hashes of code
+are masked: a change of code alone does not change the golden files.
 """
 
 import difflib
@@ -20,7 +20,7 @@ ENVIRONMENTS = ["development", "production"]
 
 MASKS = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<asset hash>"),
-    # the version of a function is named after a hash of its code
+    # the logical id of a function's version contains a hash of its code
     (re.compile(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}\b"), r"\1<code hash>"),
     (re.compile(r'("Key": "inputs-digest",\s*"Value": ")[0-9a-f]+'), r"\1<inputs digest>"),
     (re.compile(r'("InputsDigest": ")[0-9a-f]+'), r"\1<inputs digest>"),
@@ -34,7 +34,7 @@ def masked(template: str) -> str:
 
 
 def in_order(node: Any) -> Any:
-    """A right's resources in an order of their own: CDK sorts them by ARN, with its hashes of code."""
+    """Sorts the resources of IAM statements: CDK orders them by ARN, and so by hashes of code."""
     if isinstance(node, list):
         return [in_order(item) for item in node]
     if not isinstance(node, dict):
@@ -80,11 +80,11 @@ def test_the_templates_are_the_golden_ones(request: pytest.FixtureRequest, envir
         more = len(changes) - 200
         pytest.fail(
             "\n".join([*changes[:200], *([f"... and {more} more lines"] if more > 0 else [])])
-            + "\n\nIf this is meant: make golden, and look at the diff that you commit.",
+            + "\n\nIf the change is intended, run `make golden` and check the diff that you commit.",
             pytrace=False,
         )
 
 
-def test_no_golden_file_holds_a_hash_of_code() -> None:
+def test_no_golden_file_contains_a_hash_of_code() -> None:
     for path in GOLDEN.rglob("*.json"):
         assert not re.search(r"\b[0-9a-f]{64}\b", path.read_text()), path

@@ -1,4 +1,4 @@
-"""The HTTP API in front of the function, and the time limits of both."""
+"""The HTTP API in front of the function, and the timeouts of both."""
 
 import json
 
@@ -16,13 +16,13 @@ def http(synthesise: Synthesise) -> Assembly:
     return synthesise(("api.http", "true"))
 
 
-def test_there_is_no_http_api_unless_it_is_asked_for(development: Assembly) -> None:
+def test_there_is_no_http_api_by_default(development: Assembly) -> None:
     kinds = {resource["Type"] for resource in development.raw("Api")["Resources"].values()}
     assert not [kind for kind in kinds if kind.startswith("AWS::ApiGateway")]
     assert "AWS::Lambda::Permission" not in kinds
 
 
-def test_one_route_leads_to_the_alias_live(http: Assembly) -> None:
+def test_the_only_route_invokes_the_alias(http: Assembly) -> None:
     ((_, alias, _),) = http.resources("AWS::Lambda::Alias")
     integration = http.only("AWS::ApiGatewayV2::Integration")
     assert (integration["IntegrationType"], integration["PayloadFormatVersion"]) == ("AWS_PROXY", "2.0")
@@ -36,22 +36,22 @@ def test_the_stage_serves_the_route_without_a_deployment_of_its_own(http: Assemb
     assert http.only("AWS::ApiGatewayV2::Stage")["AutoDeploy"] is True
 
 
-def test_callers_sign_their_requests(http: Assembly) -> None:
+def test_the_route_uses_iam_authorization(http: Assembly) -> None:
     assert http.only("AWS::ApiGatewayV2::Route")["AuthorizationType"] == "AWS_IAM"
 
 
-def test_it_can_be_opened_to_everyone_on_purpose(synthesise: Synthesise) -> None:
+def test_authorization_can_be_turned_off(synthesise: Synthesise) -> None:
     opened = synthesise(("api.http", "true"), ("api.http_authorization", "none"))
     assert opened.only("AWS::ApiGatewayV2::Route")["AuthorizationType"] == "NONE"
 
 
 @pytest.mark.parametrize("authorization", ["iam", "none"])
-def test_cdk_nag_has_nothing_to_say(synthesise: Synthesise, authorization: str) -> None:
+def test_cdk_nag_finds_nothing(synthesise: Synthesise, authorization: str) -> None:
     assembly = synthesise(("api.http", "true"), ("api.http_authorization", authorization))
     assert [found for found in findings(assembly.app) if found[1].startswith("Api/")] == []
 
 
-def test_the_gateway_may_invoke_the_alias_by_this_route_and_nothing_else(http: Assembly) -> None:
+def test_the_gateway_may_invoke_the_alias_only_through_this_route(http: Assembly) -> None:
     ((_, alias, _),) = http.resources("AWS::Lambda::Alias")
     ((_, api, _),) = http.resources("AWS::ApiGatewayV2::Api")
     permission = http.only("AWS::Lambda::Permission")
@@ -66,7 +66,7 @@ def test_it_is_throttled(synthesise: Synthesise) -> None:
     assert settings == {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 7}
 
 
-def test_each_access_is_a_json_line_in_a_log_group_that_goes_with_the_stack(http: Assembly) -> None:
+def test_access_logs_are_json_lines_in_a_log_group_of_the_stack(http: Assembly) -> None:
     log = http.only("AWS::ApiGatewayV2::Stage")["AccessLogSettings"]
     group = log["DestinationArn"]["Fn::GetAtt"][0]
     found = http.raw("Api")["Resources"][group]
@@ -76,24 +76,24 @@ def test_each_access_is_a_json_line_in_a_log_group_that_goes_with_the_stack(http
     assert all(value.startswith("$context.") for value in line.values())
 
 
-def test_its_address_is_an_output(http: Assembly) -> None:
+def test_its_url_is_an_output(http: Assembly) -> None:
     ((_, api, _),) = http.resources("AWS::ApiGatewayV2::Api")
     url = http.raw("Api")["Outputs"]["HttpUrl"]["Value"]
     assert url == {"Fn::Join": ["", [{"Fn::GetAtt": [api, "ApiEndpoint"]}, "/predict"]]}
 
 
 @pytest.mark.parametrize("timeout_s", [5, 29])
-def test_the_gateway_outwaits_the_function(synthesise: Synthesise, timeout_s: int) -> None:
+def test_the_gateways_timeout_is_longer_than_the_functions(synthesise: Synthesise, timeout_s: int) -> None:
     assembly = synthesise(("api.http", "true"), ("api.timeout_s", timeout_s))
     (function,) = [
         resource["Properties"] for stack, _, resource in assembly.resources("AWS::Lambda::Function") if stack == "Api"
     ]
-    waits_ms = assembly.only("AWS::ApiGatewayV2::Integration")["TimeoutInMillis"]
+    timeout_ms = assembly.only("AWS::ApiGatewayV2::Integration")["TimeoutInMillis"]
     assert function["Timeout"] == timeout_s
-    assert function["Timeout"] * 1000 < waits_ms <= 30_000
+    assert function["Timeout"] * 1000 < timeout_ms <= 30_000
 
 
-def test_a_function_that_could_outlast_the_gateway_is_refused() -> None:
+def test_a_function_timeout_above_the_gateways_limit_is_rejected() -> None:
     load_settings({"api.timeout_s": 900})
     with pytest.raises(SettingsError, match=r"api\.timeout_s is 30, but must be at most 29 with api\.http"):
         load_settings({"api.http": "true", "api.timeout_s": 30})
@@ -110,7 +110,7 @@ class Context:
 
 
 @pytest.mark.parametrize("timeout_s", [5, 10, 29, 60, 900])
-def test_the_longest_attempt_at_the_endpoint_ends_within_the_functions_time(timeout_s: int) -> None:
+def test_the_longest_call_of_the_endpoint_ends_before_the_functions_timeout(timeout_s: int) -> None:
     load_settings({"api.timeout_s": timeout_s})
     attempt_s = calls.read_timeout_s(Deadline.of(Context(timeout_s)))
     assert attempt_s + calls.CONNECT_TIMEOUT_S < timeout_s
@@ -125,6 +125,6 @@ def test_the_longest_attempt_at_the_endpoint_ends_within_the_functions_time(time
         ("api.http_burst", 0, "between 1 and"),
     ],
 )
-def test_an_impossible_value_is_refused_by_its_name(name: str, value: object, allowed: str) -> None:
+def test_the_error_for_an_impossible_value_names_the_setting(name: str, value: object, allowed: str) -> None:
     with pytest.raises(SettingsError, match=rf"{name} is '?{value}'?, but must be {allowed}"):
         load_settings({name: value})

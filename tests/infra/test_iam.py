@@ -1,4 +1,4 @@
-"""No role is wider than its work, over every template of both environments."""
+"""No role has more rights than it needs, in every template of both environments."""
 
 import json
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ def assembly(request: pytest.FixtureRequest) -> Assembly:
     return found
 
 
-def test_the_reader_of_policies_reads_policies(assembly: Assembly) -> None:
+def test_rights_are_found(assembly: Assembly) -> None:
     assert len(list(rights(assembly))) > 30
 
 
 def attached(assembly: Assembly, role: dict[str, Any]) -> list[str]:
-    """Logical ids of the policies of ours that a role carries; fails for a policy that is AWS's."""
+    """Logical ids of the managed policies of a role. Raises KeyError for a policy that no template defines."""
     outputs = {
         (f"kennel-{stack.lower()}", name): output["Value"]["Ref"]
         for stack in assembly.names
@@ -32,10 +32,10 @@ def attached(assembly: Assembly, role: dict[str, Any]) -> list[str]:
     return [outputs[reference["StackName"], reference["OutputName"]] for reference in references]
 
 
-def test_no_role_carries_a_policy_of_awss(assembly: Assembly) -> None:
-    ours = {logical_id for _, logical_id, _ in assembly.resources("AWS::IAM::ManagedPolicy")}
+def test_no_role_has_an_aws_managed_policy(assembly: Assembly) -> None:
+    defined = {logical_id for _, logical_id, _ in assembly.resources("AWS::IAM::ManagedPolicy")}
     for _, _, role in assembly.resources("AWS::IAM::Role"):
-        assert set(attached(assembly, role)) <= ours
+        assert set(attached(assembly, role)) <= defined
 
 
 WRITE = {"s3:AbortMultipartUpload", "s3:PutObject"}
@@ -69,17 +69,17 @@ def test_who_reads_and_writes_the_bucket_and_where(assembly: Assembly) -> None:
     }
 
 
-def test_who_lists_the_bucket_lists_only_prefixes_that_it_uses(assembly: Assembly) -> None:
+def test_roles_list_only_prefixes_that_they_read_or_write(assembly: Assembly) -> None:
     used: dict[str, set[str]] = {}
     seen: dict[str, set[str]] = {}
     for holder, action, prefix in on_the_bucket(assembly):
         (seen if action == "s3:ListBucket" else used).setdefault(holder, set()).add(prefix)
-    # before any instance starts, the job's keeper looks whether there are photos, and checkpoints to go on from
+    # the job's handler checks that there are photos, and whether a finished job's artifact still exists
     assert seen.pop("TrainingJobRoleDefaultPolicy") == {"data/*", "training/*"}
     assert seen == used
 
 
-def test_no_policy_is_anything_like_full_access(assembly: Assembly) -> None:
+def test_no_template_names_a_full_access_policy(assembly: Assembly) -> None:
     for stack in assembly.names:
         assert "FullAccess" not in json.dumps(assembly.raw(stack))
 
@@ -89,7 +89,7 @@ def test_no_action_is_a_wildcard(assembly: Assembly) -> None:
         assert not [action for action in right.actions if "*" in action], right
 
 
-def test_every_resource_is_named_where_iam_can_name_one(assembly: Assembly) -> None:
+def test_every_right_names_its_resource_if_iam_has_a_resource_type(assembly: Assembly) -> None:
     for right in rights(assembly):
         if "*" in right.resources:
             assert set(right.actions) <= NO_RESOURCE, right
@@ -111,7 +111,7 @@ def test_jobs_and_the_endpoint_publish_the_metrics_that_the_dashboard_and_the_al
     assert publishing == {"ModelRole": "/aws/sagemaker/Endpoints", "JobRole": "/aws/sagemaker/TrainingJobs"}
 
 
-def test_the_only_role_that_is_passed_is_the_jobs_and_only_to_sagemaker(assembly: Assembly) -> None:
+def test_only_the_jobs_role_can_be_passed_and_only_to_sagemaker(assembly: Assembly) -> None:
     (passing,) = [right for right in rights(assembly) if "iam:PassRole" in right.actions]
     assert passing.actions == ["iam:PassRole"]
     assert passing.resources == [{"Fn::GetAtt": ["JobRole014917C6", "Arn"]}]
@@ -130,7 +130,7 @@ def test_every_role_is_assumed_by_one_service(assembly: Assembly) -> None:
             assert isinstance(statement["Principal"]["Service"], str), logical_id
 
 
-def test_the_lambda_may_invoke_this_one_endpoint_write_its_log_and_trace(assembly: Assembly) -> None:
+def test_the_api_function_may_only_invoke_the_endpoint_log_and_trace(assembly: Assembly) -> None:
     held = [right for right in rights(assembly) if right.stack == "Api"]
     assert sorted(action for right in held for action in right.actions) == [
         "logs:CreateLogStream",
@@ -138,7 +138,9 @@ def test_the_lambda_may_invoke_this_one_endpoint_write_its_log_and_trace(assembl
         "sagemaker:InvokeEndpoint",
     ]
     ((_, role),) = [(name, role) for stack, name, role in assembly.resources("AWS::IAM::Role") if stack == "Api"]
-    assert [policy[:-8] for policy in attached(assembly, role)] == ["FunctionsPolicy"]  # traces, and no failed events
+    assert [policy[:-8] for policy in attached(assembly, role)] == [
+        "FunctionsPolicy"
+    ]  # tracing only, no dead-letter queue
     (invoke,) = [right for right in held if right.actions == ["sagemaker:InvokeEndpoint"]]
     (arn,) = [resource["Fn::Join"][1] for resource in invoke.resources]
     assert "".join(part if isinstance(part, str) else part["Ref"] for part in arn) == (
@@ -148,7 +150,7 @@ def test_the_lambda_may_invoke_this_one_endpoint_write_its_log_and_trace(assembl
     assert logs.resources == [{"Fn::GetAtt": ["Logs6819BB44", "Arn"]}]
 
 
-def test_what_every_function_may_do_is_to_trace_and_to_keep_what_failed(assembly: Assembly) -> None:
+def test_the_shared_policies_allow_only_tracing_and_the_dead_letter_queue(assembly: Assembly) -> None:
     held = {
         action: right.resources
         for right in rights(assembly)
@@ -159,19 +161,19 @@ def test_what_every_function_may_do_is_to_trace_and_to_keep_what_failed(assembly
     assert held == {"xray:PutTraceSegments": ["*"], "xray:PutTelemetryRecords": ["*"]}
 
 
-def test_only_jobs_and_the_host_write_to_the_bucket_and_not_where_the_photos_are(assembly: Assembly) -> None:
+def test_only_the_job_and_the_host_write_to_the_bucket_and_not_to_the_photos(assembly: Assembly) -> None:
     writing = [right for right in rights(assembly) if "s3:PutObject" in right.actions]
     assert sorted(right.holder[:-8] for right in writing) == ["HostRoleDefaultPolicy", "JobRoleDefaultPolicy"]
     assert "/data/" not in json.dumps([right.resources for right in writing])
 
 
 def test_each_function_writes_to_a_log_group_of_the_stack(assembly: Assembly) -> None:
-    """A group that the service makes itself stays in the account, and is kept for ever."""
+    """A log group that the service creates stays in the account after the stack, and keeps all logs."""
     for _, logical_id, function in assembly.resources("AWS::Lambda::Function"):
         assert "LogGroup" in function["Properties"].get("LoggingConfig", {}), logical_id
 
 
-def test_each_log_group_has_a_limit_and_goes_with_its_stack(assembly: Assembly) -> None:
+def test_each_log_group_has_a_retention_time_and_is_deleted_with_its_stack(assembly: Assembly) -> None:
     for _, logical_id, group in assembly.resources("AWS::Logs::LogGroup"):
         assert group["DeletionPolicy"] == "Delete", logical_id
         assert group["Properties"]["RetentionInDays"] <= 90, logical_id

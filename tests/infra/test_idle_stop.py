@@ -18,7 +18,7 @@ HOUR = 60.0
 
 
 class Jupyter:
-    """Answers as Jupyter's API does."""
+    """A fake of Jupyter's API."""
 
     def __init__(self) -> None:
         self.kernels: list[dict[str, Any]] = []
@@ -40,7 +40,7 @@ class Jupyter:
 
 
 class Instance:
-    """An instance that started so long ago, and has been used by nobody since."""
+    """The files and programs of an instance that started three hours ago and has not been used."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch, jupyter: Jupyter) -> None:
         self.jupyter = jupyter
@@ -92,7 +92,7 @@ def ago(minutes: float) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def test_an_idle_instance_stops_itself_by_its_name(instance: Instance) -> None:
+def test_an_idle_instance_stops_itself(instance: Instance) -> None:
     assert instance.stopped()
     assert instance.calls.read_text().split() == [
         "sagemaker",
@@ -102,47 +102,47 @@ def test_an_idle_instance_stops_itself_by_its_name(instance: Instance) -> None:
     ]
 
 
-def test_one_that_has_just_started_is_left_alone(instance: Instance) -> None:
+def test_an_instance_that_has_just_started_is_not_stopped(instance: Instance) -> None:
     instance.started.unlink()
     assert not instance.stopped()
 
 
-def test_one_with_a_busy_kernel_is_left_alone(instance: Instance) -> None:
+def test_a_busy_kernel_is_use(instance: Instance) -> None:
     instance.jupyter.kernels = [{"execution_state": "busy", "last_activity": ago(3 * HOUR)}]
     assert not instance.stopped()
 
 
 @pytest.mark.parametrize(("minutes", "stops"), [(59, False), (61, True)])
-def test_a_kernel_counts_from_its_last_cell(instance: Instance, minutes: float, stops: bool) -> None:
+def test_a_kernel_counts_until_an_hour_after_its_last_cell(instance: Instance, minutes: float, stops: bool) -> None:
     instance.jupyter.kernels = [{"execution_state": "idle", "last_activity": ago(minutes)}]
     assert instance.stopped() is stops
 
 
 @pytest.mark.parametrize(("minutes", "stops"), [(59, False), (61, True)])
-def test_a_terminal_counts_from_its_last_line(instance: Instance, minutes: float, stops: bool) -> None:
+def test_a_terminal_counts_until_an_hour_after_its_last_line(instance: Instance, minutes: float, stops: bool) -> None:
     instance.jupyter.terminals = [{"name": "1", "last_activity": ago(minutes)}]
     assert instance.stopped() is stops
 
 
-def test_a_notebook_that_was_just_saved_counts(instance: Instance) -> None:
+def test_a_saved_notebook_is_use(instance: Instance) -> None:
     (instance.notebooks / "a.ipynb").touch()
     assert not instance.stopped()
 
 
-def test_work_that_jupyter_does_not_know_of_counts(instance: Instance) -> None:
+def test_cpu_load_outside_jupyter_is_use(instance: Instance) -> None:
     instance.load(0.9)
     assert not instance.stopped()
     instance.load(0)
-    assert not instance.stopped(), "what worked a moment ago is not idle for an hour"
+    assert not instance.stopped(), "the load ended only a moment ago"
 
 
-def test_a_working_gpu_counts(instance: Instance, tmp_path: Path) -> None:
+def test_gpu_load_is_use(instance: Instance, tmp_path: Path) -> None:
     program = tmp_path / "bin" / "nvidia-smi"
     program.write_text("#!/bin/bash\necho 97\n")
     program.chmod(0o755)
     assert not instance.stopped()
 
 
-def test_a_jupyter_that_does_not_answer_keeps_nothing_running(instance: Instance) -> None:
+def test_a_jupyter_that_does_not_answer_does_not_prevent_the_stop(instance: Instance) -> None:
     instance.patch.setattr(idle_stop, "JUPYTER", "http://127.0.0.1:9")
     assert instance.stopped()

@@ -1,4 +1,4 @@
-"""The dashboard, the alarms, the topic they go to, and the budget."""
+"""The monitoring stack: dashboard, alarms, event notifications, alert topic and budget."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def widgets(assembly: Assembly) -> dict[str, dict[str, Any]]:
 
 
 def shown(assembly: Assembly) -> set[str]:
-    """Every metric's name on the dashboard."""
+    """The names of the metrics on the dashboard."""
     metrics = [metric for widget in widgets(assembly).values() for metric in widget.get("metrics", [])]
     return {metric[1] for metric in metrics if isinstance(metric[0], str)}
 
@@ -74,7 +74,7 @@ def test_the_dashboard_shows_each_metric_that_the_job_defines(development: Assem
     assert f'MetricName=\\\\\\"{metric}\\\\\\" kennel development' in json.dumps(searches)
 
 
-def test_the_dashboard_searches_the_jobs_of_this_deployment(synthesise: Synthesise) -> None:
+def test_the_dashboard_searches_only_the_jobs_of_this_deployment(synthesise: Synthesise) -> None:
     other = synthesise(environment=Environment(name="qa", project="shelter"))
     assert " shelter qa'" in json.dumps(widgets(other))
     assert other.only("AWS::CloudWatch::Dashboard")["DashboardName"]["Fn::Join"][1] == [
@@ -94,11 +94,11 @@ def alarms(assembly: Assembly) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield stack, logical_id, alarm["Properties"]
 
 
-def test_the_alarms_of_this_stack_go_to_the_topic(development: Assembly) -> None:
+def test_the_alarms_of_this_stack_notify_the_topic(development: Assembly) -> None:
     ((_, topic, _),) = development.resources("AWS::SNS::Topic")
-    ours = [alarm for stack, _, alarm in alarms(development) if stack == "Monitoring"]
-    assert len(ours) == 7
-    for alarm in ours:
+    found = [alarm for stack, _, alarm in alarms(development) if stack == "Monitoring"]
+    assert len(found) == 7
+    for alarm in found:
         assert alarm["AlarmActions"] == [{"Ref": topic}]
         assert alarm["TreatMissingData"] == "notBreaching"
 
@@ -122,8 +122,8 @@ def test_a_fleet_is_too_small_only_after_autoscaling_had_time_to_enlarge_it(deve
     assert found["Threshold"] == 2 * serving.scaling.target_invocations_per_min
 
 
-def test_the_alarms_of_the_other_stacks_reach_it_by_their_names(development: Assembly) -> None:
-    """CloudFormation names an alarm after its stack; one with a name of its own would have to be listed."""
+def test_the_alarms_of_other_stacks_match_an_event_rule_by_name(development: Assembly) -> None:
+    """Generated alarm names start with the stack's name; an alarm with an explicit name would not match."""
     rule = rules(development)["AlarmOfAnotherStack"]
     prefixes = [entry["prefix"] for entry in rule["EventPattern"]["detail"]["alarmName"]]
     for stack, logical_id, alarm in alarms(development):
@@ -140,7 +140,7 @@ def rules(assembly: Assembly) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_failed_trainings_and_rolled_back_rollouts_are_told(development: Assembly) -> None:
+def test_failed_trainings_and_rollbacks_notify_the_topic(development: Assembly) -> None:
     found = rules(development)
     assert found["TrainingFailed"]["EventPattern"]["detail"] == {
         "TrainingJobName": [{"prefix": "kennel-development-"}],
@@ -151,7 +151,7 @@ def test_failed_trainings_and_rolled_back_rollouts_are_told(development: Assembl
     assert "ROLLING_BACK" in rolled_back["EndpointStatus"]
 
 
-def test_each_notice_is_one_json_string_for_eventbridge(development: Assembly) -> None:
+def test_each_notification_is_one_json_string(development: Assembly) -> None:
     for rule in rules(development).values():
         (target,) = rule["Targets"]
         transformer = target["InputTransformer"]
@@ -159,8 +159,8 @@ def test_each_notice_is_one_json_string_for_eventbridge(development: Assembly) -
         assert set(re.findall("<([a-z]+)>", text)) == set(transformer["InputPathsMap"])
 
 
-def test_what_could_not_be_told_is_kept(development: Assembly, synthesise: Synthesise) -> None:
-    """In the queue of the storage stack; the mail's subscription has the same one."""
+def test_undelivered_notifications_go_to_the_dead_letter_queue(development: Assembly, synthesise: Synthesise) -> None:
+    """That of the storage stack, for the event rules and for the e-mail subscription."""
     assert development.only("AWS::SQS::Queue")["SqsManagedSseEnabled"] is True
     for rule in rules(development).values():
         assert "DeadLetters" in str(rule["Targets"][0]["DeadLetterConfig"]["Arn"]["Fn::GetStackOutput"])
@@ -189,8 +189,8 @@ def test_plain_http_is_denied_by_the_topic(development: Assembly) -> None:
 
 
 @pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"])
-def test_each_service_may_publish_for_this_account_only_and_use_the_key(development: Assembly, service: str) -> None:
-    """The topic lets it publish, the key lets it encrypt; with one of the two an alert is lost without a word."""
+def test_each_service_may_publish_only_for_this_account_and_use_the_key(development: Assembly, service: str) -> None:
+    """It needs both the topic's policy and the key's; without one of them alerts are lost without an error."""
     (publish,) = [
         statement
         for statement in statements(development, "AWS::SNS::TopicPolicy", "PolicyDocument")
@@ -198,7 +198,7 @@ def test_each_service_may_publish_for_this_account_only_and_use_the_key(developm
     ]
     assert publish["Action"] == "sns:Publish"
     if service == "events.amazonaws.com":
-        assert "Condition" not in publish  # it tells the topic nothing that a condition could look at
+        assert "Condition" not in publish  # EventBridge sends nothing that a condition could check
     else:
         assert publish["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
         assert "<AWS::AccountId>" in joined(publish["Condition"]["ArnLike"]["aws:SourceArn"])
@@ -211,7 +211,7 @@ def test_each_service_may_publish_for_this_account_only_and_use_the_key(developm
     assert ("Condition" in use) == (service != "events.amazonaws.com")
 
 
-def test_nobody_else_may_publish(development: Assembly) -> None:
+def test_only_services_may_publish(development: Assembly) -> None:
     allowed = [
         statement["Principal"]
         for statement in statements(development, "AWS::SNS::TopicPolicy", "PolicyDocument")
@@ -226,34 +226,34 @@ def test_the_topic_is_encrypted_with_a_key_that_rotates(development: Assembly) -
     assert development.only("AWS::KMS::Key")["EnableKeyRotation"] is True
 
 
-def test_nobody_is_mailed_until_an_address_is_given(development: Assembly, synthesise: Synthesise) -> None:
+def test_there_is_no_subscription_without_an_email_address(development: Assembly, synthesise: Synthesise) -> None:
     assert list(development.resources("AWS::SNS::Subscription")) == []
     mailed = synthesise(("monitoring.email", "ops@example.com"))
     subscription = mailed.only("AWS::SNS::Subscription")
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
 
 
-def test_the_budget_warns_by_forecast_and_by_what_is_spent(development: Assembly) -> None:
+def test_the_budget_notifies_on_forecast_and_on_actual_cost(development: Assembly) -> None:
     budget = development.only("AWS::Budgets::Budget")
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 100, "Unit": "USD"}
     assert budget["Budget"]["TimeUnit"] == "MONTHLY"
     assert "BudgetName" not in budget["Budget"]
-    told = [
+    notifications = [
         (entry["Notification"]["NotificationType"], entry["Notification"]["Threshold"], entry["Subscribers"][0])
         for entry in budget["NotificationsWithSubscribers"]
     ]
     ((_, topic, _),) = development.resources("AWS::SNS::Topic")
     subscriber = {"SubscriptionType": "SNS", "Address": {"Ref": topic}}
-    assert told == [("FORECASTED", 100, subscriber), ("ACTUAL", 80, subscriber)]
+    assert notifications == [("FORECASTED", 100, subscriber), ("ACTUAL", 80, subscriber)]
 
 
-def test_the_budget_is_made_after_the_topic_lets_it_publish(development: Assembly) -> None:
+def test_the_budget_is_created_after_the_topics_policy(development: Assembly) -> None:
     ((_, _, budget),) = development.resources("AWS::Budgets::Budget")
     ((_, policy, _),) = development.resources("AWS::SNS::TopicPolicy")
     assert policy in budget["DependsOn"]
 
 
-def test_the_budget_has_a_limit_of_ones_own_or_is_left_out(synthesise: Synthesise) -> None:
+def test_the_budget_can_be_changed_and_left_out(synthesise: Synthesise) -> None:
     assert (
         synthesise(("monitoring.monthly_budget_usd", 30)).only("AWS::Budgets::Budget")["Budget"]["BudgetLimit"][
             "Amount"
@@ -263,13 +263,13 @@ def test_the_budget_has_a_limit_of_ones_own_or_is_left_out(synthesise: Synthesis
     assert list(synthesise(("monitoring.monthly_budget_usd", 0)).resources("AWS::Budgets::Budget")) == []
 
 
-def test_without_provisioned_concurrency_nothing_can_spill_over(synthesise: Synthesise) -> None:
+def test_without_provisioned_concurrency_there_is_no_spill_over_alarm(synthesise: Synthesise) -> None:
     watched = {alarm["MetricName"] for _, _, alarm in alarms(synthesise(("api.provisioned_concurrency", 0)))}
     assert "Errors" in watched
     assert "ProvisionedConcurrencySpilloverInvocations" not in watched
 
 
-def test_no_stack_waits_for_this_one(development: Assembly) -> None:
+def test_no_stack_depends_on_the_monitoring_stack(development: Assembly) -> None:
     manifest = json.loads((development.folder / "manifest.json").read_text())["artifacts"]
     for stack in development.names:
         assert "Monitoring" not in manifest[stack]["dependencies"]

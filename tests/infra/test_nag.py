@@ -1,17 +1,17 @@
-"""cdk-nag's AwsSolutions and Serverless packs: no finding without a reason, no reason without a finding."""
+"""cdk-nag's AwsSolutions and Serverless packs: every finding is acknowledged, and every acknowledgement is needed."""
 
 import aws_cdk as cdk
 import pytest
 from constructs import IConstruct
 
 from app import build
-from stacks.common import nag as acknowledge
+from stacks.common import nag
 from tests.infra.conftest import DEVELOPMENT, FLAGS, Assembly, Synthesise, load_settings
 from tests.infra.nag import findings
 from tests.infra.random_settings import EVERYDAY, random_settings
 
-MOST = 13
-"""Resources of the whole app that may differ from what the packs want, each with its reason."""
+MAX_ACKNOWLEDGED = 13
+"""The number of resources in the whole app that may have acknowledged findings."""
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
@@ -27,11 +27,11 @@ def test_other_settings_bring_no_new_finding(synthesise: Synthesise, seed: int) 
 
 @pytest.fixture(scope="module")
 def acknowledged(tmp_path_factory: pytest.TempPathFactory) -> tuple[cdk.App, list[tuple[str, str, str]]]:
-    """The app as it is without any acknowledgement, and each that was to be made: rule, construct and reason."""
+    """The app without acknowledgements, and the acknowledgements as (rule, construct path, reason)."""
     made: list[tuple[str, str, str]] = []
 
     class Recorder:
-        """Stands where acknowledgements are made, and makes none."""
+        """Replaces CDK's Validations: it records acknowledgements instead of making them."""
 
         def __init__(self, construct: IConstruct) -> None:
             self.path = construct.node.path
@@ -45,12 +45,12 @@ def acknowledged(tmp_path_factory: pytest.TempPathFactory) -> tuple[cdk.App, lis
 
     app = cdk.App(context=FLAGS, outdir=str(tmp_path_factory.mktemp("cdk.out")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(acknowledge, "Validations", Recorder)
+        patch.setattr(nag, "Validations", Recorder)
         build(app, DEVELOPMENT, load_settings({}))
     return app, made
 
 
-def test_each_acknowledgement_meets_a_finding_of_one_resource(
+def test_each_acknowledgement_matches_the_finding_of_one_resource(
     acknowledged: tuple[cdk.App, list[tuple[str, str, str]]],
 ) -> None:
     app, made = acknowledged
@@ -61,7 +61,7 @@ def test_each_acknowledgement_meets_a_finding_of_one_resource(
         assert len(reason) > 30, (rule_id, path)
 
 
-def test_few_resources_need_one(acknowledged: tuple[cdk.App, list[tuple[str, str, str]]]) -> None:
+def test_few_resources_have_acknowledged_findings(acknowledged: tuple[cdk.App, list[tuple[str, str, str]]]) -> None:
     _, made = acknowledged
     resources = sorted({path for _, path, _ in made})
-    assert len(resources) <= MOST, "\n".join(resources)
+    assert len(resources) <= MAX_ACKNOWLEDGED, "\n".join(resources)

@@ -16,7 +16,7 @@ from tests.infra.templates import joined
 
 
 def on_start(assembly: Assembly) -> str:
-    """The script as CloudFormation would hand it over."""
+    """The start script, after CloudFormation's substitution."""
     (hook,) = assembly.only("AWS::SageMaker::NotebookInstanceLifecycleConfig")["OnStart"]
     script, values = hook["Content"]["Fn::Base64"]["Fn::Sub"]
     for name, value in values.items():
@@ -25,14 +25,14 @@ def on_start(assembly: Assembly) -> str:
     return str(script)
 
 
-def test_the_script_is_one_that_bash_accepts_and_sagemaker_takes(development: Assembly) -> None:
+def test_the_start_script_is_valid_bash_and_within_sagemakers_size_limit(development: Assembly) -> None:
     script = on_start(development)
     assert "${" not in script
     assert len(base64.b64encode(script.encode())) < 16384
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
-def test_the_instance_has_no_root_and_writes_no_shared_log_group(development: Assembly) -> None:
+def test_the_instance_has_no_root_access_and_no_right_to_write_logs(development: Assembly) -> None:
     assert development.only("AWS::SageMaker::NotebookInstance")["RootAccess"] == "Disabled"
     mine = [
         resource
@@ -42,7 +42,7 @@ def test_the_instance_has_no_root_and_writes_no_shared_log_group(development: As
     assert "logs:" not in json.dumps(mine)
 
 
-def test_it_may_stop_itself_and_no_other(development: Assembly) -> None:
+def test_it_may_stop_only_itself(development: Assembly) -> None:
     ((_, instance, _),) = development.resources("AWS::SageMaker::NotebookInstance")
     (stop,) = [
         policy["Properties"]["PolicyDocument"]["Statement"]
@@ -62,7 +62,7 @@ def test_idle_stop_can_be_turned_off(synthesise: Synthesise) -> None:
 
 @pytest.fixture
 def host(tmp_path: Path, development: Assembly) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the start script with its folders under tmp_path, and stand-ins for `aws` and systemd."""
+    """Runs the start script with its folders under tmp_path, and with fakes of `aws` and systemd-run."""
     (archive,) = development.folder.glob("asset.*.tar.gz")
     aws = f"""
         if [ $1 = ssm ]; then echo s3://assets/$4; exit; fi
@@ -88,7 +88,7 @@ def host(tmp_path: Path, development: Assembly) -> Callable[..., subprocess.Comp
     return run
 
 
-def test_a_start_puts_code_notebook_and_addresses_in_the_home_folder(
+def test_a_start_copies_code_notebook_and_deployment_to_the_home_folder(
     host: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     assert host().returncode == 0
@@ -102,7 +102,7 @@ def test_a_start_puts_code_notebook_and_addresses_in_the_home_folder(
     assert program.strip() == Path(idle_stop.__file__).read_text().strip()
 
 
-def test_the_next_start_keeps_what_was_changed(
+def test_the_next_start_keeps_changed_files(
     host: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     host()
@@ -112,10 +112,10 @@ def test_the_next_start_keeps_what_was_changed(
     assert mine.read_text() == "mine"
 
 
-def test_without_its_code_the_instance_still_starts_and_still_stops_itself(
+def test_a_failed_download_does_not_prevent_start_and_idle_stop(
     host: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    """A script that fails would leave the instance Failed, out of reach."""
+    """If the script failed, the instance would be in status Failed."""
     assert host(BROKEN="1").returncode == 0
     assert (tmp_path / "timer").exists()
     assert not (tmp_path / "SageMaker" / "kennel" / "training").exists()

@@ -9,7 +9,7 @@ from tests.infra.templates import joined
 NOTEBOOK = json.loads((ROOT / "notebooks" / "kennel.ipynb").read_text())
 
 
-def test_the_notebook_is_valid_nbformat() -> None:
+def test_it_is_valid_nbformat() -> None:
     assert (NOTEBOOK["nbformat"], NOTEBOOK["nbformat_minor"]) == (4, 5)
     assert set(NOTEBOOK) == {"cells", "metadata", "nbformat", "nbformat_minor"}
     ids = [cell["id"] for cell in NOTEBOOK["cells"]]
@@ -19,7 +19,7 @@ def test_the_notebook_is_valid_nbformat() -> None:
         assert set(cell) == {"id", "cell_type", "metadata", "source"} | extra
 
 
-def test_the_notebooks_cells_compile_and_were_saved_without_output() -> None:
+def test_its_cells_compile_and_have_no_output() -> None:
     cells = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
     assert len(cells) >= 4
     for cell in cells:
@@ -27,7 +27,7 @@ def test_the_notebooks_cells_compile_and_were_saved_without_output() -> None:
         assert (cell["outputs"], cell["execution_count"]) == ([], None)
 
 
-def test_the_notebook_asks_for_no_address_that_its_start_does_not_write(development: Assembly) -> None:
+def test_it_reads_only_values_that_the_start_script_writes(development: Assembly) -> None:
     (hook,) = development.only("AWS::SageMaker::NotebookInstanceLifecycleConfig")["OnStart"]
     written = json.loads(joined(hook["Content"]["Fn::Base64"]["Fn::Sub"][1]["Deployment"]))
     code = "\n".join("".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code")

@@ -14,14 +14,14 @@ def test_the_endpoint_has_the_designs_name_type_and_count(development: Assembly)
     assert (variant["InstanceType"], variant["InitialInstanceCount"]) == ("ml.m5.large", 1)
 
 
-def test_autoscaling_is_1_to_3(development: Assembly) -> None:
+def test_autoscaling_is_between_1_and_3_instances(development: Assembly) -> None:
     target = development.only("AWS::ApplicationAutoScaling::ScalableTarget")
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 3)
     assert target["ResourceId"] == f"endpoint/{ENDPOINT}/variant/AllTraffic"
     assert target["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
 
 
-def test_autoscaling_aims_at_25_invocations_with_30_second_cooldowns(development: Assembly) -> None:
+def test_the_autoscaling_target_is_25_invocations_with_cooldowns_of_30_seconds(development: Assembly) -> None:
     policy = development.only("AWS::ApplicationAutoScaling::ScalingPolicy")
     assert policy["PolicyType"] == "TargetTrackingScaling"
     assert policy["TargetTrackingScalingPolicyConfiguration"] == {
@@ -38,13 +38,13 @@ def test_autoscaling_uses_the_service_linked_role(development: Assembly) -> None
     assert not [logical_id for _, logical_id, _ in development.resources("AWS::IAM::Role") if "Scaling" in logical_id]
 
 
-def test_the_scalable_target_comes_after_the_endpoint_and_goes_before_it(development: Assembly) -> None:
+def test_the_scalable_target_depends_on_the_endpoint(development: Assembly) -> None:
     ((_, endpoint, _),) = development.resources("AWS::SageMaker::Endpoint")
     ((_, _, target),) = development.resources("AWS::ApplicationAutoScaling::ScalableTarget")
     assert target["DependsOn"] == [endpoint]
 
 
-def test_model_and_endpoint_config_are_unnamed_so_that_they_can_be_replaced(development: Assembly) -> None:
+def test_model_and_endpoint_config_have_no_name_so_that_they_can_be_replaced(development: Assembly) -> None:
     assert "ModelName" not in development.only("AWS::SageMaker::Model")
     assert "EndpointConfigName" not in development.only("AWS::SageMaker::EndpointConfig")
 
@@ -53,7 +53,7 @@ def test_the_container_has_no_network(development: Assembly) -> None:
     assert development.only("AWS::SageMaker::Model")["EnableNetworkIsolation"] is True
 
 
-def test_the_artifact_is_the_training_jobs(development: Assembly) -> None:
+def test_the_model_uses_the_training_jobs_artifact(development: Assembly) -> None:
     reference = development.only("AWS::SageMaker::Model")["PrimaryContainer"]["ModelDataUrl"]["Fn::GetStackOutput"]
     output = development.raw("Training")["Outputs"][reference["OutputName"]]
     assert reference["StackName"] == "kennel-training"
@@ -61,7 +61,7 @@ def test_the_artifact_is_the_training_jobs(development: Assembly) -> None:
 
 
 def test_no_value_that_changes_is_exported(development: Assembly) -> None:
-    """CloudFormation refuses to change an export that another stack imports: a retrain could never be deployed."""
+    """CloudFormation rejects the change of an export that another stack imports, so no retraining could be deployed."""
     for stack in development.names:
         for output in development.raw(stack).get("Outputs", {}).values():
             assert "Export" not in output
@@ -79,16 +79,16 @@ def test_a_new_artifact_changes_the_model_so_that_the_endpoint_is_updated(
     assert inputs_digest(synthesise(override)) != inputs_digest(development)
 
 
-def test_what_changes_no_artifact_leaves_the_model_alone(development: Assembly, synthesise: Synthesise) -> None:
+def test_other_settings_do_not_change_the_model(development: Assembly, synthesise: Synthesise) -> None:
     before, after = development.only("AWS::SageMaker::Model"), synthesise(("api.memory_mib", 256))
     assert after.only("AWS::SageMaker::Model") == before
 
 
-def test_an_update_keeps_the_fleet_at_its_scaled_size(development: Assembly) -> None:
+def test_an_update_keeps_the_scaled_instance_count(development: Assembly) -> None:
     assert development.only("AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
 
 
-def test_an_update_is_blue_green_and_bakes_before_the_old_fleet_goes(development: Assembly) -> None:
+def test_an_update_is_blue_green_with_a_baking_period(development: Assembly) -> None:
     policy = development.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
     assert policy == {
         "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
@@ -105,7 +105,7 @@ def test_alarms_of_this_endpoint_roll_an_update_back(development: Assembly) -> N
     rollback = [alarms[alarm["AlarmName"]["Ref"]] for alarm in named]
     assert [alarm["MetricName"] for alarm in rollback] == ["Invocation5XXErrors", "ModelLatency", "Errors"]
     for alarm in rollback:
-        # no calls, no errors: an update at night must not be rolled back for want of data
+        # an update without traffic must not be rolled back
         assert alarm["TreatMissingData"] == "notBreaching"
     for alarm in rollback[:2]:
         assert {"Name": "EndpointName", "Value": ENDPOINT} in alarm["Dimensions"]
@@ -122,7 +122,7 @@ def rollback_alarm(assembly: Assembly, metric: str) -> dict[str, Any]:
     return properties
 
 
-def test_one_slow_minute_rolls_nothing_back_and_three_do_within_the_bake(development: Assembly) -> None:
+def test_three_slow_minutes_cause_a_rollback_within_the_baking_period(development: Assembly) -> None:
     """The first photos on new containers are slow. The alarm must still ring before the old fleet is removed."""
     slow = rollback_alarm(development, "ModelLatency")
     assert slow["EvaluationPeriods"] == slow.get("DatapointsToAlarm", slow["EvaluationPeriods"]) == 3
@@ -131,12 +131,12 @@ def test_one_slow_minute_rolls_nothing_back_and_three_do_within_the_bake(develop
     assert slow["EvaluationPeriods"] * slow["Period"] < bake_s
 
 
-def test_a_rollout_is_slow_where_more_than_one_photo_in_twenty_is(development: Assembly) -> None:
+def test_the_latency_alarm_watches_the_95th_percentile(development: Assembly) -> None:
     """A median would pass a release that makes four callers in ten wait."""
     assert rollback_alarm(development, "ModelLatency")["ExtendedStatistic"] == "p95"
 
 
-def test_the_latency_limit_is_in_the_metrics_unit(development: Assembly) -> None:
+def test_the_latency_limit_is_in_microseconds(development: Assembly) -> None:
     assert rollback_alarm(development, "ModelLatency")["Threshold"] == 2_000_000  # microseconds
 
 
@@ -146,7 +146,7 @@ def test_a_container_has_five_minutes_to_become_healthy(development: Assembly) -
     assert variant["ModelDataDownloadTimeoutInSeconds"] == 300
 
 
-def test_the_image_is_built_in_the_account_from_the_inference_folder(development: Assembly) -> None:
+def test_the_image_is_built_from_the_inference_folder(development: Assembly) -> None:
     build = development.only("Custom::CDKContainerImageBuild")
     assert "--platform linux/amd64" in build["buildCommand"]
     (asset,) = development.folder.glob("asset.*/Dockerfile")

@@ -7,7 +7,7 @@ from tests.infra.conftest import Assembly, Synthesise, load_settings
 from tests.infra.serving import ENDPOINT, endpoint_rights, serving_resource
 
 
-def test_the_canary_asks_every_minute_once_the_endpoint_is_there(development: Assembly) -> None:
+def test_the_canary_runs_every_minute_once_the_endpoint_exists(development: Assembly) -> None:
     _, schedule = serving_resource(development, "AWS::Scheduler::Schedule", "Canary")
     function, _ = serving_resource(development, "AWS::Lambda::Function", "CanaryFunction")
     assert schedule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
@@ -17,7 +17,7 @@ def test_the_canary_asks_every_minute_once_the_endpoint_is_there(development: As
     assert endpoint in schedule["DependsOn"]
 
 
-def test_two_of_three_failed_minutes_of_the_canary_are_an_alarm(development: Assembly) -> None:
+def test_two_failed_minutes_of_three_set_off_the_alarm(development: Assembly) -> None:
     _, alarm = serving_resource(development, "AWS::CloudWatch::Alarm", "Canary")
     function, _ = serving_resource(development, "AWS::Lambda::Function", "CanaryFunction")
     properties = alarm["Properties"]
@@ -28,7 +28,7 @@ def test_two_of_three_failed_minutes_of_the_canary_are_an_alarm(development: Ass
     assert (properties["ComparisonOperator"], properties["Threshold"]) == ("GreaterThanThreshold", 0)
 
 
-def test_the_schedule_may_invoke_the_canary_and_is_one_of_this_account(development: Assembly) -> None:
+def test_only_schedules_of_this_account_may_invoke_the_canary(development: Assembly) -> None:
     function, _ = serving_resource(development, "AWS::Lambda::Function", "CanaryFunction")
     _, policy = serving_resource(development, "AWS::IAM::Policy", "CanaryScheduleRole")
     (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
@@ -41,11 +41,11 @@ def test_the_schedule_may_invoke_the_canary_and_is_one_of_this_account(developme
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_the_canary_may_invoke_this_one_endpoint(development: Assembly) -> None:
+def test_the_canary_may_invoke_only_this_endpoint(development: Assembly) -> None:
     assert endpoint_rights(development, "CanaryFunctionRole") == {f":endpoint/{ENDPOINT}": ["sagemaker:InvokeEndpoint"]}
 
 
-def test_a_rarer_canary_looks_over_longer_periods(synthesise: Synthesise) -> None:
+def test_a_longer_interval_lengthens_the_alarms_period(synthesise: Synthesise) -> None:
     assembly = synthesise(("serving.canary_interval_min", 2), ("serving.rollout.bake_s", 420))
     _, schedule = serving_resource(assembly, "AWS::Scheduler::Schedule", "Canary")
     _, alarm = serving_resource(assembly, "AWS::CloudWatch::Alarm", "Canary")
@@ -53,14 +53,14 @@ def test_a_rarer_canary_looks_over_longer_periods(synthesise: Synthesise) -> Non
     assert alarm["Properties"]["Period"] == 120
 
 
-def test_zero_turns_the_canary_off_and_leaves_the_other_alarms(synthesise: Synthesise) -> None:
+def test_an_interval_of_zero_turns_only_the_canary_off(synthesise: Synthesise) -> None:
     assembly = synthesise(("serving.canary_interval_min", 0))
     assert not [logical_id for _, logical_id, _ in assembly.resources("*") if logical_id.startswith("Canary")]
     rollback = assembly.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["AutoRollbackConfiguration"]
     assert len(rollback["Alarms"]) == 2
 
 
-def test_a_bake_too_short_for_the_canary_to_fail_in_is_refused() -> None:
+def test_a_baking_period_too_short_for_the_canarys_alarm_is_rejected() -> None:
     load_settings({"serving.rollout.bake_s": 300})
     load_settings({"serving.rollout.bake_s": 60, "serving.canary_interval_min": 0})
     with pytest.raises(SettingsError, match=r"serving\.rollout\.bake_s is 299, but must be at least 300.*canary"):
@@ -69,7 +69,7 @@ def test_a_bake_too_short_for_the_canary_to_fail_in_is_refused() -> None:
         load_settings({"serving.canary_interval_min": 3})
 
 
-def test_the_canarys_calls_stay_far_below_what_adds_an_instance(development: Assembly) -> None:
+def test_the_canarys_calls_are_at_most_a_tenth_of_the_autoscaling_target(development: Assembly) -> None:
     policy = development.only("AWS::ApplicationAutoScaling::ScalingPolicy")["TargetTrackingScalingPolicyConfiguration"]
     calls_per_min = 1 / load_settings({}).serving.canary_interval_min
     assert calls_per_min <= policy["TargetValue"] / 10

@@ -7,12 +7,12 @@ from tests.infra.conftest import Assembly, Synthesise, load_settings
 from tests.infra.nag import findings
 
 
-def test_nothing_that_callers_send_is_kept_unless_it_is_asked_for(development: Assembly) -> None:
+def test_capture_is_off_by_default(development: Assembly) -> None:
     assert "DataCaptureConfig" not in development.only("AWS::SageMaker::EndpointConfig")
     assert "capture" not in str(development.raw("Storage"))
 
 
-def test_capture_keeps_a_share_of_requests_and_answers_under_its_prefix(synthesise: Synthesise) -> None:
+def test_capture_stores_a_percentage_of_requests_and_responses_under_its_prefix(synthesise: Synthesise) -> None:
     assembly = synthesise(("serving.capture.percent", 10))
     capture = assembly.only("AWS::SageMaker::EndpointConfig")["DataCaptureConfig"]
     assert (capture["EnableCapture"], capture["InitialSamplingPercentage"]) == (True, 10)
@@ -22,7 +22,7 @@ def test_capture_keeps_a_share_of_requests_and_answers_under_its_prefix(synthesi
     assert bucket["Fn::GetStackOutput"]["StackName"] == "kennel-storage"
 
 
-def test_the_serving_role_may_write_captures_and_nothing_else_of_the_bucket(synthesise: Synthesise) -> None:
+def test_the_models_role_may_write_only_captures(synthesise: Synthesise) -> None:
     assembly = synthesise(("serving.capture.percent", 10), ("serving.capture.prefix", "seen/"))
     writing = [
         statement
@@ -37,7 +37,7 @@ def test_the_serving_role_may_write_captures_and_nothing_else_of_the_bucket(synt
     assert (bucket["Fn::GetStackOutput"]["OutputName"], objects) == ("BucketName", "/seen/*")
 
 
-def test_cdk_nag_has_nothing_to_say_of_captures(synthesise: Synthesise) -> None:
+def test_cdk_nag_finds_nothing(synthesise: Synthesise) -> None:
     assembly = synthesise(("serving.capture.percent", 10))
     assert [found for found in findings(assembly.app) if found[1].startswith(("Serving/", "Storage/"))] == []
 
@@ -47,16 +47,16 @@ def test_captures_expire(synthesise: Synthesise) -> None:
     rules = assembly.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
     (rule,) = [rule for rule in rules if rule.get("Prefix") == "capture/"]
     assert (rule["ExpirationInDays"], rule["Status"]) == (7, "Enabled")
-    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}  # else they only get a delete marker
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}  # otherwise they would only get a delete marker
 
 
-def test_a_change_of_capture_takes_effect_although_variants_are_retained(development: Assembly) -> None:
-    """Turning it off is such a change, so it is excluded from what is retained even while it is off."""
+def test_a_change_of_capture_takes_effect_although_variant_properties_are_retained(development: Assembly) -> None:
+    """The exclusion is always there, since turning capture off is such a change too."""
     endpoint = development.only("AWS::SageMaker::Endpoint")
     assert endpoint["ExcludeRetainedVariantProperties"] == [{"VariantPropertyType": "DataCaptureConfig"}]
 
 
 @pytest.mark.parametrize("prefix", ["data/", "data/seen/", "training/"])
-def test_captures_are_kept_apart_from_photos_and_artifacts(prefix: str) -> None:
+def test_a_capture_prefix_within_that_of_photos_or_artifacts_is_rejected(prefix: str) -> None:
     with pytest.raises(SettingsError, match=rf"serving\.capture\.prefix is '{prefix}', but must be apart from storage"):
         load_settings({"serving.capture.prefix": prefix})

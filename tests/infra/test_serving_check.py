@@ -18,20 +18,20 @@ def test_each_deploy_ends_with_a_check_of_the_endpoint(development: Assembly) ->
     assert check["Properties"]["EndpointConfigName"] == {"Fn::GetAtt": [config, "EndpointConfigName"]}
 
 
-def test_the_check_may_look_at_and_invoke_this_one_endpoint(development: Assembly) -> None:
+def test_the_check_may_describe_and_invoke_only_this_endpoint(development: Assembly) -> None:
     assert endpoint_rights(development, "CheckFunctionRole") == {
         f":endpoint/{ENDPOINT}": ["sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"]
     }
 
 
-def test_the_check_waits_for_its_role_s_policy(development: Assembly) -> None:
+def test_the_check_depends_on_its_roles_policy(development: Assembly) -> None:
     _, check = serving_resource(development, "Custom::EndpointCheck", "Check")
     policy, _ = serving_resource(development, "AWS::IAM::Policy", "CheckFunctionRole")
     assert policy in check["DependsOn"]
 
 
-def test_cloudformation_waits_little_longer_than_the_function_may_run(development: Assembly) -> None:
-    """A function that is cut off answers nothing; CloudFormation's own limit is an hour."""
+def test_cloudformations_timeout_is_slightly_longer_than_the_functions(development: Assembly) -> None:
+    """A function that times out sends no response, and CloudFormation's default timeout is an hour."""
     _, check = serving_resource(development, "Custom::EndpointCheck", "Check")
     _, function = serving_resource(development, "AWS::Lambda::Function", "CheckFunction")
     assert function["Properties"]["Timeout"] < int(check["Properties"]["ServiceTimeout"]) <= 1000
@@ -46,19 +46,19 @@ def test_cloudformation_waits_little_longer_than_the_function_may_run(developmen
         ("serving.capture.percent", 10),
     ],
 )
-def test_whatever_changes_the_endpoint_is_checked_again(
+def test_a_change_of_the_endpoint_runs_the_check_again(
     development: Assembly, synthesise: Synthesise, override: tuple[str, object]
 ) -> None:
     after = synthesise(override)
     assert after.only("Custom::EndpointCheck") != development.only("Custom::EndpointCheck")
 
 
-def test_what_changes_no_endpoint_is_not_checked_again(development: Assembly, synthesise: Synthesise) -> None:
+def test_another_change_does_not_run_the_check_again(development: Assembly, synthesise: Synthesise) -> None:
     after = synthesise(("api.memory_mib", 256))
     assert after.only("Custom::EndpointCheck") == development.only("Custom::EndpointCheck")
 
 
-def test_the_package_of_check_and_canary_is_one_that_lambda_can_load(development: Assembly) -> None:
+def test_the_package_of_check_and_canary_can_be_imported(development: Assembly) -> None:
     (asset,) = [path for path in development.folder.glob("asset.*") if (path / "probe").is_dir()]
     assert [path.name for path in asset.iterdir()] == ["probe"]
     named = {

@@ -1,4 +1,4 @@
-"""The archive that training hosts run: what is in it, and that its bytes depend on nothing else."""
+"""The source archive of training hosts: its files, and that its bytes depend only on them."""
 
 import io
 import os
@@ -43,12 +43,12 @@ def test_it_holds_the_code_of_training_and_inference_and_the_requirements_at_its
     ]
 
 
-def test_a_project_without_requirements_is_packed_without(tmp_path: Path) -> None:
+def test_requirements_are_optional(tmp_path: Path) -> None:
     (project(tmp_path) / "training" / "requirements.txt").unlink()
     assert "requirements.txt" not in [member.name for member in members(pack(tmp_path))]
 
 
-def test_it_tells_nothing_about_who_packed_it_and_when(tmp_path: Path) -> None:
+def test_it_contains_no_owners_and_times(tmp_path: Path) -> None:
     for member in members(pack(project(tmp_path))):
         assert (member.mtime, member.uid, member.gid, member.uname, member.gname) == (0, 0, 0, "", "")
         assert member.mode == 0o644
@@ -63,22 +63,22 @@ def test_two_checkouts_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["training/train.py", "inference/classifier.py", "training/requirements.txt"])
-def test_a_change_of_the_code_is_another_archive(tmp_path: Path, name: str) -> None:
+def test_a_change_of_the_code_changes_the_archive(tmp_path: Path, name: str) -> None:
     one, two = project(tmp_path / "one"), project(tmp_path / "two")
     (two / name).write_text("changed")
     assert pack(one) != pack(two)
 
 
-def test_a_change_of_what_the_hosts_do_not_run_is_the_same_archive(tmp_path: Path) -> None:
+def test_a_change_of_other_files_does_not_change_the_archive(tmp_path: Path) -> None:
     one, two = project(tmp_path / "one"), project(tmp_path / "two")
     for name in ("inference/Dockerfile", "inference/requirements.txt", "training/README.md", "lambda_fn/handler.py"):
         (two / name).write_text("changed")
     assert pack(one) == pack(two)
 
 
-def test_the_entry_point_that_the_job_names_is_in_it() -> None:
+def test_it_contains_the_jobs_entry_point() -> None:
     assert "training/train.py" in [member.name for member in members(pack(ROOT))]
 
 
-def test_the_page_that_the_report_fills_is_in_it() -> None:
+def test_it_contains_the_reports_template() -> None:
     assert "training/report/page.html" in [member.name for member in members(pack(ROOT))]

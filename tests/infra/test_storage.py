@@ -1,4 +1,4 @@
-"""The bucket's guards."""
+"""The bucket: access, encryption, versions and deletion."""
 
 import pytest
 
@@ -11,8 +11,8 @@ def test_there_is_one_bucket(development: Assembly) -> None:
     assert [logical_id for _, logical_id, _ in development.resources("AWS::S3::Bucket")] == [BUCKET_ID]
 
 
-def test_the_buckets_logical_id_never_changes(development: Assembly, production: Assembly) -> None:
-    """Another id is another bucket: the deploy would delete the photos."""
+def test_the_buckets_logical_id_is_the_same_in_both_environments(development: Assembly, production: Assembly) -> None:
+    """With another logical id the next deploy would delete the bucket with its photos."""
     assert BUCKET_ID in development.raw("Storage")["Resources"]
     assert BUCKET_ID in production.raw("Storage")["Resources"]
 

@@ -1,4 +1,4 @@
-"""What the training stack asks SageMaker for."""
+"""The training stack: the properties of its job, its image and its metrics."""
 
 import re
 import subprocess
@@ -33,7 +33,7 @@ def test_the_job_starts_after_its_role_has_its_rights_and_its_keeper_may_be_call
     assert {"JobRoleDefaultPolicy", "TrainingJobCalls"} <= policies
 
 
-def test_the_hosts_really_train_together(development: Assembly) -> None:
+def test_the_toolkit_starts_one_distributed_training(development: Assembly) -> None:
     assert development.only("Custom::TrainingJob")["HyperParameters"]["sagemaker_torch_distributed_enabled"] == "true"
 
 
@@ -68,16 +68,16 @@ def test_every_option_of_the_job_is_one_that_the_script_accepts(development: Ass
     assert (config.recipe.learning_rate, config.image_size) == (0.001, 224)
 
 
-def test_a_recipe_of_ones_own_reaches_the_script(synthesise: Synthesise, tmp_path: Path) -> None:
+def test_hyperparameter_settings_reach_the_script(synthesise: Synthesise, tmp_path: Path) -> None:
     assembly = synthesise(("training.mode", "full"), ("training.weight_decay", 0.0), ("training.label_smoothing", 0.1))
     options = assembly.only("Custom::TrainingJob")["HyperParameters"]
     command = [part for name in ("mode", "weight-decay", "label-smoothing") for part in (f"--{name}", options[name])]
     config = Config.from_command_line([*command, "--data", str(tmp_path), "--model-dir", str(tmp_path)])
     assert (config.weight_decay, config.label_smoothing) == (0.0, 0.1)
-    assert "learning-rate" not in options  # the script knows what suits the mode
+    assert "learning-rate" not in options  # its default depends on the mode, and is in the script
 
 
-def test_the_image_is_aws_own_in_each_region(development: Assembly) -> None:
+def test_the_image_comes_from_the_regions_aws_registry(development: Assembly) -> None:
     mapping = development.raw("Training")["Mappings"]
     (table,) = mapping.values()
     assert {region: entry["Account"] for region, entry in table.items()} == REGISTRIES
@@ -85,12 +85,12 @@ def test_the_image_is_aws_own_in_each_region(development: Assembly) -> None:
     assert parts[-1] == "/pytorch:2.14-cu133-amzn2023-sagemaker"
 
 
-def test_a_region_without_the_image_is_refused_at_synth(synthesise: Synthesise) -> None:
+def test_a_region_without_the_image_is_rejected_at_synth(synthesise: Synthesise) -> None:
     with pytest.raises(SettingsError, match=r"region is 'cn-north-1'.*eu-west-1"):
         synthesise(environment=replace(DEVELOPMENT, region="cn-north-1"))
 
 
-def test_the_deploy_waits_55_minutes_and_looks_every_30_seconds(development: Assembly) -> None:
+def test_the_deploy_polls_every_30_seconds_for_55_minutes(development: Assembly) -> None:
     text = str(development.only("AWS::StepFunctions::StateMachine")["DefinitionString"])
     assert '"IntervalSeconds":30,"MaxAttempts":110,"BackoffRate":1' in text
 
@@ -109,7 +109,7 @@ def test_each_metric_is_found_in_the_scripts_lines(printed: str, metric: str, va
     assert re.findall(METRIC_DEFINITIONS[metric], printed) == [value]
 
 
-def test_metrics_are_no_part_of_another_ones_name() -> None:
+def test_a_metric_does_not_match_a_longer_name() -> None:
     assert not re.findall(METRIC_DEFINITIONS["test:loss"], "latest_loss=0.5")
 
 
@@ -135,13 +135,13 @@ def metric_of(figure: str) -> str:
     return figure
 
 
-def test_sagemaker_takes_no_more_than_forty_metrics() -> None:
+def test_there_are_at_most_40_metrics_sagemakers_limit() -> None:
     assert len(METRIC_DEFINITIONS) <= 40
 
 
-def test_given_model_data_trains_nothing_and_serves_that(synthesise: Synthesise) -> None:
+def test_with_model_data_nothing_is_trained_and_that_artifact_is_served(synthesise: Synthesise) -> None:
     assembly = synthesise(("training.model_data", "s3://models/dogs/model.tar.gz"))
-    # not empty: CDK would delete the stack, and with termination protection the deploy would stop there
+    # not empty: CDK would delete the stack, which fails with termination protection
     types = [resource["Type"] for resource in assembly.raw("Training")["Resources"].values()]
     assert types == ["AWS::CloudFormation::WaitConditionHandle"]
     assert assembly.only("AWS::SageMaker::Model")["PrimaryContainer"]["ModelDataUrl"] == "s3://models/dogs/model.tar.gz"
@@ -156,8 +156,8 @@ def test_pretrained_weights_are_readable_by_the_job(synthesise: Synthesise) -> N
     assert ":s3:::weights/resnet50.safetensors" in policy
 
 
-def test_the_package_of_the_handler_is_one_that_lambda_can_load(development: Assembly) -> None:
-    """Lambda puts the package on Python's path, and nothing of this repository beside it."""
+def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
+    """As on Lambda, with the package and without the rest of this repository on Python's path."""
     (asset,) = [path for path in development.folder.glob("asset.*") if (path / "stacks/training/handler").is_dir()]
     packed = {path.relative_to(asset).as_posix() for path in asset.rglob("*") if path.is_file()}
     assert packed == {

@@ -15,8 +15,8 @@ def test_the_host_is_a_g4dn_xlarge_of_the_deep_learning_ami(development: Assembl
     assert image.startswith("resolve:ssm:/aws/service/deeplearning/ami/x86_64/")
 
 
-def test_no_deploy_moves_the_hosts_image_by_itself(development: Assembly) -> None:
-    """A template parameter or a dynamic reference would be resolved again by each deploy, and replace the host."""
+def test_a_deploy_does_not_change_the_hosts_image_by_itself(development: Assembly) -> None:
+    """Each deploy would resolve a template parameter or a dynamic reference again, and could replace the host."""
     template = development.raw("Workbench")
     assert list(template["Parameters"]) == ["BootstrapVersion"]
     assert "{{resolve:" not in str(template)
@@ -29,8 +29,8 @@ def test_an_image_can_be_pinned_by_its_id(synthesise: Synthesise) -> None:
     assert template["ImageId"] == "ami-0123456789abcdef0"
 
 
-def test_new_code_does_not_touch_the_host(development: Assembly) -> None:
-    """The code's address changes with each deploy; user data that held it would stop and start the host each time."""
+def test_new_code_does_not_change_the_host(development: Assembly) -> None:
+    """A changed S3 URI of the code in the user data would restart the host."""
     assert ".gz" not in str(development.only("AWS::EC2::Instance"))
     addresses = [
         parameter["Properties"]["Value"]["Fn::Sub"] for _, _, parameter in development.resources("AWS::SSM::Parameter")
@@ -38,7 +38,7 @@ def test_new_code_does_not_touch_the_host(development: Assembly) -> None:
     assert [address for address in addresses if address.endswith(".gz")]
 
 
-def test_nothing_comes_in(development: Assembly) -> None:
+def test_there_is_no_inbound_rule_and_no_key_pair(development: Assembly) -> None:
     assert "SecurityGroupIngress" not in development.only("AWS::EC2::SecurityGroup")
     assert list(development.resources("AWS::EC2::SecurityGroupIngress")) == []
     assert "KeyName" not in development.only("AWS::EC2::Instance")
@@ -48,7 +48,7 @@ def test_the_network_has_no_nat_gateway(development: Assembly) -> None:
     assert list(development.resources("AWS::EC2::NatGateway")) == []
 
 
-def test_the_metadata_service_wants_a_token(development: Assembly) -> None:
+def test_the_metadata_service_requires_a_token(development: Assembly) -> None:
     assert development.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["MetadataOptions"] == {
         "HttpEndpoint": "enabled",
         "HttpPutResponseHopLimit": 1,
@@ -56,7 +56,7 @@ def test_the_metadata_service_wants_a_token(development: Assembly) -> None:
     }
 
 
-def test_the_hosts_volume_is_encrypted_and_goes_with_it(development: Assembly) -> None:
+def test_the_hosts_volume_is_encrypted_and_deleted_with_it(development: Assembly) -> None:
     (device,) = development.only("AWS::EC2::Instance")["BlockDeviceMappings"]
     assert device["Ebs"] == {"DeleteOnTermination": True, "Encrypted": True, "VolumeSize": 125, "VolumeType": "gp3"}
 
@@ -71,7 +71,7 @@ def test_the_host_stops_itself_after_an_hour_of_idling(development: Assembly) ->
     assert alarm["AlarmActions"][0]["Fn::Join"][1][-1] == ":ec2:stop"
 
 
-def test_a_session_is_a_login_shell_as_the_codes_owner(development: Assembly) -> None:
+def test_a_session_is_a_login_shell_of_the_user_who_owns_the_code(development: Assembly) -> None:
     inputs = development.only("AWS::SSM::Document")["Content"]["inputs"]
     assert (inputs["runAsEnabled"], inputs["runAsDefaultUser"]) == (True, "ubuntu")
     assert "bash -l" in inputs["shellProfile"]["linux"]
@@ -90,7 +90,7 @@ def test_host_and_notebook_can_each_be_left_out(synthesise: Synthesise) -> None:
 
 
 def user_data(assembly: Assembly, **values: str) -> str:
-    """The host's script as CloudFormation would hand it over."""
+    """The host's user data, after CloudFormation's substitution."""
     script, names = assembly.only("AWS::EC2::Instance")["UserData"]["Fn::Base64"]["Fn::Sub"]
     for name in names:
         script = script.replace(f"${{{name}}}", values[name])
@@ -106,23 +106,23 @@ VALUES = {
 }
 
 
-def test_the_hosts_script_is_one_that_bash_accepts(development: Assembly) -> None:
+def test_the_hosts_user_data_is_valid_bash(development: Assembly) -> None:
     script = user_data(development, **VALUES)
     assert "${" not in script
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
-def test_kennel_code_puts_the_deployed_code_in_the_home_folder(development: Assembly, tmp_path: Path) -> None:
-    """Runs the script's own command, with an `aws` that serves the archive of this very synthesis."""
+def test_kennel_code_unpacks_the_deployed_code_into_the_home_folder(development: Assembly, tmp_path: Path) -> None:
+    """Runs the command from the user data, with a fake `aws` that returns the synthesised archive."""
     command = user_data(development, **VALUES).split("kennel-code <<'SCRIPT'\n")[1].split("SCRIPT\n")[0]
     (archive,) = development.folder.glob("asset.*.tar.gz")
-    stand_in = tmp_path / "bin" / "aws"
-    stand_in.parent.mkdir()
-    stand_in.write_text(f'#!/bin/bash\ncase "$1" in ssm) echo s3://assets/code;; s3) cat "{archive}";; esac\n')
-    stand_in.chmod(0o755)
+    fake_aws = tmp_path / "bin" / "aws"
+    fake_aws.parent.mkdir()
+    fake_aws.write_text(f'#!/bin/bash\ncase "$1" in ssm) echo s3://assets/code;; s3) cat "{archive}";; esac\n')
+    fake_aws.chmod(0o755)
     home = tmp_path / "home"
     home.mkdir()
-    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    path = f"{fake_aws.parent}:{os.environ['PATH']}"
     subprocess.run(["bash", "-c", command], env={"HOME": str(home), "PATH": path}, check=True)
     assert (home / "training" / "train.py").exists()
     assert (home / "inference" / "classifier.py").exists()
@@ -135,27 +135,25 @@ def test_kennel_code_puts_the_deployed_code_in_the_home_folder(development: Asse
     assert f"There is no folder {home / 'dogImages'}" in done.stderr
 
 
-def test_kennel_save_copies_the_result_to_a_folder_of_its_own_in_the_bucket(
-    development: Assembly, tmp_path: Path
-) -> None:
-    """Runs the script's own command, with an `aws` that writes down what it is asked."""
+def test_kennel_save_copies_the_result_to_a_new_folder_in_the_bucket(development: Assembly, tmp_path: Path) -> None:
+    """Runs the command from the user data, with a fake `aws` that records its arguments."""
     command = user_data(development, **VALUES).split("kennel-save <<'SCRIPT'\n")[1].split("SCRIPT\n")[0]
-    asked = tmp_path / "asked"
-    stand_in = tmp_path / "bin" / "aws"
-    stand_in.parent.mkdir()
-    stand_in.write_text(f'#!/bin/bash\necho "$@" > "{asked}"\n')
-    stand_in.chmod(0o755)
-    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    arguments = tmp_path / "arguments"
+    fake_aws = tmp_path / "bin" / "aws"
+    fake_aws.parent.mkdir()
+    fake_aws.write_text(f'#!/bin/bash\necho "$@" > "{arguments}"\n')
+    fake_aws.chmod(0o755)
+    path = f"{fake_aws.parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", command], env={"HOME": "/home/ubuntu", "PATH": path}, capture_output=True, text=True, check=True
     )
-    source, target = asked.read_text().split()[-2:]
+    source, target = arguments.read_text().split()[-2:]
     assert source == "/home/ubuntu/TrainedModels"
     assert re.fullmatch(r"s3://bucket/training/workbench/\d{8}T\d{6}Z/", target)
     assert target in done.stdout
 
 
-def test_another_zone_has_addresses_of_its_own(synthesise: Synthesise) -> None:
-    """A subnet cannot be moved: CloudFormation makes the new one while the old one still has its addresses."""
+def test_each_zone_has_an_address_range_of_its_own(synthesise: Synthesise) -> None:
+    """CloudFormation creates the subnet in the new zone while the old one still exists."""
     blocks = [synthesise(("workbench.zone_index", zone)).only("AWS::EC2::Subnet")["CidrBlock"] for zone in range(3)]
     assert blocks == ["10.77.0.0/27", "10.77.0.32/27", "10.77.0.64/27"]
