@@ -23,13 +23,13 @@ def test_rights_are_found(assembly: Assembly) -> None:
 def attached(assembly: Assembly, role: dict[str, Any]) -> list[str]:
     """Logical ids of the managed policies of a role. Raises KeyError for a policy that no template defines."""
     outputs = {
-        (f"kennel-{stack.lower()}", name): output["Value"]["Ref"]
+        (stack.lower(), name): output["Value"]["Ref"]
         for stack in assembly.names
         for name, output in assembly.raw(stack).get("Outputs", {}).items()
         if isinstance(output["Value"], dict) and "Ref" in output["Value"]
     }
     references = [arn["Fn::GetStackOutput"] for arn in role["Properties"].get("ManagedPolicyArns", [])]
-    return [outputs[reference["StackName"], reference["OutputName"]] for reference in references]
+    return [outputs[reference["StackName"].rpartition("-")[2], reference["OutputName"]] for reference in references]
 
 
 def test_no_role_has_an_aws_managed_policy(assembly: Assembly) -> None:

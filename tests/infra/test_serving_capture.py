@@ -58,5 +58,7 @@ def test_a_change_of_capture_takes_effect_although_variant_properties_are_retain
 
 @pytest.mark.parametrize("prefix", ["data/", "data/seen/", "training/"])
 def test_a_capture_prefix_within_that_of_photos_or_artifacts_is_rejected(prefix: str) -> None:
-    with pytest.raises(SettingsError, match=rf"serving\.capture\.prefix is '{prefix}', but must be apart from storage"):
+    with pytest.raises(
+        SettingsError, match=rf"serving\.capture\.prefix is '{prefix}', but must be neither within storage"
+    ):
         load_settings({"serving.capture.prefix": prefix})
