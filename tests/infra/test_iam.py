@@ -138,13 +138,13 @@ def test_the_api_function_may_only_invoke_the_endpoint_log_and_trace(assembly: A
         "sagemaker:InvokeEndpoint",
     ]
     ((_, role),) = [(name, role) for stack, name, role in assembly.resources("AWS::IAM::Role") if stack == "Api"]
-    assert [policy[:-8] for policy in attached(assembly, role)] == [
-        "FunctionsPolicy"
-    ]  # tracing only, no dead-letter queue
+    # tracing, without the dead-letter queue
+    assert [policy[:-8] for policy in attached(assembly, role)] == ["FunctionsPolicy"]
     (invoke,) = [right for right in held if right.actions == ["sagemaker:InvokeEndpoint"]]
     (arn,) = [resource["Fn::Join"][1] for resource in invoke.resources]
+    endpoint = assembly.only("AWS::SageMaker::Endpoint")["EndpointName"]
     assert "".join(part if isinstance(part, str) else part["Ref"] for part in arn) == (
-        "arn:AWS::Partition:sagemaker:AWS::Region:AWS::AccountId:endpoint/pytorch-dog-classifier-multi-instance"
+        f"arn:AWS::Partition:sagemaker:AWS::Region:AWS::AccountId:endpoint/{endpoint}"
     )
     (logs,) = [right for right in held if "logs:PutLogEvents" in right.actions]
     assert logs.resources == [{"Fn::GetAtt": ["Logs6819BB44", "Arn"]}]
