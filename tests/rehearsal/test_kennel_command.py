@@ -90,6 +90,19 @@ def test_each_of_the_five_steps_has_a_line(rehearsed: tuple[Path, str]) -> None:
         assert f"ok {number}/5" in printed
 
 
+def test_readme_shows_lines_that_a_rehearsal_prints(rehearsed: tuple[Path, str]) -> None:
+    _, printed = rehearsed
+    (block,) = re.findall(r"```\n(1/5  .*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    drawn = r"1/5|photos of|\.jpg|^ *\.\.\.$"  # this rehearsal reads photos instead; the rest is left out
+    lines = [line for line in block.splitlines() if line.strip() and not re.search(drawn, line)]
+
+    assert len(lines) > 8
+    for line in lines:
+        words = line.partition("build/")[0].split()
+        expected = " ".join(r"\S+" if re.search(r"\d", word) else re.escape(word) for word in words)
+        assert re.search(expected, " ".join(printed.split())), line
+
+
 def test_a_broken_photo_is_named_and_skipped(rehearsed: tuple[Path, str]) -> None:
     _, printed = rehearsed
 
