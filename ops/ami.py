@@ -1,9 +1,9 @@
-"""Which Deep Learning AMI the training host is launched from: pin today's, or let the pin go.
+"""Pin the Deep Learning AMI from which the training host is launched, or remove the pin.
 
     make ami                  # pin the newest image of your region in cdk.context.json, which is committed
-    make ami ARGS=--unpin     # back to "the newest one on the day that the host is launched"
+    make ami ARGS=--unpin     # use the newest image on the day that the host is launched
 
-docs/decisions/0025-pinning-the-ami.md says when to do which.
+docs/decisions/0025-pinning-the-ami.md says when to use which.
 """
 
 import argparse
@@ -19,15 +19,15 @@ SETTING = "workbench.host_image"
 PARAMETER = WorkbenchSettings().host_image.removeprefix("resolve:ssm:")
 
 Resolve = Callable[[str], tuple[str, str]]
-"""An SSM parameter's name to the region that was asked, and the value."""
+"""From an SSM parameter's name to the region of the client and the parameter's value."""
 
 
-class NoAnswerError(Exception):
-    """AWS could not be asked. The message is one sentence that says what to do."""
+class LookupFailedError(Exception):
+    """The parameter could not be read from AWS. The message says why, and what to do."""
 
 
 def resolve(parameter: str) -> tuple[str, str]:
-    """Asks the account and region of the caller's environment. Raises `NoAnswerError`."""
+    """Read the parameter in the caller's account and region. Raises `LookupFailedError`."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from ops.session import session
@@ -36,15 +36,15 @@ def resolve(parameter: str) -> tuple[str, str]:
         client = session().client("ssm")
         value: str = client.get_parameter(Name=parameter)["Parameter"]["Value"]
     except (BotoCoreError, ClientError) as error:
-        raise NoAnswerError(
-            f"AWS could not be asked for the newest image: {error} `make ami` needs credentials and a region, such as "
+        raise LookupFailedError(
+            f"The newest image could not be read from AWS: {error} `make ami` needs credentials and a region, such as "
             "AWS_PROFILE=... AWS_REGION=eu-west-1 make ami. Nothing was changed."
         ) from error
     return client.meta.region_name, value
 
 
 def pin(context: Path, resolve: Resolve) -> str:
-    """Write the newest image's id into the context. Returns what that means for the next deploy."""
+    """Write the newest image's id into the context. Returns a message about the next deploy."""
     settings = _read(context)
     region, image = resolve(PARAMETER)
     before = settings.get(SETTING)
@@ -80,11 +80,11 @@ def _write(context: Path, settings: dict[str, object]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make ami", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--unpin", action="store_true", help="launch from the newest image of that day again")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--unpin", action="store_true", help="remove the pin: launch from the newest image of the day")
+    options = parser.parse_args(arguments)
     try:
-        print(unpin(CONTEXT) if asked.unpin else pin(CONTEXT, resolve))
-    except NoAnswerError as error:
+        print(unpin(CONTEXT) if options.unpin else pin(CONTEXT, resolve))
+    except LookupFailedError as error:
         print(f"kennel: {error}", file=sys.stderr)
         return 1
     return 0

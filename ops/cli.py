@@ -268,7 +268,7 @@ def version(
         if not cdk_options:
             typer.echo(digest)
             return
-        with explained("the account's number", needs="sts:GetCallerIdentity"):
+        with explained("the look-up of the account number", needs="sts:GetCallerIdentity"):
             options = ops.session.cdk_options(ops.session.session(context.obj))
     except (BucketError, EnvironmentRefusedError) as error:
         typer.echo(f"kennel: {error}", err=True)

@@ -9,9 +9,9 @@ from environments.agreement import LAST_REGION, PROFILE_VARIABLES, REGION_VARIAB
 
 
 def session(environment: str = environments.DEFAULT) -> boto3.Session:
-    """A session for environments/<environment>.toml. Where the file is open, it takes what the CDK command line takes.
+    """A session for environments/<environment>.toml. Keys that the file leaves empty get the CDK command line's values.
 
-    Raises EnvironmentRefusedError if the shell or the credentials disagree with the file, and what boto3 raises for a
+    Raises EnvironmentRefusedError if the shell or the credentials disagree with the file, and boto3's exception for a
     profile that does not exist.
     """
     chosen = environments.load(environment)
@@ -33,7 +33,8 @@ def account(opened: boto3.Session) -> str:
 
 
 def cdk_options(opened: boto3.Session) -> list[str]:
-    """Which account and region kennel read the photos in; app.py compares them with CDK's."""
+    """Options for CDK with the account and region from which kennel read the photos. app.py compares them with
+    CDK's."""
     found = {"account": account(opened), "region": opened.region_name}
     return [option for key, value in found.items() for option in ("-c", f"kennel.photos_{key}={value}")]
 

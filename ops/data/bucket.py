@@ -1,6 +1,6 @@
-"""The bucket with the photos: its address, and what AWS's refusals ask of the operator.
+"""The bucket with the photos: its URI, its objects, and error messages with a remedy for AWS's errors.
 
-`make deploy` asks for the photos' version where only its own packages are: nothing but boto3 is imported here.
+`make deploy` runs `kennel data version` with few packages installed, so this module imports only boto3.
 """
 
 import re
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
 
-_ENDED = "The session of these credentials has ended; run `aws sso login`, or fetch new temporary keys, then again."
+_ENDED = "The session of these credentials has expired. Run `aws sso login`, or set new temporary keys, then try again."
 _UNKNOWN_KEY = (
-    "AWS does not know this access key; set AWS_PROFILE, or both keys anew (with temporary ones AWS_SESSION_TOKEN, "
-    "too), then again."
+    "AWS does not recognise this access key. Set AWS_PROFILE, or set both keys again (temporary keys also need "
+    "AWS_SESSION_TOKEN), then try again."
 )
 _REMEDIES = {
     "ExpiredToken": _ENDED,
@@ -46,29 +46,29 @@ _REMEDIES = {
     "InvalidToken": _UNKNOWN_KEY,
     "UnrecognizedClientException": _UNKNOWN_KEY,
     "SignatureDoesNotMatch": (
-        "The secret key is not the one of this access key; copy both again (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)."
+        "The secret key does not belong to this access key. Copy both again (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)."
     ),
-    "RequestTimeTooSkewed": "This machine's clock is wrong; set it, then again.",
-    "NoSuchBucket": "Deploy the Storage stack first (make deploy STACKS=Storage); use its output DataUri.",
+    "RequestTimeTooSkewed": "This machine's clock is wrong. Set it, then try again.",
+    "NoSuchBucket": "Deploy the Storage stack first (make deploy STACKS=Storage), and use its output DataUri.",
 }
 
 
 class BucketError(Exception):
-    """Photos in S3 that cannot be listed or written. The message is one sentence with the remedy."""
+    """Photos in S3 cannot be listed or written. The message says why, and what to do."""
 
 
 def parted(uri: str) -> tuple[str, str]:
-    """The bucket and the prefix of s3://bucket/data, the latter with a slash at its end or empty.
+    """The bucket and the prefix of s3://bucket/data. The prefix ends with a slash or is empty.
 
-    Raises BucketError for what is no such address.
+    Raises BucketError if `uri` is not an S3 URI.
     """
     parts = urlsplit(uri)
     if parts.scheme != "s3" or not parts.netloc:
-        raise BucketError(f"{uri!r} is no S3 address; write s3://BUCKET/PREFIX, such as s3://my-bucket/data.")
+        raise BucketError(f"{uri!r} is not an S3 URI. Write s3://BUCKET/PREFIX, such as s3://my-bucket/data.")
     if not _BUCKET.fullmatch(parts.netloc):
         raise BucketError(
-            f"No bucket can be called {parts.netloc!r} (3 to 63 small letters, digits, hyphens and dots); copy the "
-            "Storage stack's output DataUri."
+            f"{parts.netloc!r} cannot be a bucket's name (3 to 63 lower-case letters, digits, hyphens, dots). Copy "
+            "the Storage stack's output DataUri."
         )
     return parts.netloc, f"{parts.path.strip('/')}/".lstrip("/")
 
@@ -76,7 +76,7 @@ def parted(uri: str) -> tuple[str, str]:
 def deployed(environment: str = environments.DEFAULT) -> str:
     """The output DataUri of the environment's storage stack, such as s3://bucket/data/; empty if there is none yet.
 
-    Raises BucketError where AWS does not say.
+    Raises BucketError if AWS returns an error.
     """
     return output_of("storage", "DataUri", environment=environment)
 
@@ -84,10 +84,10 @@ def deployed(environment: str = environments.DEFAULT) -> str:
 def output_of(kind: str, name: str, *, environment: str) -> str:
     """An output of one of the environment's stacks; empty if the stack, or the output, does not exist yet.
 
-    Raises BucketError where AWS does not say.
+    Raises BucketError if AWS returns an error.
     """
     stack = environments.load(environment).stack(kind)
-    with explained(f"the look at the stack {stack}", needs="cloudformation:DescribeStacks"):
+    with explained(f"the call that describes the stack {stack}", needs="cloudformation:DescribeStacks"):
         try:
             described = session(environment).client("cloudformation").describe_stacks(StackName=stack)
         except ClientError as error:
@@ -95,7 +95,7 @@ def output_of(kind: str, name: str, *, environment: str) -> str:
                 return ""
             raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0].get("Outputs", [])}
-    value: str = outputs.get(name, "")  # a stack that is only just being made has none
+    value: str = outputs.get(name, "")  # a stack that is being created has no outputs yet
     return value
 
 
@@ -107,17 +107,17 @@ def objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[Mapping[str, A
 
 @contextmanager
 def explained(doing: str, *, needs: str) -> Iterator[None]:
-    """What boto3 raises within the block becomes a BucketError. `doing` is what is done there, `needs` its permissions.
+    """Turn boto3's exceptions in the block into BucketError. doing: the block's work. needs: its permissions.
 
-    A client belongs into the block, too: it is where boto3 looks for the profile and the keys.
+    Create the client in the block too: boto3 looks up the profile and the keys at that moment.
     """
     try:
         yield
     except ClientError as error:
-        said = error.response.get("Error", {})
-        code, message = said.get("Code", "unknown"), said.get("Message", "nothing")
+        details = error.response.get("Error", {})
+        code, message = details.get("Code", "unknown"), details.get("Message", "nothing")
         remedy = {"AccessDenied": f"These credentials need {needs}.", **_REMEDIES}.get(code)
-        remedy = remedy or f"It says: {_one_line(message)} Mend that, then run the same command again."
+        remedy = remedy or f"Its message: {_one_line(message)} Correct that, then try again."
         raise BucketError(f"AWS refused {doing} ({code}). {remedy}") from error
     except BotoCoreError as error:
         raise BucketError(_sentence(error, doing)) from error
@@ -126,22 +126,22 @@ def explained(doing: str, *, needs: str) -> Iterator[None]:
 def _sentence(error: BotoCoreError, doing: str) -> str:
     match error:
         case NoCredentialsError():
-            return "There are no AWS credentials; run `aws configure sso` or set AWS_PROFILE, then again."
+            return "There are no AWS credentials. Run `aws configure sso` or set AWS_PROFILE, then try again."
         case ProfileNotFound():
             missing = error.kwargs["profile"]
-            return f"There is no AWS profile {missing!r}; set AWS_PROFILE to one of `aws configure list-profiles`."
+            return f"There is no AWS profile {missing!r}. Set AWS_PROFILE to one of `aws configure list-profiles`."
         case PartialCredentialsError():
             missing = error.kwargs["cred_var"]
-            return f"The AWS key pair lacks its other half, {missing}; set it, or set AWS_PROFILE instead, then again."
+            return f"The AWS key pair is incomplete: {missing} is missing. Set it, or set AWS_PROFILE, then try again."
         case NoRegionError():
-            return "There is no AWS region; set AWS_REGION or the profile's, then again."
+            return "There is no AWS region. Set AWS_REGION or the profile's region, then try again."
         case SSOError() | TokenRetrievalError() | CredentialRetrievalError():
-            return f"AWS gave no credentials ({_one_line(error)}); run `aws sso login` or mend the profile, then again."
+            return f"AWS gave no credentials ({_one_line(error)}). Run `aws sso login` or correct the profile."
         case NoConnectionError() | HTTPClientError():
-            return f"AWS could not be reached for {doing} ({_one_line(error)}); the same command goes on from there."
+            return f"AWS could not be reached for {doing} ({_one_line(error)}). Run the same command to continue."
         case _:
-            return f"AWS could not be asked for {doing} ({_one_line(error)}); mend what it names, then again."
+            return f"The AWS client failed in {doing} ({_one_line(error)}). Correct that, then try again."
 
 
-def _one_line(told: object) -> str:
-    return " ".join(str(told).split())
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

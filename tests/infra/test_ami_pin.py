@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.ami import PARAMETER, SETTING, NoAnswerError, Resolve, pin, unpin
+from ops.ami import PARAMETER, SETTING, LookupFailedError, Resolve, pin, unpin
 from tests.infra.conftest import ROOT, load_settings
 
 
@@ -55,9 +55,9 @@ def test_unpinning_deletes_an_empty_context_file(context: Path) -> None:
 
 def test_nothing_changes_if_aws_cannot_be_asked(context: Path) -> None:
     def unreachable(parameter: str) -> tuple[str, str]:
-        raise NoAnswerError("no")
+        raise LookupFailedError("no")
 
-    with pytest.raises(NoAnswerError):
+    with pytest.raises(LookupFailedError):
         pin(context, unreachable)
     assert not context.exists()
 
@@ -81,7 +81,7 @@ def test_missing_credentials_give_a_one_line_error(tmp_path: Path, region: str) 
     )
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("kennel: AWS could not be asked")
+    assert line.startswith("kennel: The newest image could not be read from AWS")
     assert "needs credentials and a region" in line
     assert list(tmp_path.iterdir()) == []
 

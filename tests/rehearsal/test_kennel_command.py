@@ -189,7 +189,7 @@ def test_a_user_error_gives_a_sentence_and_no_traceback(arguments: list[str], se
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({"AWS_PROFILE": "nobody"}, "There is no AWS profile 'nobody'"),
+        ({"AWS_PROFILE": "unknown"}, "There is no AWS profile 'unknown'"),
         ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "lacks its other half, AWS_SECRET_ACCESS_KEY"),
         ({}, "There are no AWS credentials"),
     ],

@@ -1,4 +1,4 @@
-"""Mistakes with AWS get one sentence with the remedy, of `kennel data upload` and of `kennel data version` alike."""
+"""AWS's errors become one message with the remedy, in `kennel data upload` and in `kennel data version`."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ COMMANDS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No credentials but a test's own."""
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove credentials from the environment."""
     for name in (*KEYS, "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -39,7 +39,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class _Refusal(BaseHTTPRequestHandler):
-    """Answers every request with one of AWS's errors, as S3 and as CloudFormation write them."""
+    """Responds to every request with one of AWS's errors, in the format of S3 and of CloudFormation."""
 
     code = "AccessDenied"
 
@@ -60,7 +60,7 @@ class _Refusal(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refuse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Has AWS, for valid keys, answer with this error code."""
+    """Set valid keys, and make AWS respond with this error code."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Refusal) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
@@ -81,14 +81,14 @@ def refusal(command: str, photos: Path) -> str:
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({}, "There are no AWS credentials; run `aws configure sso`"),
-        ({"AWS_PROFILE": "nobody"}, "There is no AWS profile 'nobody'; set AWS_PROFILE to one of"),
-        ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "lacks its other half, AWS_SECRET_ACCESS_KEY; set it"),
-        ({**KEYS, "AWS_CONFIG_FILE": __file__}, "AWS could not be asked for the"),
+        ({}, "There are no AWS credentials. Run `aws configure sso`"),
+        ({"AWS_PROFILE": "unknown"}, "There is no AWS profile 'unknown'. Set AWS_PROFILE to one of"),
+        ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "is incomplete: AWS_SECRET_ACCESS_KEY is missing. Set it"),
+        ({**KEYS, "AWS_CONFIG_FILE": __file__}, "The AWS client failed in the"),
         ({**KEYS, "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}, "AWS could not be reached for"),
     ],
 )
-def test_a_mistake_on_this_machine(
+def test_a_local_configuration_error_is_explained(
     command: str, environment: dict[str, str], sentence: str, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ops.data.upload.ATTEMPTS", 1)
@@ -101,20 +101,22 @@ def test_a_mistake_on_this_machine(
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [
-        ("ExpiredToken", "run `aws sso login`"),
+        ("ExpiredToken", "Run `aws sso login`"),
         ("InvalidAccessKeyId", "AWS_SESSION_TOKEN"),
         ("InvalidClientTokenId", "AWS_SESSION_TOKEN"),
-        ("SignatureDoesNotMatch", "copy both again"),
+        ("SignatureDoesNotMatch", "Copy both again"),
         ("RequestTimeTooSkewed", "clock is wrong"),
-        ("AccountProblem", "It says: No. Mend that"),
+        ("AccountProblem", "Its message: No. Correct that"),
     ],
 )
-def test_what_aws_refuses(command: str, code: str, remedy: str, photos: Path, refuse: Callable[[str], None]) -> None:
+def test_an_error_of_aws_is_explained(
+    command: str, code: str, remedy: str, photos: Path, refuse: Callable[[str], None]
+) -> None:
     refuse(code)
-    said = refusal(command, photos)
-    assert said.startswith("AWS refused the ")
-    assert f"({code})" in said
-    assert remedy in said
+    message = refusal(command, photos)
+    assert message.startswith("AWS refused the ")
+    assert f"({code})" in message
+    assert remedy in message
 
 
 @pytest.mark.parametrize(
@@ -141,13 +143,13 @@ def test_a_missing_permission_is_named(
         ("s3://abc", ("abc", "")),
     ],
 )
-def test_an_address_is_a_bucket_and_a_prefix(uri: str, expected: tuple[str, str]) -> None:
+def test_a_uri_is_a_bucket_and_a_prefix(uri: str, expected: tuple[str, str]) -> None:
     assert parted(uri) == expected
 
 
 @pytest.mark.parametrize("bucket", ["My_Bucket", "ab", "-bucket", "my bucket", "a" * 64])
-def test_an_impossible_bucket_is_refused_by_its_name(bucket: str) -> None:
-    with pytest.raises(BucketError, match=f"No bucket can be called '{bucket}'"):
+def test_an_invalid_name_of_a_bucket_is_refused(bucket: str) -> None:
+    with pytest.raises(BucketError, match=f"'{bucket}' cannot be a bucket's name"):
         parted(f"s3://{bucket}/data")
 
 
@@ -160,11 +162,11 @@ def test_an_impossible_bucket_is_refused_by_its_name(bucket: str) -> None:
     ],
     ids=["credential_process", "sso"],
 )
-def test_a_profile_that_gives_no_credentials(
+def test_a_profile_without_credentials_is_explained(
     profile: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "config"
     config.write_text(f"[default]\n{profile}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert "run `aws sso login` or mend the profile" in refusal("upload", photos)
+    assert "Run `aws sso login` or correct the profile" in refusal("upload", photos)
