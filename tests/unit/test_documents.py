@@ -1,5 +1,6 @@
 """What the documents name exists: files, headings, verbs of make, commands and settings."""
 
+import ast
 import re
 import shlex
 import sys
@@ -19,6 +20,7 @@ from training.config import Config
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 """All but the decisions, which tests/unit/test_decisions.py reads."""
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 PICTURE = ROOT / "docs" / "architecture.svg"
 CODE = [code for page in DOCUMENTS for code in re.findall(r"```.*?```|`[^`]+`", page.read_text(), re.DOTALL)]
 LINES = [line.strip("` ").partition(" # ")[0] for code in CODE for line in code.splitlines()]
@@ -98,6 +100,28 @@ def test_each_training_by_hand_starts_in_the_environment_that_setup_made(line: s
     script = next(place for place, word in enumerate(words) if word in ("training.train", "training/train.py"))
     config = Config.from_command_line(words[script + 1 :])
     assert (config.data, config.model_dir) == (Path("dogImages"), Path("build/model"))
+
+
+def sentences() -> Iterator[str]:
+    """Every text of the code, with `{}` for what a formatted one fills in."""
+    for path in ROOT.glob("*/**/*.py"):
+        if path.relative_to(ROOT).parts[0] in {"contract", "environments", "inference", "ops", "stacks", "training"}:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.JoinedStr):
+                    yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
+
+
+def test_the_errors_that_readme_lists_are_raised_in_these_words() -> None:
+    (table,) = re.findall(r"## When it fails\n\n(.*?)\n\n", (ROOT / "README.md").read_text(), re.DOTALL)
+    listed = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    known = [*sentences(), *(ROOT / "Makefile").read_text().splitlines(), *RUNBOOK.splitlines()]
+
+    assert len(listed) > 5
+    for error in listed:
+        words = re.compile(".*".join(map(re.escape, error.split("..."))), re.DOTALL)
+        assert any(words.search(text) for text in known), error
 
 
 def test_each_benchmark_of_the_makefile_has_its_figures_or_says_that_there_are_none() -> None:
