@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 ROOT = Path(__file__).resolve().parents[2]
 # CDK's own validation takes 4 s for each synthesis; cfn-lint judges the templates here, and a deploy runs it.
@@ -24,6 +26,9 @@ from app import build  # noqa: E402
 from environments import Environment  # noqa: E402
 from stacks.settings import Settings  # noqa: E402
 from stacks.settings.parse import load  # noqa: E402
+from tests.infra.deployment import Deployment  # noqa: E402
+from tests.infra.events import BUCKET, PHOTOS  # noqa: E402
+from tests.infra.fake_sagemaker import FakeSageMaker  # noqa: E402
 
 DEVELOPMENT = environments.load()
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
@@ -96,3 +101,18 @@ def development(synthesise: Synthesise) -> Assembly:
 @pytest.fixture(scope="session")
 def production(synthesise: Synthesise) -> Assembly:
     return synthesise(environment=environments.load("production"))
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("s3", region_name="us-east-1")
+
+
+@pytest.fixture
+def deployment(s3: Any) -> Iterator[Deployment]:
+    s3.create_bucket(Bucket=BUCKET)
+    deployment = Deployment(FakeSageMaker(s3), s3)
+    deployment.upload(*PHOTOS.values())
+    yield deployment
+    deployment.delete_bucket()

@@ -63,7 +63,7 @@ TESTED_BELOW = {
     "AWS::S3::Bucket",
     "Custom::EndpointCheck",  # its deletion does nothing
     "Custom::S3AutoDeleteObjects",
-    "Custom::TrainingJob",  # its deletion stops a running job: tests/infra/test_training_job_handler.py
+    "Custom::TrainingJob",  # its deletion stops a running job: tests/infra/test_training_job_update_and_delete.py
     "Custom::CDKContainerImageBuild",  # its image is in the repository
 }
 BILLED_BY_THE_HOUR = {

@@ -1,0 +1,162 @@
+"""The training job's custom resource: what a create starts, adopts, reuses or rejects."""
+
+import pytest
+
+from stacks.training.handler.jobs import MOST_ATTEMPTS
+from stacks.training.handler.refusals import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
+from tests.infra.deployment import Deployment
+from tests.infra.events import BUCKET, PHOTOS
+
+
+def test_a_create_starts_one_job_and_names_it(deployment: Deployment) -> None:
+    event = deployment.create()
+    assert deployment.sagemaker.running == [event["PhysicalResourceId"]]
+    assert event["PhysicalResourceId"].startswith("kennel-")
+
+
+def test_the_job_trains_on_two_hosts_that_see_all_photos(deployment: Deployment) -> None:
+    deployment.create()
+    (request,) = deployment.sagemaker.created
+    assert request["ResourceConfig"] == {
+        "InstanceType": "ml.g4dn.xlarge",
+        "InstanceCount": 2,
+        "VolumeSizeInGB": 100,
+    }
+    (channel,) = request["InputDataConfig"]
+    assert channel["ChannelName"] == "data"
+    assert channel["DataSource"]["S3DataSource"] == {
+        "S3DataType": "S3Prefix",
+        "S3Uri": f"s3://{BUCKET}/data/",
+        "S3DataDistributionType": "FullyReplicated",
+    }
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
+
+
+def test_checkpoints_go_to_a_folder_of_these_inputs_and_photos(deployment: Deployment) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    (request,) = deployment.sagemaker.created
+    assert request["CheckpointConfig"] == {
+        "S3Uri": f"s3://{BUCKET}/training/checkpoints/{name}",
+        "LocalPath": "/opt/ml/checkpoints",
+    }
+
+
+def test_a_second_try_goes_on_from_the_checkpoints_of_the_first(deployment: Deployment) -> None:
+    first = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.expire(first)
+    second = deployment.create()["PhysicalResourceId"]
+
+    folders = [request["CheckpointConfig"]["S3Uri"] for request in deployment.sagemaker.created]
+
+    assert second != first
+    assert len(folders) == 2
+    assert len(set(folders)) == 1
+
+
+def test_pretrained_weights_are_a_channel_of_their_own(deployment: Deployment) -> None:
+    deployment.create(Pretrained="s3://weights/resnet50.safetensors")
+    (request,) = deployment.sagemaker.created
+    assert [channel["ChannelName"] for channel in request["InputDataConfig"]] == ["data", "pretrained"]
+    assert request["InputDataConfig"][1]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://weights/resnet50.safetensors"
+
+
+@pytest.mark.parametrize("missing", ["train", "valid", "test"])
+def test_missing_photos_fail_before_an_instance_starts_with_the_command_that_uploads(
+    deployment: Deployment, missing: str
+) -> None:
+    deployment.s3.delete_object(Bucket=BUCKET, Key=PHOTOS[missing])
+    with pytest.raises(TrainingError) as refusal:
+        deployment.create()
+    assert f"s3://{BUCKET}/data/{missing}/" in str(refusal.value)
+    assert f"kennel data upload DIR s3://{BUCKET}/data" in str(refusal.value)
+    assert deployment.sagemaker.created == []
+
+
+def test_a_create_that_is_retried_does_not_start_a_second_job(deployment: Deployment) -> None:
+    first = deployment.create()
+    assert deployment.create()["PhysicalResourceId"] == first["PhysicalResourceId"]
+    assert len(deployment.sagemaker.created) == 1
+
+
+def test_a_create_whose_answer_was_lost_adopts_its_job(deployment: Deployment) -> None:
+    # boto3 tries again when an answer does not arrive; the first try had got through
+    deployment.sagemaker.fail_next("CreateTrainingJob", "ResourceInUse", "Training job names must be unique")
+    assert deployment.create()["PhysicalResourceId"].startswith("kennel-")
+
+
+def test_a_finished_job_is_reused_and_not_paid_for_again(deployment: Deployment) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(name)
+    event = deployment.create()
+    assert event["PhysicalResourceId"] == name
+    assert deployment.poll(event)["IsComplete"]
+    assert len(deployment.sagemaker.created) == 1
+
+
+def test_a_finished_job_whose_artifact_was_deleted_is_trained_again(deployment: Deployment) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(name)
+    deployment.s3.delete_object(Bucket=BUCKET, Key=f"training/artifacts/{name}/output/model.tar.gz")
+    assert deployment.create()["PhysicalResourceId"] == f"{name}-2"
+
+
+def test_an_artifact_under_another_prefix_is_no_result(deployment: Deployment) -> None:
+    """The endpoint's role reads one prefix, and the handler lists one: `storage.artifact_prefix` was changed."""
+    first = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(first)
+    deployment.physical_id = ""
+    second = deployment.create(ArtifactPrefix="models/")["PhysicalResourceId"]
+    assert deployment.sagemaker.running == [second]
+    assert second != first
+
+
+@pytest.mark.parametrize("end", ["fail", "stop"])
+def test_a_deploy_after_a_dead_job_starts_another_under_a_free_name(deployment: Deployment, end: str) -> None:
+    name = deployment.create()["PhysicalResourceId"]
+    if end == "fail":
+        deployment.sagemaker.fail(name, "out of memory")
+    else:
+        deployment.sagemaker.stop_training_job(TrainingJobName=name)
+    assert deployment.create()["PhysicalResourceId"] == f"{name}-2"
+    assert deployment.create()["PhysicalResourceId"] == f"{name}-2"
+    assert len(deployment.sagemaker.created) == 2
+
+
+def test_inputs_that_always_fail_are_given_up(deployment: Deployment) -> None:
+    for _ in range(MOST_ATTEMPTS):
+        deployment.sagemaker.fail(deployment.create()["PhysicalResourceId"], "no")
+    with pytest.raises(TrainingError, match=r"attempts of training job .* failed or were stopped"):
+        deployment.create()
+    assert len(deployment.sagemaker.created) == MOST_ATTEMPTS
+
+
+@pytest.mark.parametrize("words", NOT_YET_PROPAGATED)
+def test_a_role_that_is_not_known_everywhere_yet_is_waited_for(deployment: Deployment, words: str) -> None:
+    for _ in range(2):
+        deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", f"{words} for role x")
+    deployment.create()
+    assert deployment.slept == list(PROPAGATION_WAITS_S[:2])
+    assert len(deployment.sagemaker.running) == 1
+
+
+def test_a_role_that_never_becomes_known_ends_the_deploy_with_sagemakers_words(deployment: Deployment) -> None:
+    for _ in range(len(PROPAGATION_WAITS_S) + 1):
+        deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", "Could not assume role x")
+    with pytest.raises(TrainingError, match="Could not assume role x"):
+        deployment.create()
+
+
+def test_a_missing_quota_is_named_and_not_retried(deployment: Deployment) -> None:
+    deployment.sagemaker.fail_next("CreateTrainingJob", "ResourceLimitExceeded", "The account-level limit is 0")
+    with pytest.raises(
+        TrainingError, match=r"'ml\.g4dn\.xlarge for training job usage' must be at least 2.*request-service-quota"
+    ):
+        deployment.create()
+    assert deployment.slept == []
+
+
+def test_any_other_refusal_is_passed_on_at_once(deployment: Deployment) -> None:
+    deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", "Invalid image")
+    with pytest.raises(TrainingError, match="Invalid image"):
+        deployment.create()
+    assert deployment.slept == []

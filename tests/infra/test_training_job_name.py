@@ -1,0 +1,99 @@
+"""The name of a training job: which inputs change it, and which photos count."""
+
+import pytest
+
+from stacks.training.handler.refusals import TrainingError
+from tests.infra.deployment import Deployment, listing, name_for
+from tests.infra.events import BUCKET, PHOTOS, Json, properties
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Image": "another-image"},
+        {"InstanceType": "ml.g5.xlarge"},
+        {"InstanceCount": "1"},
+        {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/def.tar.gz", "epochs": "40"}},
+        {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/abc.tar.gz", "epochs": "41"}},
+        {"Pretrained": "s3://weights/resnet50.safetensors"},
+        {"DataVersion": "2026-11"},
+    ],
+    ids=["image", "instance type", "instance count", "code", "option", "weights", "data version"],
+)
+def test_what_changes_the_result_is_a_new_job(deployment: Deployment, change: Json) -> None:
+    assert name_for(deployment) != name_for(deployment, **change)
+
+
+@pytest.mark.parametrize("change", ["another photo", "another size", "another content", "one less"])
+def test_other_photos_are_a_new_job(deployment: Deployment, change: str) -> None:
+    before = name_for(deployment)
+    if change == "one less":
+        deployment.upload("data/train/pug/another.jpg")
+        before = name_for(deployment)
+        deployment.s3.delete_object(Bucket=BUCKET, Key="data/train/pug/another.jpg")
+    elif change == "another photo":
+        deployment.upload("data/train/pug/another.jpg")
+    else:
+        deployment.upload(PHOTOS["train"], body=b"larger photo" if change == "another size" else b"PHOTO")
+    assert name_for(deployment) != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"RoleArn": "another"},
+        {"VolumeGiB": "50"},
+        {"MaxRuntimeSeconds": "60"},
+        {"MaxWaitSeconds": "2700"},
+        {"FallbackInstanceTypes": "ml.g5.xlarge"},
+        {"Metrics": {}},
+    ],
+    ids=["role", "volume", "time limit", "spot", "fallbacks", "metrics"],
+)
+def test_what_leaves_the_result_alone_is_the_same_job(deployment: Deployment, change: Json) -> None:
+    assert name_for(deployment) == name_for(deployment, **change)
+
+
+def test_names_fit_sagemakers_limit(deployment: Deployment) -> None:
+    assert len(name_for(deployment, NamePrefix="k" * 20)) + len("-99-on-trn1n-32xlarge") <= 63
+
+
+def test_the_listings_digest_as_data_version_names_the_job_that_a_listing_would(deployment: Deployment) -> None:
+    assert name_for(deployment) == name_for(deployment, DataVersion=listing(deployment))
+
+
+def test_photos_that_changed_since_they_were_listed_start_nothing(deployment: Deployment) -> None:
+    version = listing(deployment)
+    deployment.upload("data/train/pug/late.jpg")
+    with pytest.raises(TrainingError, match="changed during the deploy"):
+        deployment.create(DataVersion=version)
+    assert deployment.sagemaker.created == []
+
+
+def test_a_data_version_of_the_users_own_is_taken_at_its_word(deployment: Deployment) -> None:
+    before = name_for(deployment, DataVersion="spring")
+    deployment.upload("data/train/pug/late.jpg")
+    assert name_for(deployment, DataVersion="spring") == before
+
+
+def test_a_rollback_needs_no_photos(deployment: Deployment) -> None:
+    old = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(old)
+    for key in PHOTOS.values():
+        deployment.s3.delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(TrainingError, match="kennel data upload"):
+        deployment.send("Update", ResourceProperties=properties(InstanceCount="1"))
+    assert deployment.send("Update")["PhysicalResourceId"] == old
+
+
+def test_a_rollback_to_listed_photos_finds_their_job_after_the_photos_changed(deployment: Deployment) -> None:
+    version = listing(deployment)
+    old = deployment.create(DataVersion=version)["PhysicalResourceId"]
+    deployment.sagemaker.finish(old)
+    deployment.upload("data/train/pug/new.jpg")
+    other = properties(DataVersion=listing(deployment))
+    new = deployment.send("Update", ResourceProperties=other)["PhysicalResourceId"]
+    deployment.sagemaker.fail(new, "no")
+    back = deployment.send("Update", PhysicalResourceId=new, ResourceProperties=properties(DataVersion=version))
+    assert back["PhysicalResourceId"] == old
+    assert len(deployment.sagemaker.created) == 2
