@@ -13,7 +13,7 @@ def allow(
     return iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
 
 
-def pull(repository_arn: str) -> list[iam.PolicyStatement]:
+def pull_image(repository_arn: str) -> list[iam.PolicyStatement]:
     """Allow to pull images from one ECR repository."""
     return [
         allow("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", on=repository_arn),
@@ -21,7 +21,7 @@ def pull(repository_arn: str) -> list[iam.PolicyStatement]:
     ]
 
 
-def metrics(namespace: str) -> iam.PolicyStatement:
+def publish_metrics(namespace: str) -> iam.PolicyStatement:
     """Allow to publish metrics in one CloudWatch namespace."""
     return allow(
         "cloudwatch:PutMetricData",
@@ -35,6 +35,6 @@ def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
     return allow("iam:PassRole", on=role.role_arn, conditions={"StringEquals": {"iam:PassedToService": service}})
 
 
-def traces() -> iam.PolicyStatement:
+def send_traces() -> iam.PolicyStatement:
     """Allow to send X-Ray traces."""
     return allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*")  # IAM defines no resource type for them

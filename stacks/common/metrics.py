@@ -1,4 +1,4 @@
-"""The metrics that the dashboard shows and the alarms watch, those of a rollout included, each defined once."""
+"""The CloudWatch metrics of dashboard and alarms, including the rollout alarms, each defined once."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -90,8 +90,8 @@ def failed_events(*, queue_name: str) -> cloudwatch.Metric:
     )
 
 
-def processor_use(*, instance_id: str) -> cloudwatch.Metric:
-    """Percent of an EC2 instance's processor, at its busiest in each five minutes, EC2's free resolution."""
+def cpu_utilization(*, instance_id: str) -> cloudwatch.Metric:
+    """Percent, the maximum of each five minutes of an EC2 instance."""
     return cloudwatch.Metric(
         namespace="AWS/EC2",
         metric_name="CPUUtilization",

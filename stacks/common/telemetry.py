@@ -6,7 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.common.iam import allow, traces
+from stacks.common.iam import allow, send_traces
 from stacks.common.nag import acknowledge
 
 NO_QUEUE = "Serverless-LambdaDLQ"
@@ -47,7 +47,7 @@ class FunctionTelemetry(Construct):
             "Serverless-SQSRedrivePolicy",
         )
         self.queue_arn, self.queue_name = queue.queue_arn, queue.queue_name
-        self._trace = iam.ManagedPolicy(self, "Policy", statements=[traces()])
+        self._trace = iam.ManagedPolicy(self, "Policy", statements=[send_traces()])
         acknowledge(self._trace, "IAM defines no resource type for sending X-Ray traces.", "IAM5[Resource::*]")
         self._send = iam.ManagedPolicy(
             self, "SendFailedEvents", statements=[allow("sqs:SendMessage", on=queue.queue_arn)]

@@ -14,7 +14,7 @@ from aws_cdk import aws_s3_assets as assets
 from cdklabs.deploy_time_build import ContainerImageBuild
 from constructs import Construct, IConstruct
 
-from stacks.common.iam import allow, pull
+from stacks.common.iam import allow, pull_image
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.nag import acknowledge
 from stacks.common.telemetry import FunctionTelemetry
@@ -53,7 +53,7 @@ class ServingImage(Construct):
         self._narrow_project(repository, cast(assets.Asset, build.node.find_child("Source")))
         self._narrow_trigger(telemetry)
         self.uri = build.image_uri
-        self.rights = pull(repository.repository_arn)
+        self.rights = pull_image(repository.repository_arn)
 
     def _narrow_project(self, repository: ecr.Repository, source: assets.Asset) -> None:
         """Replace the rights of the library's role, which may read the whole asset bucket, and create its log group."""
@@ -117,7 +117,7 @@ class ExistingImage(Construct):
         account, region, repository = re.split(r"\.dkr\.ecr\.|\.amazonaws\.[a-z.]+/", uri)
         name = re.split("[:@]", repository)[0]
         self.uri = uri
-        self.rights = pull(f"arn:{Aws.PARTITION}:ecr:{region}:{account}:repository/{name}")
+        self.rights = pull_image(f"arn:{Aws.PARTITION}:ecr:{region}:{account}:repository/{name}")
 
 
 def _child(stack: Stack, prefix: str) -> IConstruct:

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.common.iam import allow, metrics
+from stacks.common.iam import allow, publish_metrics
 from stacks.common.nag import acknowledge
 from stacks.storage.bucket_access import BucketGrant
 
@@ -31,7 +31,7 @@ class ModelRole(iam.Role):
         for right in (
             *image_rights,
             allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=log_group.log_group_arn),
-            metrics("/aws/sagemaker/Endpoints"),
+            publish_metrics("/aws/sagemaker/Endpoints"),
             allow("cloudwatch:DescribeAlarms", on=[alarm.alarm_arn for alarm in alarms]),
         ):
             self.add_to_policy(right)

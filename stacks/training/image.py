@@ -4,7 +4,7 @@ from aws_cdk import Aws, CfnMapping, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.common.iam import pull
+from stacks.common.iam import pull_image
 from stacks.settings import SettingsError
 
 REPOSITORY = "pytorch"
@@ -73,4 +73,4 @@ class TrainingImage(Construct):
     @property
     def rights(self) -> list[iam.PolicyStatement]:
         """To pull this image and no other."""
-        return pull(f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:{self._account}:repository/{REPOSITORY}")
+        return pull_image(f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:{self._account}:repository/{REPOSITORY}")

@@ -5,7 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.common.iam import allow, metrics
+from stacks.common.iam import allow, publish_metrics
 from stacks.common.nag import acknowledge, wildcard
 from stacks.storage.bucket_access import BucketAccess
 from stacks.training.image import TrainingImage
@@ -44,7 +44,7 @@ class JobRole(iam.Role):
                 "logs:PutLogEvents",
                 on=f"{log_group}:*",
             ),
-            metrics(LOGS),
+            publish_metrics(LOGS),
             *(_weights(pretrained_uri) if pretrained_uri else []),
         ):
             self.add_to_policy(right)

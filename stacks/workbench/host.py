@@ -11,7 +11,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.common.iam import allow
-from stacks.common.metrics import processor_use
+from stacks.common.metrics import cpu_utilization
 from stacks.common.nag import acknowledge
 from stacks.common.runbook import with_runbook_link
 from stacks.settings import WorkbenchSettings
@@ -147,7 +147,7 @@ class TrainingHost(Construct):
             alarm_description=with_runbook_link(
                 "The training host has been idle and is being stopped.", "The training host is idle"
             ),
-            metric=processor_use(instance_id=self.instance.ref),
+            metric=cpu_utilization(instance_id=self.instance.ref),
             threshold=IDLE_BELOW_PERCENT,
             evaluation_periods=minutes // 5,
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,

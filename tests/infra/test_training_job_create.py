@@ -41,7 +41,7 @@ def test_checkpoints_go_to_a_folder_of_these_inputs_and_photos(deployment: Deplo
     }
 
 
-def test_a_second_try_goes_on_from_the_checkpoints_of_the_first(deployment: Deployment) -> None:
+def test_a_second_attempt_resumes_from_the_checkpoints_of_the_first(deployment: Deployment) -> None:
     first = deployment.create()["PhysicalResourceId"]
     deployment.sagemaker.expire(first)
     second = deployment.create()["PhysicalResourceId"]
@@ -61,14 +61,14 @@ def test_pretrained_weights_are_a_channel_of_their_own(deployment: Deployment) -
 
 
 @pytest.mark.parametrize("missing", ["train", "valid", "test"])
-def test_missing_photos_fail_before_an_instance_starts_with_the_command_that_uploads(
+def test_missing_photos_start_nothing_and_the_error_has_the_upload_command(
     deployment: Deployment, missing: str
 ) -> None:
     deployment.s3.delete_object(Bucket=BUCKET, Key=PHOTOS[missing])
-    with pytest.raises(TrainingError) as refusal:
+    with pytest.raises(TrainingError) as caught:
         deployment.create()
-    assert f"s3://{BUCKET}/data/{missing}/" in str(refusal.value)
-    assert f"kennel data upload DIR s3://{BUCKET}/data" in str(refusal.value)
+    assert f"s3://{BUCKET}/data/{missing}/" in str(caught.value)
+    assert f"kennel data upload DIR s3://{BUCKET}/data" in str(caught.value)
     assert deployment.sagemaker.created == []
 
 
@@ -78,13 +78,13 @@ def test_a_create_that_is_retried_does_not_start_a_second_job(deployment: Deploy
     assert len(deployment.sagemaker.created) == 1
 
 
-def test_a_create_whose_answer_was_lost_adopts_its_job(deployment: Deployment) -> None:
-    # boto3 tries again when an answer does not arrive; the first try had got through
+def test_a_create_whose_response_was_lost_adopts_its_job(deployment: Deployment) -> None:
+    # boto3 retries after a lost response; the first call had succeeded
     deployment.sagemaker.fail_next("CreateTrainingJob", "ResourceInUse", "Training job names must be unique")
     assert deployment.create()["PhysicalResourceId"].startswith("kennel-")
 
 
-def test_a_finished_job_is_reused_and_not_paid_for_again(deployment: Deployment) -> None:
+def test_a_finished_job_is_reused(deployment: Deployment) -> None:
     name = deployment.create()["PhysicalResourceId"]
     deployment.sagemaker.finish(name)
     event = deployment.create()
@@ -100,8 +100,8 @@ def test_a_finished_job_whose_artifact_was_deleted_is_trained_again(deployment: 
     assert deployment.create()["PhysicalResourceId"] == f"{name}-2"
 
 
-def test_an_artifact_under_another_prefix_is_no_result(deployment: Deployment) -> None:
-    """The endpoint's role reads one prefix, and the handler lists one: `storage.artifact_prefix` was changed."""
+def test_an_artifact_under_another_prefix_is_not_reused(deployment: Deployment) -> None:
+    """After a change of `storage.artifact_prefix`, the endpoint's role may not read the old prefix."""
     first = deployment.create()["PhysicalResourceId"]
     deployment.sagemaker.finish(first)
     deployment.physical_id = ""
@@ -111,7 +111,7 @@ def test_an_artifact_under_another_prefix_is_no_result(deployment: Deployment) -
 
 
 @pytest.mark.parametrize("end", ["fail", "stop"])
-def test_a_deploy_after_a_dead_job_starts_another_under_a_free_name(deployment: Deployment, end: str) -> None:
+def test_a_deploy_after_a_failed_job_starts_another_with_a_new_name(deployment: Deployment, end: str) -> None:
     name = deployment.create()["PhysicalResourceId"]
     if end == "fail":
         deployment.sagemaker.fail(name, "out of memory")
@@ -130,16 +130,16 @@ def test_inputs_that_always_fail_are_given_up(deployment: Deployment) -> None:
     assert len(deployment.sagemaker.created) == MOST_ATTEMPTS
 
 
-@pytest.mark.parametrize("words", NOT_YET_PROPAGATED)
-def test_a_role_that_is_not_known_everywhere_yet_is_waited_for(deployment: Deployment, words: str) -> None:
+@pytest.mark.parametrize("message", NOT_YET_PROPAGATED)
+def test_it_waits_for_a_new_role_to_propagate(deployment: Deployment, message: str) -> None:
     for _ in range(2):
-        deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", f"{words} for role x")
+        deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", f"{message} for role x")
     deployment.create()
     assert deployment.slept == list(PROPAGATION_WAITS_S[:2])
     assert len(deployment.sagemaker.running) == 1
 
 
-def test_a_role_that_never_becomes_known_ends_the_deploy_with_sagemakers_words(deployment: Deployment) -> None:
+def test_a_role_that_never_propagates_fails_the_deploy_with_sagemakers_message(deployment: Deployment) -> None:
     for _ in range(len(PROPAGATION_WAITS_S) + 1):
         deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", "Could not assume role x")
     with pytest.raises(TrainingError, match="Could not assume role x"):
@@ -155,7 +155,7 @@ def test_a_missing_quota_is_named_and_not_retried(deployment: Deployment) -> Non
     assert deployment.slept == []
 
 
-def test_any_other_refusal_is_passed_on_at_once(deployment: Deployment) -> None:
+def test_any_other_error_fails_the_deploy_at_once(deployment: Deployment) -> None:
     deployment.sagemaker.fail_next("CreateTrainingJob", "ValidationException", "Invalid image")
     with pytest.raises(TrainingError, match="Invalid image"):
         deployment.create()

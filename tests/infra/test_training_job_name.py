@@ -20,7 +20,7 @@ from tests.infra.events import BUCKET, PHOTOS, Json, properties
     ],
     ids=["image", "instance type", "instance count", "code", "option", "weights", "data version"],
 )
-def test_what_changes_the_result_is_a_new_job(deployment: Deployment, change: Json) -> None:
+def test_a_change_of_an_input_is_a_new_job(deployment: Deployment, change: Json) -> None:
     assert name_for(deployment) != name_for(deployment, **change)
 
 
@@ -50,7 +50,7 @@ def test_other_photos_are_a_new_job(deployment: Deployment, change: str) -> None
     ],
     ids=["role", "volume", "time limit", "spot", "fallbacks", "metrics"],
 )
-def test_what_leaves_the_result_alone_is_the_same_job(deployment: Deployment, change: Json) -> None:
+def test_a_change_that_does_not_affect_the_result_is_the_same_job(deployment: Deployment, change: Json) -> None:
     assert name_for(deployment) == name_for(deployment, **change)
 
 
@@ -58,11 +58,11 @@ def test_names_fit_sagemakers_limit(deployment: Deployment) -> None:
     assert len(name_for(deployment, NamePrefix="k" * 20)) + len("-99-on-trn1n-32xlarge") <= 63
 
 
-def test_the_listings_digest_as_data_version_names_the_job_that_a_listing_would(deployment: Deployment) -> None:
+def test_the_photos_digest_as_data_version_gives_the_same_name(deployment: Deployment) -> None:
     assert name_for(deployment) == name_for(deployment, DataVersion=listing(deployment))
 
 
-def test_photos_that_changed_since_they_were_listed_start_nothing(deployment: Deployment) -> None:
+def test_photos_that_changed_since_the_deploy_began_start_nothing(deployment: Deployment) -> None:
     version = listing(deployment)
     deployment.upload("data/train/pug/late.jpg")
     with pytest.raises(TrainingError, match="changed during the deploy"):
@@ -70,7 +70,7 @@ def test_photos_that_changed_since_they_were_listed_start_nothing(deployment: De
     assert deployment.sagemaker.created == []
 
 
-def test_a_data_version_of_the_users_own_is_taken_at_its_word(deployment: Deployment) -> None:
+def test_a_data_version_other_than_a_digest_is_not_compared_with_the_photos(deployment: Deployment) -> None:
     before = name_for(deployment, DataVersion="spring")
     deployment.upload("data/train/pug/late.jpg")
     assert name_for(deployment, DataVersion="spring") == before
@@ -86,7 +86,7 @@ def test_a_rollback_needs_no_photos(deployment: Deployment) -> None:
     assert deployment.send("Update")["PhysicalResourceId"] == old
 
 
-def test_a_rollback_to_listed_photos_finds_their_job_after_the_photos_changed(deployment: Deployment) -> None:
+def test_a_rollback_finds_the_old_job_after_the_photos_changed(deployment: Deployment) -> None:
     version = listing(deployment)
     old = deployment.create(DataVersion=version)["PhysicalResourceId"]
     deployment.sagemaker.finish(old)

@@ -18,7 +18,7 @@ def test_an_update_of_the_options_is_a_new_job_and_the_old_one_is_deleted_after(
     assert deployment.sagemaker.running == [event["PhysicalResourceId"]]
 
 
-def test_an_update_that_changes_no_result_keeps_the_job(deployment: Deployment) -> None:
+def test_an_update_that_does_not_affect_the_result_keeps_the_job(deployment: Deployment) -> None:
     old = deployment.create()["PhysicalResourceId"]
     deployment.sagemaker.finish(old)
     event = deployment.send("Update", ResourceProperties=properties(MaxRuntimeSeconds="60"))
@@ -41,7 +41,7 @@ def test_a_rollback_returns_to_the_old_artifact_and_stops_the_new_job(deployment
     assert len(deployment.sagemaker.created) == 2
 
 
-def test_a_delete_stops_a_running_job_and_waits_until_nothing_is_billed(deployment: Deployment) -> None:
+def test_a_delete_stops_a_running_job_and_waits_for_its_end(deployment: Deployment) -> None:
     deployment.create()
     event = deployment.send("Delete")
     assert deployment.poll(event) == {"IsComplete": False}
@@ -50,7 +50,7 @@ def test_a_delete_stops_a_running_job_and_waits_until_nothing_is_billed(deployme
     assert deployment.sagemaker.running == []
 
 
-def test_a_delete_leaves_a_finished_job_and_its_artifact(deployment: Deployment) -> None:
+def test_a_delete_keeps_a_finished_job_and_its_artifact(deployment: Deployment) -> None:
     name = deployment.create()["PhysicalResourceId"]
     deployment.sagemaker.finish(name)
     assert deployment.poll(deployment.send("Delete")) == {"IsComplete": True}
@@ -58,7 +58,7 @@ def test_a_delete_leaves_a_finished_job_and_its_artifact(deployment: Deployment)
     assert deployment.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] == 5
 
 
-def test_a_delete_of_a_job_that_ends_that_very_moment_succeeds(deployment: Deployment) -> None:
+def test_a_delete_of_a_job_that_ends_at_the_same_moment_succeeds(deployment: Deployment) -> None:
     name = deployment.create()["PhysicalResourceId"]
     deployment.sagemaker.fail_next("StopTrainingJob", "ValidationException", "the job is Completed")
     assert deployment.poll(deployment.send("Delete")) == {"IsComplete": False}
@@ -66,7 +66,7 @@ def test_a_delete_of_a_job_that_ends_that_very_moment_succeeds(deployment: Deplo
     assert deployment.poll(deployment.send("Delete")) == {"IsComplete": True}
 
 
-def test_a_delete_under_an_id_that_cloudformation_invented_finds_the_running_job(deployment: Deployment) -> None:
+def test_a_delete_under_an_id_made_up_by_cloudformation_finds_the_running_job(deployment: Deployment) -> None:
     deployment.create()
     event = deployment.send("Delete", PhysicalResourceId=INVENTED_ID)
     assert event["PhysicalResourceId"] == INVENTED_ID
@@ -77,7 +77,7 @@ def test_a_delete_under_an_id_that_cloudformation_invented_finds_the_running_job
 
 
 @pytest.mark.parametrize("why", ["no job was started", "the photos are gone", "the bucket is gone"])
-def test_a_delete_of_what_never_was_succeeds(deployment: Deployment, why: str) -> None:
+def test_a_delete_succeeds_if_there_is_nothing_to_delete(deployment: Deployment, why: str) -> None:
     if why == "the photos are gone":
         for key in PHOTOS.values():
             deployment.s3.delete_object(Bucket=BUCKET, Key=key)

@@ -14,7 +14,7 @@ def test_a_deploy_waits_while_the_job_runs(deployment: Deployment) -> None:
     assert deployment.poll(event) == {"IsComplete": False}
 
 
-def test_a_finished_job_hands_over_its_artifact_and_accuracy(deployment: Deployment) -> None:
+def test_a_finished_job_returns_its_artifact_and_accuracy(deployment: Deployment) -> None:
     event = deployment.create()
     name = event["PhysicalResourceId"]
     deployment.sagemaker.finish(name, **{"test:accuracy": 0.93})
@@ -30,19 +30,19 @@ def test_a_finished_job_hands_over_its_artifact_and_accuracy(deployment: Deploym
     }
 
 
-def test_the_accuracy_is_that_of_what_is_served(deployment: Deployment) -> None:
+def test_the_accuracy_is_that_of_the_served_model(deployment: Deployment) -> None:
     event = deployment.create()
     deployment.sagemaker.finish(event["PhysicalResourceId"], **{"test:accuracy": 0.93, "test:served_accuracy": 0.925})
     assert deployment.poll(event)["Data"]["TestAccuracy"] == "0.9250"
 
 
-def test_a_finished_job_without_the_metric_still_answers(deployment: Deployment) -> None:
+def test_a_finished_job_without_the_metric_is_a_success(deployment: Deployment) -> None:
     event = deployment.create()
     deployment.sagemaker.finish(event["PhysicalResourceId"])
     assert deployment.poll(event)["Data"]["TestAccuracy"] == "not measured"
 
 
-def test_a_failed_job_ends_the_deploy_with_its_reason_and_its_log(deployment: Deployment) -> None:
+def test_a_failed_job_fails_the_deploy_with_its_reason_and_log_link(deployment: Deployment) -> None:
     event = deployment.create()
     deployment.sagemaker.fail(event["PhysicalResourceId"], "CUDA out of memory on algo-2")
     with pytest.raises(TrainingError) as failure:
@@ -51,7 +51,7 @@ def test_a_failed_job_ends_the_deploy_with_its_reason_and_its_log(deployment: De
     assert f"TrainingJobs$3FlogStreamNameFilter$3D{event['PhysicalResourceId']}" in str(failure.value)
 
 
-def test_a_job_stopped_by_hand_ends_the_deploy(deployment: Deployment) -> None:
+def test_a_job_that_was_stopped_manually_fails_the_deploy(deployment: Deployment) -> None:
     event = deployment.create()
     deployment.sagemaker.stop_training_job(TrainingJobName=event["PhysicalResourceId"])
     assert deployment.poll(event) == {"IsComplete": False}
@@ -60,7 +60,7 @@ def test_a_job_stopped_by_hand_ends_the_deploy(deployment: Deployment) -> None:
         deployment.poll(event)
 
 
-def test_a_job_that_reached_its_time_limit_says_which_setting(deployment: Deployment) -> None:
+def test_the_error_for_the_time_limit_names_the_setting(deployment: Deployment) -> None:
     event = deployment.create()
     deployment.sagemaker.expire(event["PhysicalResourceId"])
     with pytest.raises(TrainingError, match=r"training\.max_runtime_min"):
@@ -71,9 +71,7 @@ NO_CAPACITY = "CapacityError: Unable to provision requested ML compute capacity.
 
 
 @pytest.mark.parametrize(("minutes", "limit_s"), [(0, 2700), (20, 25 * 60), (34, 11 * 60)])
-def test_a_job_on_another_type_gets_no_more_time_than_its_deploy_will_wait(
-    deployment: Deployment, minutes: int, limit_s: int
-) -> None:
+def test_a_fallback_jobs_time_limit_ends_within_the_deploys(deployment: Deployment, minutes: int, limit_s: int) -> None:
     deadline = {"DeployWaitSeconds": "3300", "StartupSeconds": "600"}
     event = deployment.create(FallbackInstanceTypes="ml.g5.xlarge", **deadline)
     deployment.sagemaker.time += timedelta(minutes=minutes)
@@ -84,7 +82,7 @@ def test_a_job_on_another_type_gets_no_more_time_than_its_deploy_will_wait(
     assert second["StoppingCondition"] == {"MaxRuntimeInSeconds": limit_s}
 
 
-def test_a_type_that_could_not_end_in_time_is_left_to_the_next_deploy(deployment: Deployment) -> None:
+def test_without_enough_time_left_the_fallback_starts_in_the_next_deploy(deployment: Deployment) -> None:
     deadline = {"DeployWaitSeconds": "3300", "StartupSeconds": "600"}
     event = deployment.create(FallbackInstanceTypes="ml.g5.xlarge", **deadline)
     deployment.sagemaker.time += timedelta(minutes=36)
@@ -96,7 +94,7 @@ def test_a_type_that_could_not_end_in_time_is_left_to_the_next_deploy(deployment
     assert deployment.sagemaker.created[-1]["ResourceConfig"]["InstanceType"] == "ml.g5.xlarge"
 
 
-def test_a_job_that_was_deleted_meanwhile_ends_the_deploy(deployment: Deployment) -> None:
+def test_a_job_that_was_deleted_fails_the_deploy(deployment: Deployment) -> None:
     event = deployment.create()
     deployment.sagemaker.jobs.clear()
     with pytest.raises(TrainingError, match="no longer exists"):
@@ -106,13 +104,15 @@ def test_a_job_that_was_deleted_meanwhile_ends_the_deploy(deployment: Deployment
 @pytest.mark.parametrize(
     ("code", "status"), [("ThrottlingException", 400), ("InternalFailure", 500), ("ServiceUnavailable", 503)]
 )
-def test_one_look_that_fails_does_not_end_the_deploy(deployment: Deployment, code: str, status: int) -> None:
+def test_a_transient_error_while_polling_does_not_fail_the_deploy(
+    deployment: Deployment, code: str, status: int
+) -> None:
     event = deployment.create()
     deployment.sagemaker.fail_next("DescribeTrainingJob", code, "try again", status)
     assert deployment.poll(event) == {"IsComplete": False}
 
 
-def test_a_look_that_is_forbidden_does(deployment: Deployment) -> None:
+def test_a_missing_right_while_polling_fails_the_deploy(deployment: Deployment) -> None:
     event = deployment.create()
     deployment.sagemaker.fail_next("DescribeTrainingJob", "AccessDeniedException", "not yours", 403)
     with pytest.raises(Exception, match="not yours"):
