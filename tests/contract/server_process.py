@@ -12,6 +12,7 @@ import httpx
 
 from rehearsal.aws.sagemaker_runtime import in_service
 from rehearsal.processes import Child, ProcessGroup
+from tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Server:
         return httpx.post(f"{self.url}/invocations", content=photo, headers={"content-type": content_type, **names})
 
     def wait_until_ready(self) -> None:
-        self.group.wait_until(lambda: in_service(self.url), what="/ping to answer 200", timeout_s=60)
+        self.group.wait_until(lambda: in_service(self.url), what="/ping to answer 200", timeout_s=PATIENCE_S)
 
     def log(self) -> str:
         return self.child.log.read_text()
@@ -53,6 +54,6 @@ def listening(
     with ProcessGroup(logs) as group:
         usual = command_line("--model-dir", str(model), *(arguments or ("--port", "0")))
         child = group.start("server", command or usual, env=env)
-        group.wait_until(lambda: "\n" in child.log.read_text(), what="the server to listen", timeout_s=60)
+        group.wait_until(lambda: "\n" in child.log.read_text(), what="the server to listen", timeout_s=PATIENCE_S)
         first = json.loads(child.log.read_text().splitlines()[0])
         yield Server(group, child, first["port"])

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 from rehearsal.aws.sagemaker_runtime import MAX_BODY_BYTES, SageMakerRuntime, in_service
 from rehearsal.processes import free_port
+from tests.patience import PATIENCE_S
 from tests.rehearsal.container import ANSWER, JPEG, Container, serving
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def test_a_container_that_takes_too_long_is_timed_out() -> None:
     class Hanging(LoopbackHandler):
         def do_POST(self) -> None:  # noqa: N802
             self.read_body()
-            release.wait(30)
+            release.wait(PATIENCE_S)
             self.close_connection = True
 
     with (

@@ -21,6 +21,7 @@ from inference.server.app import MAX_BODY_BYTES
 from inference.server.batch import MAX_PHOTOS
 from tests.builders import LABELS, any_photo, colour_of, onnx_model, write_artifact
 from tests.contract.server_process import Server, listening
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
 
 def raw(server: Server, request: bytes) -> bytes:
     """Everything that the server sends after these bytes, until the connection ends."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -237,7 +238,7 @@ def test_a_body_without_a_length_has_the_same_limit(server: Server) -> None:
 def test_a_client_that_sends_everything_before_it_reads_sees_the_refusal(
     server: Server, size: int, content_type: str, status: int
 ) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
     connection.request("POST", "/invocations", bytes(size), {"Content-Type": content_type, "Connection": "close"})
     assert connection.getresponse().status == status
     connection.close()
@@ -303,7 +304,7 @@ def test_invalid_http_does_not_affect_other_callers(server: Server, request_byte
 
 
 def test_one_connection_serves_request_after_request(server: Server) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
     connection.connect()
     opened = connection.sock
     for photo, status in ((any_photo(), 200), (b"", 400), (b"text", 415), (any_photo()[:99], 422), (any_photo(), 200)):
@@ -339,7 +340,7 @@ def test_a_caller_that_disconnects_is_logged_in_one_line(server: Server) -> None
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + any_photo())
 
-    server.group.wait_until(lambda: len(server.events("abandoned")) > before, what="the line", timeout_s=30)
+    server.group.wait_until(lambda: len(server.events("abandoned")) > before, what="the line", timeout_s=PATIENCE_S)
     assert server.invoke(any_photo()).status_code == 200
 
 

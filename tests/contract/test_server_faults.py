@@ -24,6 +24,7 @@ from inference.server.app import application
 from inference.server.main import listen
 from inference.server.service import Service
 from tests.builders import any_photo, write_artifact
+from tests.patience import PATIENCE_S
 
 JPEG = {"content-type": "image/jpeg"}
 
@@ -47,7 +48,7 @@ def listening(service: Service) -> Iterator[httpx.Client]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=PATIENCE_S) as client:
                 yield client
         finally:
             server.should_exit = True
@@ -61,7 +62,7 @@ def held_predictions(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Sema
 
     def waiting(self: Classifier, image_bytes: bytes, **options: Any) -> list[Prediction]:
         started.release()
-        assert release.wait(60)
+        assert release.wait(PATIENCE_S)
         return predict(self, image_bytes, **options)
 
     with monkeypatch.context() as patched:
@@ -100,8 +101,8 @@ def test_a_request_that_the_queue_cannot_answer_in_time_is_refused_at_once(
         monkeypatch.setattr(admission, "LIMIT_S", 38)  # so the queue may hold three photos
         with held_predictions(monkeypatch) as started:
             sent = [callers.submit(post, number) for number in range(8)]
-            assert started.acquire(timeout=30)
-            finished = islice(as_completed(sent, timeout=60), 5)  # the three others wait
+            assert started.acquire(timeout=PATIENCE_S)
+            finished = islice(as_completed(sent, timeout=PATIENCE_S), 5)  # the three others wait
             refused = [answer.result() for answer in finished]
             assert {answer.status_code for answer in refused} == {429}
             assert {answer.headers["retry-after"] for answer in refused} == {"20"}
@@ -141,7 +142,7 @@ def test_a_model_that_is_stuck_is_not_ready_until_it_answers(
     with ThreadPoolExecutor(1) as caller:
         with held_predictions(monkeypatch) as started:
             sent = caller.submit(client.post, "/invocations", content=any_photo(), headers=JPEG)
-            assert started.acquire(timeout=30)
+            assert started.acquire(timeout=PATIENCE_S)
             assert client.get("/ping").status_code == 200
             monkeypatch.setattr(server_service, "STUCK_S", -1)
             assert client.get("/ping").status_code == 503

@@ -17,6 +17,7 @@ from inference.server.main import DRAIN_S, listen
 from rehearsal.processes import free_port
 from tests.builders import any_photo, network, write_artifact
 from tests.contract.server_process import Server, command_line, listening
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command_line(*arguments), capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env}
+        command_line(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        env={**os.environ, **env},
     )
 
 
@@ -39,7 +45,7 @@ def refuses_connections(server: Server) -> bool:
 
 
 def has_ended(server: Server) -> bool:
-    assert server.child.wait(20)
+    assert server.child.wait(PATIENCE_S)
     assert "Traceback" not in server.log()
     return server.child.exit_code() == 0
 
@@ -56,7 +62,7 @@ def test_ping_is_503_until_the_first_prediction_and_then_200(model: Path, tmp_pa
             statuses.append((httpx.get(f"{server.url}/ping").status_code, worked))
             return statuses[-1][0] == 200
 
-        server.group.wait_until(ready, what="/ping", timeout_s=60)
+        server.group.wait_until(ready, what="/ping", timeout_s=PATIENCE_S)
         assert [status for status, _ in statuses[:-1]] == [503] * (len(statuses) - 1)
         assert server.events("ready")
 
@@ -201,7 +207,7 @@ def test_a_signal_while_the_model_loads_ends_the_server_cleanly(model: Path, tmp
 def in_flight(server: Server, length: int) -> Iterator[socket.socket]:
     """A request whose head the server has, but not its body."""
     head = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nContent-Type: image/jpeg\r\nExpect: 100-continue\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
         connection.sendall(head + b"Content-Length: %d\r\n\r\n" % length)
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
         yield connection
@@ -213,7 +219,7 @@ def test_a_request_in_flight_is_answered_before_the_end(model: Path, tmp_path: P
         server.wait_until_ready()
         with in_flight(server, len(photo)) as connection:
             server.child.signal(signal.SIGTERM)
-            server.group.wait_until(lambda: refuses_connections(server), what="the drain", timeout_s=30)
+            server.group.wait_until(lambda: refuses_connections(server), what="the drain", timeout_s=PATIENCE_S)
             connection.sendall(photo)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
 

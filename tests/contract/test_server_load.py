@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.http_load import Response, drive, invocation
 from tests.builders import LABELS, any_photo, colour_of, write_artifact
 from tests.contract.server_process import listening
+from tests.patience import PATIENCE_S
 
 BAD = [(b"", 400), (b"a dog", 415), (any_photo()[:99], 422)]
 
@@ -32,6 +33,6 @@ def test_each_of_many_concurrent_requests_gets_its_own_response(tmp_path: Path) 
             else:
                 assert json.loads(answer.body)["predictions"][0]["breed"] == LABELS[number % 3]
         server.group.wait_until(
-            lambda: len(list(open_files.iterdir())) <= before, what="connections to close", timeout_s=30
+            lambda: len(list(open_files.iterdir())) <= before, what="connections to close", timeout_s=PATIENCE_S
         )
         assert len(server.events("answered")) + len(server.events("refused")) == len(requests)

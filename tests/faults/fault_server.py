@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
+from tests.patience import PATIENCE_S
 from tests.rehearsal.container import ANSWER
 
 SECRET = "Traceback /opt/ml/model/secret.py arn:aws:sagemaker:us-east-1:123456789012:endpoint/x"
@@ -65,7 +66,7 @@ class FaultServer:
         self.script, self.calls = list(script), 0
 
     def hangs(self, handler: LoopbackHandler) -> None:
-        self.release.wait(60)
+        self.release.wait(PATIENCE_S)
         handler.close_connection = True
 
     def hangs_in_the_body(self, handler: LoopbackHandler) -> None:

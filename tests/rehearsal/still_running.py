@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-TIMEOUT_S = 20
+from tests.patience import PATIENCE_S
 
 
 def is_running(pid: int) -> bool:
@@ -22,8 +22,8 @@ def is_running(pid: int) -> bool:
 
 
 def gone_in_time(pids: Iterable[int]) -> bool:
-    """Whether all processes end within TIMEOUT_S. Returns as soon as they have."""
-    end = time.monotonic() + TIMEOUT_S
+    """Whether all processes end within PATIENCE_S. Returns as soon as they have."""
+    end = time.monotonic() + PATIENCE_S
     left = set(pids)
     while left and time.monotonic() < end:
         left = {pid for pid in left if is_running(pid)}
@@ -44,7 +44,7 @@ def orphans_of(program: str, *arguments: str, how: signal.Signals) -> list[int]:
             assert pids
             assert all(map(is_running, pids))
             owner.send_signal(how)
-            assert owner.wait(TIMEOUT_S) != 0
+            assert owner.wait(PATIENCE_S) != 0
             return pids
         finally:
             owner.kill()

@@ -16,6 +16,7 @@ import pytest
 from contract.training_metrics import METRIC_DEFINITIONS
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample
+from tests.patience import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
@@ -293,7 +294,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
         wait_for(lambda: (folder / "job" / "logs" / "algo-2.log").is_file() and len(processes_with(folder)) >= 3, run)
 
         run.send_signal(number)
-        printed, _ = run.communicate(timeout=60)
+        printed, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == code, printed
     assert "Traceback" not in printed
@@ -302,7 +303,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
 
 
 def wait_for(condition: Callable[[], bool], run: "subprocess.Popen[str]") -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert run.poll() is None, "the rehearsal ended before it was interrupted"
         assert time.monotonic() < end

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.aws.lambda_runtime import COMPILED_CLIENT, PYTHON_CLIENT, FunctionError, LambdaRuntime
+from tests.patience import PATIENCE_S
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,7 +175,7 @@ def test_the_function_can_be_invoked_over_http(function: LambdaRuntime) -> None:
     def post(event: object) -> tuple[str | None, dict[str, object]]:
         request = urllib.request.Request(function.url, data=json.dumps(event).encode())  # noqa: S310
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as response:
+        with opener.open(request, timeout=PATIENCE_S) as response:
             return response.headers["X-Amz-Function-Error"], json.load(response)
 
     error, answer = post({"photo": 1})
@@ -189,7 +190,7 @@ def test_the_function_can_be_invoked_over_http(function: LambdaRuntime) -> None:
 def test_a_response_to_another_invocation_is_rejected(function: LambdaRuntime) -> None:
     address = function.url.split("/")[2]
     function.invoke({})
-    connection = http.client.HTTPConnection(address, timeout=30)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
     connection.request("POST", "/2018-06-01/runtime/invocation/of-yesterday/response", b"{}")
 
     assert connection.getresponse().status == 400

@@ -11,6 +11,7 @@ import pytest
 
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 from rehearsal.hosts.training_job import run_training_job
+from tests.patience import PATIENCE_S
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
 REPORT = """
@@ -101,7 +102,7 @@ def test_a_host_sees_what_a_container_of_sagemaker_sees(tmp_path: Path, network:
 
 def test_hosts_reach_each_other_and_can_be_started_again(tmp_path: Path, network: Namespaces) -> None:
     for _ in range(3):
-        run_training_job(python(MEET), job_dir=tmp_path / "job", network=network, timeout_s=30)
+        run_training_job(python(MEET), job_dir=tmp_path / "job", network=network, timeout_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

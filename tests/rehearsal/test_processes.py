@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rehearsal.processes import ProcessFailedError, ProcessGroup, free_port
+from tests.patience import PATIENCE_S
 from tests.rehearsal.still_running import gone_in_time, is_running, orphans_of
 
 WAITS = "import signal; signal.pause()"
@@ -24,9 +25,9 @@ from rehearsal.processes import ProcessGroup
 
 with ProcessGroup(Path(sys.argv[1])) as group:
     child = group.start("child", [sys.executable, "-c", sys.argv[2], sys.argv[3]])
-    group.wait_until(lambda: child.log.read_text().endswith("\\n"), what="the grandchild", timeout_s=30)
+    group.wait_until(lambda: child.log.read_text().endswith("\\n"), what="the grandchild", timeout_s=300)
     print(child.pid, child.log.read_text().strip(), flush=True)
-    group.wait(timeout_s=60)
+    group.wait(timeout_s=300)
 """
 
 
@@ -42,7 +43,7 @@ def group(tmp_path: Path) -> ProcessGroup:
 def test_children_that_succeed_are_waited_for(group: ProcessGroup) -> None:
     with group:
         children = [group.start(name, python("print('done')")) for name in ("one", "two")]
-        group.wait(timeout_s=30)
+        group.wait(timeout_s=PATIENCE_S)
 
         assert [child.exit_code() for child in children] == [0, 0]
         assert children[0].log.read_text() == "done\n"
@@ -52,7 +53,7 @@ def test_the_error_for_a_child_that_ends_early_shows_its_last_lines(group: Proce
     with group:
         group.start("server", python("raise SystemExit('no model in this folder')"))
         with pytest.raises(ProcessFailedError) as caught:
-            group.wait_until(lambda: False, what="the server to answer", timeout_s=30)
+            group.wait_until(lambda: False, what="the server to answer", timeout_s=PATIENCE_S)
 
     message = str(caught.value)
     assert "server ended with exit code 1 while waiting for the server to answer" in message
@@ -77,7 +78,7 @@ def test_the_first_failure_ends_the_others(group: ProcessGroup) -> None:
         other = group.start("peer", python(WAITS))
         group.start("failing", python("raise SystemExit(3)"))
         with pytest.raises(ProcessFailedError, match="failing ended with exit code 3"):
-            group.wait(timeout_s=30)
+            group.wait(timeout_s=PATIENCE_S)
 
         assert not is_running(other.pid)
         assert not other.failed_by_itself
@@ -87,7 +88,7 @@ def test_a_grandchild_that_outlives_its_parent_is_ended(group: ProcessGroup) -> 
     leaves = PARENT.replace("p.wait()", "")
     with group:
         child = group.start("parent", python(leaves, WAITS))
-        group.wait(timeout_s=30)
+        group.wait(timeout_s=PATIENCE_S)
 
         assert gone_in_time([int(child.log.read_text())])
 
@@ -106,13 +107,13 @@ def test_the_error_names_the_signal_that_killed_a_child(group: ProcessGroup) -> 
         child = group.start("killed", python(WAITS))
         child.signal(signal.SIGKILL)
         with pytest.raises(ProcessFailedError, match=r"signal SIGKILL \(often the sign of too little memory\)"):
-            group.wait(timeout_s=30)
+            group.wait(timeout_s=PATIENCE_S)
 
 
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     with ProcessGroup(tmp_path, grace_s=0.1) as group:
         child = group.start("stubborn", python(IGNORES_SIGTERM))
-        group.wait_until(lambda: "ready" in child.log.read_text(), what="its handler", timeout_s=30)
+        group.wait_until(lambda: "ready" in child.log.read_text(), what="its handler", timeout_s=PATIENCE_S)
 
     assert not is_running(child.pid)
     assert child.exit_code() == -signal.SIGKILL
@@ -122,7 +123,7 @@ def test_log_lines_are_forwarded_complete_and_in_order(group: ProcessGroup) -> N
     lines: list[str] = []
     with group:
         group.start("child", python("for i in range(3000): print('line', i)"), on_line=lines.append)
-        group.wait(timeout_s=30)
+        group.wait(timeout_s=PATIENCE_S)
 
     assert lines == [f"line {number}" for number in range(3000)]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.hosts.training_job import TrainingJob, TrainingJobFailedError, run_training_job
+from tests.patience import PATIENCE_S
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
 # Programs that each host runs. In MEET the ranks connect over a socket, as with a real backend.
@@ -85,7 +86,7 @@ run_training_job([sys.executable, "-c", "import os, signal; print(os.getpid()); 
 
 
 def run(program: str, job_dir: Path, *arguments: str) -> TrainingJob:
-    return run_training_job([sys.executable, "-c", program, *arguments], job_dir=job_dir, timeout_s=60)
+    return run_training_job([sys.executable, "-c", program, *arguments], job_dir=job_dir, timeout_s=PATIENCE_S)
 
 
 def failure(program: str, job_dir: Path) -> str:

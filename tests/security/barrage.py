@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from tests.patience import PATIENCE_S
 from tests.security.forge import ANY_PHOTO
 
 
@@ -43,7 +44,7 @@ class Caller:
     """One kept-alive connection, opened again after the server has closed it."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
 
     def send(self, body: Body) -> tuple[int, bytes]:
         """Status and body of the response."""

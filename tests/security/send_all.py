@@ -11,6 +11,7 @@ import urllib.request
 from urllib.error import HTTPError
 
 from tests.builders import LABELS, any_photo, colour_of
+from tests.patience import PATIENCE_S
 from tests.security.barrage import Body, Caller
 from tests.security.make_attacks import all_attacks
 
@@ -24,7 +25,7 @@ def bodies(share: int = 1) -> list[Body]:
 
 def ping(port: int) -> int:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=PATIENCE_S) as answer:
             return int(answer.status)
     except HTTPError as error:
         return error.code

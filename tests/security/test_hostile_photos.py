@@ -14,6 +14,7 @@ from inference.photo.limits import DECODING
 from inference.server.app import BODIES_BYTES
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening
+from tests.patience import PATIENCE_S
 from tests.security.barrage import Body, Caller, barrage, fault_of
 from tests.security.confinement import memory_cap, resident
 from tests.security.forge import FOLDER, Attack
@@ -106,7 +107,7 @@ def test_the_memory_cap_ends_a_process_that_takes_more(tmp_path: Path) -> None:
         [sys.executable, "-c", hungry], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     with memory_cap(process.pid, CAP):
-        output, _ = process.communicate(b"\n", timeout=60)
+        output, _ = process.communicate(b"\n", timeout=PATIENCE_S)
     assert output == b""
     assert process.returncode in (-signal.SIGKILL, 1)
 

@@ -14,6 +14,7 @@ import pytest
 from rehearsal.processes import Child, ProcessGroup
 from tests.builders import LABELS, write_artifact
 from tests.contract.server_process import listening
+from tests.patience import PATIENCE_S
 from tests.security.container_image import BASE, CONTEXT, IMAGE, MISSING, Images, programs, run, size
 from tests.security.send_all import responses
 
@@ -64,7 +65,7 @@ def container(images: Images, root: Path, model: Path, tmp_path_factory: pytest.
     launcher += ["--folder", image["WorkingDir"]]
     with ProcessGroup(tmp_path_factory.mktemp("container")) as group:
         child = group.start("container", [*launcher, *image["Entrypoint"], *image["Cmd"]], env=environment)
-        group.wait_until(lambda: '"ready"' in child.log.read_text(), what="the model", timeout_s=60)
+        group.wait_until(lambda: '"ready"' in child.log.read_text(), what="the model", timeout_s=PATIENCE_S)
         yield child
         assert child.exit_code() is None
         assert "Traceback" not in child.log.read_text()

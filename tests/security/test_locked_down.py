@@ -11,6 +11,7 @@ import pytest
 from rehearsal.processes import Child, ProcessGroup
 from tests.builders import LABELS, write_artifact
 from tests.contract.server_process import Server, command_line, listening
+from tests.patience import PATIENCE_S
 from tests.security.send_all import responses
 
 LAUNCHER = [sys.executable, str(Path(__file__).with_name("locked_down.py"))]
@@ -61,7 +62,7 @@ def confined(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     command = [*LAUNCHER, *command_line("--model-dir", str(model), "--port", "8080")]
     with ProcessGroup(tmp_path_factory.mktemp("confined")) as group:
         server = group.start("server", command)
-        group.wait_until(lambda: '"ready"' in server.log.read_text(), what="the model", timeout_s=60)
+        group.wait_until(lambda: '"ready"' in server.log.read_text(), what="the model", timeout_s=PATIENCE_S)
         yield server
         assert server.exit_code() is None
 

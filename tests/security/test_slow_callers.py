@@ -17,6 +17,7 @@ from inference.server.connections import MAX_CONNECTIONS, SPARE_FILES, connectio
 from inference.server.errors import RequestError
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening
+from tests.patience import PATIENCE_S
 from tests.security.confinement import resident
 
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nContent-Type: image/jpeg\r\n"
@@ -49,7 +50,7 @@ def connections(server: Server, count: int, sent: bytes) -> Iterator[list[socket
     with contextlib.ExitStack() as stack:
         opened = []
         for _ in range(count):
-            opened.append(stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)))
+            opened.append(stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)))
             with contextlib.suppress(ConnectionError):  # the server may have closed it already
                 opened[-1].sendall(sent)
         yield opened

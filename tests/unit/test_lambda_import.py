@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 REPOSITORY = Path(__file__).parents[2]
 COMES_WITH_BOTO3 = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "certifi"}
 PROGRAM = """
@@ -28,7 +30,7 @@ def test_the_handler_imports_boto3_and_the_standard_library_only() -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     imported = set(json.loads(ran.stdout))
 

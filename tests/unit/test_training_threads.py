@@ -5,6 +5,7 @@ import threading
 import pytest
 import torch
 
+from tests.patience import PATIENCE_S
 from training.data.threads import ahead, one_thread_each
 
 
@@ -13,7 +14,7 @@ def test_results_come_in_the_order_of_the_items_whichever_is_done_first() -> Non
 
     def work(item: int) -> int:
         if item == 0:
-            assert first_may_end.wait(30)
+            assert first_may_end.wait(PATIENCE_S)
         if item == 1:
             first_may_end.set()
         return item * 10

@@ -26,6 +26,7 @@ from ops.views.steps import Steps
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample
 from tests.distributed.dogs import write_photos
+from tests.patience import PATIENCE_S
 from training.data.dataset import DataError
 
 BUCKET = "photos"
@@ -112,7 +113,7 @@ def test_an_upload_that_is_ended_leaves_whole_photos_and_the_next_sends_the_othe
 
     def put(*arguments: Any) -> bool:
         if next(begun) > 10:  # so that some are left when the operator has seen the bar move
-            pressed.wait(10)
+            pressed.wait(PATIENCE_S)
         return send(*arguments)
 
     with monkeypatch.context() as changed:
