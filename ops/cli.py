@@ -25,7 +25,7 @@ app.add_typer(data_app, name="data")
 
 
 class Hosts(StrEnum):
-    """What a rehearsal's training hosts are; auto: namespaces where the machine allows them."""
+    """Kind of a rehearsal's training hosts. auto: namespaces if the machine allows them."""
 
     AUTO = "auto"
     NAMESPACES = "namespaces"
@@ -33,16 +33,16 @@ class Hosts(StrEnum):
 
 
 SHEET = Path("build/data-check.png")
-"""Where `data check` draws its picture."""
+"""The image that `data check` writes."""
 CHECK_FILE = SHEET.with_suffix(".json")
-"""Where `data check` writes its findings, and `data upload` reads them."""
+"""The findings that `data check` writes and `data upload` reads."""
 
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
 
 
-def _print_version(asked: bool) -> None:
-    """The version of the installed package, which is the one in pyproject.toml."""
-    if asked:
+def _print_version(requested: bool) -> None:
+    """Print the version of the installed package, which pyproject.toml declares."""
+    if requested:
         typer.echo(f"kennel {package_version('kennel')}")
         raise typer.Exit
 
@@ -51,32 +51,34 @@ def _print_version(asked: bool) -> None:
 def kennel(
     context: typer.Context,
     env: Annotated[
-        str, typer.Option(metavar="NAME", help="What is deployed, where and by whom: environments/NAME.toml.")
+        str, typer.Option(metavar="NAME", help="The environment: environments/NAME.toml.")
     ] = environments.DEFAULT,
     version: Annotated[  # noqa: ARG001 - its callback prints it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """From a folder of dog photos to a breed, on AWS or on this machine."""
+    """Train and serve a dog-breed classifier, on AWS or on this machine."""
     context.obj = env
 
 
 @app.command()
 def rehearse(
-    folder: Annotated[Path, typer.Option(help="Everything is written here.")] = Path("build/rehearsal"),
-    data: Annotated[Path | None, typer.Option(help="Your photos: train/, valid/, test/ with a folder a breed.")] = None,
+    folder: Annotated[Path, typer.Option(help="Folder for all output.")] = Path("build/rehearsal"),
+    data: Annotated[
+        Path | None, typer.Option(help="Your photos: train/, valid/, test/, each with a folder for each breed.")
+    ] = None,
     pretrained: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Weights to start from: a file, `imagenet` to download, or `none`."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, if not the usual number.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs; the default depends on the mode.")] = None,
     seed: Seed = 0,
-    photos: Annotated[int, typer.Option(min=1, help="Held-out photos to send, at most.")] = 80,
+    photos: Annotated[int, typer.Option(min=1, help="Limit of held-out photos to send.")] = 80,
     hosts: Annotated[
         Hosts, typer.Option(help="Training hosts: network namespaces, or processes over loopback.")
     ] = Hosts.AUTO,
 ) -> None:
-    """Draw photos, train on two hosts, serve, and ask through the Lambda: no account, no Docker.
+    """Draw photos, train on two hosts, serve, and predict through the Lambda function: no account, no Docker.
 
     Example: [bold]kennel rehearse --data dogImages --pretrained resnet50.safetensors[/bold]
     """
@@ -102,11 +104,14 @@ def rehearse(
 def predict(
     photos: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP files.", metavar="PHOTO...")],
     model_dir: Annotated[
-        Path, typer.Option("--model", "--model-dir", help="The artifact: training's folder, or a job's model.tar.gz.")
+        Path,
+        typer.Option(
+            "--model", "--model-dir", help="The artifact: a training's model folder, or a job's model.tar.gz."
+        ),
     ] = Path("build/rehearsal/job/model"),
-    top_k: Annotated[int, typer.Option(min=1, help="Breeds to name for each photo.")] = 3,
+    top_k: Annotated[int, typer.Option(min=1, help="Breeds to print for each photo.")] = 3,
 ) -> None:
-    """Name the breeds in photos, with an artifact on this machine.
+    """Predict the breeds in photos with an artifact on this machine.
 
     Example: [bold]kennel predict rex.jpg --model model.tar.gz[/bold]
     """
@@ -117,7 +122,7 @@ def predict(
 
     if not model_dir.exists():
         raise ArtifactError(
-            f"There is no {model_dir}; name a job's model.tar.gz, or the folder that training wrote (--model)."
+            f"There is no {model_dir}. Name a job's model.tar.gz, or a training's model folder (--model)."
         )
     if model_dir.is_file():
         with unpacked(model_dir) as folder:
@@ -140,9 +145,9 @@ def predict(
 @data_app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or an earlier sample.")],
-    train: Annotated[int, typer.Option(min=0, help="Photos a breed for training.")] = 40,
-    valid: Annotated[int, typer.Option(min=0, help="Photos a breed for validation.")] = 8,
-    test: Annotated[int, typer.Option(min=0, help="Photos a breed for the test.")] = 8,
+    train: Annotated[int, typer.Option(min=0, help="Training photos for each breed.")] = 40,
+    valid: Annotated[int, typer.Option(min=0, help="Validation photos for each breed.")] = 8,
+    test: Annotated[int, typer.Option(min=0, help="Test photos for each breed.")] = 8,
     seed: Seed = 0,
 ) -> None:
     """Draw a small data set of cartoon dogs, DIR/{train,valid,test}/<breed>/*.jpg.
@@ -161,16 +166,18 @@ def sample(
 
 @data_app.command(name="check")
 def check_photos(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/, each with a folder for each breed.")
+    ],
     sheet: Annotated[
         Path,
-        typer.Option(metavar="PNG", help="Where to draw the findings; a .json with them is put beside it."),
+        typer.Option(metavar="PNG", help="Image of the findings. A .json with the findings is written next to it."),
     ] = SHEET,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON that names every photo.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, with every photo.")] = False,
 ) -> None:
-    """Open every photo and say what would spoil a training: leaks between splits, broken and missing photos.
+    """Check every photo for faults that make a training worse: leaks between splits, broken and missing photos.
 
-    Exit status 1 where something would. Example: [bold]kennel data check dogImages[/bold]
+    Exit status 1 if there are errors. Example: [bold]kennel data check dogImages[/bold]
     """
     from rich.console import Console
 
@@ -180,9 +187,9 @@ def check_photos(
     from ops.views.steps import Steps, terminal
 
     if sheet.suffix == ".json":
-        raise typer.BadParameter(f"{sheet} is where the findings are written; name a PNG.", param_hint="--sheet")
+        raise typer.BadParameter(f"{sheet} is the file for the findings. Name a PNG.", param_hint="--sheet")
     console = Console(stderr=True) if as_json else terminal()
-    with Steps(console, total=1).step(f"Look at the photos in {folder}") as report:
+    with Steps(console, total=1).step(f"Check the photos in {folder}") as report:
         found = check(folder, progress=lambda done, total: report(done, total, ""))
         data_sheet(found, sheet)
         check_file.write(found, sheet.with_suffix(".json"))
@@ -191,7 +198,7 @@ def check_photos(
     else:
         table.print_check(found, console)
         shown = breeds_shown(found)
-        typer.echo(f"A picture of it: {sheet}" + (f", of {shown}" if shown else ""))
+        typer.echo(f"Image of the findings: {sheet}" + (f", of {shown}" if shown else ""))
     if not found.sound:
         raise typer.Exit(1)
 
@@ -199,17 +206,17 @@ def check_photos(
 @data_app.command(name="upload")
 def upload_photos(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/ with a folder a breed.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/, each with a folder for each breed.")
+    ],
     target: Annotated[
         str,
-        typer.Argument(
-            metavar="S3_URI", help="Such as s3://my-bucket/data; if not given, the deployed stack's bucket."
-        ),
+        typer.Argument(metavar="S3_URI", help="Such as s3://my-bucket/data. Default: the deployed stack's bucket."),
     ] = "",
 ) -> None:
-    """Copy photos to the bucket; what is there already is not sent again.
+    """Copy photos to the bucket. Photos that are already there are not sent again.
 
-    Example: [bold]kennel data upload dogImages[/bold], once `make deploy STACKS=Storage` has made the bucket
+    Example: [bold]kennel data upload dogImages[/bold], after `make deploy STACKS=Storage` has created the bucket
     """
     from ops.data import check_file
     from ops.data.upload import Progress, upload
@@ -219,16 +226,16 @@ def upload_photos(
     with Steps(console, total=1).step(f"Upload {folder.resolve().name}", in_bytes=True) as report:
 
         def show(now: Progress) -> None:
-            note = f"{now.photos}/{now.of_photos} photos" if console.is_terminal else ""  # no line for each of them
+            note = f"{now.photos}/{now.of_photos} photos" if console.is_terminal else ""  # not one line for each photo
             report(now.done_bytes, now.of_bytes, note)
 
         summary = upload(folder, target, environment=context.obj, progress=show)
-    typer.echo(f"{summary.uploaded} photos sent to {summary.target}, {summary.already_there} were there already.")
+    typer.echo(f"{summary.uploaded} photos sent to {summary.target}, {summary.already_there} were already there.")
     typer.echo(f"Digest of the photos in {folder}: {summary.digest}; in the bucket: {summary.bucket_digest}")
     if summary.untracked:
         typer.echo(
             f"{len(summary.untracked)} photos in the bucket are not in {folder}, such as {summary.untracked[0]}. "
-            "Training would use them, too; remove them with `aws s3 rm` if it should not.",
+            "Training uses them too. Remove them with `aws s3 rm` if that is wrong.",
             err=True,
         )
     if not summary.is_comparable:
@@ -249,13 +256,13 @@ def upload_photos(
 def version(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(metavar="S3_URI", help="Where the photos are, if not in the deployed stack's bucket.")
+        str, typer.Argument(metavar="S3_URI", help="The folder of the photos. Default: the deployed stack's bucket.")
     ] = "",
     cdk_options: Annotated[
-        bool, typer.Option("--cdk-options", help="Print it as options for cdk, with the account and region.")
+        bool, typer.Option("--cdk-options", help="Print the digest, the account and the region as options for cdk.")
     ] = False,
 ) -> None:
-    """Print the digest of the photos in the bucket, or nothing where there are none: `make deploy` trains on a new one.
+    """Print the digest of the photos in the bucket, or nothing if there are none. A new digest starts a training.
 
     Example: [bold]cdk deploy --all $(kennel data version --cdk-options)[/bold]
     """
@@ -263,7 +270,7 @@ def version(
     from ops.data.bucket import BucketError, explained
     from ops.data.version import data_version
 
-    try:  # here, for `_is_sentence` imports what `make deploy` does not install; so does `report`
+    try:  # here, because `_is_sentence` imports packages that `make deploy` does not install; `report` does the same
         digest = data_version(target, environment=context.obj)
         if not cdk_options:
             typer.echo(digest)
@@ -280,12 +287,12 @@ def version(
 def report(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(metavar="[S3_URI]", help="A job's output.tar.gz, if not the deployed stack's.")
+        str, typer.Argument(metavar="[S3_URI]", help="A job's output.tar.gz. Default: the deployed stack's.")
     ] = "",
-    to: Annotated[Path, typer.Option(metavar="DIR", help="The page is written here.")] = Path("build/report"),
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page.")] = Path("build/report"),
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Fetch the page that shows how good a training's result is: curves, worst pairs, mistakes, calibration.
+    """Download the report of a training: learning curves, confused breeds, mistakes, calibration.
 
     Example: [bold]kennel report --open[/bold]
     """
@@ -301,21 +308,21 @@ def report(
         raise typer.Exit(1) from error
     typer.echo(f"The report: {page}")
     if show and not webbrowser.open(page.resolve().as_uri()):
-        typer.echo("No browser could be started; open the page yourself.", err=True)
+        typer.echo("No browser could be started. Open the page yourself.", err=True)
 
 
 def main() -> None:
-    """Entry point: errors that a person can act on are printed as their sentence, without a traceback."""
+    """Entry point. Errors that the user can correct are printed as one sentence, without a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a photo's name may hold bytes that are not UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")  # a photo's name may contain bytes that are not UTF-8
     try:
         app()
     except SystemExit as end:
         if end.code == 128 + signal.SIGINT:
             print(
-                "\nInterrupted. Nothing is running; the same command goes on where this one stopped.", file=sys.stderr
+                "\nInterrupted. No process is left. The same command continues where this one stopped.", file=sys.stderr
             )
         raise
     except Exception as error:
@@ -326,7 +333,7 @@ def main() -> None:
 
 
 def _is_sentence(error: Exception) -> bool:
-    """Whether the message was written for the operator, or names the file that the system refused."""
+    """Whether the message is written for the user, or names the file that the system refused."""
     if isinstance(error, OSError) and error.filename is not None:
         return True
     from inference.artifact import ArtifactError
@@ -358,6 +365,6 @@ def _is_sentence(error: Exception) -> bool:
 def _end(number: int, _: FrameType | None) -> None:
     """Ctrl-C, SIGTERM and a closed terminal unwind the stack, so that every `with` block ends its processes.
 
-    SystemExit, not KeyboardInterrupt, which typer ends on before `main` can say a word.
+    Raises SystemExit, because typer handles KeyboardInterrupt itself, before `main` can print a message.
     """
     sys.exit(128 + number)

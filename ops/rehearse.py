@@ -1,4 +1,4 @@
-"""The whole path on one machine: photos, two training hosts, an endpoint, a Lambda, answers."""
+"""The whole path on one machine: photos, two training hosts, an endpoint, a Lambda function, predictions."""
 
 import base64
 import gzip
@@ -37,11 +37,11 @@ from training.report import PAGE
 REPOSITORY = Path(__file__).resolve().parent.parent
 ENDPOINT = "pytorch-dog-classifier-multi-instance"
 EXPECTED_ACCURACY = 0.9
-"""Of the drawn photos. Less means that something on the path is broken."""
+"""Expected accuracy on the drawn photos. A lower one means that a part of the path is broken."""
 HOSTS = 2
 TOP_K = 3
 MOST_NAMED = 5
-"""Photos that are cut off; the report of the training names them all."""
+"""Limit of the truncated photos that are printed. The training report names them all."""
 
 FROM_SCRATCH: dict[str, object] = {
     "mode": "full",
@@ -53,12 +53,12 @@ FROM_SCRATCH: dict[str, object] = {
     "label-smoothing": 0.05,
     "checkpoint-every": 5,
 }
-"""Without pretrained weights, as for drawn photos where nothing may be downloaded: every weight starts from nothing, on
-pictures small enough for two cores."""
+"""Hyperparameters without pretrained weights, for drawn photos, when nothing may be downloaded: every weight starts
+random, and the images are small enough for two cores."""
 
 
 class RehearsalError(Exception):
-    """A rehearsal that went through and showed that something is wrong. The message is for the operator."""
+    """A rehearsal that ran to its end and found a fault. The message is for the operator."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,7 @@ class Plan:
     """What to rehearse."""
 
     folder: Path
-    """Everything that is written goes here."""
+    """The folder for all output."""
     data: Path | None = None
     """The operator's own photos; None draws a sample."""
     pretrained: str | None = None
@@ -74,12 +74,12 @@ class Plan:
     epochs: int | None = None
     seed: int = 0
     hosts: Literal["auto", "namespaces", "loopback"] = "auto"
-    """What the training hosts are: network namespaces, or processes over loopback; auto: the first where it can be."""
+    """Kind of the training hosts: network namespaces, or processes over loopback. auto: namespaces if possible."""
     most_photos: int = 80
     """Held-out photos to send, at most, chosen evenly over the breeds."""
 
     def hyperparameters(self) -> dict[str, object]:
-        """What the training job gets."""
+        """The hyperparameters of the training job."""
         pretrained = self.pretrained or ("none" if self.data is None else "imagenet")
         options = FROM_SCRATCH if pretrained == "none" else {}
         epochs = {"epochs": self.epochs} if self.epochs else {}
@@ -87,10 +87,10 @@ class Plan:
 
 
 def rehearse(plan: Plan, console: Console) -> list[Answer]:
-    """Run the plan and return the answers.
+    """Run the plan and return the predictions.
 
     Raises DataError, SampleFolderError, NamespacesRefusedError, TrainingJobFailedError, ProcessFailedError,
-    FunctionError or RehearsalError, each with a message for the operator. Whatever happens, no process is left behind.
+    FunctionError or RehearsalError, each with a message for the operator. No process is left running in any case.
     """
     steps = Steps(console, total=5)
     with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
@@ -100,13 +100,13 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
         job, lines = _train(plan, data, network, report)
     console.print(f"     {which}")
     model_dir = job.model_dir
-    _say_what_was_learnt(lines, console)
+    _print_training_result(lines, console)
 
     port = free_port()
     container = f"http://127.0.0.1:{port}"
     logs = plan.folder / "logs"
     with ExitStack() as running:
-        with steps.step("Serve the artifact: the container's own server, asked until /ping is 200"):
+        with steps.step("Serve the artifact: the container's own server, polled until /ping returns 200"):
             group = running.enter_context(ProcessGroup(logs))
             command = [sys.executable, "-m", "inference.server", "--model-dir", str(model_dir), "--port", str(port)]
             group.start("endpoint", command, cwd=REPOSITORY)
@@ -122,7 +122,7 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
                 f"     AWS publishes no compiled runtime client for {sys.platform}: its calls are made in Python."
             )
         with steps.step("Send held-out photos through Lambda, SageMaker Runtime and the server") as report:
-            answers = _ask(function, data, _spread(data.used("test"), plan.most_photos), report)
+            answers = _send(function, data, _spread(data.used("test"), plan.most_photos), report)
 
     sheet = plan.folder / "answers.png"
     contact_sheet(answers, sheet, title="Kennel rehearsal: held-out photos and their breeds")
@@ -131,8 +131,8 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
     accuracy = _accuracy(answers)
     if plan.data is None and plan.epochs is None and accuracy < EXPECTED_ACCURACY:
         raise RehearsalError(
-            f"Only {accuracy:.2f} of the drawn photos were named rightly, where {EXPECTED_ACCURACY} is usual; "
-            f"the logs in {plan.folder} say more."
+            f"The accuracy on the drawn photos is {accuracy:.2f}, but at least {EXPECTED_ACCURACY} is expected. "
+            f"Read the logs in {plan.folder}."
         )
     return answers
 
@@ -150,25 +150,29 @@ def _photos(plan: Plan, report: Report) -> DataSet:
 
 
 def _network(plan: Plan, joined: ExitStack) -> tuple[Network, str]:
-    """What joins the hosts, entered, and the sentence that says what it is."""
+    """The network of the hosts, already set up, and a sentence that describes it."""
     if plan.hosts == "loopback":
         return Loopback(), "The hosts were two processes over loopback."
     if plan.hosts == "auto" and plan.hyperparameters()["pretrained"] == "imagenet":
-        return Loopback(), "The hosts were two processes over loopback: in namespaces they could download no weights."
+        return Loopback(), "The hosts were two processes over loopback: in namespaces they cannot download weights."
     try:
         network = joined.enter_context(Namespaces(plan.folder / "network"))
     except NamespacesRefusedError as error:
         if plan.hosts == "namespaces":
             raise
         return Loopback(), str(error)
-    by = "AWS's own training toolkit" if Toolkit.find() else "python; `make toolkit` has AWS's own toolkit start them"
+    by = (
+        "AWS's own training toolkit"
+        if Toolkit.find()
+        else "python; after `make toolkit`, AWS's own toolkit starts them"
+    )
     return network, f"The hosts were algo-1 and algo-2, in network namespaces, started by {by}."
 
 
 def _train(plan: Plan, data: DataSet, network: Network, report: Report) -> tuple[TrainingJob, TrainingLines]:
     lines = TrainingLines(report)
     job = _job(plan, data, network, lines)
-    for host in job.hosts:  # an interrupted job resumes from them; one that is done would have nothing left to do
+    for host in job.hosts:  # an interrupted job resumes from them, but a finished one must train again
         shutil.rmtree(host.checkpoints, ignore_errors=True)
     data.skipped.update(lines.skipped)
     return job, lines
@@ -202,8 +206,8 @@ def _job(plan: Plan, data: DataSet, network: Network, lines: TrainingLines) -> T
     )
 
 
-def _ask(function: LambdaRuntime, data: DataSet, photos: Sequence[Photo], report: Report) -> list[Answer]:
-    """One event for each photo, as a caller would send it. A refusal is an answer without predictions."""
+def _send(function: LambdaRuntime, data: DataSet, photos: Sequence[Photo], report: Report) -> list[Answer]:
+    """Send one event for each photo, as a caller does. A refused photo has no predictions."""
     answers = []
     for done, photo in enumerate(photos, start=1):
         event = {"image": base64.b64encode(photo.path.read_bytes()).decode(), "top_k": TOP_K}
@@ -227,12 +231,12 @@ def _ask(function: LambdaRuntime, data: DataSet, photos: Sequence[Photo], report
 
 
 def _spread(photos: Sequence[Photo], most: int) -> list[Photo]:
-    """At most `most` photos, taken from all breeds alike: they are sorted by breed."""
+    """At most `most` photos, evenly spread over the breeds. The photos are sorted by breed."""
     step = max(1.0, len(photos) / most)
     return [photos[int(position * step)] for position in range(min(most, len(photos)))]
 
 
-def _say_what_was_learnt(lines: TrainingLines, console: Console) -> None:
+def _print_training_result(lines: TrainingLines, console: Console) -> None:
     final = lines.final
     trained, served = float(final["test_accuracy"]), float(final["served_test_accuracy"])
     console.print(
@@ -243,10 +247,10 @@ def _say_what_was_learnt(lines: TrainingLines, console: Console) -> None:
     console.print(f"     its probabilities are {off:.1f} points off on average; {before:.1f} without the temperature")
     for name, reason in lines.skipped.items():
         console.print(f"     [yellow]skipped[/yellow] {escape(name)}: {escape(reason)}")
-    _say_what_is_cut_off(lines.truncated, console)
+    _print_truncated(lines.truncated, console)
 
 
-def _say_what_is_cut_off(truncated: Mapping[str, str], console: Console) -> None:
+def _print_truncated(truncated: Mapping[str, str], console: Console) -> None:
     if not truncated:
         return
     many = "1 training photo is" if len(truncated) == 1 else f"{len(truncated)} training photos are"

@@ -1,4 +1,4 @@
-"""model.tar.gz, as SageMaker packs an artifact, unpacked on this machine. On AWS, SageMaker unpacks it itself."""
+"""Unpack model.tar.gz, in which SageMaker packs an artifact, on this machine. On AWS, SageMaker unpacks it."""
 
 import hashlib
 import tarfile
@@ -13,20 +13,20 @@ from typing import IO
 from inference.artifact import MANIFEST, ArtifactError, Manifest, read_manifest
 
 MOST_BYTES = 2**32
-"""Unpacked; a ResNet50 with the weights to train it further has 200 MB."""
+"""Limit of the unpacked size. A ResNet50 with its weights for further training takes 200 MB."""
 
 MOST_MEMBERS = 1000
 _AT_ONCE = 2**20
-"""No more is read in one go: a header may claim that gigabytes of names follow it."""
+"""Limit of one read: a header may claim gigabytes of names."""
 
 
 @contextmanager
 def unpacked(archive: Path) -> Iterator[Path]:
-    """The artifact in `archive`, in a folder that is gone after the block.
+    """The artifact in `archive`, in a temporary folder that exists during the block.
 
-    What the manifest names is written and its checksum compared; nothing else is written. Raises ArtifactError for a
-    file that is no such archive, and for one with a member that no artifact has: a path that leaves the folder, a
-    link, a device, a program, a name twice.
+    Only the files that the manifest names are written, and their checksums are compared. Raises ArtifactError if the
+    file is not such an archive, or has a member that no artifact has: a path outside the folder, a link, a device, a
+    program, or a duplicate name.
     """
     with tempfile.TemporaryDirectory(prefix="kennel-") as scratch:
         folder = Path(scratch)
@@ -36,16 +36,16 @@ def unpacked(archive: Path) -> Iterator[Path]:
         except ArtifactError as error:
             raise ArtifactError(f"{archive.name}: {error}") from error
         except EOFError as error:
-            raise ArtifactError(f"{archive.name} was cut off; download it again.") from error
+            raise ArtifactError(f"{archive.name} is truncated; download it again.") from error
         except (tarfile.TarError, OSError, zlib.error, ValueError, OverflowError, RecursionError) as error:
             if isinstance(error, OSError) and error.filename is not None:
                 raise
-            raise ArtifactError(f"{archive.name} is no sound model.tar.gz ({error}); download it again.") from error
+            raise ArtifactError(f"{archive.name} is not a valid model.tar.gz ({error}); download it again.") from error
         yield folder
 
 
 class _Unpacked:
-    """A gzip stream as tarfile reads one, which ends with an error where it grows past reason."""
+    """A gzip stream for tarfile. It raises an error if it grows beyond `MOST_BYTES`."""
 
     def __init__(self, packed: IO[bytes]) -> None:
         self._stream = GzipFile(fileobj=packed)
@@ -76,8 +76,8 @@ class _Unpacked:
 
 
 def _unpack(packed: IO[bytes], folder: Path) -> None:
-    """Twice through the archive: all members are judged before the first is written."""
-    manifest = _judged(packed, folder)
+    """Read the archive twice: check all members before the first is written."""
+    manifest = _checked(packed, folder)
     packed.seek(0)
     with tarfile.open(fileobj=_Unpacked(packed), mode="r:") as archive:  # type: ignore[call-overload]
         for member in archive:
@@ -86,7 +86,7 @@ def _unpack(packed: IO[bytes], folder: Path) -> None:
                 _write(archive, member, folder / name, manifest.files[name])
 
 
-def _judged(packed: IO[bytes], folder: Path) -> Manifest:
+def _checked(packed: IO[bytes], folder: Path) -> Manifest:
     names: set[str] = set()
     executable: set[str] = set()
     stream = _Unpacked(packed)
@@ -95,20 +95,20 @@ def _judged(packed: IO[bytes], folder: Path) -> Manifest:
             _check(member)
             name = _name(member)
             if name in names:
-                raise ArtifactError(f"it holds {name!r} twice; pack it again.")
+                raise ArtifactError(f"it contains {name!r} twice; pack it again.")
             names.add(name)
             if len(names) > MOST_MEMBERS:
-                raise ArtifactError(f"it holds more than {MOST_MEMBERS} files; it was not made by a training job.")
+                raise ArtifactError(f"it contains more than {MOST_MEMBERS} files; it was not made by a training job.")
             if member.isreg() and member.mode & 0o111:
                 executable.add(name)
             if name == MANIFEST:
                 _write(archive, member, folder / MANIFEST, None)
     stream.finish()
     if MANIFEST not in names:
-        raise ArtifactError(f"it holds no {MANIFEST}; it is not an artifact of this project.")
+        raise ArtifactError(f"it contains no {MANIFEST}, so it is not an artifact of Kennel.")
     manifest = read_manifest(folder)
-    if strangers := executable - {*manifest.files, MANIFEST}:
-        raise ArtifactError(f"it holds {min(strangers)!r}, which can be run and which the manifest does not know.")
+    if unknown := executable - {*manifest.files, MANIFEST}:
+        raise ArtifactError(f"it contains {min(unknown)!r}, an executable that the manifest does not name.")
     return manifest
 
 
@@ -119,20 +119,20 @@ def _name(member: tarfile.TarInfo) -> str:
 def _check(member: tarfile.TarInfo) -> None:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in "".join(path.parts[:1]):
-        raise ArtifactError(f"it holds {member.name!r}, which would be written outside the artifact's folder.")
+        raise ArtifactError(f"it contains {member.name!r}, which would be written outside the artifact's folder.")
     if member.issym() or member.islnk():
-        raise ArtifactError(f"it holds {member.name!r}, a link; an artifact holds files alone.")
+        raise ArtifactError(f"it contains {member.name!r}, a link; an artifact contains only files.")
     if not (member.isdir() or member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)) or member.issparse():
-        raise ArtifactError(f"it holds {member.name!r}, a device, a pipe or the like; an artifact holds files alone.")
+        raise ArtifactError(f"it contains {member.name!r}, a device or a pipe; an artifact contains only files.")
     if member.mode & 0o7000 and member.isreg():
-        raise ArtifactError(f"it holds {member.name!r}, which would run with its owner's rights.")
+        raise ArtifactError(f"it contains {member.name!r}, which has the setuid, setgid or sticky bit.")
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, checksum: str | None) -> None:
-    """Not by tarfile's own extraction: no owner, mode, time or link is taken over."""
+    """Write one member without tarfile's extraction, so that its owner, mode, time and links are ignored."""
     source, digest = archive.extractfile(member), hashlib.sha256()
     if source is None or (target.name == MANIFEST and member.size > _AT_ONCE):
-        raise ArtifactError(f"it holds {member.name!r}, which is no file of an artifact.")
+        raise ArtifactError(f"it contains {member.name!r}, which is not a file of an artifact.")
     written = 0
     with source, target.open("xb") as file:
         while chunk := source.read(_AT_ONCE // 4):
@@ -143,5 +143,5 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, chec
     if checksum is not None and digest.hexdigest() != checksum:
         raise ArtifactError(
             f"{target.name} has the SHA-256 {digest.hexdigest()[:12]}, but the manifest says {checksum[:12]}; "
-            "it was changed on its way, so download it again."
+            "it was changed after training, so download it again."
         )

@@ -1,6 +1,6 @@
-"""The page that a training job left beside its artifact, fetched to where a browser can open it.
+"""Download the report page that a training job wrote next to its artifact.
 
-It is asked for after a `make deploy`, which installs nothing of what trains and serves: only boto3 is imported here.
+`kennel report` runs after a `make deploy`, which installs few packages, so this module imports only boto3.
 """
 
 import tarfile
@@ -17,28 +17,28 @@ from ops.data.bucket import explained, output_of
 from ops.session import session
 
 PAGE = "report/index.html"
-"""In the job's output.tar.gz. It asks for nothing else: pictures and styles are within."""
+"""In the job's output.tar.gz. The page contains its pictures and styles, and needs no other file."""
 
 MOST_BYTES = 2**26
-"""Of the page, unpacked; one with twenty pictures has less than a megabyte."""
+"""Limit of the page's unpacked size. A page with twenty pictures takes less than a megabyte."""
 
 
 class ReportError(Exception):
-    """A report that cannot be had. The message is one sentence with the remedy."""
+    """The report cannot be downloaded. The message says why, and what to do."""
 
 
 def fetch_report(uri: str, folder: Path, *, environment: str = environments.DEFAULT) -> Path:
     """Write the page into `folder`, named after its job, and return its path.
 
-    uri: an output.tar.gz, or the model.tar.gz beside it; empty: that of the deployed training stack. Raises ReportError
-    where there is none, and BucketError where AWS refuses.
+    uri: an output.tar.gz, or the model.tar.gz next to it. Empty: the output of the deployed training stack. Raises
+    ReportError if there is none, and BucketError if AWS returns an error.
     """
     uri = uri or output_of("training", "Report", environment=environment)
     if not uri:
         raise ReportError(
-            f"The stack {environments.load(environment).stack('training')} has no output Report: it is not deployed "
-            f"(make deploy ENV={environment}, or name another one with kennel --env NAME) "
-            "or was given its artifact as training.model_data; write the address of that job's output.tar.gz."
+            f"The stack {environments.load(environment).stack('training')} has no output Report. Either it is not "
+            f"deployed (make deploy ENV={environment}, or name another environment: kennel --env NAME), or its "
+            "artifact was given as training.model_data. Then name that job's output.tar.gz."
         )
     bucket, key = _parted(uri)
     with tempfile.TemporaryFile() as packed:
@@ -48,7 +48,7 @@ def fetch_report(uri: str, folder: Path, *, environment: str = environments.DEFA
             except ClientError as error:
                 if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                     raise ReportError(
-                        f"There is no s3://{bucket}/{key}; take the address from the training stack's output Report."
+                        f"There is no s3://{bucket}/{key}. Copy the URI from the training stack's output Report."
                     ) from error
                 raise
         packed.seek(0)
@@ -64,8 +64,8 @@ def _parted(uri: str) -> tuple[str, str]:
     folder, _, name = parts.path.lstrip("/").rpartition("/")
     if parts.scheme != "s3" or not parts.netloc or name not in ("output.tar.gz", "model.tar.gz"):
         raise ReportError(
-            f"{uri!r} is no training job's output; write s3://BUCKET/.../output.tar.gz, as the training stack's output "
-            "Report has it."
+            f"{uri!r} is not a training job's output. Copy the URI (s3://BUCKET/.../output.tar.gz) from the training "
+            "stack's output Report."
         )
     return parts.netloc, f"{folder}/output.tar.gz".lstrip("/")
 
@@ -77,14 +77,14 @@ def _job(key: str) -> str:
 
 
 def _page(packed: IO[bytes], key: str) -> bytes:
-    """Nothing of the archive is written by the name that it has there."""
+    """The page in the archive. Names in the archive are never used as paths."""
     try:
         with tarfile.open(fileobj=packed, mode="r|gz") as archive:
             for member in archive:
-                # where several hosts have written, SageMaker may keep their folders apart
+                # if several hosts wrote output, SageMaker may keep their folders apart
                 if member.isreg() and f"/{member.name}".endswith(f"/{PAGE}") and member.size <= MOST_BYTES:
                     file = archive.extractfile(member)
                     return file.read() if file else b""
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise ReportError(f"{key} is no sound archive ({error}); download it again.") from error
-    raise ReportError(f"{key} holds no {PAGE}: the job was ended before its report, or is of an older version.")
+        raise ReportError(f"{key} is not a valid archive ({error}). Download it again.") from error
+    raise ReportError(f"{key} contains no {PAGE}: the job ended before its report, or an older version trained it.")

@@ -1,4 +1,4 @@
-"""A picture of answers: every photo with its true breed, the three best guesses, and a frame in green or red."""
+"""An image of predictions: each photo with its true breed, its top three predictions, and a green or red frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ _CELL_HEIGHT = _PHOTO_HEIGHT + 48 + _GUESSES * _GUESS_HEIGHT
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """One photo and what the classifier said about it."""
+    """One photo and its predictions."""
 
     photo: bytes | Path
-    """The encoded picture, or where it lies."""
+    """The encoded photo, or its path."""
     true_label: str
     predictions: Sequence[tuple[str, float]]
     """Breeds with their probabilities, best first."""
@@ -40,18 +40,18 @@ class Answer:
 
     @property
     def is_right(self) -> bool:
-        """True when the best guess is the true breed."""
+        """Whether the top prediction is the true breed."""
         return bool(self.predictions) and self.predictions[0][0] == self.true_label
 
 
 def contact_sheet(answers: Sequence[Answer], path: Path, *, title: str) -> None:
-    """Write the sheet as a PNG of at most 1600 pixels' width.
+    """Write the sheet as a PNG, at most 1600 pixels wide.
 
-    The header counts every answer. With more of them than fit, the grid shows all the wrong ones that it has room for
-    and an even choice of the others. Raises `ValueError` when there is no answer to show.
+    The header counts every prediction. If there are more than cells, the grid shows the wrong ones first, and fills
+    the other cells with an even selection of the correct ones. Raises `ValueError` if there are no predictions.
     """
     if not answers:
-        raise ValueError("There is no answer to put on a contact sheet; classify at least one photo first.")
+        raise ValueError("There are no predictions for a contact sheet; classify at least one photo first.")
     shown = _chosen(answers)
     columns = _columns(len(shown))
     rows = ceil(len(shown) / columns)
@@ -68,7 +68,7 @@ def contact_sheet(answers: Sequence[Answer], path: Path, *, title: str) -> None:
 
 
 def _columns(cells: int) -> int:
-    """A grid a little wider than tall, of three columns at least, so that the header fits."""
+    """A grid slightly wider than tall, with at least three columns, so that the header fits."""
     return min(6, max(3, ceil(sqrt(1.4 * cells))))
 
 
@@ -122,7 +122,7 @@ def _cell(sheet: Image.Image, answer: Answer, x: int, y: int) -> None:
 def _guess(
     pen: ImageDraw.ImageDraw, breed: str, probability: float, x: int, right: int, y: int, colour: Colour
 ) -> None:
-    """A line with the breed and its probability, over a bar as long as that."""
+    """A line with the breed and its probability, above a bar of that length."""
     font, figure = typeface(14), f"{100 * probability:.1f} %"
     left = right - font.getlength(figure)
     pen.text((x, y), fitted(named(breed), 14, left - x - 8), QUIET if colour == QUIET else TEXT, font)
@@ -138,7 +138,7 @@ def _photo(answer: Answer, area: tuple[int, int]) -> Image.Image:
     try:
         with Image.open(source) as photo:
             return ImageOps.contain(ImageOps.exif_transpose(photo).convert("RGB"), area, Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises for a file that is gone or broken
+    except (OSError, SyntaxError, ValueError):  # Pillow's errors for a missing or damaged file
         blank = Image.new("RGB", area, TRACK)
         ImageDraw.Draw(blank).text((area[0] / 2, area[1] / 2), "no picture", QUIET, typeface(16), anchor="mm")
         return blank

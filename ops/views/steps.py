@@ -1,4 +1,4 @@
-"""What an operator sees of long work: one line for each step, and a bar while it runs."""
+"""Progress of long work for the operator: one line for each step, and a bar while it runs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +19,14 @@ from rich.progress import (
 )
 
 WIDTH_WITHOUT_TERMINAL = 160
-"""Columns where the output goes to a file or a CI log, which have no width of their own."""
+"""Columns if the output goes to a file or a CI log, which have no width."""
 
 Report = Callable[[int, int, str], None]
 """(done, total, note): moves the bar."""
 
 
 def terminal() -> Console:
-    """The console to talk to the operator on."""
+    """The console for the operator."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
 
@@ -43,8 +43,8 @@ class Steps:
     def step(self, what: str, *, in_bytes: bool = False) -> Iterator[Report]:
         """Announce a step, yield the function that moves its bar, and say how long it took.
 
-        With `in_bytes` what is done and its total are bytes, and the bar shows them and the time that is left.
-        A step that raises leaves its line without a tick; the caller's error says why.
+        With `in_bytes`, done and total are bytes, and the bar also shows the remaining time.
+        A step that raises prints no `ok`. The caller's error says why.
         """
         self._number += 1
         label = f"[bold]{self._number}/{self._total}[/bold]  {escape(what)}"
@@ -52,7 +52,7 @@ class Steps:
         if not self._console.is_terminal:
             self._console.print(f"{label} ...")
         columns: list[ProgressColumn] = [BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn()]
-        if in_bytes:  # all of it within 80 columns
+        if in_bytes:  # fits in 80 columns
             columns = [BarColumn(bar_width=8), DownloadColumn(), TimeRemainingColumn(), TextColumn("left")]
         progress = Progress(
             SpinnerColumn(),

@@ -1,4 +1,4 @@
-"""Words in the pictures that are drawn for the operator."""
+"""Text in the images that are drawn for the operator."""
 
 from functools import cache
 
@@ -7,17 +7,17 @@ from PIL import ImageFont
 
 @cache
 def typeface(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own, so that none has to be installed."""
+    """Pillow's built-in typeface, so that none has to be installed."""
     return ImageFont.load_default(size)
 
 
 def named(label: str) -> str:
-    """A breed as people write it."""
+    """The breed of a label, with spaces."""
     return label.replace("_", " ")
 
 
 def fitted(text: str, size: int, width: float) -> str:
-    """The text, its end cut off where it is too wide."""
+    """The text, truncated at its end if it is too wide."""
     font = typeface(size)
     if font.getlength(text) <= width:
         return text
@@ -27,7 +27,7 @@ def fitted(text: str, size: int, width: float) -> str:
 
 
 def fitted_tail(text: str, size: int, width: float) -> str:
-    """The text, its beginning cut off where it is too wide: files' names differ at their ends."""
+    """The text, truncated at its start if it is too wide. File names differ at their ends."""
     font = typeface(size)
     if font.getlength(text) <= width:
         return text

@@ -1,4 +1,4 @@
-"""From the lines that a training job prints to a bar that moves."""
+"""Turn the log lines of a training job into progress."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ def fields_of(line: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class TrainingLines:
-    """Reads a job's lines as they come, moves the bar, and keeps what the operator wants to know afterwards."""
+    """Reads a job's log lines, moves the bar, and keeps the results that are printed at the end."""
 
     report: Report
     final: dict[str, str] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class TrainingLines:
     skipped: dict[str, str] = field(default_factory=dict)
     """Photos that could not be used, with the reason."""
     truncated: dict[str, str] = field(default_factory=dict)
-    """Training photos that are cut off and were learnt from all the same, with how much of each there is."""
+    """Truncated training photos that were used, each with its share of pixels."""
     _done: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, line: str) -> None:

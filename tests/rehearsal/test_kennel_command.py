@@ -160,8 +160,8 @@ def test_predict_continues_after_a_file_that_is_not_a_photo(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["predict", "a.jpg", "--model", "/nowhere.tar.gz"], "There is no /nowhere.tar.gz; name a job's model.tar.gz"),
-        (["predict", "a.jpg", "--model-dir", "/nowhere"], "the folder that training wrote (--model)"),
+        (["predict", "a.jpg", "--model", "/nowhere.tar.gz"], "There is no /nowhere.tar.gz. Name a job's model.tar.gz"),
+        (["predict", "a.jpg", "--model-dir", "/nowhere"], "a training's model folder (--model)"),
         (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "There is no data folder /nowhere"),
         (["data", "sample", "{foreign}"], "is not empty"),
         (["data", "check", "{foreign}"], "has no train and no valid and no test folder"),
@@ -191,7 +191,7 @@ def test_a_user_error_gives_a_sentence_and_no_traceback(arguments: list[str], se
     ("environment", "sentence"),
     [
         ({"AWS_PROFILE": "unknown"}, "There is no AWS profile 'unknown'"),
-        ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "lacks its other half, AWS_SECRET_ACCESS_KEY"),
+        ({"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"}, "is incomplete: AWS_SECRET_ACCESS_KEY is missing"),
         ({}, "There are no AWS credentials"),
     ],
 )
@@ -213,7 +213,7 @@ def test_an_aws_configuration_error_gives_a_sentence_and_no_traceback(
     [
         (["data", "version"], "There are no AWS credentials"),
         (["report"], "There are no AWS credentials"),
-        (["report", "job-7"], "'job-7' is no training job's output"),
+        (["report", "job-7"], "'job-7' is not a training job's output"),
     ],
 )
 def test_commands_of_a_deploy_need_only_the_packages_of_a_deploy(words: list[str], sentence: str) -> None:
@@ -298,7 +298,7 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
 
     assert run.returncode == code, printed
     assert "Traceback" not in printed
-    assert ("Interrupted. Nothing is running" in printed) == (number == signal.SIGINT)
+    assert ("Interrupted. No process is left" in printed) == (number == signal.SIGINT)
     assert processes_with(folder) == []
 
 

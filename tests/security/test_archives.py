@@ -89,8 +89,8 @@ HOSTILE: dict[str, tuple[Hostile, str]] = {
     "a pipe": (lambda add: add("evil", type=tarfile.FIFOTYPE), "a pipe"),
     "a file with holes": (lambda add: add("evil", type=tarfile.GNUTYPE_SPARSE), "artifact"),
     "a type that does not exist": (lambda add: add("evil", type=b"Z"), "a device"),
-    "a program of its owner's rights": (lambda add: add("evil", b"x", mode=0o4755), "its owner's rights"),
-    "a program": (lambda add: add("code/evil.sh", b"#!/bin/sh", mode=0o755), "'code/evil.sh', which can be run"),
+    "a setuid program": (lambda add: add("evil", b"x", mode=0o4755), "setuid"),
+    "a program": (lambda add: add("code/evil.sh", b"#!/bin/sh", mode=0o755), "'code/evil.sh', an executable"),
     "a name twice": (lambda add: add("model.onnx", b"other"), "'model.onnx' twice"),
     "a name twice in another spelling": (lambda add: add("./model.onnx", b"other"), "'model.onnx' twice"),
     "a manifest twice": (lambda add: add("./manifest.json", b"{}"), "'manifest.json' twice"),
@@ -129,7 +129,7 @@ def test_deeply_nested_headers_are_refused(tmp_path: Path) -> None:
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1
     path = tmp_path / "model.tar.gz"
     path.write_bytes(gzip.compress((header.tobuf(tarfile.GNU_FORMAT) + b"x".ljust(512, b"\0")) * 5000))
-    assert "no sound model.tar.gz" in refusal(path)
+    assert "not a valid model.tar.gz" in refusal(path)
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
@@ -241,4 +241,4 @@ def test_kennel_predict_accepts_an_archive_and_says_what_is_wrong_with_one(tmp_p
     assert "rex.jpg: Beagle" in sound.stdout
     hostile = predict(archive(tmp_path / "evil.tar.gz", HOSTILE["a symbolic link"][0]))
     assert (hostile.returncode, hostile.stdout) == (1, "")
-    assert hostile.stderr == "kennel: evil.tar.gz: it holds 'evil', a link; an artifact holds files alone.\n"
+    assert hostile.stderr == "kennel: evil.tar.gz: it contains 'evil', a link; an artifact contains only files.\n"

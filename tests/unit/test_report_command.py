@@ -84,7 +84,7 @@ def test_the_browser_is_opened_only_with_the_option_open(
     ended = CliRunner().invoke(app, ["report", URI, "--to", str(tmp_path), *option])
     assert ended.exit_code == 0, ended.output
     assert opened == [(tmp_path / "kennel-0a1b2c.html").as_uri()] * shown
-    assert ("open the page yourself" in ended.output) == bool(shown)
+    assert ("Open the page yourself" in ended.output) == bool(shown)
 
 
 def test_names_in_the_archive_do_not_affect_where_files_are_written(s3: Any, tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_names_in_the_archive_do_not_affect_where_files_are_written(s3: Any, tmp
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"no archive", "no sound archive"),
-        (packed({"report/index.html": PAGE * 100})[:-30], "no sound archive"),
-        (packed({"other.txt": b""}), "holds no report/index.html"),
+        (b"no archive", "not a valid archive"),
+        (packed({"report/index.html": PAGE * 100})[:-30], "not a valid archive"),
+        (packed({"other.txt": b""}), "contains no report/index.html"),
     ],
     # An archive's bytes hold the time, and pytest-xdist needs the same names in each worker.
     ids=["no archive", "cut off", "without the page"],
@@ -120,7 +120,7 @@ def test_a_uri_that_is_not_a_jobs_output_is_refused_without_a_call_to_aws(uri: s
 @pytest.mark.usefixtures("s3")
 def test_a_deployment_of_a_given_artifact_needs_the_uri_of_its_job(tmp_path: Path) -> None:
     deploy("kennel-training", {})
-    with pytest.raises(ReportError, match=r"training\.model_data; write the address of that job's output\.tar\.gz"):
+    with pytest.raises(ReportError, match=r"training\.model_data\. Then name that job's output\.tar\.gz"):
         fetch_report("", tmp_path)
 
 

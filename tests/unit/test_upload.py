@@ -198,7 +198,7 @@ def test_the_command_says_what_to_do_next(
     done = CliRunner().invoke(app, ["--env", name, "data", "upload", str(photos)])
 
     assert done.exit_code == 0
-    assert "8 photos sent to s3://photos/data, 0 were there already." in done.stdout
+    assert "8 photos sent to s3://photos/data, 0 were already there." in done.stdout
     assert done.stdout.endswith("make deploy\n" if name == "development" else "make deploy ENV=production\n")
 
 
