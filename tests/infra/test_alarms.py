@@ -1,13 +1,12 @@
-"""What each alarm, graph and event rule watches, and why it is that statistic, that threshold and that many minutes."""
+"""What each alarm watches, and the reason for its statistic, threshold and number of minutes."""
 
 from typing import Any
 
 import pytest
 
 from stacks.settings import Settings
-from tests.infra.conftest import Assembly
-from tests.infra.test_monitoring import alarm, rules, widgets
-from tests.infra.test_serving import rollback_alarm
+from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.monitoring import alarm, alarms, rollback_alarm
 
 
 @pytest.mark.parametrize(
@@ -21,7 +20,7 @@ from tests.infra.test_serving import rollback_alarm
         (
             "FunctionSlow",
             {"ExtendedStatistic": "p95", "Threshold": Settings().api.timeout_s * 1000 * 0.8, "EvaluationPeriods": 5},
-            "It must ring before calls time out, and an average hides the slow ones.",
+            "It must go off before calls time out, and an average hides the slow ones.",
         ),
         (
             "FunctionFails",
@@ -31,12 +30,12 @@ from tests.infra.test_serving import rollback_alarm
         (
             "FunctionThrottled",
             {"Statistic": "Sum", "Threshold": 0, "EvaluationPeriods": 1},
-            "Each throttle is a refused caller.",
+            "Each throttled call is an error for a caller.",
         ),
         (
             "SpillOver",
             {"Statistic": "Sum", "Threshold": 0, "EvaluationPeriods": 10},
-            "A burst of a few minutes costs some cold starts; only a lasting one calls for more concurrency.",
+            "A burst of a few minutes costs some cold starts; only a lasting one needs more concurrency.",
         ),
         (
             "EventFailed",
@@ -59,34 +58,25 @@ def test_one_minute_with_server_errors_rolls_back(development: Assembly) -> None
     assert found["Threshold"] == Settings().serving.rollout.max_5xx_per_min == 0
 
 
-def test_latency_is_drawn_in_milliseconds_beside_the_limit_in_milliseconds(development: Assembly) -> None:
-    (graph,) = [graph for title, graph in widgets(development).items() if "latency" in title]
-    expressions = [metric[0]["expression"] for metric in graph["metrics"] if "expression" in metric[0]]
-    assert len(expressions) == 6
-    assert all(expression.endswith(" / 1000") for expression in expressions)  # SageMaker publishes microseconds
-    (limit,) = graph["annotations"]["horizontal"]
-    assert limit["value"] == Settings().serving.rollout.max_latency_ms
+def test_the_alarms_of_this_stack_notify_the_topic(development: Assembly) -> None:
+    ((_, topic, _),) = development.resources("AWS::SNS::Topic")
+    found = [properties for stack, _, properties in alarms(development) if stack == "Monitoring"]
+    assert len(found) == 7
+    for properties in found:
+        assert properties["AlarmActions"] == [{"Ref": topic}]
+        assert properties["TreatMissingData"] == "notBreaching"
 
 
-def test_a_training_metric_is_drawn_as_it_was_logged(development: Assembly) -> None:
-    """Several lines in one minute must not add up: an accuracy of 1.8 would be drawn."""
-    searches = [
-        metric[0]["expression"]
-        for title, graph in widgets(development).items()
-        for metric in graph.get("metrics", [])
-        if title.startswith("Training") and isinstance(metric[0], dict)
-    ]
-    assert len(searches) == 16
-    assert all(search.endswith(", 'Average', 60)") for search in searches)
+def test_a_fleet_is_too_small_only_after_autoscaling_had_time_to_enlarge_it(development: Assembly) -> None:
+    """Target tracking needs three minutes above its target; a new instance may take both of its start-up limits."""
+    serving = Settings().serving
+    found = alarm(development, "FleetTooSmall")
+    grown_s = 3 * 60 + serving.download_timeout_s + serving.startup_timeout_s
+    assert found["EvaluationPeriods"] * found["Period"] >= grown_s
+    assert found["Threshold"] == 2 * serving.scaling.target_invocations_per_min
 
 
-def test_every_end_of_a_rollout_that_leaves_another_model_than_deployed_is_reported(development: Assembly) -> None:
-    statuses = rules(development)["RolledBack"]["EventPattern"]["detail"]["EndpointStatus"]
-    assert set(statuses) == {"ROLLING_BACK", "UPDATE_ROLLBACK_FAILED", "FAILED", "OUT_OF_SERVICE"}
-
-
-def test_the_budget_warns_above_its_thresholds_and_not_below(development: Assembly) -> None:
-    budget = development.only("AWS::Budgets::Budget")
-    notifications = [entry["Notification"] for entry in budget["NotificationsWithSubscribers"]]
-    assert {each["ComparisonOperator"] for each in notifications} == {"GREATER_THAN"}
-    assert {each["ThresholdType"] for each in notifications} == {"PERCENTAGE"}  # 80 dollars would warn at once
+def test_without_provisioned_concurrency_there_is_no_spill_over_alarm(synthesise: Synthesise) -> None:
+    watched = {alarm["MetricName"] for _, _, alarm in alarms(synthesise(("api.provisioned_concurrency", 0)))}
+    assert "Errors" in watched
+    assert "ProvisionedConcurrencySpilloverInvocations" not in watched

@@ -1,10 +1,9 @@
 """The endpoint of the serving stack: its model, image, updates and autoscaling."""
 
-from typing import Any
-
 import pytest
 
 from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.monitoring import rollback_alarm
 from tests.infra.serving import ENDPOINT
 
 
@@ -112,18 +111,8 @@ def test_alarms_of_this_endpoint_roll_an_update_back(development: Assembly) -> N
         assert {"Name": "VariantName", "Value": "AllTraffic"} in alarm["Dimensions"]
 
 
-def rollback_alarm(assembly: Assembly, metric: str) -> dict[str, Any]:
-    (found,) = [
-        alarm["Properties"]
-        for stack, _, alarm in assembly.resources("AWS::CloudWatch::Alarm")
-        if stack == "Serving" and alarm["Properties"]["MetricName"] == metric
-    ]
-    properties: dict[str, Any] = found
-    return properties
-
-
 def test_three_slow_minutes_cause_a_rollback_within_the_baking_period(development: Assembly) -> None:
-    """The first photos on new containers are slow. The alarm must still ring before the old fleet is removed."""
+    """The first photos on new containers are slow. The alarm must still go off before the old fleet is removed."""
     slow = rollback_alarm(development, "ModelLatency")
     assert slow["EvaluationPeriods"] == slow.get("DatapointsToAlarm", slow["EvaluationPeriods"]) == 3
     policy = development.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
