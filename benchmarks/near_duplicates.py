@@ -19,8 +19,8 @@ from PIL import Image, ImageEnhance
 
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
-from ops.data.check import LOOKED_AT, smaller
-from ops.data.near_duplicates import ALIKE, fingerprint, twins
+from ops.data.measure import CHECKED_SIDE, scaled
+from ops.data.near_duplicates import THRESHOLD, fingerprint, near_duplicates
 from sample_dogs.dataset import write_sample
 from training.data.dataset import scan
 
@@ -69,28 +69,28 @@ def main() -> None:
         photos = []
         for photo in (photo for split in scan(data).splits.values() for photo in split):
             try:
-                photos.append(decode(photo.path.read_bytes(), shorter_side=LOOKED_AT))
+                photos.append(decode(photo.path.read_bytes(), shorter_side=CHECKED_SIDE))
             except (OSError, PhotoError):
                 continue
     compare(photos)
 
 
 def compare(photos: list[Image.Image]) -> None:
-    looks = [smaller(photo) for photo in photos]
+    looks = [scaled(photo) for photo in photos]
     count = min(COPIES, len(photos))
     chosen = [len(photos) * i // count for i in range(count)]
     marks, hashes = [fingerprint(look) for look in looks], np.stack([difference_hash(look) for look in looks])
     print(f"{len(photos)} photos, {len(chosen)} copies for each alteration")
     print(f"{'':28}{'correlation':>12}" + "".join(f"{f'dHash <= {bits}':>12}" for bits in CLOSE))
     for name, alter in ALTERATIONS.items():
-        altered = [smaller(alter(photos[i])) for i in chosen]
-        alike = [float(marks[i] @ fingerprint(copy)) >= ALIKE for i, copy in zip(chosen, altered, strict=True)]
+        altered = [scaled(alter(photos[i])) for i in chosen]
+        alike = [float(marks[i] @ fingerprint(copy)) >= THRESHOLD for i, copy in zip(chosen, altered, strict=True)]
         apart = [int((hashes[i] != difference_hash(copy)).sum()) for i, copy in zip(chosen, altered, strict=True)]
         found = [np.mean(alike), *(np.mean(np.asarray(apart) <= bits) for bits in CLOSE)]
         print(f"{name:28}" + "".join(f"{share:12.1%}" for share in found))
     signs = np.where(hashes, 1.0, -1.0).astype(np.float32)
     apart_all = (64 - signs @ signs.T)[np.triu_indices(len(photos), 1)] / 2
-    false_positives = [len(list(twins(marks))), *(int((apart_all <= bits).sum()) for bits in CLOSE)]
+    false_positives = [len(list(near_duplicates(marks))), *(int((apart_all <= bits).sum()) for bits in CLOSE)]
     print(f"{'false positives':28}" + "".join(f"{count:12}" for count in false_positives))
 
 

@@ -1,7 +1,7 @@
-"""Photos that show the same picture in other bytes: saved again, scaled, brightened, cut a little at the edges.
+"""Find near duplicates: photos that differ in compression, size, brightness or a small crop.
 
-A photo's fingerprint is a picture of 12 x 12 cells, of mean 0 and length 1; photos are as alike as theirs correlate.
-docs/decisions/0043-near-duplicates.md has what that finds, and what a difference hash of 64 bits would.
+A photo's fingerprint is its image scaled to 12 x 12 pixels, with mean 0 and length 1. The similarity of two photos is
+the correlation of their fingerprints. docs/decisions/0043-near-duplicates.md compares it with a 64-bit difference hash.
 """
 
 import math
@@ -15,10 +15,10 @@ Fingerprint = npt.NDArray[np.float32]
 """(SIDE * SIDE * 3,)"""
 
 SIDE = 12
-ALIKE = 0.94
-"""Correlation from which on two photos count as the same."""
+THRESHOLD = 0.94
+"""Two photos with at least this correlation are near duplicates."""
 _FLAT = 2.0
-"""Standard deviation, of 255, under which a photo is of one colour, and like no other."""
+"""Standard deviation, of 255, below which a photo has no structure to compare, and counts as unlike all others."""
 _BLOCK = 2048
 
 
@@ -30,12 +30,12 @@ def fingerprint(image: Image.Image) -> Fingerprint:
     return small / length if length > _FLAT * math.sqrt(small.size) else np.zeros_like(small)
 
 
-def twins(marks: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
-    """Pairs of indices, the smaller first, whose photos show the same. Takes time with the square of their number."""
-    rows = np.stack(marks) if marks else np.zeros((0, SIDE * SIDE * 3), np.float32)
+def near_duplicates(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
+    """Pairs of indices of near duplicates, the smaller index first. The time grows with the square of the photos."""
+    rows = np.stack(fingerprints) if fingerprints else np.zeros((0, SIDE * SIDE * 3), np.float32)
     for top in range(0, len(rows), _BLOCK):
         for left in range(top, len(rows), _BLOCK):
-            alike = rows[top : top + _BLOCK] @ rows[left : left + _BLOCK].T >= ALIKE
-            for row, column in np.argwhere(alike).tolist():
+            is_similar = rows[top : top + _BLOCK] @ rows[left : left + _BLOCK].T >= THRESHOLD
+            for row, column in np.argwhere(is_similar).tolist():
                 if top + row < left + column:
                     yield top + row, left + column

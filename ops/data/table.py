@@ -7,10 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.photos import SPLITS
-from ops.data.check import Check, Finding
+from ops.data.check import Check
+from ops.data.findings import Finding
 
 _SHOWN = 5
-"""Photos, or groups of them, that are named with a finding; --json names all."""
+"""Photos, or groups of photos, that are printed with a finding; --json prints all."""
 
 
 def print_check(found: Check, console: Console) -> None:
@@ -21,11 +22,12 @@ def print_check(found: Check, console: Console) -> None:
         _print_finding(finding, console)
     errors = sum(finding.severity == "error" for finding in found.findings)
     if errors:
-        console.print(f"[bold red]{errors} of these would spoil a training[/bold red]; mend them, and check again.")
+        number = "1 error" if errors == 1 else f"{errors} errors"
+        console.print(f"[bold red]{number}[/bold red]: correct the photos, then check again.")
     elif found.findings:
-        console.print("[bold green]Fit to train on[/bold green]; what is above costs little, but look at it once.")
+        console.print("[bold green]No errors[/bold green]: you can train on these photos. Read the warnings above.")
     else:
-        console.print("[bold green]Fit to train on[/bold green]; nothing was found.")
+        console.print("[bold green]No errors and no warnings[/bold green]: you can train on these photos.")
 
 
 def _counts(found: Check) -> Table:
@@ -50,4 +52,4 @@ def _print_finding(finding: Finding, console: Console) -> None:
     for group in finding.photos[:_SHOWN]:
         console.print(Text("          " + "  =  ".join(group), "dim"), soft_wrap=True)
     if len(finding.photos) > _SHOWN:
-        console.print(f"          [dim]and {len(finding.photos) - _SHOWN} more; --json names them all[/dim]")
+        console.print(f"          [dim]and {len(finding.photos) - _SHOWN} more; --json prints all of them[/dim]")

@@ -1,4 +1,4 @@
-"""A data folder to the bucket: only what is not there yet, so that a second call goes on where the first stopped."""
+"""Upload a data folder to the bucket. Only missing photos are sent, so a second call continues an interrupted one."""
 
 import base64
 import hashlib
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 8
 ATTEMPTS = 8
-"""To send a photo: a line that is down for half a minute ends nothing."""
+"""Attempts to send a photo. With their pauses they outlast a connection that is down for half a minute."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """How far an upload is; what was in the bucket already counts as done."""
+    """Progress of an upload. Photos that were in the bucket already count as done."""
 
     photos: int
     of_photos: int
@@ -38,10 +38,10 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadSummary:
-    """What is in the bucket now."""
+    """The result of an upload."""
 
     target: str
-    """Where they are: s3://bucket/data."""
+    """The address of the photos: s3://bucket/data."""
     digest: str
     """Of the photos in the folder: DataSet.digest."""
     bucket_digest: str

@@ -11,7 +11,8 @@ from contract.photos import SPLITS
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from ops.atomic_write import write_whole
-from ops.data.check import Check, Finding
+from ops.data.check import Check
+from ops.data.findings import Finding
 from ops.views.contact_sheet import CARD, PAPER, QUIET, RIGHT, TEXT, TRACK, WRONG, Colour
 from ops.views.text import fitted, fitted_tail, named, typeface
 from training.data.truncated import decode_truncated

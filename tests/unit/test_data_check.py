@@ -1,4 +1,4 @@
-"""`kennel data check`: what would spoil a training is found, and what would not is not called an error."""
+"""`kennel data check` finds what would harm training, and calls nothing else an error."""
 
 import io
 import json
@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from ops import cli
 from ops.data import check_file
-from ops.data.check import Check, Finding, check
-from ops.data.near_duplicates import fingerprint, twins
+from ops.data.check import Check, check
+from ops.data.findings import Finding
+from ops.data.near_duplicates import fingerprint, near_duplicates
 from ops.data.table import print_check
 from ops.views.data_sheet import data_sheet
 from tests.builders import detailed, encoded
@@ -70,7 +71,7 @@ def test_the_udacity_layout_is_read_too(tmp_path: Path) -> None:
         ("train/Beagle/copy.jpg", "identical_repeat", False),
     ],
 )
-def test_a_copy_is_an_error_where_it_spoils_something(tmp_path: Path, target: str, code: str, is_error: bool) -> None:
+def test_a_copy_is_an_error_in_another_split_or_breed(tmp_path: Path, target: str, code: str, is_error: bool) -> None:
     shutil.copy(write_photos(tmp_path) / "train/Beagle/3.jpg", tmp_path / target)
     checked = check(tmp_path)
 
@@ -112,16 +113,16 @@ def test_two_dogs_before_the_same_background_are_two_photos(tmp_path: Path) -> N
     assert list(check(tmp_path).findings) == []
 
 
-def test_photos_of_one_colour_are_no_twins() -> None:
-    """Two white walls have nothing to be told apart by, which does not make them one photo."""
+def test_photos_of_one_colour_are_no_near_duplicates() -> None:
+    """Two white walls have no structure to compare; that does not make them one photo."""
     walls = [fingerprint(Image.new("RGB", (90, 60), (shade, shade, shade))) for shade in (250, 240)]
-    assert list(twins(walls)) == []
+    assert list(near_duplicates(walls)) == []
 
 
-def test_twins_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_near_duplicates_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.data.near_duplicates._BLOCK", 4)
     marks = [fingerprint(detailed((60, 60), seed=number % 9)) for number in range(11)]
-    assert sorted(twins(marks)) == [(0, 9), (1, 10)]
+    assert sorted(near_duplicates(marks)) == [(0, 9), (1, 10)]
 
 
 def test_unusable_photos_are_named_with_the_reason(tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_a_breed_with_no_usable_training_photo_is_an_error(tmp_path: Path) -> No
     assert "Pug" in missing.summary
 
 
-def test_a_copy_that_went_wrong_as_a_whole_is_told_in_sentences(tmp_path: Path) -> None:
+def test_a_damaged_copy_is_reported_as_errors(tmp_path: Path) -> None:
     for photo in write_photos(tmp_path / "photos").rglob("*.jpg"):
         photo.write_bytes(b"<html>Sign in to download</html>")
     checked = check(tmp_path / "photos")
@@ -189,7 +190,7 @@ def test_files_of_kinds_that_are_not_read_are_counted_by_suffix_with_an_example_
     assert checked.sound
     assert found(checked).keys() == {"unknown_files"}
     finding = found(checked)["unknown_files"]
-    assert finding.summary.startswith("5 files are of a kind that is not read (2 .heic, ")
+    assert finding.summary.startswith("5 files are of a type that training does not read (2 .heic, ")
     assert "1 without a suffix" in finding.summary
     assert {Path(group[0]).suffix.lower() for group in finding.photos[:4]} == {".heic", ".gif", ".txt", ""}
     assert len(finding.photos) == 5
@@ -204,21 +205,21 @@ def test_photos_at_another_depth_are_counted_by_folder(tmp_path: Path) -> None:
     checked = check(tmp_path)
 
     assert checked.sound
-    assert found(checked).keys() == {"astray"}
-    assert "4 photos are not directly in a breed's folder" in found(checked)["astray"].summary
-    assert "(2 in train/Pug/more/, 1 in train/Pug/more/still/, 1 in test/)" in found(checked)["astray"].summary
+    assert found(checked).keys() == {"misplaced"}
+    assert "4 photos are not directly in a breed's folder" in found(checked)["misplaced"].summary
+    assert "(2 in train/Pug/more/, 1 in train/Pug/more/still/, 1 in test/)" in found(checked)["misplaced"].summary
 
 
-def test_photos_of_a_folder_that_valid_takes_the_place_of_are_astray(tmp_path: Path) -> None:
+def test_photos_of_a_folder_that_valid_takes_the_place_of_are_misplaced(tmp_path: Path) -> None:
     write_photos(tmp_path)
     shutil.copytree(tmp_path / "valid", tmp_path / "val")
-    assert "2 in val/Beagle/" in found(check(tmp_path))["astray"].summary
+    assert "2 in val/Beagle/" in found(check(tmp_path))["misplaced"].summary
 
 
-def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
+def test_a_broken_symbolic_link_is_reported(tmp_path: Path) -> None:
     (write_photos(tmp_path) / "train/Pug/gone.jpg").symlink_to("nowhere")
-    assert found(check(tmp_path)).keys() == {"dangling"}
-    assert found(check(tmp_path))["dangling"].photos == [["train/Pug/gone.jpg"]]
+    assert found(check(tmp_path)).keys() == {"broken_links"}
+    assert found(check(tmp_path))["broken_links"].photos == [["train/Pug/gone.jpg"]]
 
 
 def test_a_breeds_folder_that_is_a_link_is_looked_through_as_training_does(tmp_path: Path) -> None:
@@ -293,7 +294,7 @@ def test_people_get_a_table_and_sentences(tmp_path: Path) -> None:
     assert "Pug[bold]" in printed
     assert "train/Beagle/3.jpg  =  test/Beagle/copy.jpg" in printed
     assert "and 3 more" in printed
-    assert "1 of these would spoil a training" in printed
+    assert "1 error: correct the photos" in printed
 
 
 def test_the_sheet_is_a_picture_of_what_was_found_and_of_every_breed(tmp_path: Path) -> None:
@@ -348,7 +349,7 @@ def test_a_file_of_another_kind_says_nothing(tmp_path: Path, content: bytes) -> 
 
 
 @pytest.mark.parametrize("leak", [True, False])
-def test_the_command_ends_with_1_where_a_training_would_be_spoilt(
+def test_the_command_exits_with_1_if_there_are_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], leak: bool
 ) -> None:
     write_photos(tmp_path / "photos")

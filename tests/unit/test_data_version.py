@@ -110,6 +110,6 @@ def test_the_command_reads_the_named_environment(s3: Any) -> None:
     assert "Did you mean production?" in unknown.stderr
 
 
-def test_an_address_that_is_none_is_refused(s3: Any) -> None:
+def test_anything_but_an_s3_address_is_refused(s3: Any) -> None:
     with pytest.raises(BucketError, match="s3://BUCKET/PREFIX"):
         data_version("my-bucket/data")
