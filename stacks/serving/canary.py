@@ -22,8 +22,8 @@ TIMEOUT_S = 30
 class EndpointCanary(Construct):
     """A Lambda function that invokes the endpoint with one photo at a fixed interval, and an alarm on its errors.
 
-    With it a rollout has traffic to be judged by, even when no caller sends any. Deleting it leaves the endpoint
-    without that alarm. Each call counts for autoscaling: one per minute, against a target of 25 per instance.
+    It gives every rollout traffic, so that the alarms detect a bad model even when no caller sends a request. Deleting
+    it leaves the endpoint without that alarm. Autoscaling counts its calls: one per minute, of a target of 25.
 
     The endpoint refers to the alarm, and CloudFormation does not allow circular dependencies, so the canary refers to
     the endpoint by name.

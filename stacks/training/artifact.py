@@ -1,4 +1,4 @@
-"""What training hands to serving."""
+"""The model artifact that the training stack passes to the serving stack."""
 
 from dataclasses import dataclass
 

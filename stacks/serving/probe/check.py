@@ -29,7 +29,7 @@ POLL_INTERVAL_S = 10
 RESERVE_S = 120
 """Time kept free for the prediction, with its retries, and for the response to CloudFormation."""
 IAM_PROPAGATION_S = 60
-"""How long a new role may take to be known in all of AWS."""
+"""How long the policy of a new IAM role may take to become effective."""
 MAX_REASON, MAX_QUOTE = 900, 400
 """In characters, of up to four bytes each: CloudFormation accepts a response of at most 4096 bytes."""
 
