@@ -24,10 +24,11 @@ from torchvision import transforms  # noqa: E402
 from torchvision.datasets import ImageFolder  # noqa: E402
 
 from training.log import emit  # noqa: E402
-from training.model.backbone import build  # noqa: E402
+from training.model.backbone import RESNET50, Backbone  # noqa: E402
+from training.model.network import build  # noqa: E402
 
 
-def main() -> None:
+def main(backbone: Backbone = RESNET50) -> None:
     parser = argparse.ArgumentParser(description="The course's script: frozen ResNet50, every photo in every epoch.")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--pretrained", required=True, help="torchvision resnet50 weights")
@@ -54,11 +55,11 @@ def main() -> None:
     }
 
     classes = len(splits["train"].classes)
-    model = build(classes, options.pretrained)
+    model = build(classes, options.pretrained, backbone)
     for parameter in model.parameters():
         parameter.requires_grad = False
-    head = nn.Sequential(nn.Linear(2048, 128), nn.ReLU(inplace=True), nn.Linear(128, classes))
-    model.fc = head
+    head = nn.Sequential(nn.Linear(backbone.width, 128), nn.ReLU(inplace=True), nn.Linear(128, classes))
+    model.set_submodule(backbone.head, head)
     model.to(device)
     optimizer = torch.optim.Adam(head.parameters(), lr=options.learning_rate)
     emit(stage="start", photos=len(splits["train"]), device=device, elapsed_s=time.monotonic() - STARTED)

@@ -21,17 +21,18 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torchvision.models import ResNet
 
 from benchmarks.training_time import inputs_of
+from contract.options import RECIPES
 from inference.photo.preprocessing import Preprocessing
-from training.config import Config
 from training.data.dataset import DataSet, scan
-from training.data.features import Backbone, extract
+from training.data.extract import FeatureExtractor, extract
 from training.data.threads import one_thread_each
 from training.distributed import World
-from training.model.backbone import FEATURES, build, folded_backbone
-from training.optim import adamw, mixed_precision, set_rate
+from training.model.backbone import RESNET50
+from training.model.network import build, folded
+from training.optim import adamw, set_rate
+from training.precision import mixed_precision
 
 CPU = torch.device("cpu")
 EPOCHS = 20
@@ -60,12 +61,12 @@ def main() -> int:
     return 0
 
 
-def speed(model: ResNet, rounds: int) -> None:
+def speed(model: nn.Module, rounds: int) -> None:
     """Print the images/s of one core, for each form of the backbone."""
-    whole = nn.Sequential(*list(model.children())[:-2])
+    whole = RESNET50.feature_layers(model)
     plain = copy.deepcopy(whole).to(memory_format=torch.channels_last)
-    folded = folded_backbone(model).to(memory_format=torch.channels_last)
-    half = copy.deepcopy(folded).to(torch.bfloat16)
+    fused = folded(whole).to(memory_format=torch.channels_last)
+    half = copy.deepcopy(fused).to(torch.bfloat16)
     autocast = mixed_precision(CPU).autocast
 
     def in_autocast(inputs: torch.Tensor) -> None:
@@ -74,7 +75,7 @@ def speed(model: ResNet, rounds: int) -> None:
 
     forms: dict[str, tuple[Callable[[torch.Tensor], object], int, torch.dtype]] = {
         "fp32, as built, 32 photos": (whole, 32, torch.float32),
-        "fp32, folded, channels last, 8": (folded, 8, torch.float32),
+        "fp32, folded, channels last, 8": (fused, 8, torch.float32),
         "autocast, channels last, 32": (in_autocast, 32, torch.float32),
         "autocast, channels last, 8": (in_autocast, 8, torch.float32),
         **{f"bf16, folded, channels last, {count}": (half, count, torch.bfloat16) for count in (4, 8, 16, 32)},
@@ -93,30 +94,30 @@ def speed(model: ResNet, rounds: int) -> None:
         print(f"{name:34} {rate:6.1f} images/s of one core", flush=True)
 
 
-def views(data: DataSet, model: ResNet, seeds: int) -> None:
+def views(data: DataSet, model: nn.Module, seeds: int) -> None:
     """Print the accuracy on `test` of heads trained on each photo, and on each photo and its mirror image."""
-    backbone, world = Backbone(model, Preprocessing(), CPU), World(0, 1, CPU)
+    extractor, world = FeatureExtractor(model, RESNET50, Preprocessing(), CPU), World(0, 1, CPU)
     with contextlib.redirect_stdout(io.StringIO()):
-        train = extract(data, "train", backbone, world, views=2)
-        test = extract(data, "test", backbone, world, views=1)
+        train = extract(data, "train", extractor, world, views=2)
+        test = extract(data, "test", extractor, world, views=1)
     labels = {split: torch.tensor([photo.label for photo in data.splits[split]]) for split in ("train", "test")}
     for name, count in (("each photo", 1), ("and its mirror image", 2)):
-        features = train[:, : count * FEATURES].reshape(-1, FEATURES)
+        features = train[:, : count * RESNET50.width].reshape(-1, RESNET50.width)
         targets = labels["train"].repeat_interleave(count)
         found = []
         for seed in range(seeds):
-            head = fitted(features, targets, len(data.labels), data, seed)
-            right = head(test[:, :FEATURES]).argmax(1) == labels["test"]
-            found.append(right.float().mean().item())
+            head = fitted(features, targets, len(data.labels), seed)
+            correct = head(test[:, : RESNET50.width]).argmax(1) == labels["test"]
+            found.append(correct.float().mean().item())
         each = " ".join(f"{accuracy:.3f}" for accuracy in found)
         print(f"{name:34} {statistics.mean(found):6.3f} accuracy on test, mean of {each}", flush=True)
 
 
-def fitted(features: torch.Tensor, targets: torch.Tensor, classes: int, data: DataSet, seed: int) -> nn.Linear:
+def fitted(features: torch.Tensor, targets: torch.Tensor, classes: int, seed: int) -> nn.Linear:
     """A head trained with the hyperparameters of frozen mode."""
     torch.manual_seed(seed)
-    head = nn.Linear(FEATURES, classes)
-    optimizer = adamw(head, Config(data=data.folder, model_dir=data.folder))
+    head = nn.Linear(RESNET50.width, classes)
+    optimizer = adamw(head, RECIPES["frozen"])
     steps = -(-len(targets) // BATCH) * EPOCHS
     step = 0
     for _ in range(EPOCHS):

@@ -91,7 +91,7 @@ def _drawn() -> Path:
 def _random_weights() -> Path:
     from safetensors.torch import save_file
 
-    from training.model.backbone import build
+    from training.model.network import build
 
     file = KEPT / "random.safetensors"
     if not file.is_file():

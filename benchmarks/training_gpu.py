@@ -23,17 +23,20 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from contract.options import recipe
 from inference.photo.preprocessing import Preprocessing
 from sample_dogs.dataset import write_sample
-from training.config import Config
 from training.data.batches import Batch
 from training.data.dataset import DataSet, scan
-from training.data.features import Backbone, extract
-from training.data.images import PhotoMaterial
+from training.data.extract import FeatureExtractor, extract
+from training.data.images import ImageBatches
 from training.data.memory import photo_budget
 from training.distributed import World
-from training.model.backbone import build
-from training.optim import adamw, learn, mixed_precision
+from training.model.backbone import RESNET50, Backbone
+from training.model.network import build
+from training.optim import adamw
+from training.precision import mixed_precision
+from training.step import train_step
 
 GOAL = 0.9
 
@@ -41,7 +44,7 @@ Run = Callable[[], int]
 """Does its work and returns the number of photos."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, backbone: Backbone = RESNET50) -> int:
     options = _options(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
         print("There is no GPU here, so nothing was measured. Run this on a g4dn.xlarge (the Workbench stack).")
@@ -52,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         data = scan(options.data or _drawn(Path(temporary)))
         for name, photos, synthetic in (
-            ("fine-tuning", *fine_tuning(data, options, device)),
-            ("features", *features(data, options, device)),
+            ("fine-tuning", *fine_tuning(data, options, device, backbone)),
+            ("features", *features(data, options, device, backbone)),
         ):
             rates = alternate([photos, synthetic], device, rounds=options.rounds)
             share = rates[0] / rates[1]
@@ -80,14 +83,16 @@ def _drawn(folder: Path) -> Path:
     return folder / "photos"
 
 
-def fine_tuning(data: DataSet, options: argparse.Namespace, device: torch.device) -> tuple[Run, Run]:
+def fine_tuning(
+    data: DataSet, options: argparse.Namespace, device: torch.device, backbone: Backbone
+) -> tuple[Run, Run]:
     """The step on photos, and the same step on one batch repeatedly. The weights do not affect the speed."""
     world, precision = World(0, 1, device), mixed_precision(device)
-    config = Config(data=data.folder, model_dir=data.folder, mode="full", pretrained="none")
-    network = build(len(data.labels), "none").to(device).to(memory_format=torch.channels_last).train()
-    optimizer, loss_of = adamw(network, config), nn.CrossEntropyLoss(label_smoothing=0.1, reduction="sum")
+    network = build(len(data.labels), "none", backbone).to(device).to(memory_format=torch.channels_last).train()
+    optimizer = adamw(network, recipe("full", pretrained=False))
+    loss = nn.CrossEntropyLoss(label_smoothing=0.1, reduction="sum")
     with contextlib.redirect_stdout(io.StringIO()):  # its progress
-        material = PhotoMaterial(
+        batches = ImageBatches(
             data,
             preprocessing=Preprocessing.for_size(options.image_size),
             world=world,
@@ -96,11 +101,11 @@ def fine_tuning(data: DataSet, options: argparse.Namespace, device: torch.device
             workers=None,
             memory=photo_budget(None),
         )
-    steps = min(options.steps, material.steps())
+    steps = min(options.steps, batches.steps())
     epoch = iter(range(1_000_000))
 
     def step(batch: Batch) -> int:
-        learn(network, batch, loss_of=loss_of, optimizer=optimizer, precision=precision, world=world)
+        train_step(network, batch, loss=loss, optimizer=optimizer, precision=precision, world=world)
         return len(batch.targets)
 
     size = options.image_size
@@ -108,25 +113,26 @@ def fine_tuning(data: DataSet, options: argparse.Namespace, device: torch.device
     targets = torch.randint(0, len(data.labels), (options.batch_size,), device=device)
     resident = Batch(pixels, targets, options.batch_size)
     return (
-        lambda: sum(step(batch) for batch in islice(material.epoch(next(epoch)), steps)),
+        lambda: sum(step(batch) for batch in islice(batches.epoch(next(epoch)), steps)),
         lambda: sum(step(resident) for _ in range(steps)),
     )
 
 
-def features(data: DataSet, options: argparse.Namespace, device: torch.device) -> tuple[Run, Run]:
+def features(data: DataSet, options: argparse.Namespace, device: torch.device, backbone: Backbone) -> tuple[Run, Run]:
     """All training photos and their mirror images through the frozen backbone, and as many synthetic images."""
-    backbone = Backbone(build(len(data.labels), "none"), Preprocessing.for_size(options.image_size), device)
+    model, preprocessing = build(len(data.labels), "none", backbone), Preprocessing.for_size(options.image_size)
+    extractor = FeatureExtractor(model, backbone, preprocessing, device)
     world, photos = World(0, 1, device), data.splits["train"]
-    shape = (backbone.chunk, options.image_size, options.image_size, 3)
+    shape = (extractor.micro_batch, options.image_size, options.image_size, 3)
     resident = torch.randint(0, 256, shape, dtype=torch.uint8, device=device)
 
     def from_photos() -> int:
         with contextlib.redirect_stdout(io.StringIO()):
-            return len(extract(data, "train", backbone, world, views=2))
+            return len(extract(data, "train", extractor, world, views=2))
 
     def synthetic() -> int:
-        chunks = -(-len(photos) // backbone.chunk)
-        return sum(len(backbone.features(resident, views=2)) for _ in range(chunks))
+        count = -(-len(photos) // extractor.micro_batch)
+        return sum(len(extractor.features(resident, views=2)) for _ in range(count))
 
     return from_photos, synthetic
 

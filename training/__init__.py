@@ -1,7 +1,7 @@
-"""From photos to an artifact that serving loads. Nothing here knows of AWS but its variables' names."""
+"""Training: from photos to an artifact that serving loads. Of AWS it knows only the names of SageMaker's variables."""
 
 import os
 
-# Tensors in pages of 2 MB, where the kernel lends them: a pass through the network touches some 80,000 small pages anew
-# (docs/decisions/0030). torch reads it once, with its first tensor.
+# Allocate tensors in pages of 2 MB if the kernel allows it: a forward pass faults on about 80,000 small pages otherwise
+# (docs/decisions/0030). torch reads this variable once, when it allocates its first tensor.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -1,9 +1,9 @@
-"""Checkpoints: written whole or not at all, newest sound one first, tensors only.
+"""Checkpoints: written completely or not at all, and found by their newest undamaged file. They hold tensors only.
 
     FOLDER/<run>/epoch-000007-000012-<SHA-256 of the content>.safetensors
 
-holds what was learnt in seven whole epochs and the first twelve steps of the next. `run` names all that decides the
-weights of a training run, so that two runs may share a folder and neither is taken for the other.
+is the state after seven epochs and twelve steps of the next one. `run` is a digest of all that decides the weights, so
+two runs may share a folder and neither resumes from the other's checkpoints.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load, save
@@ -24,32 +24,40 @@ from training.distributed import World
 _NAME = re.compile(r"^epoch-(\d{6})-(\d{6})-([0-9a-f]{16})\.safetensors$")
 _META = "meta"
 LAYOUT = 2
-"""Counted up when what `train.py` saves changes, so that no run goes on from what older code has written."""
+"""Increased when the content of a checkpoint changes, so that no run resumes from one that older code wrote."""
 
 KEPT = 2
-"""The newest, and the one before it in case the newest cannot be read."""
+"""Checkpoints per run: the newest, and the one before it in case the newest is damaged."""
 
 
 class CheckpointError(Exception):
-    """A checkpoint that cannot be written. The message is one sentence with the remedy."""
+    """A checkpoint cannot be written. The message is one sentence with the remedy."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Progress:
-    """How far a run has come."""
+    """How far a run has got."""
 
     epochs: int = 0
-    """Whole ones."""
+    """Completed epochs."""
     steps: int = 0
-    """Of the next one. All of them, where it was not yet judged."""
+    """Steps taken in the next epoch; all of them if only its evaluation is missing."""
+
+
+class Saved(NamedTuple):
+    """A checkpoint as read."""
+
+    progress: Progress
+    tensors: dict[str, torch.Tensor]
+    meta: dict[str, Any]
 
 
 def write(
     folder: Path, run: str, progress: Progress, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]
 ) -> None:
-    """Save a state: to a temporary name, synced, renamed; a kill at any moment leaves the one before whole.
+    """Write to a temporary name, sync, rename: a kill at any moment leaves the previous checkpoint intact.
 
-    Raises CheckpointError where the folder cannot be written; earlier checkpoints are then as they were.
+    Raises CheckpointError if the folder cannot be written; earlier checkpoints are then unchanged.
     """
     note = torch.frombuffer(bytearray(json.dumps({**meta, **asdict(progress)}).encode()), dtype=torch.uint8)
     content = save({**{name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, _META: note})
@@ -69,35 +77,35 @@ def write(
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise CheckpointError(
-            f"The checkpoint {at} cannot be written into {folder} ({error.strerror}); make room there, or name another "
-            "--checkpoint-dir. The same command then goes on after the checkpoint before it."
+            f"The checkpoint {at} cannot be written into {folder} ({error.strerror}); free some space, or name another "
+            "--checkpoint-dir. The same command then resumes from the previous checkpoint."
         ) from error
 
 
-def newest(folder: Path, run: str, world: World) -> tuple[Progress, dict[str, torch.Tensor], dict[str, Any]] | None:
-    """The run's newest checkpoint that is whole, the same in every process; None where there is none.
+def newest(folder: Path, run: str, world: World) -> Saved | None:
+    """The newest undamaged checkpoint of the run, the same in every process; None if there is none.
 
-    Rank 0 reads it and passes it on: only its host is sure to hold the file.
+    Rank 0 reads the file and broadcasts it: only its host is certain to have it.
     """
     content = b""
     if world.is_first:
-        content = next((found for found in map(_whole, _saved(folder / run)) if found), b"")
+        content = next((found for found in map(_undamaged, _saved(folder / run)) if found), b"")
     content = world.broadcast(content)
     if not content:
         return None
     tensors = load(content)
     meta = json.loads(bytes(tensors.pop(_META).tolist()))
-    return Progress(meta.pop("epochs"), meta.pop("steps")), tensors, meta
+    return Saved(Progress(meta.pop("epochs"), meta.pop("steps")), tensors, meta)
 
 
 def others(folder: Path, run: str) -> list[str]:
-    """Other runs that have checkpoints in the folder."""
+    """The other runs with checkpoints in the folder."""
     return (
         sorted(path.name for path in folder.iterdir() if path.name != run and _saved(path)) if folder.is_dir() else []
     )
 
 
-def _whole(path: Path) -> bytes | None:
+def _undamaged(path: Path) -> bytes | None:
     name = _NAME.match(path.name)
     try:
         content = path.read_bytes()
@@ -107,13 +115,13 @@ def _whole(path: Path) -> bytes | None:
 
 
 def _saved(folder: Path) -> list[Path]:
-    """Newest first; two of the same step only where the machine differs, and then either will do."""
+    """Newest first. Two files of the same step come from different machines; either will do."""
     found = [path for path in folder.iterdir() if _NAME.match(path.name)] if folder.is_dir() else []
     return sorted(found, reverse=True)
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """An optimizer's state as tensors named optimizer.<parameter>.<field>."""
+    """The state of an optimiser as tensors named optimizer.<parameter>.<field>."""
     state = optimizer.state_dict()["state"]
     return {
         f"optimizer.{index}.{name}": torch.as_tensor(value)
@@ -130,7 +138,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, to
         if key.startswith("optimizer."):
             _, index, name = key.split(".", 2)
             parameter = parameters[int(index)]
-            if tensor.shape == parameter.shape:  # in the parameter's memory order: another one sums in another order
+            if tensor.shape == parameter.shape:  # same memory order as the parameter: another order adds up differently
                 tensor = torch.empty_like(parameter).copy_(tensor)
             state.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

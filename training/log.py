@@ -1,4 +1,4 @@
-"""The lines that a training job prints: `key=value`, one write each, so that CloudWatch's metric regexes find them."""
+"""The log lines of a training job: `key=value` pairs, which SageMaker's metric regular expressions search."""
 
 import sys
 
@@ -9,7 +9,7 @@ def line(**fields: object) -> str:
 
 
 def emit(**fields: object) -> None:
-    """Print one line at once. SageMaker's toolkit re-prints what it reads by chunks: two writes, two log lines."""
+    """Print one line in a single write: SageMaker's toolkit may turn two writes into two log lines."""
     sys.stdout.write(line(**fields) + "\n")
     sys.stdout.flush()
 
@@ -18,5 +18,5 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     text = " ".join(str(value).split()).replace('"', "'")
-    text = text.encode(errors="replace").decode()  # a file's name may hold bytes that are not UTF-8
+    text = text.encode(errors="replace").decode()  # a file name may contain bytes that are not UTF-8
     return f'"{text}"' if " " in text or not text else text

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: at once where nothing would be lost, else at the end of the step under way."""
+"""SIGTERM and Ctrl-C: they end the run at once if nothing would be lost, otherwise at the end of the current step."""
 
 import contextlib
 import os
@@ -9,49 +9,49 @@ from typing import NoReturn
 
 
 class Stop:
-    """What the process has been asked for. Until `listen` is called it never is."""
+    """Whether the process was asked to stop. It never is before `listen` is called."""
 
     def __init__(self) -> None:
         self._signal: int | None = None
         self._deferred = False
 
     def listen(self) -> None:
-        """From now on, SIGTERM and SIGINT come here. Only the main thread can call this."""
+        """Handle SIGTERM and SIGINT from now on. Only the main thread can call this."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._asked)
+            signal.signal(number, self._handle)
 
     @property
     def requested(self) -> bool:
-        """Whether a signal waits to be obeyed."""
+        """Whether a signal has arrived."""
         return self._signal is not None
 
     def defer(self) -> None:
-        """From here on a signal waits until it is asked for; only a second Ctrl-C does not."""
+        """From now on a signal only sets `requested`; a second Ctrl-C still ends the run at once."""
         self._deferred = True
 
-    def obey(self) -> None:
-        """From here on a signal ends the run at once, and one that waits does so now."""
+    def release(self) -> None:
+        """From now on a signal ends the run at once, and so does this call if one has arrived."""
         self._deferred = False
         if self.requested:
-            self.now()
+            self.interrupt()
 
     @contextlib.contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Where `defer` holds, a stretch that may be ended at any moment."""
+    def interruptible(self) -> Iterator[None]:
+        """Suspend `defer`: a signal ends the run at once inside this context."""
         try:
-            self.obey()
+            self.release()
             yield
         finally:
             self.defer()
 
-    def now(self) -> NoReturn:
-        """Raise KeyboardInterrupt with the number of the signal; SIGTERM where it was another process that got one."""
+    def interrupt(self) -> NoReturn:
+        """Raise KeyboardInterrupt with the number of the signal; SIGTERM if another process received it."""
         raise KeyboardInterrupt(self._signal or signal.SIGTERM)
 
-    def _asked(self, number: int, _: FrameType | None) -> None:
-        # torchrun hands Ctrl-C on as SIGTERM while the terminal sends it as SIGINT: those two are one wish.
-        impatient = number == signal.SIGINT == self._signal
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        # On Ctrl-C the terminal sends SIGINT and torchrun sends SIGTERM: the two count as one request.
+        second_ctrl_c = number == signal.SIGINT == self._signal
         self._signal = number
-        if not self._deferred or impatient:
-            self.now()
+        if not self._deferred or second_ctrl_c:
+            self.interrupt()
         os.write(2, b"Stopping at the end of this step.\n")  # print may be what the signal has interrupted

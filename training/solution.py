@@ -4,8 +4,8 @@ in TrainedModels/report/.
     python3 solution.py
     python3 solution.py --mode full --epochs 10 --pretrained weights.safetensors
 
-Uses the GPU where there is one. Ctrl-C loses nothing: the same command goes on from there. It runs the very
-code of the SageMaker job, and takes its options (--help).
+Uses the GPU if there is one. After Ctrl-C the same command resumes from the last checkpoint. It runs the code of the
+SageMaker job and takes the same options (--help).
 """
 
 import sys
@@ -22,7 +22,7 @@ MODELS = Path("TrainedModels")
 
 
 def main() -> int:
-    """Exit status 0 with an artifact in MODELS; otherwise a sentence on stderr."""
+    """Returns the exit status: 0 with an artifact in MODELS; otherwise there is a sentence on stderr."""
     folders = {
         "data": DATA,
         "model_dir": MODELS,
@@ -32,8 +32,8 @@ def main() -> int:
     config = Config.from_command_line(defaults=folders)
     if not config.data.is_dir():
         print(
-            f"There is no folder {config.data.resolve()} with the photos. Bring them with `kennel-data` on the "
-            "training host, with `aws s3 sync s3://YOUR-BUCKET/data dogImages`, or unpack the course's dogImages.zip "
+            f"The folder of photos {config.data.resolve()} does not exist. Copy the photos with `kennel-data` on the "
+            "training host or with `aws s3 sync s3://YOUR-BUCKET/data dogImages`, or unpack the course's dogImages.zip "
             "(https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip) here.",
             file=sys.stderr,
         )
@@ -42,8 +42,9 @@ def main() -> int:
         from training import distributed, train  # only now: importing torch takes seconds
     except ModuleNotFoundError as error:
         print(
-            f"This Python ({sys.executable}) has no {error.name}. On the DLAMI use /opt/pytorch/bin/python, "
-            f"elsewhere install torch and torchvision; then run: python -m pip install -r {REQUIREMENTS}",
+            f"The package {error.name} is not installed for this Python ({sys.executable}). On the DLAMI use "
+            "/opt/pytorch/bin/python; elsewhere install torch and torchvision. Then run: "
+            f"python -m pip install -r {REQUIREMENTS}",
             file=sys.stderr,
         )
         return 1

@@ -1,4 +1,4 @@
-"""Hosts of their own, where the machine allows them."""
+"""Hosts in network namespaces, if the machine allows them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 
 @pytest.fixture
 def network(tmp_path: Path) -> Iterator[Namespaces]:
-    """Entered; a test that needs it is skipped, with the reason, where the machine refuses."""
+    """An open set of namespaces. Skips the test with the reason if the machine does not allow them."""
     try:
         with Namespaces(tmp_path / "network") as network:
             yield network

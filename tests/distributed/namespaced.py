@@ -1,4 +1,4 @@
-"""The whole program on hosts in namespaces, as PID 1 of each, and without anyone who ends the others when one fails."""
+"""The whole program on hosts in namespaces, as PID 1 of each. Nothing ends the other hosts if one fails."""
 
 import json
 import os
@@ -16,7 +16,7 @@ SMALL_TRAIN = str(Path(__file__).resolve().with_name("small_train.py"))
 
 
 def ended_within(seconds: float, children: Sequence[Child]) -> list[int | None]:
-    """The exit codes once all have ended, or `seconds` are over; None for one that still runs."""
+    """The exit codes when all have ended or `seconds` have passed; None for a child that still runs."""
     last = time.monotonic() + seconds
     for child in children:
         child.wait(max(0.0, last - time.monotonic()))
@@ -24,7 +24,7 @@ def ended_within(seconds: float, children: Sequence[Child]) -> list[int | None]:
 
 
 class Hosts:
-    """`size` hosts that train on folder/photos, from folder/weights.safetensors; the small network, if not told."""
+    """`size` hosts that train on folder/photos, from folder/weights.safetensors; by default the small network."""
 
     def __init__(
         self, network: Namespaces, group: ProcessGroup, folder: Path, *, size: int, program: str = SMALL_TRAIN
@@ -35,7 +35,7 @@ class Hosts:
     def start(
         self, *options: str, own: Mapping[int, Sequence[str]] = {}, env: Mapping[str, str] = {}, wrap: str = '"$@"'
     ) -> list[Child]:
-        """Start all of them; `own` are options of one rank, `wrap` a line of shell in which "$@" is the program."""
+        """Start all hosts. own: options of one rank. wrap: a shell command in which "$@" is the program."""
         children = []
         port = str(free_port())
         data = ["--data", str(self._folder / "photos"), "--pretrained", str(self._folder / "weights.safetensors")]

@@ -1,4 +1,4 @@
-"""Real processes that train together, started in a moment: one server imports torch, and each process is its fork."""
+"""Real processes that train together. They start fast, because a server imports torch once and forks each of them."""
 
 import multiprocessing
 import os
@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from rehearsal.processes import free_port
-from tests.distributed.dogs import use_small_network
 
 TIMEOUT_S = 120
 
@@ -24,19 +23,19 @@ class Ended:
     """How a process ended."""
 
     status: int
-    """As of subprocess: negative for a signal."""
+    """As in subprocess: negative for a signal."""
     result: Any
-    """What its work returned; None where it raised."""
+    """What `work` returned; None if it raised."""
     log: str
-    """Its standard output and error."""
+    """Standard output and error."""
 
 
 class Rank:
-    """One process, with torchrun's variables, a small network in ResNet50's place, and one thread."""
+    """One process with torchrun's variables and one thread."""
 
     def __init__(self, work: Callable[..., Any], arguments: tuple[Any, ...], log: Path, env: Mapping[str, str]) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["training.train", "tests.distributed.dogs"])
+        context.set_forkserver_preload(["training.train", "tests.distributed.work"])
         self._log = log
         log.touch()  # a process may be killed before it can
         self._results, theirs = context.Pipe(duplex=False)
@@ -45,7 +44,7 @@ class Rank:
         theirs.close()
 
     def wait(self) -> Ended:
-        """Wait for the end; one that does not come is an error."""
+        """Wait until the process ends; raise AssertionError after TIMEOUT_S."""
         try:
             result = self._results.recv() if self._results.poll(TIMEOUT_S) else None
         except EOFError:
@@ -61,7 +60,7 @@ class Rank:
 def start(
     work: Callable[..., Any], *arguments: Any, size: int, folder: Path, env: Mapping[str, str] = {}
 ) -> list[Rank]:
-    """`work(*arguments)` in `size` processes that can meet."""
+    """Start `work(*arguments)` in `size` processes that can connect to each other."""
     folder.mkdir(parents=True, exist_ok=True)
     port = str(free_port())
     ranks = []
@@ -74,7 +73,7 @@ def start(
 
 
 def run(work: Callable[..., Any], *arguments: Any, size: int, folder: Path) -> list[Any]:
-    """What `work(*arguments)` returns in each of `size` processes. One that fails is an error, with its log."""
+    """The results of `work(*arguments)` in `size` processes. Raises AssertionError with the log if one fails."""
     ended = [rank.wait() for rank in start(work, *arguments, size=size, folder=folder)]
     for rank, end in enumerate(ended):
         assert end.status == 0, f"rank {rank} ended with {end.status}:\n{end.log}"
@@ -86,7 +85,6 @@ def _run(
 ) -> None:
     os.environ.update(env)
     torch.set_num_threads(1)
-    use_small_network()
     status = 0
     with log.open("w", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
         try:

@@ -1,6 +1,6 @@
-"""train.py with a small network in ResNet50's place, as a script: a launch costs seconds, and all else is real.
+"""train.py with the small network instead of ResNet50, as a script: it starts in seconds, and everything else is real.
 
-SMALL_TIMEOUT_S, where it is set, takes the place of the seconds after which a host counts as lost.
+SMALL_TIMEOUT_S, if set, replaces the seconds after which a host counts as lost.
 """
 
 import datetime
@@ -11,12 +11,11 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from tests.distributed.dogs import use_small_network
+from tests.distributed.small_network import SMALL
 from training import distributed, train
 from training.config import Config
 
 if __name__ == "__main__":
-    use_small_network()
     if "SMALL_TIMEOUT_S" in os.environ:
         distributed.TIMEOUT = datetime.timedelta(seconds=float(os.environ["SMALL_TIMEOUT_S"]))
-    distributed.exit_now(train.main(Config.from_command_line()))
+    distributed.exit_now(train.main(Config.from_command_line(), backbone=SMALL))

@@ -1,4 +1,4 @@
-"""Training that is killed, or stopped, again and again ends with the very weights of one that was left alone."""
+"""Training that is killed or stopped many times ends with the same weights as training that is not interrupted."""
 
 import os
 import random
@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.distributed import ranks, work
-from tests.distributed.dogs import settings, write_photos, write_weights
-from training import checkpoint, train
+from tests.distributed.dogs import settings, write_photos
+from tests.distributed.small_network import write_weights
+from training import checkpoint, loop
 from training.config import Config
 
 EPOCHS = {"frozen": 600, "full": 60}
 LONGEST_S = 0.2
-"""From a life's first checkpoint to its end; several epochs pass."""
+"""Longest time between the first checkpoint of a start and its kill; it is long enough for several epochs."""
 
 
 def prepared(folder: Path, mode: str, *, epochs: int) -> Config:
@@ -30,28 +31,29 @@ def saved(config: Config) -> list[str]:
 
 
 def kill_at_a_random_moment(config: Config, folder: Path, *, size: int, rng: random.Random) -> None:
-    """One life: a third ends before its first checkpoint, while it starts, looks at the photos or resumes."""
+    """Start the processes and kill one of them. A third of the kills come before the first checkpoint of that start."""
     before = saved(config)
-    lives = ranks.start(work.weights_of, config, size=size, folder=folder)
-    victim = rng.choice(lives)
+    started = ranks.start(work.weights_of, config, size=size, folder=folder)
+    victim = rng.choice(started)
     early = rng.random() < 1 / 3
     while not early and saved(config) == before:
-        assert lives[0].process.is_alive(), lives[0].wait().log
-        lives[0].process.join(0.005)
+        assert started[0].process.is_alive(), started[0].wait().log
+        started[0].process.join(0.005)
     victim.process.join(rng.uniform(0, LONGEST_S))
-    assert victim.process.is_alive(), "it was done before it could be killed; raise EPOCHS"
+    assert victim.process.is_alive(), "it finished before it could be killed; raise EPOCHS"
     victim.process.kill()
     assert victim.wait().status == -signal.SIGKILL
-    for life in lives:
-        life.process.join(1)  # it sees that its peer is gone, unless they had not met yet
-        life.process.kill()
-        assert life.wait().status != 0
+    for rank in started:
+        rank.process.join(1)  # it notices that its peer is gone, unless they were not connected yet
+        rank.process.kill()
+        assert rank.wait().status != 0
 
 
-def the_same_as_undisturbed(config: Config, folder: Path, *, size: int) -> bool:
+def same_weights_as_uninterrupted(config: Config, folder: Path, *, size: int) -> bool:
     ranks.run(work.weights_of, config, size=size, folder=folder / "last")
     resumed = work.read_weights(config)
-    ranks.run(work.weights_of, replace(config, checkpoint_dir=None), size=size, folder=folder / "undisturbed")
+    ranks.run(work.weights_of, replace(config, checkpoint_dir=None), size=size, folder=folder / "uninterrupted")
+    # Equal to the last bit on any processor: both runs do the same operations in the same order, with one thread each.
     return work.difference(resumed, work.read_weights(config)) == 0
 
 
@@ -70,16 +72,16 @@ def test_killed_at_random_moments(tmp_path: Path, mode: str, size: int, kills: i
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    for life in range(kills):
-        kill_at_a_random_moment(config, tmp_path / f"life-{life}", size=size, rng=rng)
+    for start in range(kills):
+        kill_at_a_random_moment(config, tmp_path / f"start-{start}", size=size, rng=rng)
 
-    assert the_same_as_undisturbed(config, tmp_path, size=size)
+    assert same_weights_as_uninterrupted(config, tmp_path, size=size)
 
 
 def stopped_at(config: Config, step: int, rank: int, where: str) -> None:
-    """The program, of which one process gets SIGTERM in the middle of a step, or while it judges an epoch."""
+    """The whole program. One of its processes gets SIGTERM in the middle of a step, or while it evaluates an epoch."""
     calls = 0
-    inner = getattr(train, where)
+    inner = getattr(loop, where)
 
     def outer(*arguments: object) -> object:
         nonlocal calls
@@ -88,13 +90,13 @@ def stopped_at(config: Config, step: int, rank: int, where: str) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return inner(*arguments)
 
-    setattr(train, where, outer)
+    setattr(loop, where, outer)
     work.main(config)
 
 
 @pytest.mark.parametrize(("mode", "rank", "step"), [("full", 1, 4), ("frozen", 0, 13)])
 def test_stopped_in_mid_epoch(tmp_path: Path, mode: str, rank: int, step: int) -> None:
-    """Only one process is told to stop; both stop after the same step, and its work is not done again."""
+    """Only one process gets the signal. Both stop after the same step, which is not repeated after the resume."""
     config = prepared(tmp_path, mode, epochs=4)
     started = ranks.start(stopped_at, config, step, rank, "set_rate", size=2, folder=tmp_path / "stopped")
     ends = [process.wait() for process in started]
@@ -103,23 +105,23 @@ def test_stopped_in_mid_epoch(tmp_path: Path, mode: str, rank: int, step: int) -
     at = checkpoint.Progress(*divmod(step, per_epoch))
     assert saved(config)[-1].startswith(f"epoch-{at.epochs:06d}-{at.steps:06d}-")
 
-    assert the_same_as_undisturbed(config, tmp_path, size=2)
+    assert same_weights_as_uninterrupted(config, tmp_path, size=2)
     assert f"stage=resume epoch={at.epochs} step={at.steps}" in (tmp_path / "last" / "rank-0.log").read_text()
 
 
-def test_stopped_while_an_epoch_is_judged(tmp_path: Path) -> None:
-    """Its steps are not taken again, only the judgement. (The first is of the fitted head, before any epoch.)"""
+def test_stopped_while_an_epoch_is_evaluated(tmp_path: Path) -> None:
+    """Only the evaluation is repeated, not the steps. (The first evaluation is of the fitted head.)"""
     config = prepared(tmp_path, "full", epochs=3)
     started = ranks.start(stopped_at, config, 3, 0, "evaluate", size=2, folder=tmp_path / "stopped")
     assert started[0].wait().status == 128 + signal.SIGTERM
     assert started[1].wait().status == 1  # its peer is gone
     assert saved(config)[-1].startswith("epoch-000001-000003-")
 
-    assert the_same_as_undisturbed(config, tmp_path, size=2)
+    assert same_weights_as_uninterrupted(config, tmp_path, size=2)
     assert "stage=resume epoch=1 step=3" in (tmp_path / "last" / "rank-0.log").read_text()
 
 
-def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
+def test_a_run_resumes_with_another_number_of_processes(tmp_path: Path) -> None:
     config = prepared(tmp_path, "full", epochs=4)
     for process in ranks.start(stopped_at, config, 4, 1, "set_rate", size=2, folder=tmp_path / "stopped"):
         assert process.wait().status == 128 + signal.SIGTERM
@@ -130,13 +132,13 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
     assert [line["epoch"] for line in work.lines(log, "epoch=")] == ["2", "3", "4"]
 
 
-def test_a_loss_that_is_no_number_ends_all_with_a_sentence(tmp_path: Path) -> None:
-    """A decay that multiplies the weights by -9 in each step."""
+def test_a_diverged_training_ends_in_every_process_with_a_sentence(tmp_path: Path) -> None:
+    """This weight decay multiplies the weights by -9 in each step."""
     config = replace(prepared(tmp_path, "full", epochs=200), learning_rate=1.0, weight_decay=10.0)
     ends = [process.wait() for process in ranks.start(work.main, config, size=2, folder=tmp_path / "logs")]
 
     assert [end.status for end in ends] == [1, 1]
     sentence = (tmp_path / "output" / "failure").read_text()
-    assert sentence.startswith("The loss is no number any more in epoch ")
-    assert sentence.endswith("lower --learning-rate, which is 1.0.")
+    assert sentence.startswith("Training diverged: the loss is NaN or infinite in epoch ")
+    assert sentence.endswith("Lower --learning-rate, which is 1.0.")
     assert all(sentence in end.log and "Traceback" not in end.log for end in ends)

@@ -1,4 +1,4 @@
-"""What goes wrong between processes ends all of them soon, and the guilty one says why."""
+"""A failure of one process soon ends all of them, and the log of the failed one has the root cause."""
 
 import json
 import os
@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.distributed import ranks, work
-from tests.distributed.dogs import settings, spoil, write_photos, write_weights
+from tests.distributed.dogs import settings, spoil, write_photos
+from tests.distributed.small_network import write_weights
 from training.config import Config
 
 
 def run_hosts(folder: Path, configs: list[Config]) -> list[ranks.Ended]:
-    """The whole program on hosts of different settings."""
+    """The whole program on hosts with different options."""
     started = ranks.start(on_host, configs, size=len(configs), folder=folder / "logs")
     return [rank.wait() for rank in started]
 
@@ -24,7 +25,7 @@ def on_host(configs: list[Config]) -> None:
     work.main(configs[int(os.environ["RANK"])])
 
 
-def test_hosts_that_are_not_joined_are_refused(tmp_path: Path) -> None:
+def test_hosts_that_are_not_connected_are_refused(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     env = {"SM_HOSTS": json.dumps(["algo-1", "algo-2"])}
     (rank,) = ranks.start(work.main, settings(tmp_path), size=1, folder=tmp_path / "logs", env=env)
@@ -35,7 +36,7 @@ def test_hosts_that_are_not_joined_are_refused(tmp_path: Path) -> None:
     assert "Traceback" not in end.log
 
 
-def test_hosts_with_other_photos_are_refused_by_all(tmp_path: Path) -> None:
+def test_hosts_with_different_photos_all_fail(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     shutil.copytree(tmp_path / "photos", tmp_path / "others")
     (tmp_path / "others" / "train" / "Pug" / "0.jpg").unlink()
@@ -62,8 +63,8 @@ def weights_on_host(configs: list[Config]) -> None:
     work.weights_of(configs[int(os.environ["RANK"])])
 
 
-def test_each_host_says_its_own_reason(tmp_path: Path) -> None:
-    """The second host's pretrained weights are missing; the first one only loses it."""
+def test_each_host_reports_its_own_reason(tmp_path: Path) -> None:
+    """The pretrained weights are missing on the second host; the first host only loses its peer."""
     write_photos(tmp_path / "photos")
     write_weights(tmp_path / "weights.safetensors")
     configs = [
@@ -73,7 +74,7 @@ def test_each_host_says_its_own_reason(tmp_path: Path) -> None:
     ends = run_hosts(tmp_path, configs)
 
     assert [end.status for end in ends] == [1, 1]
-    assert (tmp_path / "2" / "failure").read_text().startswith("There is no file of pretrained weights")
+    assert (tmp_path / "2" / "failure").read_text().startswith("The file of pretrained weights")
     assert (tmp_path / "1" / "failure").read_text().startswith("Another process is gone")
     assert "Traceback" not in ends[0].log + ends[1].log
 
@@ -93,9 +94,7 @@ def test_only_the_first_process_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stopped_run_leaves_with_a_sentence_and_the_last_epoch(
-    tmp_path: Path, how: signal.Signals, status: int
-) -> None:
+def test_a_stopped_run_exits_with_a_sentence_and_a_checkpoint(tmp_path: Path, how: signal.Signals, status: int) -> None:
     write_photos(tmp_path / "photos")
     write_weights(tmp_path / "weights.safetensors")
     checkpoints = tmp_path / "checkpoints"
@@ -107,7 +106,7 @@ def test_a_stopped_run_leaves_with_a_sentence_and_the_last_epoch(
     end = rank.wait()
 
     assert end.status == status
-    assert "the same command goes on from there" in end.log
+    assert "the same command resumes from the last checkpoint" in end.log
     assert "Traceback" not in end.log
     assert any(checkpoints.glob("*/epoch-*.safetensors"))
 
@@ -131,12 +130,12 @@ def test_a_killed_process_ends_the_others(tmp_path: Path) -> None:
     assert second.wait().status == -signal.SIGKILL
 
 
-def test_a_split_without_one_sound_photo_is_refused_by_all(tmp_path: Path) -> None:
+def test_a_split_without_a_usable_photo_fails_in_every_process(tmp_path: Path) -> None:
     photos = write_photos(tmp_path / "photos", breeds=2, counts={"train": 4, "valid": 2, "test": 1})
     spoil(photos, "test/Beagle/0.jpg", "test/Collie/0.jpg")
     write_weights(tmp_path / "weights.safetensors")
     for mode in ("frozen", "full"):
         ends = run_hosts(tmp_path, [settings(tmp_path, mode=mode)] * 2)
         assert [end.status for end in ends] == [1, 1]
-        assert all("Not one photo in test/ can be decoded" in end.log and "Traceback" not in end.log for end in ends)
+        assert all("No photo in test/ can be decoded" in end.log and "Traceback" not in end.log for end in ends)
         assert ends[0].log.count("skipped=test/") == 2

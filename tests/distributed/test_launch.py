@@ -1,4 +1,4 @@
-"""Every way to start a training ends with an artifact that serving loads, and that knows the breeds."""
+"""Every way to start a training ends with an artifact that serving loads and that recognises the breeds."""
 
 import json
 import os
@@ -12,7 +12,8 @@ import pytest
 from contract.training_metrics import METRIC_DEFINITIONS
 from inference.classifier import Classifier
 from rehearsal.hosts.training_job import run_training_job
-from tests.distributed.dogs import COUNTS, any_photo, real_resnet, write_photos, write_weights
+from tests.distributed.dogs import COUNTS, any_photo, write_photos
+from tests.distributed.small_network import resnet50, write_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL_TRAIN = [sys.executable, str(ROOT / "tests" / "distributed" / "small_train.py")]
@@ -23,9 +24,9 @@ def assert_serves(model_dir: Path, *, breeds: int = 3) -> Classifier:
     classifier = Classifier(model_dir)
     assert classifier.labels == ("Beagle", "Collie", "Pug", "Saluki")[:breeds]
     for breed in classifier.labels:
-        answers = classifier.predict(any_photo(breed, seed=12345))
-        assert answers[0].breed == breed
-        assert sum(answer.probability for answer in answers) == pytest.approx(1, abs=1e-4)
+        predictions = classifier.predict(any_photo(breed, seed=12345))
+        assert predictions[0].breed == breed
+        assert sum(prediction.probability for prediction in predictions) == pytest.approx(1, abs=1e-4)
     return classifier
 
 
@@ -38,7 +39,7 @@ def run(*command: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str
 
 
 def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
-    """Nothing is given as SageMaker gives it but variables, channels and hyperparameters, which are strings."""
+    """Input is given as SageMaker gives it: variables, channels, and hyperparameters as strings."""
     (tmp_path / "weights").mkdir()
     write_weights(tmp_path / "weights" / "model.safetensors")
     job = run_training_job(
@@ -57,10 +58,10 @@ def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
     assert (job.hosts[0].checkpoints / manifest.training["run"]).is_dir()
     assert not any(job.hosts[1].checkpoints.iterdir())
     assert not any(host.failure.exists() for host in job.hosts)
-    # what the stack's metric definitions find in the log
+    # what the metric definitions of the stack find in the log
     found = {name: re.findall(expression, log) for name, expression in METRIC_DEFINITIONS.items()}
     each_epoch = {"train:loss": 20, "validation:loss": 21, "validation:accuracy": 21, "validation:calibrated_loss": 21}
-    # once more in the last line, for the epoch that was kept; and all others there alone
+    # The last line has them once more, for the best epoch; all other metrics are in the last line only.
     assert {name: len(values) for name, values in found.items()} == {
         **dict.fromkeys(METRIC_DEFINITIONS, 1),
         **each_epoch,
@@ -81,7 +82,7 @@ def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
 
 def test_the_solution_trains_on_the_udacity_layout_from_any_folder(tmp_path: Path) -> None:
     write_photos(tmp_path / "dogImages", breeds=2, prefixes=True)
-    weights = write_weights(tmp_path / "weights.safetensors", real_resnet)
+    weights = write_weights(tmp_path / "weights.safetensors", resnet50)
     (tmp_path / "solution.py").symlink_to(ROOT / "training" / "solution.py")  # as on the training host
     options = ["--pretrained", str(weights), "--image-size", "32", "--epochs", "20", "--precision", "fp32"]
     run(sys.executable, "solution.py", *options, "--learning-rate", "0.01", cwd=tmp_path)
@@ -102,7 +103,7 @@ def test_the_solution_says_where_to_get_the_photos(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-def test_the_solution_says_what_this_python_lacks(tmp_path: Path) -> None:
+def test_the_solution_names_the_missing_package(tmp_path: Path) -> None:
     (tmp_path / "dogImages").mkdir()
     solution = ROOT / "training" / "solution.py"
     bare = [sys.executable, "-S", str(solution)]  # without site-packages: no torch, no numpy
@@ -126,7 +127,7 @@ def test_the_requirements_are_the_versions_of_the_lock() -> None:
 @pytest.mark.slow
 def test_one_process_of_the_module(tmp_path: Path) -> None:
     photos = write_photos(tmp_path / "photos", counts={"train": 16, "valid": 3, "test": 3})
-    weights = write_weights(tmp_path / "weights.safetensors", real_resnet)
+    weights = write_weights(tmp_path / "weights.safetensors", resnet50)
     options = ["--data", str(photos), "--model-dir", str(tmp_path / "model"), "--pretrained", str(weights)]
     small = ["--image-size", "32", "--epochs", "20", "--learning-rate", "0.002"]
     run(sys.executable, "-m", "training.train", *options, *small, cwd=ROOT)
@@ -138,7 +139,7 @@ def test_one_process_of_the_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["frozen", "full"])
 def test_two_processes_of_torchrun(tmp_path: Path, mode: str) -> None:
     photos = write_photos(tmp_path / "photos", counts={"train": 16, "valid": 3, "test": 3})
-    weights = write_weights(tmp_path / "weights.safetensors", real_resnet) if mode == "frozen" else "none"
+    weights = write_weights(tmp_path / "weights.safetensors", resnet50) if mode == "frozen" else "none"
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     script = str(ROOT / "training" / "train.py")
     options = ["--data", str(photos), "--model-dir", str(tmp_path / "model"), "--pretrained", str(weights)]
@@ -151,10 +152,10 @@ def test_two_processes_of_torchrun(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.slow
 def test_sagemakers_variables_are_enough(tmp_path: Path) -> None:
-    """No option at all: the recipe's own defaults, on ResNet50 at full size."""
+    """Without any option: all defaults, with ResNet50 at full size."""
     channel = tmp_path / "weights"
     channel.mkdir()
-    write_weights(channel / "resnet50.safetensors", real_resnet)
+    write_weights(channel / "resnet50.safetensors", resnet50)
     job = run_training_job(
         [sys.executable, "-m", "training.train"],
         source_dir=ROOT,

@@ -1,4 +1,4 @@
-"""Half precision as a GPU computes it, on a CPU: fp16, and the loss scaler that it needs."""
+"""The half precision of a GPU, on a CPU: fp16 and its loss scaler."""
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -9,16 +9,17 @@ import pytest
 import torch
 
 from tests.distributed import ranks, work
-from tests.distributed.dogs import settings, write_photos, write_weights
+from tests.distributed.dogs import settings, write_photos
+from tests.distributed.small_network import write_weights
 from tests.distributed.test_failures import wait_for_checkpoint
 from training import train
 from training.config import Config
-from training.optim import Precision
+from training.precision import Precision
 
 
 def fp16_weights_of(config: Config, scale: float) -> dict[str, Any]:
-    """As `work.weights_of`, in fp16 with a loss scale that begins at `scale` and doubles after four good steps. Returns
-    what the process's scaler ends with, which each step that was left out has halved."""
+    """Like `work.weights_of`, in fp16 with a loss scale that starts at `scale` and doubles after four steps without an
+    overflow. Returns the final state of the process's scaler; each skipped step has halved its scale."""
     scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=4)
 
     def precision(_: torch.device) -> Precision:
@@ -33,7 +34,7 @@ def fp16_weights_of(config: Config, scale: float) -> dict[str, Any]:
 
 
 TOO_MUCH = 2.0**21
-"""By which the first gradients overflow; after a few halvings they do not."""
+"""A loss scale at which the first gradients overflow, until it has been halved a few times."""
 
 
 @pytest.fixture
@@ -43,19 +44,19 @@ def config(tmp_path: Path) -> Config:
     return settings(tmp_path, mode="full", epochs=6, learning_rate=2e-3, checkpoint_dir=tmp_path / "checkpoints")
 
 
-def test_every_process_leaves_out_the_same_steps(config: Config, tmp_path: Path) -> None:
-    """A process that took a step which another leaves out would go on with other weights."""
+def test_every_process_skips_the_same_steps(config: Config, tmp_path: Path) -> None:
+    """A process that took a step which another skips would continue with different weights."""
     first, second = ranks.run(fp16_weights_of, config, TOO_MUCH, size=2, folder=tmp_path / "logs")
     log = (tmp_path / "logs" / "rank-0.log").read_text()
     losses = [float(line["train_loss"]) for line in work.lines(log, "epoch=")]
 
     assert first == second
     assert first["scale"] < TOO_MUCH
-    assert losses[-1] < losses[0]  # and what is left of the steps learns
+    assert losses[-1] < losses[0]  # the remaining steps train the network
 
 
-def test_a_resumed_run_goes_on_with_the_scale_that_it_had(config: Config, tmp_path: Path) -> None:
-    """With the first scale again its next steps would be left out, and the weights be others."""
+def test_a_resumed_run_continues_with_its_loss_scale(config: Config, tmp_path: Path) -> None:
+    """With the initial scale its next steps would be skipped, and the weights would differ."""
     (rank,) = ranks.start(fp16_weights_of, config, TOO_MUCH, size=1, folder=tmp_path / "killed")
     wait_for_checkpoint(tmp_path / "checkpoints", rank)
     rank.process.kill()
@@ -66,4 +67,5 @@ def test_a_resumed_run_goes_on_with_the_scale_that_it_had(config: Config, tmp_pa
 
     whole = replace(config, checkpoint_dir=None)
     assert ranks.run(fp16_weights_of, whole, TOO_MUCH, size=1, folder=tmp_path / "whole") == [scale]
+    # Equal to the last bit on any processor: the same operations in the same order, with one thread.
     assert work.difference(resumed, work.read_weights(whole)) == 0

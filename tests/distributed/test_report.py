@@ -1,18 +1,19 @@
-"""The report of a run that was ended and went on."""
+"""The report of a run that was interrupted and resumed."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from inference import artifact
 from tests.distributed import ranks, work
-from tests.distributed.dogs import cut_off, settings, write_photos, write_weights
+from tests.distributed.dogs import cut_off, settings, write_photos
+from tests.distributed.small_network import write_weights
 
 
-def test_a_resumed_run_reports_all_of_its_epochs_and_the_photos_that_were_cut_off(tmp_path: Path) -> None:
+def test_a_resumed_run_reports_all_epochs_and_the_truncated_photos(tmp_path: Path) -> None:
     cut_off(write_photos(tmp_path / "photos", breeds=2), "train/Beagle/1.jpg", kept=0.9)
     write_weights(tmp_path / "weights.safetensors")
     config = settings(tmp_path, epochs=4, checkpoint_dir=tmp_path / "checkpoints", report_dir=tmp_path / "report")
-    ranks.run(work.weights_of, config, size=1, folder=tmp_path / "ended")  # before anything was exported
+    ranks.run(work.weights_of, config, size=1, folder=tmp_path / "ended")  # it ends before the export
     ranks.run(work.main, config, size=1, folder=tmp_path / "resumed")
     log = (tmp_path / "resumed" / "rank-0.log").read_text()
     page = (tmp_path / "report" / "index.html").read_text()
@@ -20,15 +21,15 @@ def test_a_resumed_run_reports_all_of_its_epochs_and_the_photos_that_were_cut_of
 
     assert "stage=resume epoch=4" in log
     assert "loss over 4 epochs" in page
-    judged = {"epoch", "train_loss", "valid_loss", "valid_accuracy", "valid_loss_calibrated"}
-    assert [epoch.keys() for epoch in training["history"]] == [judged] * 4
+    metrics = {"epoch", "train_loss", "valid_loss", "valid_accuracy", "valid_loss_calibrated"}
+    assert [epoch.keys() for epoch in training["history"]] == [metrics] * 4
     assert [epoch["epoch"] for epoch in training["history"]] == [1, 2, 3, 4]
     assert training["truncated"].keys() == {"train/Beagle/1.jpg"}
     assert "train/Beagle/1.jpg" in page
     assert "truncated=train/Beagle/1.jpg" in log
 
 
-def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_does_not_fail_the_run(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", breeds=2)
     write_weights(tmp_path / "weights.safetensors")
     (tmp_path / "file").write_text("x")
@@ -39,13 +40,13 @@ def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path) -> None:
     assert artifact.load(config.model_dir).labels == ("Beagle", "Collie")
 
 
-def test_a_training_goes_on_from_the_artifact_of_another(tmp_path: Path) -> None:
-    """model.safetensors brings the head along: what frozen mode has learnt is there before the first step."""
+def test_training_continues_from_the_artifact_of_another_run(tmp_path: Path) -> None:
+    """model.safetensors contains the head, so the new run starts with the accuracy of the old one."""
     write_photos(tmp_path / "photos", breeds=3)
     write_weights(tmp_path / "weights.safetensors")
     config = settings(tmp_path, epochs=20, learning_rate=0.01)
     ranks.run(work.main, config, size=1, folder=tmp_path / "first")
-    learnt = float(work.lines((tmp_path / "first" / "rank-0.log").read_text(), "epoch=20 of")[0]["train_loss"])
+    reached = float(work.lines((tmp_path / "first" / "rank-0.log").read_text(), "epoch=20 of")[0]["train_loss"])
     losses = {}
     for name, weights in (("fresh", config.pretrained), ("artifact", str(tmp_path / "model" / "model.safetensors"))):
         again = replace(config, pretrained=weights, epochs=1, learning_rate=1e-6, model_dir=tmp_path / name)
@@ -56,5 +57,5 @@ def test_a_training_goes_on_from_the_artifact_of_another(tmp_path: Path) -> None
         assert "head=" not in (tmp_path / f"{name}-logs" / "rank-1.log").read_text()
         losses[name] = float(work.lines(log, "epoch=1 of")[0]["train_loss"])
 
-    assert losses["artifact"] < learnt + 0.05
-    assert losses["fresh"] > learnt + 0.2
+    assert losses["artifact"] < reached + 0.05
+    assert losses["fresh"] > reached + 0.2

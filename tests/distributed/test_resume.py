@@ -1,4 +1,4 @@
-"""A run that was ended at any moment goes on as if nothing had happened."""
+"""A run that was killed resumes as if it had not been interrupted."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.distributed import ranks, work
-from tests.distributed.dogs import settings, write_photos, write_weights
+from tests.distributed.dogs import settings, write_photos
+from tests.distributed.small_network import write_weights
 from tests.distributed.test_failures import wait_for_checkpoint
 from training.config import Config
 
@@ -20,7 +21,7 @@ def log_of(config: Config, folder: Path, name: str) -> str:
 def config(request: pytest.FixtureRequest, tmp_path: Path) -> Config:
     write_photos(tmp_path / "photos", breeds=2, counts={"train": 9, "valid": 2, "test": 2})
     write_weights(tmp_path / "weights.safetensors")
-    epochs = 300 if request.param == "frozen" else 5  # long enough to be ended in the middle
+    epochs = 300 if request.param == "frozen" else 5  # long enough to be killed in the middle
     return settings(tmp_path, mode=request.param, epochs=epochs, checkpoint_dir=tmp_path / "checkpoints")
 
 
@@ -28,7 +29,7 @@ def changed(config: Config, **values: object) -> Config:
     return replace(config, **values)  # type: ignore[arg-type]
 
 
-def test_a_killed_run_ends_with_the_very_weights_of_one_that_was_not(config: Config, tmp_path: Path) -> None:
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(config: Config, tmp_path: Path) -> None:
     (rank,) = ranks.start(work.weights_of, config, size=1, folder=tmp_path / "killed")
     wait_for_checkpoint(tmp_path / "checkpoints", rank)
     rank.process.kill()
@@ -39,6 +40,7 @@ def test_a_killed_run_ends_with_the_very_weights_of_one_that_was_not(config: Con
     resumed = work.read_weights(config)
 
     log_of(changed(config, checkpoint_dir=None), tmp_path, "whole")
+    # Equal to the last bit on any processor: the same operations in the same order, with one thread.
     assert work.difference(resumed, work.read_weights(config)) == 0
 
 
@@ -53,7 +55,7 @@ def test_a_finished_run_does_not_train_again(config: Config, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("damage", ["cut off", "one bit"])
-def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_newest_checkpoint_is_ignored(tmp_path: Path, damage: str) -> None:
     write_photos(tmp_path / "photos")
     write_weights(tmp_path / "weights.safetensors")
     config = settings(tmp_path, epochs=3, checkpoint_dir=tmp_path / "checkpoints")
@@ -71,7 +73,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path: Path, damage: str)
 
 
 @pytest.mark.parametrize("what", ["data", "hyperparameters", "weights"])
-def test_a_checkpoint_of_another_run_is_left_alone(tmp_path: Path, what: str) -> None:
+def test_a_checkpoint_of_another_run_is_neither_used_nor_deleted(tmp_path: Path, what: str) -> None:
     photos = write_photos(tmp_path / "photos")
     weights = write_weights(tmp_path / "weights.safetensors")
     config = settings(tmp_path, checkpoint_dir=tmp_path / "checkpoints", checkpoint_every=1)
@@ -90,4 +92,4 @@ def test_a_checkpoint_of_another_run_is_left_alone(tmp_path: Path, what: str) ->
     assert "stage=resume ignored=" in log
     assert len(work.lines(log, "epoch=")) == 2
     assert before < after
-    assert len(after - before) == 2  # and its own are kept, though the others are of later or the same epochs
+    assert len(after - before) == 2  # its own checkpoints are kept, although the others are of the same or later epochs

@@ -1,4 +1,4 @@
-"""Two hosts started by AWS's own training toolkit, as SageMaker would start them."""
+"""Two hosts started by AWS's training toolkit, as SageMaker starts them."""
 
 import gzip
 import os
@@ -18,7 +18,8 @@ from rehearsal.hosts.toolkit import Toolkit, run_toolkit_job
 from rehearsal.hosts.training_job import TrainingJob, TrainingJobFailedError, run_training_job
 from stacks.training.source_files import FOLDERS, ROOT, pack
 from tests.distributed import work
-from tests.distributed.dogs import any_photo, real_resnet, write_photos, write_weights
+from tests.distributed.dogs import any_photo, write_photos
+from tests.distributed.small_network import resnet50, write_weights
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ def network(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Network]
 
 
 def small_source(folder: Path) -> Path:
-    """The source that the deploy uploads, and the script with the small network beside it."""
+    """The source that the deploy uploads, with the script that trains the small network."""
     for name in (*FOLDERS, "tests/distributed"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "test_*"))
     (folder / "tests" / "__init__.py").touch()
@@ -76,14 +77,14 @@ def small_job(folder: Path, toolkit: Toolkit, network: Network, **hyperparameter
     )
 
 
-def test_the_very_archive_of_the_deploy_trains_on_two_hosts(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
-    """ResNet50 itself, the requirements that come with it, and the hyperparameters as strings."""
+def test_the_archive_of_the_deploy_trains_on_two_hosts(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
+    """With ResNet50, the requirements in the archive, and hyperparameters as strings."""
     source = tmp_path / "source.tar.gz"
     source.write_bytes(gzip.compress(pack(ROOT)))
     photos = write_photos(tmp_path / "photos", counts={"train": 16, "valid": 3, "test": 3})
     weights = tmp_path / "weights"
     weights.mkdir()
-    write_weights(weights / "resnet50.safetensors", real_resnet)
+    write_weights(weights / "resnet50.safetensors", resnet50)
     job = run_toolkit_job(
         "training/train.py",
         toolkit=toolkit,
@@ -109,17 +110,17 @@ def test_the_very_archive_of_the_deploy_trains_on_two_hosts(tmp_path: Path, tool
         assert "sent_bytes_per_step=" in first
 
 
-def test_the_innocent_host_tells_the_guilty_ones_reason(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
-    """Only rank 0 writes checkpoints, and cannot. torchrun keeps the meeting place, so its words outlive it."""
+def test_a_host_reports_the_root_cause_of_its_peer(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
+    """Only rank 0 writes checkpoints, and it fails. torchrun hosts the store, so the reason outlives the process."""
     reason = "The checkpoint epoch-000001-000000 cannot be written into /dev/null/full"
     with pytest.raises(TrainingJobFailedError, match=f"Training failed on algo-1: {reason}"):
         small_job(tmp_path, toolkit, network, **{"checkpoint-dir": "/dev/null/full"})
-    if isinstance(network, Namespaces):  # over loopback nothing keeps the SIGTERM from the second host's processes
-        innocent = (tmp_path / "job" / "algo-2" / "output" / "failure").read_text()
-        assert f"algo-1 (rank 0): {reason}" in innocent
+    if isinstance(network, Namespaces):  # over loopback the second host's processes get SIGTERM, too
+        peer = (tmp_path / "job" / "algo-2" / "output" / "failure").read_text()
+        assert f"algo-1 (rank 0): {reason}" in peer
 
 
-def test_two_hosts_learn_what_one_process_learns(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
+def test_two_hosts_train_the_same_weights_as_one_process(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
     two = small_job(tmp_path, toolkit, network, epochs=5, precision="fp32")
     weights = load_file(two.model_dir / "model.safetensors")
     one = run_training_job(

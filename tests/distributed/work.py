@@ -1,41 +1,33 @@
-"""What the processes of these tests do."""
+"""What the processes of these tests run."""
 
 import sys
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from safetensors.torch import load_file, save_file
-from torchvision.models import ResNet
 
+from tests.distributed.small_network import SMALL
 from training import distributed, train
 from training.config import Config
+from training.signals import Stop
 
 WEIGHTS = "weights.safetensors"
 
 
-class ExportedError(Exception):
-    """The training is over; what follows it is the subject of other tests."""
-
-
 def weights_of(config: Config) -> dict[str, float]:
-    """Train, and write the weights of the epoch that is kept in the artifact's place."""
-
-    def export(model: ResNet, folder: Path, *, training: dict[str, Any], **_: Any) -> NoReturn:
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
-        raise ExportedError(training["metrics"])
-
-    train.export = export  # type: ignore[assignment, attr-defined]
+    """Train the small network, and write the weights of the best epoch to the model folder, without exporting them."""
     world = distributed.join()
-    try:
-        return train.train(config, world)
-    except ExportedError as exported:
-        return dict(exported.args[0])
+    trained = train.fit(config, world, Stop(), backbone=SMALL)
+    distributed.leave()
+    if world.is_first:
+        state = {name: tensor.contiguous() for name, tensor in trained.model.state_dict().items()}
+        save_file(state, config.model_dir / WEIGHTS)
+    return trained.metrics
 
 
 def main(config: Config) -> NoReturn:
-    """The whole program, to its exit status."""
-    sys.exit(train.main(config))
+    """The whole program with the small network, to its exit status."""
+    sys.exit(train.main(config, backbone=SMALL))
 
 
 def read_weights(config: Config) -> dict[str, torch.Tensor]:
@@ -43,13 +35,13 @@ def read_weights(config: Config) -> dict[str, torch.Tensor]:
 
 
 def difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
-    """The largest, over all weights."""
+    """The largest difference of any weight."""
     assert one.keys() == other.keys()
     return max(float((one[name].double() - other[name].double()).abs().max()) for name in one)
 
 
 def lines(log: str, first: str) -> list[dict[str, str]]:
-    """The fields of each line of the log that begins with `first`."""
+    """The fields of each log line that begins with `first`."""
     return [
         dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
         for line in log.splitlines()

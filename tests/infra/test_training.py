@@ -15,7 +15,7 @@ from stacks.training.image import REGISTRIES
 from tests.infra.conftest import DEVELOPMENT, Assembly, Synthesise
 from training.config import Config
 from training.data.dataset import Photo
-from training.evaluation.predictions import Answers, figures
+from training.evaluation.predictions import Predictions, served_metrics
 from training.log import line
 
 
@@ -73,7 +73,7 @@ def test_hyperparameter_settings_reach_the_script(synthesise: Synthesise, tmp_pa
     options = assembly.only("Custom::TrainingJob")["HyperParameters"]
     command = [part for name in ("mode", "weight-decay", "label-smoothing") for part in (f"--{name}", options[name])]
     config = Config.from_command_line([*command, "--data", str(tmp_path), "--model-dir", str(tmp_path)])
-    assert (config.weight_decay, config.label_smoothing) == (0.0, 0.1)
+    assert (config.recipe.weight_decay, config.recipe.label_smoothing) == (0.0, 0.1)
     assert "learning-rate" not in options  # its default depends on the mode, and is in the script
 
 
@@ -116,9 +116,9 @@ def test_a_metric_does_not_match_a_longer_name() -> None:
 def test_every_figure_of_the_last_line_is_the_metric_of_its_name_and_no_other() -> None:
     photos = [Photo(path=Path("1.jpg"), label=0), Photo(path=Path("2.jpg"), label=1)]
     logits = np.array([[2.0, 1.0], [0.5, 0.1]], np.float32)
-    answers = Answers(photos=photos, logits=logits, temperature=1.25)
+    predictions = Predictions(photos=photos, logits=logits, temperature=1.25)
     kept = ("valid_loss", "valid_accuracy", "test_loss", "test_accuracy")
-    named = {name: 0.5 + place / 100 for place, name in enumerate([*kept, *figures(answers, answers)])}
+    named = {name: 0.5 + place / 100 for place, name in enumerate([*kept, *served_metrics(predictions, predictions)])}
     printed = line(epoch=3, **named, precision="int8", model="0123", elapsed_s=43.7)
     found = {name: re.findall(expression, printed) for name, expression in METRIC_DEFINITIONS.items()}
     expected = {metric_of(name): [f"{value:.4f}"] for name, value in named.items()}

@@ -162,7 +162,7 @@ def test_predict_continues_after_a_file_that_is_not_a_photo(
     [
         (["predict", "a.jpg", "--model", "/nowhere.tar.gz"], "There is no /nowhere.tar.gz. Name a job's model.tar.gz"),
         (["predict", "a.jpg", "--model-dir", "/nowhere"], "a training's model folder (--model)"),
-        (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "There is no data folder /nowhere"),
+        (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "The data folder /nowhere does not exist"),
         (["data", "sample", "{foreign}"], "is not empty"),
         (["data", "check", "{foreign}"], "has no train and no valid and no test folder"),
         (["data", "sample", "{tmp}", "--train", "0", "--valid", "0", "--test", "0"], "asks for no photo at all"),

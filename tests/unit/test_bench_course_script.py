@@ -6,22 +6,21 @@ from pathlib import Path
 import pytest
 from PIL import ImageFile
 
-import training.model.backbone
 from benchmarks import course_script
 from tests.distributed import work
-from tests.distributed.dogs import small_resnet, write_photos, write_weights
+from tests.distributed.dogs import write_photos
+from tests.distributed.small_network import SMALL, write_weights
 
 
 def test_the_course_script_lowers_its_loss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # restored after the test
     photos = write_photos(tmp_path / "photos", counts={"train": 4, "valid": 1, "test": 1})
     weights = write_weights(tmp_path / "weights.safetensors")
     arguments = ["--data", str(photos), "--pretrained", str(weights), "--epochs", "3", "--batch-size", "4"]
     monkeypatch.setattr(sys, "argv", ["course_script", *arguments])
-    course_script.main()
+    course_script.main(SMALL)
 
     epochs = work.lines(capsys.readouterr().out, "epoch=")
     losses, seconds = ([float(epoch[name]) for epoch in epochs] for name in ("train_loss", "elapsed_s"))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import training.model.backbone
 from benchmarks import training_gpu
-from tests.distributed.dogs import small_resnet, write_photos
+from tests.distributed.dogs import write_photos
+from tests.distributed.small_network import SMALL
 
 
 def test_without_a_gpu_it_prints_that_nothing_was_measured(
@@ -21,10 +21,9 @@ def test_without_a_gpu_it_prints_that_nothing_was_measured(
 def test_both_pairs_print_a_rate_for_photos_and_for_synthetic_tensors(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)
     photos = str(write_photos(tmp_path))
     small = ["--image-size", "32", "--batch-size", "6", "--steps", "2", "--rounds", "1"]
-    assert training_gpu.main(["--device", "cpu", "--data", photos, *small]) == 0
+    assert training_gpu.main(["--device", "cpu", "--data", photos, *small], backbone=SMALL) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["fine-tuning", "features"]
     assert all(float(word) > 0 for line in lines for word in line.split()[1::5][:1])

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there."""
+"""Checkpoints: written completely or not at all."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def tensors(value: float) -> dict[str, torch.Tensor]:
     return {"network.weight": torch.full((2, 3), value)}
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     checkpoint.write(tmp_path, RUN, Progress(4, 7), tensors(0.5), {"best": {"valid_loss": 0.1}})
     found = checkpoint.newest(tmp_path, RUN, ALONE)
     assert found is not None
@@ -41,13 +41,13 @@ def test_nothing_is_found_where_nothing_was_written(tmp_path: Path) -> None:
     assert checkpoint.others(tmp_path / "gone", RUN) == []
 
 
-def test_another_runs_are_not_found(tmp_path: Path) -> None:
+def test_checkpoints_of_another_run_are_not_found(tmp_path: Path) -> None:
     checkpoint.write(tmp_path, "f" * 16, Progress(1), tensors(1), {})
     assert checkpoint.newest(tmp_path, RUN, ALONE) is None
     assert checkpoint.others(tmp_path, RUN) == ["f" * 16]
 
 
-def test_a_full_disk_leaves_the_last_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint.write(tmp_path, RUN, Progress(1), tensors(0.5), {})
 
     def full(_: int) -> None:
@@ -64,14 +64,16 @@ def test_a_full_disk_leaves_the_last_good_one(tmp_path: Path, monkeypatch: pytes
     assert len(list((tmp_path / RUN).iterdir())) == 1
 
 
-def test_a_place_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
+def test_a_checkpoint_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(CheckpointError):
         checkpoint.write(tmp_path / "file", RUN, Progress(1), tensors(1), {})
 
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-def test_an_optimizer_goes_on_bit_by_bit(order: torch.memory_format) -> None:
+def test_a_restored_optimizer_takes_the_same_step(order: torch.memory_format) -> None:
+    """Equal to the last bit on any processor: both networks do the same operations in the same memory order."""
+
     def stepped(network: torch.nn.Conv2d, optimizer: torch.optim.Optimizer, seed: int) -> None:
         torch.manual_seed(seed)
         network(torch.randn(2, 3, 8, 8)).square().sum().backward()

@@ -1,4 +1,4 @@
-"""What can be set about a run: each impossible value is refused by its option's name."""
+"""The options of a run. An impossible value is refused with the name of its option."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +11,12 @@ from contract.declarations import declarations
 from contract.options import TrainingOptions, option_name
 from training.config import Config
 
-PLACES = ["--data", "photos", "--model-dir", "model", "--pretrained", "weights.safetensors"]
+PATHS = ["--data", "photos", "--model-dir", "model", "--pretrained", "weights.safetensors"]
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     with pytest.raises(SystemExit) as ended:
-        Config.from_command_line([*PLACES, *arguments])
+        Config.from_command_line([*PATHS, *arguments])
     assert ended.value.code == 2
     return capsys.readouterr().err.splitlines()[-1]
 
@@ -45,13 +45,15 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--precision", "int8"),
     ],
 )
-def test_an_impossible_value_is_refused_by_name(capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
+def test_an_impossible_value_is_refused_with_its_option(
+    capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
     sentence = refusal(capsys, option, value)
     assert option in sentence
     assert value in sentence
 
 
-def test_an_option_with_a_slip_in_its_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--epoch" in refusal(capsys, "--epoch", "3")
 
 
@@ -59,7 +61,7 @@ def test_a_frozen_backbone_without_weights_is_refused(capsys: pytest.CaptureFixt
     assert "--mode full" in refusal(capsys, "--mode", "frozen", "--pretrained", "none")
 
 
-def test_the_refusal_is_the_jobs_failure_reason(
+def test_a_refusal_is_the_failure_reason_of_the_job(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SM_OUTPUT_DIR", str(tmp_path / "output"))
@@ -87,8 +89,8 @@ def test_hyperparameters_are_strings_and_folders_are_variables(monkeypatch: pyte
     assert config.checkpoint_dir == Path("/opt/ml/checkpoints")
 
 
-def test_elsewhere_nothing_is_saved_unless_asked_for() -> None:
-    config = Config.from_command_line(PLACES)
+def test_outside_sagemaker_nothing_is_saved_by_default() -> None:
+    config = Config.from_command_line(PATHS)
     assert (config.checkpoint_dir, config.output_dir) == (None, None)
 
 
@@ -101,23 +103,23 @@ RECIPES = {
 
 
 @pytest.mark.parametrize(("mode", "pretrained"), list(RECIPES))
-def test_each_mode_has_its_own_recipe_and_the_manifest_says_which(mode: str, pretrained: str) -> None:
-    places = [*PLACES, "--mode", mode, "--pretrained", pretrained]
-    config = Config.from_command_line(places)
+def test_each_mode_has_its_own_recipe_which_is_in_the_manifest(mode: str, pretrained: str) -> None:
+    paths = [*PATHS, "--mode", mode, "--pretrained", pretrained]
+    config = Config.from_command_line(paths)
     recipe = config.recipe
     assert (recipe.learning_rate, recipe.weight_decay, recipe.label_smoothing) == RECIPES[mode, pretrained]
-    noted = config.hyperparameters()
-    assert (noted["learning_rate"], noted["weight_decay"]) == RECIPES[mode, pretrained][:2]
-    given = Config.from_command_line([*places, "--learning-rate", "0.5", "--weight-decay", "0"])
+    manifest = config.hyperparameters()
+    assert (manifest["learning_rate"], manifest["weight_decay"]) == RECIPES[mode, pretrained][:2]
+    given = Config.from_command_line([*paths, "--learning-rate", "0.5", "--weight-decay", "0"])
     assert (given.recipe.learning_rate, given.recipe.weight_decay) == (0.5, 0.0)
-    smoothed = Config.from_command_line([*places, "--label-smoothing", "0.3"])
+    smoothed = Config.from_command_line([*paths, "--label-smoothing", "0.3"])
     assert smoothed.recipe.label_smoothing == 0.3
 
 
 @given(st.sampled_from(["data", "model_dir", "output_dir", "checkpoint_dir"]), st.text("abc", min_size=1))
-def test_no_folder_is_a_hyperparameter(name: str, place: str) -> None:
+def test_no_folder_is_a_hyperparameter(name: str, folder: str) -> None:
     one = Config(data=Path("d"), model_dir=Path("m"), pretrained="w.safetensors")
-    values = {"data": Path("d"), "model_dir": Path("m"), "pretrained": f"{place}/w.safetensors", name: Path(place)}
+    values = {"data": Path("d"), "model_dir": Path("m"), "pretrained": f"{folder}/w.safetensors", name: Path(folder)}
     assert Config(**values).hyperparameters() == one.hyperparameters()  # type: ignore[arg-type]
 
 
@@ -137,5 +139,5 @@ def test_every_argument_of_the_options_is_taken_by_the_command_line() -> None:
     """The hyperparameters of a job are these arguments."""
     options = TrainingOptions(learning_rate=0.25, weight_decay=0.5, label_smoothing=0.125, mode="full", seed=7)
     words = [word for name, value in options.arguments().items() for word in (f"--{name}", value)]
-    config = Config.from_command_line([*PLACES, *words])
+    config = Config.from_command_line([*PATHS, *words])
     assert {name: getattr(config, name) for name in declarations(TrainingOptions)} == asdict(options)

@@ -1,4 +1,4 @@
-"""What a run tells: lines that are single writes, and one sentence when it fails."""
+"""Log lines, the failure file, and the errors of processes that cannot train together."""
 
 import io
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from training import distributed, failure
+from training import distributed, failure, peers
 from training.distributed import WorldError
 from training.log import emit, line
 
@@ -34,20 +34,20 @@ def test_text_stays_on_its_line_and_in_its_field() -> None:
     assert line(reason="") == 'reason=""'
 
 
-def test_the_first_sentence_stays(tmp_path: Path) -> None:
+def test_the_first_failure_is_kept(tmp_path: Path) -> None:
     failure.record(tmp_path / "output", "x" * 2000)
     failure.record(tmp_path / "output", "Connection closed by peer")
     assert (tmp_path / "output" / "failure").read_text() == "x" * 1024
 
 
-def test_the_failure_of_an_earlier_run_is_forgotten(tmp_path: Path) -> None:
+def test_the_failure_of_an_earlier_run_is_deleted(tmp_path: Path) -> None:
     failure.record(tmp_path, "earlier")
     failure.clear(tmp_path)
     failure.record(tmp_path, "now")
     assert (tmp_path / "failure").read_text() == "now"
 
 
-def test_no_place_to_write_is_no_second_failure(tmp_path: Path) -> None:
+def test_a_failure_file_that_cannot_be_written_is_no_second_failure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     failure.record(tmp_path / "file", "why")
     failure.record(None, "why")
@@ -57,7 +57,9 @@ def test_no_place_to_write_is_no_second_failure(tmp_path: Path) -> None:
     ("hosts", "size", "joined"),
     [("[]", 1, True), ('["algo-1"]', 1, True), ('["algo-1", "algo-2"]', 1, False), ('["algo-1"]', 2, False)],
 )
-def test_the_world_is_what_sagemaker_says(monkeypatch: pytest.MonkeyPatch, hosts: str, size: int, joined: bool) -> None:
+def test_the_world_must_match_sagemakers_hosts(
+    monkeypatch: pytest.MonkeyPatch, hosts: str, size: int, joined: bool
+) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setenv("SM_HOSTS", hosts)
     monkeypatch.setenv("WORLD_SIZE", str(size))
@@ -68,22 +70,22 @@ def test_the_world_is_what_sagemaker_says(monkeypatch: pytest.MonkeyPatch, hosts
             distributed.join()
 
 
-def test_a_gpu_that_torch_cannot_use_is_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training on would take hours, at the price of a GPU."""
+def test_a_gpu_that_torch_cannot_use_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training on the CPU would take hours, at the price of a GPU."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("SM_NUM_GPUS", "1")
     with pytest.raises(WorldError, match=r"has 1 GPU that torch .* cannot use"):
         distributed.join()
 
 
-def test_a_host_that_is_said_to_have_no_gpu_computes_on_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two rehearsed hosts cannot share the one GPU of the machine."""
+def test_a_host_with_sm_num_gpus_0_trains_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rehearsed hosts cannot share the machine's GPU."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("SM_NUM_GPUS", "0")
     assert distributed.join().device.type == "cpu"
 
 
-def test_a_process_without_a_gpu_of_its_own_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_its_own_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_RANK", "1")
@@ -91,24 +93,24 @@ def test_a_process_without_a_gpu_of_its_own_is_a_sentence(monkeypatch: pytest.Mo
         distributed.join()
 
 
-def test_a_process_that_asks_what_nccl_cannot_do_is_not_innocent() -> None:
-    said = "NCCL error in: NCCLUtils.cpp:94, {}, NCCL version 2.28.3\n{}: "
+def test_an_nccl_error_of_this_process_is_not_a_lost_peer() -> None:
+    message = "NCCL error in: NCCLUtils.cpp:94, {}, NCCL version 2.28.3\n{}: "
     for own in (("invalid usage", "ncclInvalidUsage"), ("unhandled cuda error", "ncclUnhandledCudaError")):
-        assert not distributed.is_lost_peer(torch.distributed.DistBackendError(said.format(*own)))
-    gone = said.format("remote process exited or there was a network error", "ncclRemoteError")
-    assert distributed.is_lost_peer(torch.distributed.DistBackendError(gone))
+        assert not peers.is_lost_peer(torch.distributed.DistBackendError(message.format(*own)))
+    gone = message.format("remote process exited or there was a network error", "ncclRemoteError")
+    assert peers.is_lost_peer(torch.distributed.DistBackendError(gone))
 
 
-def test_a_rank_that_is_no_number_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rank_that_is_not_a_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "first")
     with pytest.raises(WorldError, match="RANK is 'first'"):
         distributed.join()
 
 
-def test_processes_that_cannot_meet_are_told_where(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_cannot_connect_report_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("MASTER_PORT", raising=False)
     monkeypatch.delenv("SM_HOSTS", raising=False)
-    with pytest.raises(WorldError, match=r"cannot meet the others at 127\.0\.0\.1:\?"):
+    with pytest.raises(WorldError, match=r"cannot connect to the others at 127\.0\.0\.1:\?"):
         distributed.join()

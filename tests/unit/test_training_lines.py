@@ -1,4 +1,4 @@
-"""The bar moves by what a training job really prints."""
+"""The progress bar reads the lines that a training job prints."""
 
 from ops.views.training_log import TrainingLines, fields_of
 from training import log
@@ -10,7 +10,7 @@ def test_a_line_of_the_job_is_read_back_field_by_field() -> None:
     assert fields_of(line) == {"epoch": "3", "valid_accuracy": "0.9100", "reason": "cut off, try again"}
 
 
-def test_an_epoch_moves_the_bar_and_is_told_in_words() -> None:
+def test_an_epoch_moves_the_bar_and_is_described() -> None:
     moves: list[tuple[int, int, str]] = []
     lines = TrainingLines(lambda *move: moves.append(move))
 
@@ -28,19 +28,19 @@ def test_features_move_the_bar_by_photos() -> None:
     assert moves == [(64, 400, "features of the train photos")]
 
 
-def test_the_last_line_and_the_photos_that_are_skipped_or_cut_off_are_kept() -> None:
+def test_the_last_line_and_the_skipped_and_truncated_photos_are_kept() -> None:
     lines = TrainingLines(lambda *_: None)
 
     lines(log.line(skipped="train/Pug/a b.jpg", reason="The photo has no bytes."))
-    lines(log.line(truncated="train/Pug/1.jpg", note="80% of the photo is there, and is learnt from."))
+    lines(log.line(truncated="train/Pug/1.jpg", note="80% of the photo is present, and is used for training."))
     lines(log.line(epoch=9, test_accuracy=0.95, served_test_accuracy=0.94, precision="int8", model="abc"))
 
     assert lines.skipped == {"train/Pug/a b.jpg": "The photo has no bytes."}
-    assert lines.truncated == {"train/Pug/1.jpg": "80% of the photo is there, and is learnt from."}
+    assert lines.truncated == {"train/Pug/1.jpg": "80% of the photo is present, and is used for training."}
     assert lines.final["served_test_accuracy"] == "0.9400"
 
 
-def test_lines_of_other_programs_are_passed_over() -> None:
+def test_lines_of_other_programs_are_ignored() -> None:
     moves: list[object] = []
     lines = TrainingLines(lambda *move: moves.append(move))
 

@@ -1,4 +1,4 @@
-"""The page that shows a training's result to people."""
+"""The report page of a training run."""
 
 import re
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from inference.photo.preprocessing import Preprocessing
 from tests.distributed.dogs import write_photos
 from training.data.dataset import DataSet, scan
 from training.evaluation.calibration import softmax
-from training.evaluation.predictions import Answers, figures
+from training.evaluation.predictions import Predictions, served_metrics
 from training.report import charts
-from training.report.findings import Findings, findings, interval, shown
+from training.report.findings import Findings, display_name, findings, interval
 from training.report.page import MOST_MISTAKES, publish, render
 
 HISTORY = [{"epoch": epoch, "train_loss": 1.2, "valid_loss": 1.0, "valid_accuracy": 0.5} for epoch in (1, 2, 3)]
@@ -30,18 +30,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
     return scan(write_photos(tmp_path_factory.mktemp("photos"), counts={"train": 2, "valid": 2, "test": 10}))
 
 
-def answers_of(data: DataSet, said: Sequence[int], sure: Sequence[float] | None = None) -> Answers:
-    """The breed said of each test photo, and how sure of it the network is."""
-    logits = np.zeros((len(said), len(data.labels)), np.float32)
-    logits[np.arange(len(said)), said] = sure or [2.0] * len(said)
-    return Answers(photos=data.splits["test"][: len(said)], logits=logits, temperature=1.0)
+def predictions_of(data: DataSet, predicted: Sequence[int], logit: Sequence[float] | None = None) -> Predictions:
+    """The predicted breed of each test photo, and its logit; the logits of the other breeds are 0."""
+    logits = np.zeros((len(predicted), len(data.labels)), np.float32)
+    logits[np.arange(len(predicted)), predicted] = logit or [2.0] * len(predicted)
+    return Predictions(photos=data.splits["test"][: len(predicted)], logits=logits, temperature=1.0)
 
 
-def right(data: DataSet) -> list[int]:
+def correct(data: DataSet) -> list[int]:
     return [photo.label for photo in data.splits["test"]]
 
 
-def page_of(data: DataSet, test: Answers, history: Sequence[dict[str, float]] = HISTORY, **training: Any) -> str:
+def page_of(data: DataSet, test: Predictions, history: Sequence[dict[str, float]] = HISTORY, **training: Any) -> str:
     made: dict[str, Any] = {
         "metrics": {"epoch": 2, "valid_loss": 1.0, "valid_accuracy": 0.5},
         "quantisation": None,
@@ -73,35 +73,35 @@ class _Page(HTMLParser):
 
 
 def test_breeds_and_pairs_are_counted(data: DataSet) -> None:
-    said = right(data)
-    said[0:3] = [1, 1, 2]  # of ten Beagles, two are taken for Collies and one for a Pug
-    said[10] = 0
-    found = findings(answers_of(data, said), data.labels)
+    predicted = correct(data)
+    predicted[0:3] = [1, 1, 2]  # of ten Beagles, two are classified as Collies and one as a Pug
+    predicted[10] = 0
+    found = findings(predictions_of(data, predicted), data.labels)
 
     assert found.matrix.tolist() == [[7, 2, 1], [1, 9, 0], [0, 0, 10]]
     beagle, collie, pug = found.breeds
-    assert (beagle.name, beagle.recall, beagle.precision, beagle.taken_for) == ("Beagle", 0.7, 7 / 8, "Collie")
+    assert (beagle.name, beagle.recall, beagle.precision, beagle.most_confused_with) == ("Beagle", 0.7, 7 / 8, "Collie")
     assert (collie.name, collie.recall, collie.precision) == ("Collie", 0.9, 9 / 11)
-    assert (pug.name, pug.recall, pug.precision, pug.taken_for) == ("Pug", 1.0, 10 / 11, "")
-    assert [(pair.true, pair.said, pair.count, pair.of) for pair in found.pairs] == [
+    assert (pug.name, pug.recall, pug.precision, pug.most_confused_with) == ("Pug", 1.0, 10 / 11, "")
+    assert [(pair.true, pair.predicted, pair.count, pair.of) for pair in found.pairs] == [
         ("Beagle", "Collie", 2, 10),
         ("Beagle", "Pug", 1, 10),
         ("Collie", "Beagle", 1, 10),
     ]
 
 
-def test_the_surest_mistakes_come_first(data: DataSet) -> None:
-    said, sure = right(data), [9.0] * 30
+def test_the_most_confident_mistakes_come_first(data: DataSet) -> None:
+    predicted, logit = correct(data), [9.0] * 30
     for photo, confidence in ((4, 1.0), (14, 5.0), (24, 3.0)):
-        said[photo], sure[photo] = (said[photo] + 1) % 3, confidence
-    found = findings(answers_of(data, said, sure), data.labels)
+        predicted[photo], logit[photo] = (predicted[photo] + 1) % 3, confidence
+    found = findings(predictions_of(data, predicted, logit), data.labels)
 
     assert [mistake.true for mistake in found.mistakes] == ["Collie", "Pug", "Beagle"]
     assert found.mistakes[0].confidence == pytest.approx(softmax(np.asarray([[5.0, 0, 0]])).max())
 
 
 def test_a_breed_without_test_photos_has_no_recall_and_comes_last(data: DataSet) -> None:
-    found = findings(answers_of(data, right(data)[:20]), data.labels)
+    found = findings(predictions_of(data, correct(data)[:20]), data.labels)
     assert found.breeds[-1].name == "Pug"
     assert found.breeds[-1].recall is None
 
@@ -116,15 +116,15 @@ def test_the_interval_is_wilsons() -> None:
     ("label", "name"),
     [("n02088364-beagle", "beagle"), ("Golden_retriever", "Golden retriever"), ("n02088364-", "n02088364-")],
 )
-def test_breeds_are_written_as_people_write_them(label: str, name: str) -> None:
-    assert shown(label) == name
+def test_breed_names_are_shown_without_numbers_and_underscores(label: str, name: str) -> None:
+    assert display_name(label) == name
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 29])
 def test_the_page_fetches_nothing(data: DataSet, wrong: int) -> None:
-    said = right(data)
-    said[:wrong] = [(breed + 1) % 3 for breed in said[:wrong]]
-    content = page_of(data, answers_of(data, said))
+    predicted = correct(data)
+    predicted[:wrong] = [(breed + 1) % 3 for breed in predicted[:wrong]]
+    content = page_of(data, predictions_of(data, predicted))
     page = _Page(content)
 
     assert all(address.startswith("data:image/jpeg;base64,") for address in page.fetched)
@@ -134,35 +134,35 @@ def test_the_page_fetches_nothing(data: DataSet, wrong: int) -> None:
     assert "@import" not in content
 
 
-def test_names_are_text_and_never_markup(data: DataSet) -> None:
+def test_names_are_escaped(data: DataSet) -> None:
     hostile = DataSet(
         folder=data.folder,
         labels=("<script>alert(1)</script>", '"><img src=x>', "Pug & Co"),
         splits=data.splits,
         skipped={"train/<b>.jpg": "The photo has <no> bytes."},
     )
-    said = [(breed + 1) % 3 for breed in right(data)]
-    page = _Page(page_of(hostile, answers_of(hostile, said), skipped=hostile.skipped))
+    predicted = [(breed + 1) % 3 for breed in correct(data)]
+    page = _Page(page_of(hostile, predictions_of(hostile, predicted), skipped=hostile.skipped))
     assert "script" not in page.elements
-    assert "b" in page.elements  # the figures of the tiles
+    assert "b" in page.elements  # the tiles use it
     assert all(address.startswith("data:") for address in page.fetched)
 
 
-def test_every_chart_is_sound_xml_and_tells_what_it_shows(data: DataSet) -> None:
-    said = right(data)
-    said[:5] = [1] * 5
-    answers = answers_of(data, said)
-    found = findings(answers, data.labels)
+def test_every_chart_is_valid_xml_with_a_description(data: DataSet) -> None:
+    predicted = correct(data)
+    predicted[:5] = [1] * 5
+    predictions = predictions_of(data, predicted)
+    found = findings(predictions, data.labels)
     losses = {"training": {1: 1.2, 2: 0.4}, "validation": {0: 1.0, 1: 0.8, 2: 0.5}}
     drawn = [
         charts.curves(losses, name="loss", kept=2),
         charts.curves({"validation": {1: 0.5}}, name="accuracy", kept=1, percent=True),
         charts.curves({"training": {1: 1.0}, "validation": {0: 0.5, 1: 0.6}}, name="loss", kept=0),
-        charts.reliability_diagram(answers.after),
+        charts.reliability_diagram(predictions.after),
         charts.confusion_matrix(found, ["Beagle", "Collie"]),
     ]
     for chart in drawn:
-        root = ElementTree.fromstring(str(chart))  # noqa: S314 - our own
+        root = ElementTree.fromstring(str(chart))  # noqa: S314 - generated above
         assert root.attrib["role"] == "img"
         assert len(root.attrib["aria-label"]) > 30
         _, _, width, height = map(float, root.attrib["viewBox"].split())
@@ -171,13 +171,13 @@ def test_every_chart_is_sound_xml_and_tells_what_it_shows(data: DataSet) -> None
             assert places
             assert all(0 <= place <= end for place in places), (axis, places)
     assert "loss over 2 epochs: training from 1.2000 to 0.4000" in drawn[0]
-    assert "5 photos of Beagle taken for Collie" in drawn[-1]
+    assert "5 photos of Beagle classified as Collie" in drawn[-1]
 
 
 def test_a_kept_head_is_epoch_0_of_the_curves(data: DataSet) -> None:
-    """Full mode that made nothing better: the marker stands at the curve's beginning."""
+    """If no epoch of full mode improves on the head, the marker is at the start of the curves."""
     metrics = {"epoch": 0, "valid_loss": 0.9, "valid_accuracy": 0.6}
-    page = page_of(data, answers_of(data, right(data)), [HEAD, *HISTORY], metrics=metrics)
+    page = page_of(data, predictions_of(data, correct(data)), [HEAD, *HISTORY], metrics=metrics)
     marker = re.search(r'class="kept" x1="([^"]+)"', page)
     first = re.search(r'class="line s1"[^>]*points="([^,]+),', page)
     assert marker
@@ -189,40 +189,40 @@ def test_a_kept_head_is_epoch_0_of_the_curves(data: DataSet) -> None:
 
 @pytest.mark.parametrize("percent", [False, True])
 @pytest.mark.parametrize("values", [[0.0], [1.0], [0.7, 0.7, 0.7], [1e-4, 2e-4], [0.01, 1.0]])
-def test_curves_of_any_range_have_their_axis(values: list[float], percent: bool) -> None:
+def test_curves_of_any_range_have_axis_labels(values: list[float], percent: bool) -> None:
     line = dict(enumerate(values, start=1))
     chart = str(charts.curves({"validation": line}, name="loss", kept=1, percent=percent))
     assert 2 <= chart.count('class="grid"') <= 9
 
 
-def test_what_is_beyond_the_chosen_breeds_is_counted_as_other(data: DataSet) -> None:
-    said = right(data)
-    said[:4] = [2] * 4
-    found: Findings = findings(answers_of(data, said), data.labels)
-    assert "4 photos of Beagle taken for another breed" in charts.confusion_matrix(found, ["Beagle", "Collie"])
+def test_predictions_of_breeds_outside_the_matrix_are_counted_as_other(data: DataSet) -> None:
+    predicted = correct(data)
+    predicted[:4] = [2] * 4
+    found: Findings = findings(predictions_of(data, predicted), data.labels)
+    assert "4 photos of Beagle classified as another breed" in charts.confusion_matrix(found, ["Beagle", "Collie"])
 
 
-def test_the_page_says_what_the_manifest_says(data: DataSet) -> None:
-    said = right(data)
-    said[0] = 1
-    test = answers_of(data, said)
-    verdict = {
+def test_the_page_shows_the_values_of_the_manifest(data: DataSet) -> None:
+    predicted = correct(data)
+    predicted[0] = 1
+    test = predictions_of(data, predicted)
+    check = {
         "keep_int8": False,
-        "reason": "the two agree too rarely",
+        "reason": "the models agree too rarely",
         "fp32_accuracy": 0.91,
         "int8_accuracy": 0.905,
         "agreement": 0.97,
         "photos": 200,
         "calibration_photos": 100,
     }
-    page = page_of(data, test, quantisation=verdict, truncated={"train/Pug/0.jpg": "90% of the photo is there."})
+    page = page_of(data, test, quantisation=check, truncated={"train/Pug/0.jpg": "90% of the photo is there."})
     assert "96.7\u00a0%" in page  # 29 of 30
-    assert "the two agree too rarely" in page
+    assert "the models agree too rarely" in page
     assert "train/Pug/0.jpg" in page
-    assert f"{100 * figures(test, test)['test_ece']:.1f} points" in page
+    assert f"{100 * served_metrics(test, test)['test_ece']:.1f} points" in page
 
 
-def test_a_page_that_cannot_be_written_costs_a_line_and_not_the_run(
+def test_a_page_that_cannot_be_written_is_logged_and_does_not_fail_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("x")
@@ -233,6 +233,6 @@ def test_a_page_that_cannot_be_written_costs_a_line_and_not_the_run(
     assert "ZeroDivisionError" in second
 
 
-def test_the_page_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_the_page_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     publish(tmp_path / "report", lambda: "caf\udce9 of one")  # a file's name may hold bytes that are not UTF-8
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["index.html"]

@@ -1,4 +1,4 @@
-"""When a signal ends a run: at once, at the end of a step, or on the second Ctrl-C."""
+"""When a signal ends a run: at once, at the end of a step, or at the second Ctrl-C."""
 
 import os
 import signal
@@ -24,45 +24,47 @@ def send(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_comes_at_once_where_nothing_would_be_lost(stop: Stop, number: signal.Signals) -> None:
+def test_a_signal_ends_the_run_at_once_before_defer(stop: Stop, number: signal.Signals) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         send(number)
     assert caught.value.args == (number,)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_waits_where_it_is_deferred(stop: Stop, number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_deferred_signal_ends_the_run_at_its_release(
+    stop: Stop, number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
     stop.defer()
     assert [stop.requested] == [False]
     send(number)
     assert stop.requested
     assert capfd.readouterr().err == "Stopping at the end of this step.\n"
     with pytest.raises(KeyboardInterrupt) as caught:
-        stop.obey()
+        stop.release()
     assert caught.value.args == (number,)
 
 
-def test_only_a_second_ctrl_c_does_not_wait(stop: Stop) -> None:
+def test_only_a_second_ctrl_c_is_not_deferred(stop: Stop) -> None:
     stop.defer()
     send(signal.SIGTERM)
     send(signal.SIGTERM)
-    send(signal.SIGINT)  # torchrun and the terminal, both told of one Ctrl-C
+    send(signal.SIGINT)  # one Ctrl-C: SIGTERM from torchrun and SIGINT from the terminal
     with pytest.raises(KeyboardInterrupt):
         send(signal.SIGINT)
 
 
-def test_a_stretch_may_be_ended_at_any_moment(stop: Stop) -> None:
+def test_an_interruptible_block_ends_at_once(stop: Stop) -> None:
     stop.defer()
-    with pytest.raises(KeyboardInterrupt), stop.at_once():
+    with pytest.raises(KeyboardInterrupt), stop.interruptible():
         send(signal.SIGTERM)
-    send(signal.SIGTERM)  # while what was learnt is saved
-    with pytest.raises(KeyboardInterrupt), stop.at_once():
+    send(signal.SIGTERM)  # during the save
+    with pytest.raises(KeyboardInterrupt), stop.interruptible():
         pytest.fail("it should have ended before it began")
-    send(signal.SIGTERM)  # while what was learnt is saved: it waits again
+    send(signal.SIGTERM)  # during the save: deferred again
     assert stop.requested
 
 
-def test_without_a_signal_of_its_own_it_is_another_process_that_was_stopped() -> None:
+def test_without_a_signal_the_number_is_that_of_the_signal_to_another_process() -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
-        Stop().now()
+        Stop().interrupt()
     assert caught.value.args == (signal.SIGTERM,)

@@ -1,52 +1,47 @@
-"""Pretrained weights: from which files they are taken, and which files are refused."""
+"""Pretrained weights: which files are loaded, and which are refused."""
 
 import pickle
 import shlex
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torchvision.models import ResNet, resnet50
-from torchvision.models.resnet import Bottleneck
+from torch import nn
 
-import training.model.backbone
 from inference.artifact import sha256
-from tests.distributed.dogs import small_resnet, write_weights
+from tests.distributed.small_network import SMALL, SmallNetwork, separable, write_weights
 from training.model import weights as source
-from training.model.backbone import build, fingerprint, keep_head
+from training.model.backbone import RESNET50, Backbone, PublishedWeights
+from training.model.network import build, fingerprint, keep_head
 from training.model.weights import WeightsError, metadata
 
 
-@pytest.fixture(autouse=True)
-def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.model.backbone, "resnet50", small_resnet)
-
-
-def refusal(pretrained: Path | str) -> str:
+def refusal(pretrained: Path | str, backbone: Backbone = SMALL) -> str:
     with pytest.raises(WeightsError) as caught:
-        build(3, str(pretrained))
+        build(3, str(pretrained), backbone)
     return str(caught.value)
 
 
 def weights() -> dict[str, torch.Tensor]:
     torch.manual_seed(3)
-    return dict(small_resnet(num_classes=9).state_dict())
+    return dict(SmallNetwork(9).state_dict())
 
 
 def is_filled(model: torch.nn.Module, state: dict[str, torch.Tensor]) -> bool:
     own = model.state_dict()
-    return all(torch.equal(own[name], tensor) for name, tensor in state.items() if not name.startswith("fc."))
+    return all(torch.equal(own[name], tensor) for name, tensor in state.items() if not SMALL.in_head(name))
 
 
 def test_a_safetensors_file_fills_the_backbone_and_not_the_head(tmp_path: Path) -> None:
     save_file(weights(), tmp_path / "w.safetensors")
-    model = build(3, str(tmp_path / "w.safetensors"))
+    model = build(3, str(tmp_path / "w.safetensors"), SMALL)
     assert is_filled(model, weights())
-    assert model.fc.out_features == 3
+    assert len(SMALL.head_of(model).get_parameter("1.bias")) == 3
 
 
 @pytest.mark.parametrize(
@@ -59,21 +54,21 @@ def test_a_safetensors_file_fills_the_backbone_and_not_the_head(tmp_path: Path) 
 )
 def test_weights_by_other_names_fill_the_backbone(tmp_path: Path, saved: dict[str, torch.Tensor]) -> None:
     save_file(saved, tmp_path / "w.safetensors")
-    model = build(3, str(tmp_path / "w.safetensors"))
+    model = build(3, str(tmp_path / "w.safetensors"), SMALL)
     assert is_filled(model, {name: t for name, t in weights().items() if not name.endswith("num_batches_tracked")})
 
 
 def test_half_precision_is_cast(tmp_path: Path) -> None:
     half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights().items()}
     save_file(half, tmp_path / "w.safetensors")
-    model = build(3, str(tmp_path / "w.safetensors"))
+    model = build(3, str(tmp_path / "w.safetensors"), SMALL)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert is_filled(model, {name: tensor.float() for name, tensor in half.items() if tensor.is_floating_point()})
 
 
 @pytest.fixture
 def no_unpickling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever opens a pickle fails the test, also where its error is caught: Python's readers and torch's."""
+    """Fails the test if anything opens a pickle, by Python's functions or torch's, even if the error is caught."""
     opened: list[object] = []
     with monkeypatch.context() as patch:
         for module in (pickle, __import__("_pickle")):
@@ -94,206 +89,223 @@ def test_a_pickle_is_refused_unopened(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.usefixtures("no_unpickling")
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_pickle_by_another_name_is_refused_unopened(tmp_path: Path, zipped: bool) -> None:
+def test_a_pickle_with_another_name_is_refused_unopened(tmp_path: Path, zipped: bool) -> None:
     file = tmp_path / "w.safetensors"
     if zipped:
         torch.save(weights(), file)
     else:
         file.write_bytes(pickle.dumps(weights()))
-    assert "get it again" in refusal(file)
+    assert "download it again" in refusal(file)
 
 
 @pytest.mark.parametrize("around", ["nothing", "state_dict", "model", "channels last"])
-def test_the_command_in_the_refusal_makes_a_file_that_is_taken(tmp_path: Path, around: str) -> None:
+def test_the_command_in_the_refusal_converts_the_file(tmp_path: Path, around: str) -> None:
     old, state = tmp_path / "my weights.pth", weights()
     if around == "channels last":
-        state = small_resnet(num_classes=9).to(memory_format=torch.channels_last).state_dict()
+        state = SmallNetwork(9).to(memory_format=torch.channels_last).state_dict()
         state.update({name: state[name].copy_(tensor) for name, tensor in weights().items()})
-        assert not state["conv1.weight"].is_contiguous()
+        assert not state["stem.0.weight"].is_contiguous()
     torch.save({around: state, "epoch": 3} if around in ("state_dict", "model") else state, old)
-    subprocess.run(shlex.split(refusal(old).partition("trust it: ")[2]), check=True)
-    assert is_filled(build(3, str(old.with_suffix(".safetensors"))), weights())
+    subprocess.run(shlex.split(refusal(old).partition(".safetensors with: ")[2]), check=True)
+    assert is_filled(build(3, str(old.with_suffix(".safetensors")), SMALL), weights())
 
 
 @pytest.mark.parametrize("content", [b"{}", b"", b"<html>", b"\x02\0\0\0\0\0\0\0{}"])
-def test_a_file_of_no_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_weights_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w.safetensors").write_bytes(content)
     sentence = refusal(tmp_path / "w.safetensors")
-    assert "get it again" in sentence or "is missing" in sentence
+    assert "download it again" in sentence or "is missing" in sentence
 
 
-def test_a_shallower_network_is_refused_by_what_is_missing(tmp_path: Path) -> None:
-    state = {name: tensor for name, tensor in weights().items() if not name.startswith("layer4.")}
+def test_a_shallower_network_is_refused_with_the_missing_parameter(tmp_path: Path) -> None:
+    state = {name: tensor for name, tensor in weights().items() if not name.startswith("late.")}
     save_file(state, tmp_path / "w.safetensors")
-    assert "layer4.0.conv1.weight is missing" in refusal(tmp_path / "w.safetensors")
+    assert "not those of the small network: late.0.weight is missing" in refusal(tmp_path / "w.safetensors")
 
 
-def test_a_deeper_network_is_refused_though_it_holds_all_of_this_one(tmp_path: Path) -> None:
-    write_weights(
-        tmp_path / "w.safetensors", lambda: ResNet(Bottleneck, [1, 1, 2, 1], num_classes=3, width_per_group=4)
-    )
-    assert "layer3.1.bn1.bias is not part of it" in refusal(tmp_path / "w.safetensors")
+def test_a_deeper_network_is_refused_although_it_contains_this_one(tmp_path: Path) -> None:
+    def deeper() -> nn.Module:
+        model = SmallNetwork(3)
+        model.early.append(separable(64, 64))
+        return model
+
+    write_weights(tmp_path / "w.safetensors", deeper)
+    assert "early.5.0.weight is not part of it" in refusal(tmp_path / "w.safetensors")
 
 
-def test_a_wider_network_is_refused_by_its_shape(tmp_path: Path) -> None:
-    write_weights(
-        tmp_path / "w.safetensors", lambda: ResNet(Bottleneck, [1, 1, 1, 1], num_classes=3, width_per_group=8)
-    )
+def test_a_wider_network_is_refused_with_its_shape(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w.safetensors", lambda: SmallNetwork(3, channels=24))
     assert "has the shape" in refusal(tmp_path / "w.safetensors")
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     state = weights()
-    state["conv1.weight"][0, 0, 0, 0] = torch.nan
+    state["stem.0.weight"][0, 0, 0, 0] = torch.nan
     save_file(state, tmp_path / "w.safetensors")
-    assert "conv1.weight holds values that are not finite" in refusal(tmp_path / "w.safetensors")
+    assert "stem.0.weight holds values that are not finite" in refusal(tmp_path / "w.safetensors")
 
 
-def test_a_channel_holds_one_file(tmp_path: Path) -> None:
-    assert "holds no weights" in refusal(tmp_path)
-    (tmp_path / "README.md").write_text("whose weights these are")
+def test_a_channel_must_contain_one_file(tmp_path: Path) -> None:
+    assert "contains no weights" in refusal(tmp_path)
+    (tmp_path / "README.md").write_text("the source of the weights")
     (tmp_path / "pytorch_model.bin").write_bytes(b"the same as a pickle, as timm publishes it")
     save_file(weights(), tmp_path / "w.safetensors")
-    assert is_filled(build(3, str(tmp_path)), weights())
+    assert is_filled(build(3, str(tmp_path), SMALL), weights())
     save_file(weights(), tmp_path / "x.safetensors")
-    assert "holds pytorch_model.bin, w.safetensors, x.safetensors" in refusal(tmp_path)
+    assert "contains pytorch_model.bin, w.safetensors, x.safetensors" in refusal(tmp_path)
 
 
-def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "--pretrained" in refusal(tmp_path / "gone.safetensors")
 
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that is downloaded as ImageNet's weights, and an empty cache."""
+    """The file that `imagenet_backbone` downloads; the cache is empty."""
     path = tmp_path / "published.safetensors"
     save_file(weights(), path)
-    monkeypatch.setattr(source, "IMAGENET", path.as_uri())
-    monkeypatch.setattr(source, "IMAGENET_SHA256", sha256(path.read_bytes()))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     return path
 
 
-def test_imagenets_weights_are_downloaded_once(published: Path) -> None:
-    assert is_filled(build(3, "imagenet"), weights())
+@pytest.fixture
+def imagenet_backbone(published: Path) -> Backbone:
+    imagenet = PublishedWeights(name="small", url=published.as_uri(), sha256=sha256(published.read_bytes()))
+    return replace(SMALL, imagenet=imagenet)
+
+
+def test_imagenet_weights_are_downloaded_once(published: Path, imagenet_backbone: Backbone) -> None:
+    assert is_filled(build(3, "imagenet", imagenet_backbone), weights())
     published.unlink()
-    assert is_filled(build(3, "imagenet"), weights())
+    assert is_filled(build(3, "imagenet", imagenet_backbone), weights())
 
 
-def test_a_copy_that_was_cut_off_is_downloaded_again(published: Path, tmp_path: Path) -> None:
-    build(3, "imagenet")
+def test_a_backbone_without_published_weights_has_none_to_download() -> None:
+    assert "no ImageNet weights to download for the small network" in refusal("imagenet")
+
+
+def test_an_incomplete_copy_is_downloaded_again(published: Path, imagenet_backbone: Backbone, tmp_path: Path) -> None:
+    build(3, "imagenet", imagenet_backbone)
     (copy,) = (tmp_path / "cache").rglob("*.safetensors")
     copy.write_bytes(copy.read_bytes()[:1000])
-    assert is_filled(build(3, "imagenet"), weights())
+    assert is_filled(build(3, "imagenet", imagenet_backbone), weights())
     assert copy.read_bytes() == published.read_bytes()
 
 
-def test_a_server_that_falls_silent_ends_the_download(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("published")
+def test_a_server_that_sends_nothing_ends_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "STALLED_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(source, "IMAGENET", f"http://127.0.0.1:{server.getsockname()[1]}/w.safetensors")
-        assert "timed out" in refusal("imagenet")
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/w.safetensors"
+        stalled = replace(SMALL, imagenet=PublishedWeights(name="small", url=url, sha256="0" * 64))
+        assert "timed out" in refusal("imagenet", stalled)
     assert socket.getdefaulttimeout() is None
 
 
-def test_a_download_of_something_else_is_refused_and_not_kept(published: Path, tmp_path: Path) -> None:
+def test_a_download_with_another_checksum_is_refused_and_deleted(
+    published: Path, imagenet_backbone: Backbone, tmp_path: Path
+) -> None:
     published.write_bytes(published.read_bytes()[:-1] + b"!")
     for _ in range(2):
-        assert "invalid hash" in refusal("imagenet")
+        assert "invalid hash" in refusal("imagenet", imagenet_backbone)
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
-def test_a_download_that_fails_is_a_sentence(published: Path) -> None:
+def test_a_failed_download_names_the_option(published: Path, imagenet_backbone: Backbone) -> None:
     published.unlink()
-    assert "--pretrained FILE" in refusal("imagenet")
+    assert "--pretrained FILE" in refusal("imagenet", imagenet_backbone)
 
 
 def test_the_published_file_has_the_size_of_torchvisions_resnet50(tmp_path: Path) -> None:
-    """Names, shapes and types make up the size, which those who pin the file give beside its checksum."""
-    save_file(resnet50().state_dict(), tmp_path / "w.safetensors")
+    """The size depends on names, shapes and types, and is published with the checksum of the file."""
+    save_file(RESNET50.build(1000, False).state_dict(), tmp_path / "w.safetensors")
     assert (tmp_path / "w.safetensors").stat().st_size == 102_469_840
 
 
-def test_without_weights_two_seeds_are_two_networks() -> None:
+def test_without_pretrained_weights_the_seed_decides() -> None:
     prints = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        prints.append(fingerprint(build(3, "none")))
+        prints.append(fingerprint(build(3, "none", SMALL)))
     assert prints[0] == prints[1] != prints[2]
 
 
 BREEDS = ["Beagle", "Collie", "Pug"]
 
 
+def head_weight(model: nn.Module) -> torch.Tensor:
+    return SMALL.head_of(model).get_parameter("1.weight")
+
+
 def artifact(folder: Path, labels: list[str], **changed: torch.Tensor) -> str:
     torch.manual_seed(11)
-    state = {**small_resnet(num_classes=len(labels)).state_dict(), **changed}
+    state = {**SmallNetwork(len(labels)).state_dict(), **changed}
     save_file(state, folder / "model.safetensors", metadata=metadata(labels))
     return str(folder)
 
 
-def test_an_artifacts_head_is_kept_for_the_breeds_that_it_knows(tmp_path: Path) -> None:
+def test_the_head_of_an_artifact_is_kept_for_the_same_breeds(tmp_path: Path) -> None:
     folder = artifact(tmp_path, BREEDS)
-    model = build(3, folder)
-    before = model.fc.weight.clone()
-    assert keep_head(model, folder, BREEDS).startswith("kept")
+    model = build(3, folder, SMALL)
+    before = head_weight(model).clone()
+    assert keep_head(model, folder, BREEDS, SMALL).startswith("kept")
     torch.manual_seed(11)
-    known = small_resnet(num_classes=3).fc
-    assert torch.equal(model.fc.weight, known.weight)
-    assert torch.equal(model.fc.bias, known.bias)
-    assert not torch.equal(model.fc.weight, before)
+    known = SMALL.head_of(SmallNetwork(3)).state_dict()
+    head = SMALL.head_of(model).state_dict()
+    assert all(torch.equal(head[name], known[name]) for name in known)
+    assert not torch.equal(head_weight(model), before)
 
 
 @pytest.mark.parametrize("labels", [["Beagle", "Pug", "Collie"], ["Beagle", "Collie", "Saluki"], ["Beagle", "Collie"]])
-def test_a_head_for_other_breeds_or_in_another_order_is_not(tmp_path: Path, labels: list[str]) -> None:
+def test_a_head_for_other_breeds_or_another_order_is_not_kept(tmp_path: Path, labels: list[str]) -> None:
     folder = artifact(tmp_path, labels)
-    model = build(3, folder)
-    before = model.fc.weight.clone()
-    assert keep_head(model, folder, BREEDS).startswith("dropped: the file's is for other breeds")
-    assert torch.equal(model.fc.weight, before)
+    model = build(3, folder, SMALL)
+    before = head_weight(model).clone()
+    assert keep_head(model, folder, BREEDS, SMALL).startswith("dropped: it was trained for other breeds")
+    assert torch.equal(head_weight(model), before)
 
 
-@pytest.mark.parametrize(("classes", "told"), [(3, "its 3 classes"), (133, "its 133 classes"), (1000, "")])
-def test_a_head_that_names_no_breeds_is_dropped_and_only_imagenets_in_silence(
-    tmp_path: Path, classes: int, told: str
+@pytest.mark.parametrize(("classes", "logged"), [(3, "its 3 classes"), (133, "its 133 classes"), (1000, "")])
+def test_a_head_without_breed_names_is_dropped_and_logged_unless_it_is_imagenets(
+    tmp_path: Path, classes: int, logged: str
 ) -> None:
-    state = {f"module.{key}": tensor for key, tensor in small_resnet(num_classes=classes).state_dict().items()}
+    state = {f"module.{key}": tensor for key, tensor in SmallNetwork(classes).state_dict().items()}
     save_file(state, tmp_path / "w.safetensors")
-    model = build(3, str(tmp_path))
-    before = model.fc.weight.clone()
-    note = keep_head(model, str(tmp_path), BREEDS)
-    assert note.startswith("dropped") == bool(told)
-    assert told in note
-    assert torch.equal(model.fc.weight, before)
+    model = build(3, str(tmp_path), SMALL)
+    before = head_weight(model).clone()
+    note = keep_head(model, str(tmp_path), BREEDS, SMALL)
+    assert note.startswith("dropped") == bool(logged)
+    assert logged in note
+    assert torch.equal(head_weight(model), before)
 
 
 def test_a_file_without_a_head_has_none_to_drop(tmp_path: Path) -> None:
-    state = {name: tensor for name, tensor in weights().items() if not name.startswith("fc.")}
+    state = {name: tensor for name, tensor in weights().items() if not SMALL.in_head(name)}
     save_file(state, tmp_path / "w.safetensors")
-    assert keep_head(build(3, str(tmp_path)), str(tmp_path), BREEDS) == ""
+    assert keep_head(build(3, str(tmp_path), SMALL), str(tmp_path), BREEDS, SMALL) == ""
 
 
 @pytest.mark.parametrize("pretrained", ["imagenet", "none"])
-def test_where_no_file_is_named_there_is_no_head_to_keep(
+def test_without_a_file_there_is_no_head_to_keep(
     pretrained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path(pretrained).mkdir()  # a folder that happens to be called so is not meant
-    assert keep_head(small_resnet(num_classes=3), pretrained, BREEDS) == ""
+    Path(pretrained).mkdir()  # a folder of that name is ignored
+    assert keep_head(SmallNetwork(3), pretrained, BREEDS, SMALL) == ""
 
 
 @pytest.mark.parametrize(
     ("weight", "sentence"),
-    [(torch.zeros(4, 2048), "not one of 3 classes"), (torch.full((3, 2048), torch.nan), "not finite")],
+    [(torch.zeros(4, SMALL.width), "not one of 3 classes"), (torch.full((3, SMALL.width), torch.nan), "not finite")],
 )
 def test_a_head_that_does_not_fit_is_refused(tmp_path: Path, weight: torch.Tensor, sentence: str) -> None:
-    folder = artifact(tmp_path, BREEDS, **{"fc.weight": weight})
+    folder = artifact(tmp_path, BREEDS, **{"classifier.1.weight": weight})
     with pytest.raises(WeightsError, match=sentence):
-        keep_head(build(3, folder), folder, BREEDS)
+        keep_head(build(3, folder, SMALL), folder, BREEDS, SMALL)
 
 
-def test_two_runs_from_other_heads_are_two_runs(tmp_path: Path) -> None:
-    model = build(3, artifact(tmp_path, BREEDS))
+def test_another_head_gives_another_fingerprint(tmp_path: Path) -> None:
+    model = build(3, artifact(tmp_path, BREEDS), SMALL)
     before = fingerprint(model)
-    keep_head(model, str(tmp_path), BREEDS)
+    keep_head(model, str(tmp_path), BREEDS, SMALL)
     assert fingerprint(model) != before

@@ -1,7 +1,7 @@
-"""What an epoch is made of, for any number of processes: in what order, in which batches, and whose share of each.
+"""How an epoch is divided into batches, and each batch among the processes.
 
-The order depends on the seed and the epoch alone, and process r takes every size-th example of each global batch, so
-the sum of the gradients does not depend on how many processes there are.
+The order of the examples depends on the seed and the epoch alone, and process r takes every size-th example of each
+global batch. So the sum of the gradients does not depend on the number of processes.
 """
 
 import functools
@@ -16,55 +16,55 @@ from training.data.dataset import DataError, DataSet
 from training.distributed import World
 from training.log import emit
 
-CHUNK = {"cpu": 8, "cuda": 64}
-"""Photos that pass through the network together where no norm layer looks at them together. On a CPU few, so that each
-layer finds its inputs in the cache: 8 pass faster than 32 (docs/decisions/0030)."""
+MICRO_BATCH = {"cpu": 8, "cuda": 64}
+"""Photos in one forward pass, if no norm layer computes statistics over them. A CPU takes few, so that each layer finds
+its input in the cache: 8 are faster than 32 (docs/decisions/0030)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """This process's share of one global batch."""
+    """This process's part of one global batch."""
 
     inputs: torch.Tensor
-    """(own, FEATURES) features or (own, 3, size, size) normalised photos, on the process's device."""
+    """(own, width) features or (own, 3, size, size) normalised photos, on the process's device."""
     targets: torch.Tensor
     """(own,) class indices, on the process's device."""
     global_count: int
     """Examples in the batch over all processes."""
 
 
-class Material(Protocol):
-    """Examples to learn from and to be judged by."""
+class Batches(Protocol):
+    """The examples of a data set: to train on, and to evaluate on."""
 
     def steps(self) -> int:
-        """Batches in an epoch, the same in every process."""
+        """Steps in an epoch, the same number in every process."""
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The training batches of one epoch, in the order that the seed gives it."""
+        """This process's part of each training batch of an epoch, in the order given by the seed."""
 
     def examples(self, split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """This process's share of a split as the serving container would see it, each example exactly once."""
+        """This process's part of a split, preprocessed as in serving; each example exactly once over all processes."""
 
 
-def settle_skipped(data: DataSet, world: World, *, all_read: bool = True) -> None:
-    """Agree with the other processes on the photos that cannot be used, and name them, and those that are cut off.
+def agree_on_skipped(data: DataSet, world: World, *, all_read: bool = True) -> None:
+    """Merge the lists of skipped and truncated photos of all processes, and log them.
 
-    all_read: no split is left to be read; else they are named only where the run ends here.
+    all_read: whether every split has been read. If not, the photos are logged only if this raises.
 
-    Raises DataError where a split, or a breed to learn, has none left.
+    Raises DataError if a split, or the training photos of a breed, are all skipped.
     """
-    data.skipped = world.union(data.skipped)
-    data.truncated = world.union(data.truncated)
+    data.skipped = world.gather_notes(data.skipped)
+    data.truncated = world.gather_notes(data.truncated)
     try:
         data.check_usable()
     except DataError:
-        _name_skipped(data, world)
+        _log_skipped(data, world)
         raise
     if all_read:
-        _name_skipped(data, world)
+        _log_skipped(data, world)
 
 
-def _name_skipped(data: DataSet, world: World) -> None:
+def _log_skipped(data: DataSet, world: World) -> None:
     if world.is_first:
         for name, note in data.truncated.items():
             emit(truncated=name, note=note)
@@ -80,15 +80,15 @@ def order(count: int, seed: int, epoch: int) -> torch.Tensor:
 
 
 def global_batches(count: int, batch_size: int, world: World, *, least: int) -> list[slice]:
-    """An epoch of `count` examples in batches as even as can be, none above `batch_size`, and none left over.
+    """Divide an epoch of `count` examples into batches whose sizes differ by at most one, and are at most `batch_size`.
 
-    Raises DataError where a batch would give a process fewer than `least` examples.
+    Raises DataError if a process would get fewer than `least` examples of a batch.
     """
     batches = max(1, -(-count // batch_size))
     if count // batches < least * world.size:
         raise DataError(
-            f"{count} training examples in batches of at most {batch_size} cannot give each of {world.size} processes "
-            f"{least} at a time; raise --batch-size, or add photos."
+            f"{count} training examples in batches of at most {batch_size} are too few to give each of {world.size} "
+            f"processes {least} of every batch; raise --batch-size, or add photos."
         )
     return [slice(count * i // batches, count * (i + 1) // batches) for i in range(batches)]
 
@@ -101,7 +101,7 @@ def normalised(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tens
 
 @functools.cache
 def _scale(preprocessing: Preprocessing, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """(3,) mean and deviation of 0..255. Kept: bringing them to a GPU anew would wait for all that it has to do."""
+    """(3,) mean and deviation of 0..255. Cached, because copying them to a GPU again would wait for its queue."""
     with torch.inference_mode(False):
         return torch.tensor(preprocessing.mean, device=device) * 255, torch.tensor(
             preprocessing.std, device=device

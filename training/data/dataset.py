@@ -1,4 +1,4 @@
-"""Photos on disk: which there are, which breed each one shows, and which cannot be used."""
+"""The photos of a data folder: their breeds, their splits, and which of them cannot be used."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ Square = npt.NDArray[np.uint8]
 
 
 class DataError(Exception):
-    """A data folder that cannot be trained on. The message is one sentence with the remedy."""
+    """A data folder cannot be used for training. The message is one sentence with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class DataSet:
     """Breed names in the order of their folders."""
     splits: dict[str, list[Photo]]
     skipped: dict[str, str] = field(default_factory=dict)
-    """Photos that cannot be used, found so far: name to reason. Photos are judged as they are decoded."""
+    """Photos that cannot be used: name to reason. Filled when photos are decoded."""
     truncated: dict[str, str] = field(default_factory=dict)
-    """Training photos that are cut off and used all the same, found so far: name to how much of each there is."""
+    """Truncated training photos that are used: name to the share that is present. Filled when photos are decoded."""
 
     _digest: str = ""
 
@@ -61,6 +61,14 @@ class DataSet:
                 self._digest = contract.photos.digest(pool.map(self._file, every))
         return self._digest
 
+    def listing(self) -> str:
+        """64 hex digits: a digest of every photo's name and size. No photo is read."""
+        lines = hashlib.sha256()
+        for photo in (photo for photos in self.splits.values() for photo in photos):
+            line = f"{self.name(photo)}\t{photo.path.stat().st_size}\n"
+            lines.update(line.encode(errors="surrogateescape"))
+        return lines.hexdigest()
+
     def _file(self, photo: Photo) -> PhotoFile:
         try:
             with photo.path.open("rb") as content:
@@ -70,34 +78,36 @@ class DataSet:
             return PhotoFile(self.name(photo), 0, "unreadable")
 
     def name(self, photo: Photo) -> str:
-        """split/breed/file, as in the data folder and in the bucket; with valid/ for a folder val/, too."""
+        """split/breed/file, as in the data folder and in the bucket. A folder val/ is named valid/."""
         folder, _, rest = photo.path.relative_to(self.folder).as_posix().partition("/")
         return f"{_split_of(folder)}/{rest}"
 
     def path(self, name: str) -> Path:
-        """The file of that name."""
+        """The file of a photo, by the photo's name."""
         split, _, rest = name.partition("/")
         return folder_of(self.folder, split) / rest
 
     def used(self, split: str) -> list[Photo]:
-        """The photos of a split that have not been skipped."""
+        """The photos of a split without those that were skipped."""
         return [photo for photo in self.splits[split] if self.name(photo) not in self.skipped]
 
     def check_usable(self) -> None:
-        """Raise DataError where so many photos had to be skipped that a split, or a breed to learn, has none left."""
+        """Raise DataError if all photos of a split, or all training photos of a breed, were skipped."""
         for split in self.splits:
             if not self.used(split):
-                raise DataError(f"Not one photo in {split}/ can be decoded; see the photos skipped above.")
+                raise DataError(
+                    f"No photo in {split}/ can be decoded; the log lists the skipped photos with their reasons."
+                )
         left = {photo.label for photo in self.used("train")}
         for label, breed in enumerate(self.labels):
             if label not in left:
                 raise DataError(
-                    f"Not one photo of {breed} in train/ can be decoded; replace them or remove the breed's folders."
+                    f"No photo of {breed} in train/ can be decoded; replace the photos or remove the breed's folders."
                 )
 
 
 def folder_of(folder: Path, split: str) -> Path:
-    """Where a split's photos are within a data folder; the folder with the split's own name comes first."""
+    """The folder of a split within a data folder. The split's own name is preferred to its other names."""
     present = [name for name in (split, *ALSO_CALLED.get(split, ())) if (folder / name).is_dir()]
     return folder / contract.photos.folder_of(split, present)
 
@@ -107,9 +117,9 @@ def _split_of(name: str) -> str:
 
 
 def scan(folder: Path) -> DataSet:
-    """Read a data folder in the ImageFolder or the Udacity `dogImages` layout; no photo is opened.
+    """List a data folder in the ImageFolder or the Udacity `dogImages` layout. No photo is opened.
 
-    `val/` or `validation/` is read as `valid/` where there is none: names and digest are the same.
+    If there is no `valid/`, `val/` or `validation/` is read instead: names and digest are the same.
 
     Raises DataError for a missing or empty folder or split, fewer than two breeds, or a breed that `train` lacks.
     """
@@ -121,7 +131,9 @@ def scan(folder: Path) -> DataSet:
 
 def _scan(folder: Path) -> DataSet:
     if not folder.is_dir():
-        raise DataError(f"There is no data folder {folder}; name one that holds train/, valid/ and test/ (--data).")
+        raise DataError(
+            f"The data folder {folder} does not exist; name a folder that contains train/, valid/ and test/ (--data)."
+        )
     missing = _missing(folder)
     if missing:
         raise DataError(
@@ -132,7 +144,7 @@ def _scan(folder: Path) -> DataSet:
     if len(folders) < 2:
         found = f"only the breed {folders[0]}" if folders else "no breed"
         raise DataError(
-            f"{folder}/train holds {found}; a classifier needs a folder of photos for each of two or more breeds."
+            f"{folder}/train contains {found}; a classifier needs two or more breeds, each with a folder of photos."
         )
     index = {name: position for position, name in enumerate(folders)}
     splits = {split: list(_photos(folder, split, index)) for split in SPLITS}
@@ -145,12 +157,12 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _remedy(folder: Path, missing: Sequence[str]) -> str:
-    within = [path for path in _breeds(folder) if path.name != "__MACOSX"]  # which macOS's zip puts beside the photos
+    within = [path for path in _breeds(folder) if path.name != "__MACOSX"]  # macOS's zip adds this folder
     if len(within) == 1 and not _missing(within[0]):
-        return f"The folder {within[0]} in it has: name that one."
+        return f"Its folder {within[0]} has them: name that folder."
     if "train" in missing:
-        return "Name the folder that has them, or make them: of each breed about a tenth in valid/, and in test/."
-    return "Move about a tenth of each breed's photos to each one missing."
+        return "Name the folder that has them, or create them: about a tenth of each breed in valid/, and in test/."
+    return "Move about a tenth of each breed's photos to each missing folder."
 
 
 def _breeds(split: Path) -> list[Path]:
@@ -162,8 +174,8 @@ def _photos(folder: Path, split: str, index: dict[str, int]) -> Iterable[Photo]:
     for breed in _breeds(place):
         if breed.name not in index:
             raise DataError(
-                f"{place.name}/ has the breed {breed.name}, of which train/ has no photos; add some there or remove it "
-                "here."
+                f"{place.name}/ has the breed {breed.name}, but train/ has no photos of it; add some there, or remove "
+                f"the breed from {place.name}/."
             )
         for path in sorted(breed.iterdir()):
             if is_photo_file(path.name) and path.is_file():
@@ -173,29 +185,29 @@ def _photos(folder: Path, split: str, index: dict[str, int]) -> Iterable[Photo]:
 def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Photo]]) -> None:
     for split, photos in splits.items():
         if not photos:
-            raise DataError(f"{folder_of(folder, split)} holds no photos ({_KINDS}); add some for every breed.")
+            raise DataError(f"{folder_of(folder, split)} contains no photos ({_KINDS}); add some for every breed.")
     present = {photo.label for photo in splits["train"]}
     empty = [name for position, name in enumerate(breeds) if position not in present]
     if empty:
         raise DataError(
-            f"{folder}/train/{empty[0]} holds no photos itself ({_KINDS}); add some or remove the folder. "
-            f"({len(empty)} such.)"
+            f"{folder}/train/{empty[0]} contains no photos ({_KINDS}); add some or remove the folder. "
+            f"(Folders without photos: {len(empty)}.)"
         )
 
 
 def _labels(folders: Sequence[str]) -> tuple[str, ...]:
-    """`001.Affenpinscher` is the Udacity layout's way to write Affenpinscher; other names are kept as they are."""
+    """The names of the folders, without the numbers of the Udacity layout (`001.Affenpinscher`)."""
     for name in folders:
-        if not name.isprintable():  # so are bytes that are not UTF-8
+        if not name.isprintable():  # includes bytes that are not UTF-8
             raise DataError(f"The breed folder {name!r} has a name that cannot be printed; rename it in every split.")
     names = tuple(_UDACITY_PREFIX.sub("", name) for name in folders)
     return names if len(set(names)) == len(names) else tuple(folders)
 
 
 def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | None:
-    """Decode one photo to RGB; one that cannot be used is recorded in `data.skipped` and is None.
+    """Decode one photo to RGB. Returns None for a photo that cannot be used, and records it in `data.skipped`.
 
-    A training photo that is cut off is recorded in `data.truncated`, and what there is of it is used.
+    A truncated training photo is used, and recorded in `data.truncated`.
     """
     name = data.name(photo)
     try:
@@ -211,19 +223,19 @@ def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | Non
     except OSError as error:
         data.skipped[name] = f"The file cannot be read ({error.strerror})."
     else:
-        data.truncated[name] = f"{shown:.0%} of the photo is there, and is learnt from."
+        data.truncated[name] = f"{shown:.0%} of the photo is present, and is used for training."
         return image
     return None
 
 
 def read_square(data: DataSet, photo: Photo, preprocessing: Preprocessing) -> Square | None:
-    """The serving view of a photo, before normalisation: uint8 (crop, crop, 3), None where it is unusable."""
+    """A photo preprocessed as in serving, before normalisation: uint8 (crop, crop, 3), or None if it cannot be used."""
     image = read(data, photo, shorter_side=preprocessing.resize)
     return None if image is None else np.array(preprocessing.square(image))
 
 
 def read_whole(data: DataSet, photo: Photo, *, shorter_side: int) -> Square | None:
-    """The whole photo, scaled down to `shorter_side` where it is larger: uint8 (height, width, 3), or None."""
+    """The whole photo, scaled down to `shorter_side` if it is larger: uint8 (height, width, 3), or None."""
     image = read(data, photo, shorter_side=shorter_side)
     if image is None:
         return None
@@ -235,5 +247,5 @@ def read_whole(data: DataSet, photo: Photo, *, shorter_side: int) -> Square | No
 
 
 def cores() -> int:
-    """This process's share of the cores."""
+    """Number of cores for this process: the host's, divided by its number of processes."""
     return max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

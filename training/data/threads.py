@@ -1,4 +1,4 @@
-"""Threads that work ahead of the one who learns. Pillow and torch let go of the interpreter lock while they compute."""
+"""Threads that prepare results ahead of their use. Pillow and torch release the interpreter lock while they compute."""
 
 import contextlib
 from collections import deque
@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 
 def ahead(work: Callable[[T], R], items: Iterable[T], *, workers: int) -> Iterator[R]:
-    """`work` of each item, in order. Its threads are at most two items each ahead of the one who takes them."""
+    """`work(item)` for each item, in order. At most two results per worker are computed ahead of their use."""
     with ThreadPoolExecutor(workers) as pool:
         coming: deque[Future[R]] = deque()
         try:
@@ -24,13 +24,13 @@ def ahead(work: Callable[[T], R], items: Iterable[T], *, workers: int) -> Iterat
             while coming:
                 yield coming.popleft().result()
         finally:
-            for future in coming:  # nobody takes them any more
+            for future in coming:  # the caller stopped early
                 future.cancel()
 
 
 @contextlib.contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Within, a network's layer is computed by the thread that calls it, and by no other."""
+    """A context in which torch computes each layer in the calling thread alone."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

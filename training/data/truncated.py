@@ -1,8 +1,8 @@
-"""JPEGs that end too early, as one photo of the course's does: most of such a photo can still be learnt from.
+"""Truncated JPEGs, such as one in the course's data set: most of such a photo is still useful for training.
 
-Serving refuses them, and so do `valid` and `test`, which measure what serving does. Pillow's own switch for them
-(ImageFile.LOAD_TRUNCATED_IMAGES) is one for the process and all its threads. What it does is to add the marker that
-ends a JPEG, so that is done here, to the one photo that needs it.
+Serving refuses them, and so do `valid` and `test`, which measure what serving does. Pillow's option for them,
+ImageFile.LOAD_TRUNCATED_IMAGES, applies to all threads of the process. It appends the end marker of a JPEG, so this
+module does the same, for one photo at a time.
 """
 
 import numpy as np
@@ -12,21 +12,21 @@ from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 
 LEAST_SHOWN = 0.5
-"""Share of the pixels that must be there. A photo that is mostly grey teaches grey."""
+"""Smallest share of the pixels that must be present. The rest is grey, and the network would learn the grey."""
 
 _END_OF_IMAGE = b"\xff\xd9"
-_FILLING = 128  # libjpeg's value, in every channel, of a pixel that never came
+_FILLING = 128  # libjpeg's value, in every channel, for a missing pixel
 
 
 def decode_truncated(photo: bytes, *, shorter_side: int) -> tuple[Image.Image, float]:
-    """The RGB image of a JPEG that is cut off, the rest of it grey, and the share of its pixels that are there.
+    """Decode a truncated JPEG. Returns the RGB image, missing pixels grey, and the share of pixels that are present.
 
-    Raises PhotoError where it cannot be decoded even so, or shows less than LEAST_SHOWN.
+    Raises PhotoError if it cannot be decoded, or if less than LEAST_SHOWN is present.
     """
     image = decode(photo + _END_OF_IMAGE, shorter_side=shorter_side)
     shown = 1 - float((np.asarray(image) == _FILLING).all(axis=2).mean())
     if shown < LEAST_SHOWN:
         raise PhotoError(
-            "broken_photo", f"The photo is cut off: {shown:.0%} of it is there, and {LEAST_SHOWN:.0%} is needed."
+            "broken_photo", f"The photo is cut off: it shows {shown:.0%}, and at least {LEAST_SHOWN:.0%} is needed."
         )
     return image, shown

@@ -1,4 +1,4 @@
-"""What the artifact says of a split's photos."""
+"""What the artifact predicts for the photos of a split, and the metrics of it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from training.evaluation.calibration import (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answers:
-    """One row for each photo."""
+class Predictions:
+    """One row per photo."""
 
     photos: Sequence[Photo]
     logits: Logits
-    """(photos, classes), before the temperature; of what is only known by its probabilities, up to a constant a row."""
+    """(photos, classes), before the temperature. If computed from probabilities: up to a constant per row."""
     temperature: float
 
     @property
@@ -47,7 +47,7 @@ class Answers:
 
     @property
     def before(self) -> Reliability:
-        """Of the network's own probabilities."""
+        """Of the probabilities without temperature scaling."""
         return reliability(softmax(self.logits), self.targets)
 
     @property
@@ -57,7 +57,7 @@ class Answers:
 
     @property
     def ece_by_chance(self) -> float:
-        """What the error as served would be though no probability were wrong."""
+        """The calibration error to expect by chance if every served probability were correct."""
         return ece_by_chance(self.probabilities)
 
 
@@ -65,8 +65,8 @@ def targets_of(photos: Iterable[Photo]) -> Targets:
     return np.asarray([photo.label for photo in photos], dtype=np.int64)
 
 
-def figures(valid: Answers, test: Answers) -> dict[str, float]:
-    """What the manifest, the log and CloudWatch say of them, under the names that they use."""
+def served_metrics(valid: Predictions, test: Predictions) -> dict[str, float]:
+    """Metrics of the served model, by their names in the manifest, the log and CloudWatch."""
     return {
         "served_valid_accuracy": valid.accuracy,
         "served_test_accuracy": test.accuracy,

@@ -1,4 +1,4 @@
-"""From trained weights to the artifact that serving loads, and the proof that it answers as training did."""
+"""Export: from trained weights to the artifact that serving loads, and the check that it predicts what training did."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from safetensors.torch import save
-from torchvision.models import ResNet
+from torch import nn
 
 from contract.options import Precision
 from inference import artifact
@@ -23,33 +23,33 @@ from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Pixels, Preprocessing
 from training.data.dataset import DataSet, Photo, cores, read_square
 from training.evaluation.calibration import Logits, fit_temperature
-from training.evaluation.predictions import Answers, targets_of
+from training.evaluation.predictions import Predictions, targets_of
 from training.export.onnx_graph import run_all, to_onnx, with_temperature
-from training.export.quantise import CALIBRATION_PHOTOS, Verdict, judge, quantise
+from training.export.quantise import CALIBRATION_PHOTOS, Int8Check, check_int8, quantise
 from training.log import emit
 from training.model.weights import metadata
 
 WEIGHTS = "model.safetensors"
-"""The float32 weights, for further training. Serving does not read them."""
+"""The float32 weights, for further training. Serving does not read this file."""
 
-_CHUNK = 32
-"""Photos in memory at a time."""
+_IN_MEMORY = 32
+"""Decoded photos in memory at the same time."""
 
 
 class ExportError(Exception):
-    """An artifact that does not answer as the trained network did. The message is one sentence."""
+    """An artifact cannot be written, or does not predict what the trained network did. The message is one sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """An artifact on disk, and what its model said of the photos of `valid`."""
+    """An artifact on disk, and the predictions of its model for `valid`."""
 
     manifest: Manifest
-    valid: Answers
+    valid: Predictions
 
 
 def export(
-    model: ResNet,
+    model: nn.Module,
     folder: Path,
     *,
     data: DataSet,
@@ -57,15 +57,15 @@ def export(
     precision: Precision,
     training: Mapping[str, Any],
 ) -> Exported:
-    """Write model.onnx, labels.json, model.safetensors and, last, the manifest that vouches for them, into `folder`.
+    """Write model.onnx, labels.json, model.safetensors and, last, the manifest with their checksums, into `folder`.
 
-    model.onnx is int8 where `precision` is "auto" and the gate of quantise.py passes on the photos of `valid`. The
-    temperature is fitted to what the model that is kept says of them, and is part of model.onnx.
+    model.onnx is int8 if `precision` is "auto" and `check_int8` accepts it on the photos of `valid`. The temperature is
+    fitted to the predictions of the chosen model for `valid`, and is part of model.onnx.
     """
-    network, logits, quantisation = _kept(to_onnx(model, preprocessing.crop), data, preprocessing, precision)
+    network, logits, quantisation = _choose(to_onnx(model, preprocessing.crop), data, preprocessing, precision)
     photos = data.used("valid")
     temperature = fit_temperature(logits, targets_of(photos))
-    (folder / artifact.MANIFEST).unlink(missing_ok=True)  # never a new model under an old manifest
+    (folder / artifact.MANIFEST).unlink(missing_ok=True)  # never a new model with an old manifest
     files = {
         artifact.MODEL: with_temperature(network, temperature),
         artifact.LABELS: json.dumps(list(data.labels), ensure_ascii=False, indent=1).encode() + b"\n",
@@ -84,55 +84,60 @@ def export(
             **training,
             "temperature": temperature,
             "quantisation": asdict(quantisation) if quantisation else None,
-            "precision_reason": quantisation.reason if quantisation else "fp32 was asked for",
+            "precision_reason": quantisation.reason if quantisation else "fp32 was requested",
         },
     )
     manifest.write(folder)
-    return Exported(manifest=manifest, valid=Answers(photos=photos, logits=logits, temperature=temperature))
+    return Exported(manifest=manifest, valid=Predictions(photos=photos, logits=logits, temperature=temperature))
 
 
-def prove(
-    folder: Path, photos: Sequence[Photo], *, labels: Sequence[str], accuracy: float, temperature: float = 1.0
-) -> Answers:
-    """Load the artifact through the very code that will serve it and return what it says of `photos`, read from disk.
+def verify_artifact(
+    folder: Path, photos: Sequence[Photo], *, labels: Sequence[str], accuracy: float, temperature: float
+) -> Predictions:
+    """Load the artifact with the code that will serve it, and return its predictions for `photos`, read from disk.
 
-    Raises ArtifactError where the artifact is not sound, and ExportError where it does not answer as the network did,
-    which gave the breeds of `labels` an accuracy of `accuracy` on the same photos.
+    labels, accuracy: what training had; the accuracy on the same photos.
+    temperature: by which the model divides its logits.
+
+    Raises ArtifactError if the artifact is invalid, and ExportError if its labels or its accuracy differ from those.
     """
     classifier = Classifier(folder)
     if classifier.labels != tuple(labels):
-        raise ExportError(f"The artifact in {folder} has other breeds than it was trained on, or in another order.")
+        raise ExportError(
+            f"The artifact in {folder} has other breeds than the training data, or another order; train again."
+        )
     place = {breed: index for index, breed in enumerate(labels)}
     served = np.zeros((len(photos), len(labels)), np.float32)
     for row, photo in zip(served, photos, strict=True):
         try:
-            answered = classifier.predict(photo.path.read_bytes(), top_k=len(labels))
+            predicted = classifier.predict(photo.path.read_bytes(), top_k=len(labels))
         except (OSError, PhotoError) as error:
             raise ExportError(
-                f"{photo.path} could be read before, and now cannot ({error}); leave the photos alone."
+                f"{photo.path} could be read before, and now it cannot ({error}); do not change photos during training."
             ) from error
-        for answer in answered:
-            row[place[answer.breed]] = answer.probability
+        for prediction in predicted:
+            row[place[prediction.breed]] = prediction.probability
     logits = (np.log(np.maximum(served, np.finfo(np.float32).tiny)) * temperature).astype(np.float32)
-    answers = Answers(photos=photos, logits=logits, temperature=temperature)
-    # int8 may cost a little, and a photo on the verge may fall either way: the standard deviation of a share of n
-    # photos is at most 0.5 / sqrt(n), and two of them are allowed.
-    if abs(answers.accuracy - accuracy) > 0.02 + 1 / math.sqrt(len(photos)):
+    predictions = Predictions(photos=photos, logits=logits, temperature=temperature)
+    # int8 may cost some accuracy, and a borderline photo may be classified either way. The standard deviation of an
+    # accuracy on n photos is at most 0.5 / sqrt(n); twice that is allowed.
+    if abs(predictions.accuracy - accuracy) > 0.02 + 1 / math.sqrt(len(photos)):
         raise ExportError(
-            f"The artifact scores {answers.accuracy:.3f} on test, but the network that it holds {accuracy:.3f}."
+            f"The artifact has an accuracy of {predictions.accuracy:.3f} on test, but in training the network had "
+            f"{accuracy:.3f}; the exported model is wrong, so it must not be served."
         )
-    return answers
+    return predictions
 
 
 def annotate(folder: Path, manifest: Manifest, notes: Mapping[str, Any]) -> Manifest:
-    """Add to what the manifest says of the training. The artifact and its id stay as they are."""
+    """Add notes to the manifest's section on training. The artifact and its id do not change."""
     annotated = replace(manifest, training={**manifest.training, **notes})
     annotated.write(folder)
     return annotated
 
 
-def claim(folder: Path) -> None:
-    """Make sure, before hours are spent, that the artifact can be written. Raises ExportError where it cannot."""
+def check_writable(folder: Path) -> None:
+    """Raise ExportError if the artifact cannot be written, before hours of training are spent."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / ".writable", b"")
@@ -143,34 +148,36 @@ def claim(folder: Path) -> None:
         ) from error
 
 
-def _kept(
+def _choose(
     fp32: bytes, data: DataSet, preprocessing: Preprocessing, precision: Precision
-) -> tuple[bytes, Logits, Verdict | None]:
-    """The network to serve, what it says of `valid`, and why it is the one."""
+) -> tuple[bytes, Logits, Int8Check | None]:
+    """The network to serve, its logits on `valid`, and why it was chosen."""
     started = time.monotonic()
     train, valid = data.used("train"), data.used("valid")
     if precision == "fp32":
-        (logits,) = run_all([fp32], _seen(data, valid, preprocessing))
+        (logits,) = run_all([fp32], _inputs(data, valid, preprocessing))
         return fp32, logits, None
-    taken = min(len(train), max(CALIBRATION_PHOTOS, len(data.labels)))
-    spread = [train[len(train) * i // taken] for i in range(taken)]  # over all breeds: they are sorted by breed
-    int8 = quantise(fp32, _seen(data, spread, preprocessing))
-    logits, int8_logits = run_all([fp32, int8], _seen(data, valid, preprocessing))
-    verdict = judge(logits, int8_logits, targets_of(valid), calibration_photos=taken)
-    emit(stage="int8", **asdict(verdict), elapsed_s=time.monotonic() - started)
-    return (int8, int8_logits, verdict) if verdict.keep_int8 else (fp32, logits, verdict)
+    count = min(len(train), max(CALIBRATION_PHOTOS, len(data.labels)))
+    spread = [train[len(train) * i // count] for i in range(count)]  # of all breeds: photos are sorted by breed
+    int8 = quantise(fp32, _inputs(data, spread, preprocessing))
+    logits, int8_logits = run_all([fp32, int8], _inputs(data, valid, preprocessing))
+    check = check_int8(logits, int8_logits, targets_of(valid), calibration_photos=count)
+    emit(stage="int8", **asdict(check), elapsed_s=time.monotonic() - started)
+    return (int8, int8_logits, check) if check.keep_int8 else (fp32, logits, check)
 
 
-def _seen(data: DataSet, photos: Sequence[Photo], preprocessing: Preprocessing) -> Iterator[Pixels]:
-    """The network's input for each photo, as serving makes it, decoded some at a time on all cores."""
+def _inputs(data: DataSet, photos: Sequence[Photo], preprocessing: Preprocessing) -> Iterator[Pixels]:
+    """The network's input for each photo, preprocessed as in serving, on all cores."""
     with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(photos), _CHUNK):
-            chunk = photos[start : start + _CHUNK]
-            squares = pool.map(lambda photo: read_square(data, photo, preprocessing), chunk)
-            for photo, square in zip(chunk, squares, strict=True):
+        for start in range(0, len(photos), _IN_MEMORY):
+            part = photos[start : start + _IN_MEMORY]
+            squares = pool.map(lambda photo: read_square(data, photo, preprocessing), part)
+            for photo, square in zip(part, squares, strict=True):
                 if square is None:
                     name = data.name(photo)
-                    raise ExportError(f"{name} could be read before, and now cannot; leave the photos alone.")
+                    raise ExportError(
+                        f"{name} could be read before, and now it cannot; do not change the photos during training."
+                    )
                 yield preprocessing.normalise(Image.fromarray(square))
 
 

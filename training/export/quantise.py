@@ -1,4 +1,4 @@
-"""int8 weights and activations by static quantisation, kept only where the answers stay the same."""
+"""int8 weights and activations by static quantisation, used only if the predictions stay the same."""
 
 import logging
 import math
@@ -17,27 +17,27 @@ from training.evaluation.calibration import Logits, Targets
 from training.export.onnx_graph import INPUT
 
 CALIBRATION_PHOTOS = 100
-"""At least, and as many as there are breeds; the gate tells where they are too few. See docs/decisions/0010."""
+"""At least this many, and one per breed. If they are too few, `check_int8` fails (docs/decisions/0010)."""
 
 MAX_ACCURACY_DROP = 0.005
-"""Of top-1 accuracy, 0..1, at most."""
+"""Largest loss of top-1 accuracy, 0..1."""
 MIN_AGREEMENT = 0.98
-"""Share of the photos to which both must give the same first breed, at least."""
+"""Smallest share of the photos for which both models must predict the same breed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """Whether the int8 model may replace the fp32 one, and the figures that decided."""
+class Int8Check:
+    """Whether the int8 model may replace the fp32 model, and the numbers that decided."""
 
     keep_int8: bool
     photos: int
-    """Of `valid`, that both models judged."""
+    """Photos of `valid` that both models were compared on."""
     calibration_photos: int
-    """Of `train`, that the ranges of int8 were taken from."""
+    """Photos of `train` that the int8 ranges were computed from."""
     fp32_accuracy: float
     int8_accuracy: float
     agreement: float
-    """Share of the photos to which both give the same first breed."""
+    """Share of the photos for which both predict the same breed."""
     reason: str
 
 
@@ -59,26 +59,28 @@ def quantise(model: bytes, calibration: Iterable[Pixels]) -> bytes:
         return target.read_bytes()
 
 
-def judge(fp32: Logits, int8: Logits, targets: Targets, *, calibration_photos: int) -> Verdict:
-    """Compare what the two models said of the same photos, from which neither was made."""
+def check_int8(fp32: Logits, int8: Logits, targets: Targets, *, calibration_photos: int) -> Int8Check:
+    """Compare the logits of both models for the same photos, which neither was trained or calibrated on."""
     count = len(targets)
     first, second = fp32.argmax(axis=1), int8.argmax(axis=1)
-    right, int8_right, agreeing = (int(same.sum()) for same in (first == targets, second == targets, first == second))
-    # Photos are counted: as floating-point shares, one photo lost of 200 is a little more than 0.005.
-    lost, allowed = right - int8_right, math.floor(MAX_ACCURACY_DROP * count + 1e-9)
+    correct, int8_correct, agreeing = (
+        int(same.sum()) for same in (first == targets, second == targets, first == second)
+    )
+    # Compare counts of photos: as a floating-point share, one photo of 200 is slightly more than 0.005.
+    lost, allowed = correct - int8_correct, math.floor(MAX_ACCURACY_DROP * count + 1e-9)
     needed = math.ceil(MIN_AGREEMENT * count - 1e-9)
     if lost > allowed:
         keep, reason = False, f"accuracy would fall by {lost / count:.4f}, over {MAX_ACCURACY_DROP}"
     elif agreeing < needed:
-        keep, reason = False, f"the two agree on {agreeing / count:.4f} of the photos, under {MIN_AGREEMENT}"
+        keep, reason = False, f"the models agree on {agreeing / count:.4f} of the photos, under {MIN_AGREEMENT}"
     else:
-        keep, reason = True, "accuracy and agreement are within the gate"
-    return Verdict(
+        keep, reason = True, "accuracy and agreement are within the limits"
+    return Int8Check(
         keep_int8=keep,
         photos=count,
         calibration_photos=calibration_photos,
-        fp32_accuracy=right / count,
-        int8_accuracy=int8_right / count,
+        fp32_accuracy=correct / count,
+        int8_accuracy=int8_correct / count,
         agreement=agreeing / count,
         reason=reason,
     )
@@ -86,7 +88,7 @@ def judge(fp32: Logits, int8: Logits, targets: Targets, *, calibration_photos: i
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """onnxruntime's quantiser warns on the root logger of what is done on purpose here."""
+    """Silence onnxruntime's quantiser, which logs warnings on the root logger about choices made on purpose here."""
     root = logging.getLogger()
     before = root.level
     root.setLevel(logging.ERROR)

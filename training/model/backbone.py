@@ -1,112 +1,113 @@
-"""ResNet50: built, filled with pretrained weights, and split into a backbone and a head."""
+"""The backbone: which network is trained, and what the rest of the training needs to know about its layers.
 
-import copy
-import hashlib
-from collections.abc import Sequence
-from itertools import pairwise
+Everything that depends on the architecture is declared here, once for each network. No other module names a layer, a
+number of channels or a type of network.
+"""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
 from torch import nn
-from torch.nn.utils import fuse_conv_bn_eval
-from torchvision.models import ResNet, resnet50
-
-from training.model import weights
-from training.model.weights import Weights, unfit
-
-FEATURES = 2048
-"""Channels that ResNet50's average pooling gives to its head."""
-
-IMAGENET_CLASSES = 1000
+from torchvision.models import resnet50
 
 
-def build(classes: int, pretrained: str) -> ResNet:
-    """A torchvision ResNet50 with a fresh head of `classes` outputs.
+class BackboneError(Exception):
+    """A network and its declaration do not fit. The message is one sentence with the remedy."""
 
-    `pretrained` is what `weights.load` takes, or "none". Raises WeightsError where the weights are missing, unreadable
-    or another network's.
-    """
-    model = resnet50(weights=None, num_classes=classes, zero_init_residual=pretrained == "none")
-    if pretrained != "none":
-        _fill(model, weights.load(pretrained))
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedWeights:
+    """A .safetensors file that is downloaded and checked."""
+
+    name: str
+    """File name in torch.hub's cache, without the suffix."""
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backbone:
+    """An architecture. The head is the last layer, one output per breed; every other layer belongs to a stage."""
+
+    name: str
+    """For logs, errors and file names."""
+    build: Callable[[int, bool], nn.Module]
+    """Called with the number of classes, and whether pretrained weights will be loaded. Returns the network with random
+    weights: (n, 3, size, size) float32 photos to (n, classes) logits."""
+    head: str
+    """Name of the head, a module whose last parameter has one value per class. Input: (n, width) features."""
+    width: int
+    """Features of a photo: the size of the head's input."""
+    stages: Mapping[str, float]
+    """Top-level modules before the head, and the share of the head's learning rate at which each is fine-tuned. Modules
+    without parameters need not be listed."""
+    feature_layers: Callable[[nn.Module], nn.Module]
+    """The layers before the head, of a network from `build`: photos to (n, width) float32 features. In each module a
+    convolution followed by a batch norm must be its only input, because the two are fused to extract features."""
+    norm_layers: tuple[type[nn.Module], ...]
+    """Layers that compute statistics over a batch. When pretrained weights are fine-tuned, they keep the statistics
+    that come with the weights. Empty if the network has no such layers."""
+    imagenet: PublishedWeights | None = None
+    """What `--pretrained imagenet` downloads."""
+
+    def head_of(self, model: nn.Module) -> nn.Module:
+        """The head of a network from `build`."""
+        return model.get_submodule(self.head)
+
+    def in_head(self, name: str) -> bool:
+        """Whether a parameter or buffer of this name belongs to the head."""
+        return name.startswith(f"{self.head}.")
+
+    def rate_share(self, parameter: str) -> float:
+        """The share of the learning rate at which a parameter is fine-tuned; 1 for the head.
+
+        Raises BackboneError if the parameter belongs to no declared stage.
+        """
+        if self.in_head(parameter):
+            return 1.0
+        for stage, share in self.stages.items():
+            if parameter.startswith(f"{stage}."):
+                return share
+        raise BackboneError(
+            f"The parameter {parameter} of {self.name} belongs neither to the head ({self.head}) nor to a stage "
+            f"({', '.join(self.stages)}); add its stage to the declaration of the backbone."
+        )
+
+
+class GlobalAveragePool(nn.Module):
+    """(n, channels, height, width) feature maps of any precision to (n, channels) float32 means."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps.float().mean((2, 3))
+
+
+def _build_resnet50(classes: int, pretrained: bool) -> nn.Module:
+    # From random weights, each residual block starts as the identity (Goyal et al., 2017, section 5.1).
+    model: nn.Module = resnet50(weights=None, num_classes=classes, zero_init_residual=not pretrained)
     return model
 
 
-def keep_head(model: ResNet, pretrained: str, labels: Sequence[str]) -> str:
-    """Give the model the head, too, where `pretrained` is an artifact's model.safetensors for these very labels.
-
-    `build` has taken the backbone from it. Returns what became of the file's head, for the log; nothing where it has
-    none or ImageNet's, which nobody misses. Raises WeightsError for an unfit one.
-    """
-    if pretrained in ("imagenet", "none"):
-        return ""
-    given = weights.load(pretrained)
-    if given.labels != weights.labelled(labels):
-        bias = given.state.get("fc.bias")
-        classes = len(bias) if bias is not None and bias.ndim == 1 else 0
-        if given.labels is not None:
-            return "dropped: the file's is for other breeds, or in another order, so a fresh one learns"
-        if classes in (0, IMAGENET_CLASSES):
-            return ""
-        return f"dropped: the file does not say which breeds its {classes} classes are, so a fresh one learns"
-    try:
-        head = {name: given.state[f"fc.{name}"] for name in ("weight", "bias")}
-        model.fc.load_state_dict(head)
-    except (KeyError, RuntimeError) as error:
-        raise unfit(given.source, f"its head is not one of {len(labels)} classes") from error
-    if not all(tensor.isfinite().all() for tensor in head.values()):
-        raise unfit(given.source, "its head holds values that are not finite")
-    return "kept: the weights are an artifact's that knows these very breeds"
+def _resnet50_feature_layers(model: nn.Module) -> nn.Module:
+    *layers, _pool, _head = model.children()
+    return nn.Sequential(*layers, GlobalAveragePool())
 
 
-def begin_epoch(network: nn.Module, *, pretrained: bool) -> None:
-    """Training mode; the norm layers of a pretrained network keep the statistics that came with its weights.
-
-    A batch's own statistics are those of a few dozen photos: over them the same photo comes out a little different each
-    time, and what the layers behind have learnt from millions fits it less (docs/decisions/0031). Kept ones also make a
-    photo's outputs independent of its batch, and so of how many processes share it.
-    """
-    network.train()
-    if pretrained:
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-
-
-def fingerprint(model: ResNet) -> str:
-    """16 hex digits of all weights: equal where two runs start from the same ones."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def folded_backbone(model: ResNet) -> nn.Sequential:
-    """A copy of all but the pooling and the head, in evaluation mode, with each norm layer folded into the convolution
-    before it: a fifth fewer passes over memory."""
-    layers = copy.deepcopy(nn.Sequential(*list(model.children())[:-2])).eval()
-    for block in list(layers.modules()):
-        children = list(block.named_children())
-        for (before, conv), (name, norm) in pairwise(children):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(block, before, fuse_conv_bn_eval(conv, norm))
-                setattr(block, name, nn.Identity())
-    return layers
-
-
-def _fill(model: ResNet, given: Weights) -> None:
-    # not the head: its classes may be others than ours
-    state = {name: tensor for name, tensor in given.state.items() if not name.startswith("fc.")}
-    wanted = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("fc.")}
-    if deeper := sorted(state.keys() - wanted.keys()):
-        raise unfit(given.source, f"{deeper[0]} is not part of it")
-    for name, tensor in wanted.items():
-        found = state.get(name)
-        if found is None and name.endswith("num_batches_tracked"):
-            continue
-        if found is None:
-            raise unfit(given.source, f"{name} is missing")
-        if found.shape != tensor.shape:
-            raise unfit(given.source, f"{name} has the shape {tuple(found.shape)}, not {tuple(tensor.shape)}")
-        if not found.isfinite().all():
-            raise unfit(given.source, f"{name} holds values that are not finite")
-        state[name] = found.to(tensor.dtype)
-    model.load_state_dict({name: state[name] for name in wanted if name in state}, strict=False)
+RESNET50 = Backbone(
+    name="torchvision's resnet50",
+    build=_build_resnet50,
+    head="fc",
+    width=2048,
+    # The nearer a stage is to the pixels, the slower: any photo needs its edges and textures (docs/decisions/0031).
+    stages={"conv1": 0.0125, "bn1": 0.0125, "layer1": 0.0125, "layer2": 0.025, "layer3": 0.05, "layer4": 0.1},
+    feature_layers=_resnet50_feature_layers,
+    norm_layers=(nn.BatchNorm2d,),
+    # timm's copy of torchvision's IMAGENET1K_V1, which torchvision itself publishes only as a pickle. V1, not V2: the
+    # training of V2 scores higher on ImageNet, but its features transfer worse to a linear head.
+    imagenet=PublishedWeights(
+        name="resnet50-imagenet1k-v1",
+        url="https://huggingface.co/timm/resnet50.tv_in1k/resolve/78f3ecfdb38e06d9b8397f662e7ab8fee96026fa/model.safetensors",
+        sha256="5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888",
+    ),
+)
+"""The network that is trained, exported and served."""

@@ -1,46 +1,46 @@
-"""The head, fitted to the frozen backbone's features: where fine-tuning starts from.
+"""Fit a new head to the features of the frozen backbone: the start of fine-tuning.
 
-A fresh head would send gradients of noise into a trained backbone. Every process fits the same head to the same
-features, so nothing passes between them while it learns.
+A head with random weights would send meaningless gradients into a trained backbone. Every process fits the same head to
+the same features, so the processes exchange nothing while it is fitted.
 """
-
-from dataclasses import replace
 
 import torch
 from torch import nn
-from torchvision.models import ResNet
 
+from contract.options import recipe
 from inference.photo.preprocessing import Preprocessing
-from training.config import Config
 from training.data.dataset import DataSet
-from training.data.features import FeatureMaterial
+from training.data.features import FeatureBatches
 from training.distributed import World
+from training.model.backbone import Backbone
 from training.optim import adamw, set_rate
 
 EPOCHS = 20
 BATCH_SIZE = 64
-"""Both frozen mode's, as the recipe is. The options of a full run are about the fine-tuning."""
+"""Both are the defaults of frozen mode, whose recipe is used too. The options of a full run are about fine-tuning."""
 
 
-def fit(model: ResNet, data: DataSet, *, preprocessing: Preprocessing, config: Config, world: World) -> None:
-    """Train the model's head, in place, on the training photos' features. Learning takes seconds."""
-    material = FeatureMaterial(
+def fit(
+    model: nn.Module, data: DataSet, *, backbone: Backbone, preprocessing: Preprocessing, seed: int, world: World
+) -> None:
+    """Train the model's head, in place, on the features of the training photos. This takes seconds."""
+    batches = FeatureBatches(
         data,
         model,
+        backbone=backbone,
         preprocessing=preprocessing,
         world=world,
         batch_size=max(BATCH_SIZE, world.size),
-        seed=config.seed,
+        seed=seed,
         splits=("train",),
     )
-    model.fc.to(world.device)
-    frozen = replace(config, mode="frozen", learning_rate=None, weight_decay=None, label_smoothing=None)
-    optimizer = adamw(model.fc, frozen)
-    steps = EPOCHS * material.steps()
+    head = backbone.head_of(model).to(world.device)
+    optimizer = adamw(head, recipe("frozen", pretrained=True))
+    steps = EPOCHS * batches.steps()
     for epoch in range(EPOCHS):
-        for step, (features, targets) in enumerate(material.whole_batches(epoch), start=epoch * material.steps()):
+        for step, (features, targets) in enumerate(batches.global_epoch(epoch), start=epoch * batches.steps()):
             set_rate(optimizer, step / steps)
-            loss = nn.functional.cross_entropy(model.fc(features), targets)
+            loss = nn.functional.cross_entropy(head(features), targets)
             torch.autograd.backward(loss)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -1,3 +1,3 @@
-"""The result of a training as one page that a browser opens without a network."""
+"""The report of a training run: one HTML page that needs no network."""
 
 PAGE = "index.html"

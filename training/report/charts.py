@@ -1,7 +1,7 @@
-"""The report's charts, as SVG that stands in the page: no script, no font, no request.
+"""The charts of the report, as inline SVG without scripts, fonts or requests.
 
-Colours are CSS variables of the page, so that a chart follows its light or dark scheme. Nothing is told by colour
-alone: lines carry their names, cells their numbers, and every chart has a sentence for those who cannot see it.
+Colours are CSS variables of the page, so charts follow its light or dark scheme. No information is given by colour
+alone: lines have names, cells have numbers, and every chart has a description for screen readers.
 """
 
 import math
@@ -12,7 +12,7 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 from training.evaluation.calibration import Reliability
-from training.report.findings import Findings, shown
+from training.report.findings import Findings, display_name
 
 _LEFT, _TOP, _BOTTOM = 66, 14, 40
 _LETTER = 6.6  # pixels of an average letter
@@ -21,7 +21,7 @@ _DASHES = ("", "6 4", "2 3")
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """From values to pixels, in a plot area with its axes."""
+    """A plot area with axes, which converts values to pixels."""
 
     width: int
     height: int
@@ -53,9 +53,9 @@ class _Frame:
 
 
 def curves(series: Mapping[str, Mapping[int, float]], *, name: str, kept: int, percent: bool = False) -> Markup:
-    """Lines over a run: of each series, its value after each epoch, of which 0 is what the run began with.
+    """One line per series: its value after each epoch. Epoch 0 is the state before the first epoch.
 
-    kept: the epoch that the artifact holds.
+    kept: the epoch in the artifact, marked by a vertical line.
     """
     values = [value for line in series.values() for value in line.values()]
     first, epochs = (end(epoch for line in series.values() for epoch in (kept, *line)) for end in (min, max))
@@ -77,12 +77,14 @@ def curves(series: Mapping[str, Mapping[int, float]], *, name: str, kept: int, p
         parts += [f'<circle class="dot s{number}" cx="{x}" cy="{y}" r="2.5"/>' for x, y in places if len(places) <= 40]
         last = f"{100 * line[max(line)]:.1f} %" if percent else f"{line[max(line)]:.3f}"
         parts.append(_text(places[-1][0] + 9, end + 4, f"{label} {last}", "start", f"name s{number}"))
-    told = "; ".join(f"{label} from {line[min(line)]:.4f} to {line[max(line)]:.4f}" for label, line in series.items())
-    return _svg(frame.width, frame.height, f"{name} over {epochs} epochs: {told}. Epoch {kept} is kept.", parts)
+    changes = "; ".join(
+        f"{label} from {line[min(line)]:.4f} to {line[max(line)]:.4f}" for label, line in series.items()
+    )
+    return _svg(frame.width, frame.height, f"{name} over {epochs} epochs: {changes}. Epoch {kept} is kept.", parts)
 
 
 def reliability_diagram(found: Reliability) -> Markup:
-    """Accuracy by confidence: on the dashed line they are equal. The bars below count the answers."""
+    """Accuracy by confidence. They are equal on the dashed line."""
     frame = _Frame(400, 320, 24, (0, 1), (0, 1))
     tenths = {tick / 5: f"{tick * 20} %" for tick in range(6)}
     parts = frame.axes(tenths, tenths, "confidence", "accuracy")
@@ -92,10 +94,10 @@ def reliability_diagram(found: Reliability) -> Markup:
             continue
         left, top = frame.at(each.low, each.accuracy)
         right, bottom = frame.at(each.high, 0)
-        _, meant = frame.at(0, each.confidence)
-        note = f"{each.count} answers: confidence {each.confidence:.1%}, accuracy {each.accuracy:.1%}"
-        upper, lower = min(top, meant), max(top, meant)
-        # A bin of a few photos says little: it is drawn paler.
+        _, expected = frame.at(0, each.confidence)
+        note = f"{each.count} predictions: confidence {each.confidence:.1%}, accuracy {each.accuracy:.1%}"
+        upper, lower = min(top, expected), max(top, expected)
+        # Bins of few photos say little, so they are paler.
         strength = 0.35 + 0.65 * min(1.0, each.count / total * 10)
         parts.append(
             f'<g opacity="{strength:.2f}"><title>{escape(note)}</title>'
@@ -105,13 +107,15 @@ def reliability_diagram(found: Reliability) -> Markup:
         )
     (x1, y1), (x2, y2) = frame.at(0, 0), frame.at(1, 1)
     parts.append(f'<line class="diagonal" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
-    bins = [f"{each.accuracy:.0%} right of {each.count} at {each.confidence:.0%}" for each in found.bins if each.count]
-    told = f"Expected calibration error {found.ece:.4f}. {'; '.join(bins)}."
-    return _svg(frame.width, frame.height, told, parts)
+    bins = [
+        f"{each.accuracy:.0%} correct of {each.count} at {each.confidence:.0%}" for each in found.bins if each.count
+    ]
+    description = f"Expected calibration error {found.ece:.4f}. {'; '.join(bins)}."
+    return _svg(frame.width, frame.height, description, parts)
 
 
 def confusion_matrix(found: Findings, breeds: Sequence[str]) -> Markup:
-    """Photos of some breeds (rows) by what they were taken for (columns); what is outside of them is under `other`."""
+    """Photos of some breeds (rows) by predicted breed (columns). Predictions of other breeds are in column `other`."""
     index = {label: i for i, label in enumerate(found.labels)}
     chosen = [index[breed] for breed in breeds]
     size, cell = len(chosen), 34
@@ -132,22 +136,22 @@ def confusion_matrix(found: Findings, breeds: Sequence[str]) -> Markup:
             kind = "right" if column == row else "other" if column == size else "wrong"
             strength = count / worst if kind == "wrong" else 1.0 if kind == "right" else 0.3
             x = left + column * cell
-            name = shown(found.labels[chosen[column]]) if column < size else "another breed"
+            name = display_name(found.labels[chosen[column]]) if column < size else "another breed"
             parts.append(
-                f"<g><title>{escape(f'{count} photos of {shown(found.labels[i])} taken for {name}')}</title>"
+                f"<g><title>{escape(f'{count} photos of {display_name(found.labels[i])} classified as {name}')}</title>"
                 f'<rect class="cell" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}"/>'
                 f'<rect class="{kind}" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" '
                 f'opacity="{0.15 + 0.6 * strength if count else 0:.2f}"/>'
                 f"{_text(x + cell / 2 - 1, y + cell / 2 + 4, str(count) if count else '·', 'middle', 'count')}</g>"
             )
     width, height = left + (size + 1) * cell + round(0.71 * longest), top + size * cell + 8
-    told = f"Photos of {size} breeds by the breed that they were taken for; the table beside it names the worst pairs."
-    return _svg(width, height, told, parts)
+    description = f"Photos of {size} breeds by predicted breed; the table next to it lists the worst pairs."
+    return _svg(width, height, description, parts)
 
 
-def _svg(width: float, height: float, told: str, parts: Sequence[str]) -> Markup:
-    opening = f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(told)}">'
-    return Markup(opening + "".join(parts) + "</svg>")  # noqa: S704 - every text in it went through `escape`
+def _svg(width: float, height: float, description: str, parts: Sequence[str]) -> Markup:
+    opening = f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(description)}">'
+    return Markup(opening + "".join(parts) + "</svg>")  # noqa: S704 - every text in it was escaped
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "", more: str = "") -> str:
@@ -156,7 +160,7 @@ def _text(x: float, y: float, text: str, anchor: str, kind: str = "", more: str 
 
 
 def _ticks(low: float, high: float, *, percent: bool) -> dict[float, str]:
-    """Round values from `low` to `high`, about five, with the text of each."""
+    """About five round values from `low` to `high`, with their labels."""
     rough = (high - low) / 5
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
@@ -167,7 +171,7 @@ def _ticks(low: float, high: float, *, percent: bool) -> dict[float, str]:
 
 
 def _apart(places: Sequence[float], least: float = 15) -> list[float]:
-    """The heights at which names are written beside their lines' ends, moved so that none covers another."""
+    """Vertical positions of the names at the ends of lines, moved apart so that none covers another."""
     result = list(places)
     order = sorted(range(len(places)), key=lambda i: places[i])
     for upper, lower in pairwise(order):
@@ -176,5 +180,5 @@ def _apart(places: Sequence[float], least: float = 15) -> list[float]:
 
 
 def _short(label: str) -> str:
-    text = shown(label)
+    text = display_name(label)
     return text if len(text) <= 24 else text[:23] + "…"

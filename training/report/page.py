@@ -1,4 +1,4 @@
-"""The page: index.html with its pictures and charts inside it."""
+"""The report page: index.html, which contains its pictures and charts."""
 
 import base64
 import io
@@ -14,10 +14,10 @@ from inference.artifact import Manifest
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from training.data.dataset import DataSet, Photo
-from training.evaluation.predictions import Answers
+from training.evaluation.predictions import Predictions
 from training.log import emit
 from training.report import PAGE, charts
-from training.report.findings import Findings, Mistake, findings, interval, shown
+from training.report.findings import Findings, Mistake, display_name, findings, interval
 
 MOST_MISTAKES = 20
 _MOST_PAIRS = 12
@@ -27,7 +27,7 @@ _PICTURE = 240
 
 
 def publish(folder: Path, page: Callable[[], str]) -> None:
-    """Write `folder`/index.html. Whatever keeps it from being made costs a line in the log, and never the model."""
+    """Write `folder`/index.html. If that fails, log the error and continue: the model is already written."""
     try:
         content = page()
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def publish(folder: Path, page: Callable[[], str]) -> None:
         temporary.replace(folder / PAGE)
     except OSError as error:
         emit(stage="report", failed=f"The report cannot be written into {folder} ({error.strerror}).")
-    except Exception as error:  # a mistake of ours, after hours that were paid for
+    except Exception as error:  # a bug in the report must not cost hours of training
         traceback.print_exc()
         emit(stage="report", failed=f"{type(error).__name__}: {error}")
 
@@ -46,19 +46,19 @@ def render(
     data: DataSet,
     manifest: Manifest,
     history: Sequence[Mapping[str, float]],
-    valid: Answers,
-    test: Answers,
+    valid: Predictions,
+    test: Predictions,
 ) -> str:
-    """The page as HTML that asks for nothing over the network.
+    """The page as HTML that needs no network.
 
-    history: of each judged `epoch`, `valid_loss` and `valid_accuracy`, and `train_loss` of all but epoch 0, which is
-        the fitted head that full mode begins with.
+    history: per epoch `epoch`, `valid_loss`, `valid_accuracy` and `train_loss`. Epoch 0, the fitted head that full mode
+        starts from, has no `train_loss`.
     """
     found = findings(test, data.labels)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(breed=shown, percent=_percent)
+    environment.filters.update(breed=display_name, percent=_percent)
     training = manifest.training
     return environment.get_template("page.html").render(
         manifest=manifest,
@@ -66,7 +66,7 @@ def render(
         valid=valid,
         test=test,
         found=found,
-        interval=interval(sum(breed.right for breed in found.breeds), len(test.photos)),
+        interval=interval(sum(breed.correct for breed in found.breeds), len(test.photos)),
         top_5=_top_accuracy(test, 5),
         charts=_charts(history, test, found, kept=int(training["metrics"]["epoch"])),
         pairs=found.pairs[:_MOST_PAIRS],
@@ -75,15 +75,15 @@ def render(
     )
 
 
-def _charts(history: Sequence[Mapping[str, float]], test: Answers, found: Findings, *, kept: int) -> dict[str, Any]:
-    def line(figure: str) -> dict[int, float]:
-        return {int(judged["epoch"]): judged[figure] for judged in history if figure in judged}
+def _charts(history: Sequence[Mapping[str, float]], test: Predictions, found: Findings, *, kept: int) -> dict[str, Any]:
+    def line(metric: str) -> dict[int, float]:
+        return {int(epoch["epoch"]): epoch[metric] for epoch in history if metric in epoch}
 
     losses = {"training": line("train_loss"), "validation": line("valid_loss")}
-    right = {"validation": line("valid_accuracy")}
+    accuracies = {"validation": line("valid_accuracy")}
     return {
         "loss": charts.curves(losses, name="loss", kept=kept) if history else "",
-        "accuracy": charts.curves(right, name="accuracy", kept=kept, percent=True) if history else "",
+        "accuracy": charts.curves(accuracies, name="accuracy", kept=kept, percent=True) if history else "",
         "before": charts.reliability_diagram(test.before),
         "after": charts.reliability_diagram(test.after),
         "confusion": charts.confusion_matrix(found, _worst_breeds(found)) if found.pairs else "",
@@ -91,21 +91,21 @@ def _charts(history: Sequence[Mapping[str, float]], test: Answers, found: Findin
 
 
 def _worst_breeds(found: Findings) -> list[str]:
-    """The breeds of the worst pairs, those that are confused with each other side by side."""
+    """The breeds of the worst pairs, with confused breeds next to each other."""
     chosen: list[str] = []
     for pair in found.pairs:
-        new = [breed for breed in (pair.true, pair.said) if breed not in chosen]
+        new = [breed for breed in (pair.true, pair.predicted) if breed not in chosen]
         if len(chosen) + len(new) <= _MOST_IN_MATRIX:
             chosen += new
     return chosen
 
 
-def _top_accuracy(answers: Answers, count: int) -> float | None:
-    """Share of the photos whose breed is among the first `count`; None where there are no more breeds than that."""
-    if answers.logits.shape[1] <= count:
+def _top_accuracy(predictions: Predictions, count: int) -> float | None:
+    """Share of the photos whose breed is among the `count` most likely; None if there are no more breeds than that."""
+    if predictions.logits.shape[1] <= count:
         return None
-    first = (-answers.logits).argsort(axis=1)[:, :count]
-    return float((first == answers.targets[:, None]).any(axis=1).mean())
+    first = (-predictions.logits).argsort(axis=1)[:, :count]
+    return float((first == predictions.targets[:, None]).any(axis=1).mean())
 
 
 def _per_breed(photos: Sequence[Photo], labels: Sequence[str]) -> dict[str, int]:
@@ -116,7 +116,7 @@ def _per_breed(photos: Sequence[Photo], labels: Sequence[str]) -> dict[str, int]
 
 
 def _picture(mistake: Mistake) -> str:
-    """A data: URL, small enough that twenty of them are a fraction of a megabyte; empty where the photo is gone."""
+    """A data: URL, small enough that twenty of them are a fraction of a megabyte; empty if the photo cannot be read."""
     try:
         image = decode(mistake.photo.path.read_bytes(), shorter_side=_PICTURE)
     except (OSError, PhotoError):

@@ -1,4 +1,4 @@
-"""Batches, orders, cuts: the same for any number of processes."""
+"""Batches, orders and crops: the same for any number of processes."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from inference.photo.preprocessing import Preprocessing
 from tests.distributed.dogs import spoil, write_photos
 from training.data.batches import global_batches, normalised, order
 from training.data.dataset import DataError, DataSet, scan
-from training.data.images import PhotoMaterial, random_cut
+from training.data.images import ImageBatches, random_crop
 from training.distributed import World
 from training.optim import one_cycle
 
@@ -37,7 +37,7 @@ def test_the_batches_do_not_depend_on_the_processes(count: int, batch_size: int,
 
 
 @pytest.mark.parametrize(("count", "batch_size", "processes"), [(1, 64, 2), (0, 64, 1), (100, 1, 2), (100, 3, 2)])
-def test_too_few_for_the_processes_is_a_sentence(count: int, batch_size: int, processes: int) -> None:
+def test_too_few_examples_for_the_processes_are_refused(count: int, batch_size: int, processes: int) -> None:
     with pytest.raises(DataError, match="raise --batch-size, or add photos"):
         global_batches(count, batch_size, world(processes), least=2)
 
@@ -50,31 +50,31 @@ def test_an_order_holds_every_example_and_differs_by_epoch_and_seed() -> None:
 
 
 def test_pixels_are_normalised_as_in_serving() -> None:
-    recipe = Preprocessing.for_size(32)
+    preprocessing = Preprocessing.for_size(32)
     square = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    ours = normalised(torch.from_numpy(square)[None], recipe)[0].numpy()
-    theirs = (square / 255 - recipe.mean) / recipe.std
+    ours = normalised(torch.from_numpy(square)[None], preprocessing)[0].numpy()
+    theirs = (square / 255 - preprocessing.mean) / preprocessing.std
     assert np.abs(ours - theirs.transpose(2, 0, 1)).max() < 1e-5
 
 
 @given(st.integers(40, 90), st.integers(40, 90), st.integers(0, 2**32 - 1))
-def test_a_cut_has_the_networks_size_and_depends_on_its_seed_only(width: int, height: int, seed: int) -> None:
+def test_a_crop_has_the_networks_size_and_depends_on_its_seed_only(width: int, height: int, seed: int) -> None:
     photo = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    cut = random_cut(photo, 32, np.random.default_rng(seed))
-    assert cut.shape == (32, 32, 3)
-    assert cut.dtype == np.uint8
-    assert np.array_equal(cut, random_cut(photo, 32, np.random.default_rng(seed)))
+    crop = random_crop(photo, 32, np.random.default_rng(seed))
+    assert crop.shape == (32, 32, 3)
+    assert crop.dtype == np.uint8
+    assert np.array_equal(crop, random_crop(photo, 32, np.random.default_rng(seed)))
 
 
-def test_cuts_show_every_part_of_a_photo_and_both_sides() -> None:
+def test_crops_show_every_part_of_a_photo_and_both_mirror_images() -> None:
     ramp = np.zeros((64, 64, 3), np.uint8)
     ramp[..., 0], ramp[..., 1] = np.arange(64)[None, :] * 4, np.arange(64)[:, None] * 4
-    cuts = [random_cut(ramp, 32, np.random.default_rng(seed)) for seed in range(60)]
-    mirrored = [int(cut[0, 0, 0]) > int(cut[0, -1, 0]) for cut in cuts]
+    crops = [random_crop(ramp, 32, np.random.default_rng(seed)) for seed in range(60)]
+    mirrored = [int(crop[0, 0, 0]) > int(crop[0, -1, 0]) for crop in crops]
     assert 15 < sum(mirrored) < 45
-    assert min(cut.min() for cut in cuts) < 8
-    assert max(cut[..., 0].max() for cut in cuts) > 244
-    assert len({cut.tobytes() for cut in cuts}) == 60
+    assert min(crop.min() for crop in crops) < 8
+    assert max(crop[..., 0].max() for crop in crops) > 244
+    assert len({crop.tobytes() for crop in crops}) == 60
 
 
 def test_the_rate_rises_then_falls() -> None:
@@ -87,8 +87,8 @@ def test_the_rate_rises_then_falls() -> None:
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
 
 
-def photos(data: DataSet, *, memory: int) -> PhotoMaterial:
-    return PhotoMaterial(
+def photos(data: DataSet, *, memory: int) -> ImageBatches:
+    return ImageBatches(
         data,
         preprocessing=Preprocessing.for_size(32),
         world=world(1),
@@ -99,11 +99,11 @@ def photos(data: DataSet, *, memory: int) -> PhotoMaterial:
     )
 
 
-ONE_PHOTO = 60 * 48 * 3 * 2 // 3  # bytes, at most, of a drawn one at this size
+ONE_PHOTO = 60 * 48 * 3 * 2 // 3  # bytes, at most, of a photo from `write_photos` at this size
 
 
 @pytest.mark.parametrize("memory", [0, 5 * ONE_PHOTO])
-def test_photos_that_memory_does_not_hold_are_the_same_ones(
+def test_photos_that_do_not_fit_into_memory_give_the_same_batches(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], memory: int
 ) -> None:
     spoil(write_photos(tmp_path), "train/Pug/3.jpg")
@@ -115,12 +115,13 @@ def test_photos_that_memory_does_not_hold_are_the_same_ones(
     assert kept < 17
     for number in (0, 1):
         for one, other in zip(held.epoch(number), again.epoch(number), strict=True):
+            # Equal to the last bit on any processor: the same operations on the same pixels, with the same threads.
             assert torch.equal(one.inputs, other.inputs)
             assert torch.equal(one.targets, other.targets)
 
 
-def test_a_photo_that_is_lost_while_it_is_learnt_from_is_a_sentence(tmp_path: Path) -> None:
-    material = photos(scan(write_photos(tmp_path)), memory=0)
+def test_a_photo_that_is_deleted_during_training_is_an_error(tmp_path: Path) -> None:
+    batches = photos(scan(write_photos(tmp_path)), memory=0)
     (tmp_path / "train/Beagle/0.jpg").unlink()
     with pytest.raises(DataError, match=r"train/Beagle/0\.jpg could be decoded when"):
-        list(material.epoch(0))
+        list(batches.epoch(0))
