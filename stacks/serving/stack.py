@@ -134,17 +134,16 @@ class ServingStack(cdk.Stack):
         rollback = sagemaker.CfnEndpoint.AutoRollbackConfigProperty(
             alarms=[sagemaker.CfnEndpoint.AlarmProperty(alarm_name=alarm.alarm_name) for alarm in self.alarms]
         )
+        # capture is excluded: if it were retained too, it could be turned neither on nor off
+        capture = sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
         return sagemaker.CfnEndpoint(
             self,
             "Endpoint",
             endpoint_name=settings.endpoint_name,
             endpoint_config_name=config.attr_endpoint_config_name,
             # otherwise each update would reset a scaled-out fleet to the initial instance count
-            retain_all_variant_properties=True,
-            # otherwise capture would be retained too, and could be turned neither on nor off
-            exclude_retained_variant_properties=[
-                sagemaker.CfnEndpoint.VariantPropertyProperty(variant_property_type="DataCaptureConfig")
-            ],
+            retain_all_variant_properties=True if rollout.retain_variant_properties else None,
+            exclude_retained_variant_properties=[capture] if rollout.retain_variant_properties else None,
             deployment_config=sagemaker.CfnEndpoint.DeploymentConfigProperty(
                 blue_green_update_policy=sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty(
                     # canary traffic shifting needs two instances, and the fleet may have only one

@@ -47,6 +47,10 @@ class RolloutSettings:
     rollback: bool = True
     """Whether alarms roll a rollout back. False for the one deploy that repairs an endpoint: SageMaker ends a rollout
     that begins while an alarm is in the state ALARM."""
+    retain_variant_properties: bool = True
+    """Whether an update keeps the number of instances that autoscaling has chosen. False leaves
+    RetainAllVariantProperties and ExcludeRetainedVariantProperties out of the template. AWS documents both for updates
+    alone, so set False if AWS refuses them when the endpoint is first created."""
 
     def __post_init__(self) -> None:
         check(self, "serving.rollout")

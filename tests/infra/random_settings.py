@@ -75,6 +75,7 @@ SAMPLERS: dict[str, Draw] = {
     "serving.rollout.max_5xx_per_min": between(0, 10_000),
     "serving.rollout.max_latency_ms": between(1, 60_000),
     "serving.rollout.rollback": either(),
+    "serving.rollout.retain_variant_properties": either(),
     "serving.capture.percent": between(0, 100),
     "serving.capture.prefix": one_of("capture/", "seen/by/endpoint/"),
     "serving.capture.keep_days": between(1, 365),

@@ -87,6 +87,11 @@ def test_an_update_keeps_the_scaled_instance_count(development: Assembly) -> Non
     assert development.only("AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
 
 
+def test_a_first_creation_can_leave_out_what_aws_documents_for_updates_alone(synthesise: Synthesise) -> None:
+    endpoint = synthesise(("serving.rollout.retain_variant_properties", "false")).only("AWS::SageMaker::Endpoint")
+    assert not {"RetainAllVariantProperties", "ExcludeRetainedVariantProperties"} & set(endpoint)
+
+
 def test_an_update_is_blue_green_with_a_baking_period(development: Assembly) -> None:
     policy = development.only("AWS::SageMaker::Endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"]
     assert policy == {

@@ -96,7 +96,7 @@ def check(assembly: Assembly, environment: Environment, settings: Settings) -> N
             assert right.conditions == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
     endpoint = assembly.only("AWS::SageMaker::Endpoint")
     assert endpoint["EndpointName"] == settings.serving.endpoint_name
-    assert endpoint["RetainAllVariantProperties"] is True
+    assert endpoint.get("RetainAllVariantProperties", False) is settings.serving.rollout.retain_variant_properties
     assert assembly.only("AWS::SageMaker::Model")["EnableNetworkIsolation"] is True
     target = assembly.only("AWS::ApplicationAutoScaling::ScalableTarget")
     scaling = settings.serving.scaling

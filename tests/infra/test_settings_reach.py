@@ -164,6 +164,10 @@ REACH = {
         900, ("Serving/AlarmsSlowModel.Threshold", "Monitoring/Dashboard.DashboardBody")
     ),
     "serving.rollout.rollback": Reach("false", (f"{ROLLOUT}.AutoRollbackConfiguration",)),
+    "serving.rollout.retain_variant_properties": Reach(
+        "false",
+        ("Serving/Endpoint.RetainAllVariantProperties", "Serving/Endpoint.ExcludeRetainedVariantProperties*"),
+    ),
     "serving.capture.percent": Reach(
         20, ("Serving/EndpointConfig.DataCaptureConfig.InitialSamplingPercentage",), beside=CAPTURE
     ),
