@@ -204,4 +204,4 @@ destroy: node_modules/.installed  ## remove all of it
 
 .PHONY: ami
 ami: $(VENV)/.installed-rehearse  ## move the training host to today's Deep Learning AMI, on purpose (needs an account)
-	@$(BIN)/python -m ops.ami $(ARGS)
+	@$(BIN)/python -m ops.ami --env $(ENV) $(ARGS)

@@ -1,6 +1,5 @@
 """`make ami`: pin the host's image, so that it changes only on request."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ops.ami import PARAMETER, SETTING, LookupFailedError, Resolve, pin, unpin
-from tests.infra.conftest import ROOT, load_settings
+import environments
+from environments import EnvironmentRefusedError
+from ops.ami import PARAMETER, LookupFailedError, Resolve, pin, unpin
+from stacks.settings.parse import load
+from tests.infra.conftest import ROOT
 
 
 def newest(image: str) -> Resolve:
@@ -20,50 +22,82 @@ def newest(image: str) -> Resolve:
     return resolve
 
 
+FILE = """# an environment
+region = "eu-west-1"  # Ireland
+
+[settings.workbench]
+zone_index = 1  # the first has no capacity
+
+[settings.api]
+memory_mib = 256
+"""
+
+
 @pytest.fixture
-def context(tmp_path: Path) -> Path:
-    return tmp_path / "cdk.context.json"
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "qa.toml"
+    path.write_text(FILE)
+    return path
 
 
-def test_the_app_reads_the_pin_as_a_setting(context: Path) -> None:
-    message = pin(context, newest("ami-0123456789abcdef0"))
-    assert load_settings(json.loads(context.read_text())).workbench.host_image == "ami-0123456789abcdef0"
+def pinned_in(file: Path) -> str:
+    environment = environments.load("qa", file.parent)
+    return load(environment, {}).workbench.host_image
+
+
+def test_the_app_reads_the_pin_as_a_setting(file: Path) -> None:
+    message = pin(file, newest("ami-0123456789abcdef0"))
+    assert pinned_in(file) == "ami-0123456789abcdef0"
     assert "replaces the training host" in message
     assert "eu-west-1 only" in message
 
 
-def test_other_context_is_kept(context: Path) -> None:
-    context.write_text('{"availability-zones:account=1": ["a"]}')
-    pin(context, newest("ami-0123456789abcdef0"))
-    unpin(context)
-    assert json.loads(context.read_text()) == {"availability-zones:account=1": ["a"]}
+@pytest.mark.parametrize("text", [FILE, "", "[settings.workbench]", 'project = "dogs"'])
+def test_the_rest_of_the_file_is_kept_and_unpinning_restores_the_settings(file: Path, text: str) -> None:
+    file.write_text(text)
+    before = environments.load("qa", file.parent)
+    pin(file, newest("ami-0123456789abcdef0"))
+    assert set(text.splitlines()) <= set(file.read_text().splitlines())
+    pin(file, newest("ami-0fedcba9876543210"))
+    assert pinned_in(file) == "ami-0fedcba9876543210"
+    assert "no longer pinned" in unpin(file)
+    after = environments.load("qa", file.parent)
+    assert load(after, {}) == load(before, {})
+    assert set(text.splitlines()) <= set(file.read_text().splitlines())
 
 
-def test_the_newest_image_is_not_pinned_twice(context: Path) -> None:
-    pin(context, newest("ami-0123456789abcdef0"))
-    written = context.stat().st_mtime_ns
-    assert "already pinned" in pin(context, newest("ami-0123456789abcdef0"))
-    assert context.stat().st_mtime_ns == written
+def test_the_newest_image_is_not_pinned_twice(file: Path) -> None:
+    pin(file, newest("ami-0123456789abcdef0"))
+    written = file.stat().st_mtime_ns
+    assert "already pinned" in pin(file, newest("ami-0123456789abcdef0"))
+    assert file.stat().st_mtime_ns == written
 
 
-def test_unpinning_deletes_an_empty_context_file(context: Path) -> None:
-    pin(context, newest("ami-0123456789abcdef0"))
-    assert "no longer pinned" in unpin(context)
-    assert not context.exists()
-    assert unpin(context) == "No image is pinned."
+def test_without_a_pin_there_is_nothing_to_remove(file: Path) -> None:
+    assert unpin(file) == "No image is pinned."
+    assert file.read_text() == FILE
 
 
-def test_nothing_changes_if_aws_cannot_be_asked(context: Path) -> None:
+def test_a_file_that_sets_the_image_in_another_form_is_refused_and_stays(file: Path) -> None:
+    file.write_text('settings = { workbench = { host_image = "ami-0aaaaaaaaaaaaaaaa" } }\n')
+    before = file.read_text()
+    with pytest.raises(EnvironmentRefusedError, match=r"move it there"):
+        unpin(file)
+    assert file.read_text() == before
+
+
+def test_nothing_changes_if_aws_cannot_be_asked(file: Path) -> None:
     def unreachable(parameter: str) -> tuple[str, str]:
         raise LookupFailedError("no")
 
     with pytest.raises(LookupFailedError):
-        pin(context, unreachable)
-    assert not context.exists()
+        pin(file, unreachable)
+    assert file.read_text() == FILE
 
 
 @pytest.mark.parametrize("region", ["", "eu-west-1"])
 def test_missing_credentials_give_a_one_line_error(tmp_path: Path, region: str) -> None:
+    before = {path.name: path.read_text() for path in environments.FOLDER.glob("*.toml")}
     done = subprocess.run(
         [sys.executable, "-m", "ops.ami"],
         cwd=tmp_path,
@@ -83,10 +117,4 @@ def test_missing_credentials_give_a_one_line_error(tmp_path: Path, region: str) 
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("kennel: The newest image could not be read from AWS")
     assert "needs credentials and a region" in line
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_committed_context_pins_an_image_or_nothing() -> None:
-    committed = ROOT / "cdk.context.json"
-    if committed.exists():
-        assert json.loads(committed.read_text())[SETTING].startswith("ami-")
+    assert {path.name: path.read_text() for path in environments.FOLDER.glob("*.toml")} == before

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +16,12 @@ from app import warnings
 from tests.infra.conftest import DEVELOPMENT, FLAGS, ROOT, Assembly, Synthesise, load_settings
 
 
-def app(*command: str, out: Path, **overrides: object) -> subprocess.CompletedProcess[str]:
+def app(
+    *command: str,
+    out: Path,
+    overrides: Mapping[str, object] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
     """Runs app.py as the CDK command line does, with no trace of an account in its environment."""
     return subprocess.run(
         [*command, sys.executable, str(ROOT / "app.py")],
@@ -28,7 +34,8 @@ def app(*command: str, out: Path, **overrides: object) -> subprocess.CompletedPr
             "AWS_EC2_METADATA_DISABLED": "true",
             "JSII_NODE": os.environ["JSII_NODE"],
             "CDK_OUTDIR": str(out / "cdk.out"),
-            "CDK_CONTEXT_JSON": json.dumps({**FLAGS, **overrides}),
+            **(variables or {}),
+            "CDK_CONTEXT_JSON": json.dumps({**FLAGS, **(overrides or {})}),
         },
         capture_output=True,
         text=True,
@@ -56,11 +63,34 @@ def test_a_second_synth_offline_and_without_an_account_is_the_same_to_the_byte(
 
 
 def test_a_refused_override_ends_synth_with_one_sentence(tmp_path: Path) -> None:
-    done = app(out=tmp_path, **{"training.max_runtime_min": "90"})
+    done = app(out=tmp_path, overrides={"training.max_runtime_min": "90"})
     assert done.returncode == 1
     assert done.stderr.startswith("kennel: training.max_runtime_min is 90, but must be between 1 and 45")
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "cdk.out" / "Storage.template.json").exists()
+
+
+def test_an_environment_is_chosen_in_the_context(tmp_path: Path) -> None:
+    done = app(out=tmp_path, overrides={"kennel.environment": "production"})
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "cdk.out" / "manifest.json").read_text())["artifacts"]
+    assert manifest["Storage"]["properties"]["stackName"] == "kennel-production-storage"
+
+
+def test_a_cdk_that_deploys_to_another_account_than_kennel_read_ends_with_one_sentence(tmp_path: Path) -> None:
+    variables = {"CDK_DEFAULT_ACCOUNT": "111111111111", "CDK_DEFAULT_REGION": "eu-west-1"}
+    done = app(out=tmp_path, variables=variables, overrides={"kennel.photos_account": "222222222222"})
+    assert done.returncode == 1
+    assert done.stderr.startswith("kennel: kennel read the photos in the account 222222222222, but CDK deploys to 111")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_outside_the_virtual_environment_app_py_says_how_to_enter_it() -> None:
+    bare = [sys.executable, "-S", str(ROOT / "app.py")]  # -S: without the packages that are installed
+    done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "source .venv/bin/activate" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_templates_know_no_account_and_no_region(development: Assembly) -> None:
@@ -132,6 +162,6 @@ def test_nothing_is_warned_of_where_nothing_is_trained() -> None:
 
 
 def test_synth_says_that_an_image_is_past_its_end_of_patch_and_goes_on(tmp_path: Path) -> None:
-    done = app(out=tmp_path, **{"training.image_end_of_patch": "2026-01-01"})
+    done = app(out=tmp_path, overrides={"training.image_end_of_patch": "2026-01-01"})
     assert done.returncode == 0, done.stderr
     assert "kennel: warning: AWS stopped patching the training image" in done.stderr
