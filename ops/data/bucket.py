@@ -57,7 +57,7 @@ class BucketError(Exception):
     """Photos in S3 cannot be listed or written. The message says why, and what to do."""
 
 
-def parted(uri: str) -> tuple[str, str]:
+def split_uri(uri: str) -> tuple[str, str]:
     """The bucket and the prefix of s3://bucket/data. The prefix ends with a slash or is empty.
 
     Raises BucketError if `uri` is not an S3 URI.

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from ops.atomic_write import write_whole
+from ops.atomic_write import atomic_write
 from ops.data.check import Check
 
 Verdict = Literal["sound", "errors", "not checked"]
@@ -26,7 +26,7 @@ def as_json(found: Check) -> str:
 def write(found: Check, path: Path) -> None:
     """Write the JSON to `path`; a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f"{as_json(found)}\n".encode())
+    atomic_write(path, f"{as_json(found)}\n".encode())
 
 
 def verdict(digest: str, path: Path) -> Verdict:

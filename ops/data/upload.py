@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 import environments
 from contract.photos import PhotoFile, digest, listed_photos
-from ops.data.bucket import BucketError, deployed, explained, objects, parted
+from ops.data.bucket import BucketError, deployed, explained, objects, split_uri
 from ops.session import session
 from training.data.dataset import scan
 
@@ -50,11 +50,8 @@ class UploadSummary:
     already_there: int
     untracked: Sequence[str]
     """Keys of the photos that are in the bucket and not in the folder. A training job uses them, too."""
-
-    @property
-    def is_comparable(self) -> bool:
-        """Whether S3's checksums are MD5s, so that equal photos in a folder and in the bucket have equal digests."""
-        return bool(self.untracked) or self.digest == self.bucket_digest
+    is_comparable: bool
+    """Whether S3's checksums are MD5s, so that the same photos have the same digest in a folder and in the bucket."""
 
 
 def upload(
@@ -66,15 +63,15 @@ def upload(
 ) -> UploadSummary:
     """Copy the photos of `folder` to `target`, such as s3://bucket/data, under the same names.
 
-    Without a target, to the bucket of the environment's storage stack. A photo that the bucket holds with the same size
-    and checksum is not sent again; nothing is ever deleted. An upload that was ended leaves whole photos, and the next
-    one sends the others. `progress` is called in this thread.
+    Without a target they go to the bucket of the environment's storage stack. Photos that the bucket has with the same
+    size and checksum are not sent again, and nothing is deleted. An interrupted upload leaves complete photos, and the
+    next call sends the others. `progress` is called in this thread.
 
-    Raises DataError where the folder is not a data folder, BucketError where the bucket cannot be written.
+    Raises DataError if the folder is not a data folder, BucketError if the bucket cannot be listed or written.
     """
     data = scan(folder)
-    target = target or _of_the_stack(environment, folder)
-    bucket, prefix = parted(target)
+    target = target or _deployed_target(environment, folder)
+    bucket, prefix = split_uri(target)
     files = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
     with explained(f"the upload to {bucket}", needs="s3:ListBucket and s3:PutObject on it"):
         s3 = session(environment).client(
@@ -82,19 +79,21 @@ def upload(
             config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "max_attempts": ATTEMPTS}),
         )
         before = listed_photos(objects(s3, bucket, prefix), prefix)
-        uploaded = _bring(s3, bucket, files, before, progress)
+        uploaded = _upload_all(s3, bucket, files, before, progress)
         after = listed_photos(objects(s3, bucket, prefix), prefix)
+    here, there = data.digest(), digest(photo for key, photo in after.items() if key in files)
     return UploadSummary(
         target=f"s3://{bucket}/{prefix}".rstrip("/"),
-        digest=data.digest(),
+        digest=here,
         bucket_digest=digest(after.values()),
         uploaded=uploaded,
         already_there=len(files) - uploaded,
         untracked=sorted(after.keys() - files.keys()),
+        is_comparable=here == there,
     )
 
 
-def _of_the_stack(environment: str, folder: Path) -> str:
+def _deployed_target(environment: str, folder: Path) -> str:
     uri = deployed(environment)
     if not uri:
         raise BucketError(
@@ -105,23 +104,23 @@ def _of_the_stack(environment: str, folder: Path) -> str:
     return uri
 
 
-def _bring(
+def _upload_all(
     s3: "S3Client",
     bucket: str,
     files: Mapping[str, Path],
     there: Mapping[str, PhotoFile],
     progress: Callable[[Progress], None] | None,
 ) -> int:
-    """Compare each photo with the bucket's, and send it where they differ. Returns how many were sent."""
+    """Send each photo that the bucket does not have with the same content. Returns how many were sent."""
     sizes = {key: path.stat().st_size for key, path in files.items()}
     total, of_bytes = len(files), sum(sizes.values())
     sent = done_bytes = 0
 
-    def tell(left: int) -> None:
+    def report(left: int) -> None:
         if progress:
             progress(Progress(photos=total - left, of_photos=total, done_bytes=done_bytes, of_bytes=of_bytes))
 
-    tell(total)
+    report(total)
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         key_of = {pool.submit(_put, s3, bucket, key, path, there.get(key)): key for key, path in files.items()}
         waiting = set(key_of)
@@ -130,25 +129,25 @@ def _bring(
                 done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
                 sent += sum(future.result() for future in done)
                 done_bytes += sum(sizes[key_of[future]] for future in done)
-                tell(len(waiting))
+                report(len(waiting))
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)  # on Ctrl-C the photos under way are finished, no more begun
+            pool.shutdown(wait=True, cancel_futures=True)  # on Ctrl-C, running uploads finish and no other starts
     return sent
 
 
 def _put(s3: "S3Client", bucket: str, key: str, path: Path, found: PhotoFile | None) -> bool:
-    """Whether the photo had to be sent."""
+    """Send the photo unless `found` has the same content. Returns whether it was sent."""
     content = path.read_bytes()
     if found and found.size == len(content) and _is_same(s3, bucket, key, found.checksum, content):
         return False
-    # One PutObject for each photo: it is there whole or not at all, and its entity tag is the MD5 of its content, which
-    # the digest of an upload in several parts would not be.
+    # One PutObject for each photo, not a multipart upload: the object is complete or absent, and its entity tag is the
+    # MD5 of its content.
     s3.put_object(
         Bucket=bucket,
         Key=key,
         Body=content,
         ContentType=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        ChecksumAlgorithm="SHA256",  # S3 refuses what was garbled on the way, and keeps it for the next comparison
+        ChecksumAlgorithm="SHA256",  # S3 refuses a body that changed in transit, and keeps the checksum for `_is_same`
     )
     return True
 
@@ -156,9 +155,9 @@ def _put(s3: "S3Client", bucket: str, key: str, path: Path, found: PhotoFile | N
 def _is_same(s3: "S3Client", bucket: str, key: str, tag: str, content: bytes) -> bool:
     if hashlib.md5(content, usedforsecurity=False).hexdigest() == tag:
         return True
-    # Under a KMS key the entity tag is no MD5, and only the checksum that came with the photo can tell.
+    # Under a KMS key the entity tag is not the MD5, so the SHA-256 that was sent with the photo is compared.
     checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
     try:
         return s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256") == checksum
     except ClientError:
-        return False  # these credentials may write and not read: the photo is sent again
+        return False  # these credentials may write but not read, so the photo is sent again

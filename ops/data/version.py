@@ -4,7 +4,7 @@ from botocore.exceptions import ClientError
 
 import environments
 from contract.photos import digest, listed_photos
-from ops.data.bucket import deployed, explained, objects, parted
+from ops.data.bucket import deployed, explained, objects, split_uri
 from ops.session import session
 
 NO_BUCKET = ("NoSuchBucket", "404")
@@ -21,7 +21,7 @@ def data_version(target: str = "", *, environment: str = environments.DEFAULT) -
     uri = target or deployed(environment)
     if not uri:
         return ""
-    bucket, prefix = parted(uri)
+    bucket, prefix = split_uri(uri)
     with explained(f"the listing of {uri}", needs=f"s3:ListBucket on {bucket}"):
         try:
             return digest(listed_photos(objects(session(environment).client("s3"), bucket, prefix), prefix).values())

@@ -9,7 +9,7 @@ from statistics import median
 
 from PIL import Image, ImageDraw, ImageOps
 
-from ops.atomic_write import write_whole
+from ops.atomic_write import atomic_write
 from ops.views.text import fitted, named, typeface
 
 Colour = tuple[int, int, int]
@@ -64,7 +64,7 @@ def contact_sheet(answers: Sequence[Answer], path: Path, *, title: str) -> None:
     png = BytesIO()
     sheet.save(png, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, png.getvalue())
+    atomic_write(path, png.getvalue())
 
 
 def _columns(cells: int) -> int:

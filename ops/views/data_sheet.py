@@ -1,4 +1,4 @@
-"""A picture of a data folder: what was found wrong with it, then a strip of photos of every breed."""
+"""An image of a data check: the photos of each finding, then some photos of each breed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageOps
 from contract.photos import SPLITS
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
-from ops.atomic_write import write_whole
+from ops.atomic_write import atomic_write
 from ops.data.check import Check
 from ops.data.findings import Finding
 from ops.views.contact_sheet import CARD, PAPER, QUIET, RIGHT, TEXT, TRACK, WRONG, Colour
@@ -32,12 +32,12 @@ class _Strip:
     heading: str
     colour: Colour
     groups: Sequence[Sequence[str]]
-    """Names of photos, split/breed/file; those of one group stand together."""
+    """Names of photos (split/breed/file). The photos of one group are drawn next to each other."""
 
 
 def data_sheet(found: Check, path: Path) -> None:
-    """Write the sheet as a PNG of 1600 pixels' width."""
-    problems = [_of(finding) for finding in found.findings if finding.photos and _is_of_photos(finding)]
+    """Write the image to `path`: a PNG, 1600 pixels wide."""
+    problems = [_strip(finding) for finding in found.findings if finding.photos and _is_of_photos(finding)]
     breeds = list(_breeds(found))[:_MOST_BREEDS]
     half = (_WIDTH - 2 * _MARGIN - _GAP) // 2
     tall, header = _TILE + _CAPTION + 40, 108
@@ -55,20 +55,20 @@ def data_sheet(found: Check, path: Path) -> None:
     png = BytesIO()
     sheet.save(png, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, png.getvalue())
+    atomic_write(path, png.getvalue())
 
 
 def breeds_shown(found: Check) -> str:
-    """Which breeds are on the sheet; nothing where all of them are."""
+    """The breeds on the image, as text; empty if all breeds are."""
     breeds = len(found.data.labels)
     return f"the first {_MOST_BREEDS} of {breeds} breeds" if breeds > _MOST_BREEDS else ""
 
 
 def _is_of_photos(finding: Finding) -> bool:
-    return "/" in finding.photos[0][0]  # a breed's name has none
+    return "/" in finding.photos[0][0]  # the name of a photo, not of a breed
 
 
-def _of(finding: Finding) -> _Strip:
+def _strip(finding: Finding) -> _Strip:
     groups = [[name.partition(": ")[0] for name in group] for group in finding.photos]
     return _Strip(finding.summary, WRONG if finding.severity == "error" else AMBER, groups)
 
@@ -78,21 +78,23 @@ def _breeds(found: Check) -> Iterator[_Strip]:
         own = [photo for photo in found.data.used("train") if photo.label == label]
         step = max(1.0, len(own) / _PER_BREED)
         spread = [found.data.name(own[int(i * step)]) for i in range(min(_PER_BREED, len(own)))]
-        told = " / ".join(str(counts[split]) for split in SPLITS)
-        yield _Strip(f"{named(breed)}   {told}", RIGHT if all(counts.values()) else AMBER, [[name] for name in spread])
+        numbers = " / ".join(str(counts[split]) for split in SPLITS)
+        yield _Strip(
+            f"{named(breed)}   {numbers}", RIGHT if all(counts.values()) else AMBER, [[name] for name in spread]
+        )
 
 
 def _header(sheet: Image.Image, found: Check) -> None:
     pen = ImageDraw.Draw(sheet)
     errors = sum(finding.severity == "error" for finding in found.findings)
-    verdict = f"{errors} errors" if errors > 1 else "1 error" if errors else "fit to train on"
+    verdict = f"{errors} errors" if errors > 1 else "1 error" if errors else "no errors"
     left = _WIDTH - _MARGIN - typeface(30).getlength(verdict)
     pen.text((left, 30), verdict, WRONG if errors else RIGHT, typeface(30))
     pen.text((_MARGIN, 30), fitted(str(found.data.folder), 30, left - 2 * _MARGIN), TEXT, typeface(30))
     counts = ", ".join(f"{len(photos)} {split}" for split, photos in found.data.splits.items())
     warnings = len(found.findings) - errors
     facts = (
-        f"{len(found.data.labels)} breeds · {counts} · {warnings} warnings · beside each breed: train / valid / test"
+        f"{len(found.data.labels)} breeds · {counts} · {warnings} warnings · next to each breed: train / valid / test"
     )
     if shown := breeds_shown(found):
         facts += f" · below: {shown}"

@@ -119,17 +119,38 @@ def test_an_object_is_a_photo_exactly_where_the_same_file_is_one(s3: Any, tmp_pa
     assert in_bucket(s3) == scan(photos).digest()
 
 
-def test_a_bucket_whose_checksums_are_no_md5_is_said_to_be_incomparable(s3: Any, tmp_path: Path) -> None:
+def put_in_parts(s3: Any, photos: Path, name: str) -> None:
+    """Give the object an entity tag that is not its MD5, as any object has under a KMS key."""
+    key = f"data/{name}"
+    upload_id = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+    part = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload_id, PartNumber=1, Body=(photos / name).read_bytes())
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload_id, MultipartUpload=parts)
+
+
+def test_an_upload_says_that_entity_tags_which_are_not_md5s_cannot_be_compared(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     photos = write_photos(tmp_path / "photos")
     upload(photos, URI)
-    key = "data/train/Pug/0.jpg"
-    begun = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
-    content = (photos / "train/Pug/0.jpg").read_bytes()
-    part = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=begun, PartNumber=1, Body=content)
-    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=begun, MultipartUpload=parts)
+    put_in_parts(s3, photos, "train/Pug/0.jpg")
+    # under a KMS key the SHA-256 shows that the content is the same, and the object stays as it is
+    monkeypatch.setattr("ops.data.upload._is_same", lambda *_: True)
+    s3.put_object(Bucket=BUCKET, Key="data/train/Pug/untracked.jpg", Body=b"x")
+    summary = upload(photos, URI)
+    assert (summary.uploaded, summary.is_comparable) == (0, False)
+    assert summary.untracked == ["data/train/Pug/untracked.jpg"]
+    assert (
+        "checksums in this bucket are not MD5s" in CliRunner().invoke(app, ["data", "upload", str(photos), URI]).output
+    )
+
+
+def test_an_object_that_was_uploaded_in_parts_is_replaced(s3: Any, tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos")
+    upload(photos, URI)
+    put_in_parts(s3, photos, "train/Pug/0.jpg")
     assert in_bucket(s3) != scan(photos).digest()
-    upload(photos, URI)  # what is no MD5 is compared by its SHA-256, which this object lacks, so it is sent again
+    upload(photos, URI)  # its SHA-256 is not known either, so it is sent again
     assert in_bucket(s3) == scan(photos).digest()
 
 

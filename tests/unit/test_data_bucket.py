@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.data.bucket import BucketError, parted
+from ops.data.bucket import BucketError, split_uri
 from ops.data.upload import upload
 from ops.data.version import data_version
 from tests.distributed.dogs import write_photos
@@ -144,13 +144,13 @@ def test_a_missing_permission_is_named(
     ],
 )
 def test_a_uri_is_a_bucket_and_a_prefix(uri: str, expected: tuple[str, str]) -> None:
-    assert parted(uri) == expected
+    assert split_uri(uri) == expected
 
 
 @pytest.mark.parametrize("bucket", ["My_Bucket", "ab", "-bucket", "my bucket", "a" * 64])
 def test_an_invalid_name_of_a_bucket_is_refused(bucket: str) -> None:
     with pytest.raises(BucketError, match=f"'{bucket}' cannot be a bucket's name"):
-        parted(f"s3://{bucket}/data")
+        split_uri(f"s3://{bucket}/data")
 
 
 @pytest.mark.parametrize(
