@@ -128,6 +128,17 @@ def put_in_parts(s3: Any, photos: Path, name: str) -> None:
     s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload_id, MultipartUpload=parts)
 
 
+def test_a_bucket_with_val_alone_is_read_as_training_reads_it(s3: Any, tmp_path: Path) -> None:
+    """`aws s3 sync` copies a folder under its own names, and a training job then finds val/ in its channel."""
+    photos = write_photos(tmp_path / "photos")
+    (photos / "valid").rename(photos / "val")
+    for path in photos.rglob("*.jpg"):
+        s3.put_object(Bucket=BUCKET, Key=f"data/{path.relative_to(photos).as_posix()}", Body=path.read_bytes())
+    assert in_bucket(s3) == scan(photos).digest()
+    jobs = Jobs(sagemaker=FakeSageMaker(s3), s3=s3, region="us-east-1")
+    assert jobs._data_digest(Location(bucket=BUCKET, prefix="data/")) == scan(photos).digest()
+
+
 def test_an_upload_says_that_entity_tags_which_are_not_md5s_cannot_be_compared(
     s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
