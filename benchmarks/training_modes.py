@@ -62,7 +62,7 @@ def run(mode: Mode, command: Sequence[str]) -> None:
     fields: dict[str, str] = {}
     for at, pairs in lines_of(command):
         fields.update(pairs)
-        if pairs.get("stage") == "judged":
+        if pairs.get("stage") == "evaluated":
             mode.seconds.append(at)
         if pairs.get("stage") == "head" or "of" in pairs:
             print(f"  epoch {pairs['epoch']}: valid accuracy {pairs['valid_accuracy']} after {at:.0f} s", flush=True)

@@ -105,7 +105,7 @@ def _kennel(arguments: Sequence[str], seed: int, folder: Path) -> Run:
         fields.update(pairs)
         if "forward_s" in pairs:
             decode, forward, features = decode + float(pairs["decode_s"]), forward + float(pairs["forward_s"]), at
-        known = at if pairs.get("stage") == "judged" else known
+        known = at if pairs.get("stage") == "evaluated" else known
         exporting = at if pairs.get("stage") == "export" else exporting
     accuracy = float(fields["test_accuracy"])
     print(f"kennel     seed {seed}: {accuracy:.3f} after {known:.1f} s, exported after {at:.1f} s", flush=True)

@@ -53,7 +53,7 @@ def digest(photos: Iterable[PhotoFile]) -> str:
 
 
 def is_digest(text: str) -> bool:
-    """Whether the text looks like a digest of this module, and not like a name that somebody chose."""
+    """Whether the text has the form of this module's digest. A name that a user chose usually has not."""
     return len(text) == 16 and set(text) <= set("0123456789abcdef")
 
 

@@ -141,7 +141,7 @@ def _check_counts(counts: Mapping[str, int], seed: int, breeds: Sequence[Breed])
                 f"counts[{split!r}] is {count}; give a number of photos per breed from 0 to 99999."
             )
     if not sum(counts.values()):
-        raise SampleRequestError("counts asks for no photo at all; give at least one split a number above 0.")
+        raise SampleRequestError("counts is 0 for every split; give at least one split a number above 0.")
     if seed < 0:
         raise SampleRequestError(f"seed is {seed}; give an integer of at least 0.")
     if not breeds:

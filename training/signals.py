@@ -9,7 +9,7 @@ from typing import NoReturn
 
 
 class Stop:
-    """Whether the process was asked to stop. It never is before `listen` is called."""
+    """Whether a signal to stop was received. False until `listen` is called."""
 
     def __init__(self) -> None:
         self._signal: int | None = None

@@ -177,7 +177,7 @@ def fit(config: Config, world: World, stop: Stop, *, backbone: Backbone = RESNET
     trainer.load_best()
     test = trainer.evaluate("test")
     if world.is_first:
-        emit(stage="judged", elapsed_s=time.monotonic() - started)
+        emit(stage="evaluated", elapsed_s=time.monotonic() - started)
     return Trained(
         model=model,
         data=data,

@@ -1,4 +1,4 @@
-"""The error that decoding raises. It knows no HTTP: inference/server/errors.py has the status of each kind."""
+"""The error that decoding raises. It has no HTTP status: inference/server/errors.py maps each kind to one."""
 
 from typing import Literal
 

@@ -65,7 +65,7 @@ def peak_memory(image: Image.Image, stripped: StrippedImage, shorter_side: int) 
         factor = draft_factor(image, shorter_side)
     made = 4 / factor**2 * (1 if stripped.orientation == 1 else 2)
     if image.format == "WEBP":
-        held = max(12, 4 + 2 * made)  # libwebp's two canvases and the frame; then the frame and what is made of it
+        held = max(12, 4 + 2 * made)  # libwebp's two canvases and the frame; then the frame and its RGB copy
     elif image.format == "PNG":
         held = {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4) + made
     else:

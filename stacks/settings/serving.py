@@ -103,7 +103,7 @@ class ServingSettings:
     log_retention_days: LogRetentionDays = 30
     """How long the lines of the containers, the canary and the deploy's check are kept."""
     canary_interval_min: Annotated[int, Range(0, 10, "minutes")] = 1
-    """How often a canary sends a photo to the endpoint, so that a rollout without callers is judged too; 0 turns it
+    """How often a canary sends a photo to the endpoint, so that a rollout without callers is monitored too; 0 turns it
     off."""
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)

@@ -7,7 +7,7 @@ from stacks.storage.bucket_access import BucketGrant
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelArtifact:
-    """A model.tar.gz, described by what is known at synth."""
+    """A model.tar.gz, described by values that are known at synthesis."""
 
     uri: str
     """S3 URI. For a job's artifact it is a reference that CloudFormation resolves when the job has ended."""

@@ -51,11 +51,11 @@ def torchvision(photo: bytes, preprocessing: Preprocessing) -> Pixels:
 def test_pixels_are_those_of_torchvision(preprocessing: Preprocessing, size: tuple[int, int], format: str) -> None:
     photo = any_photo(size=size, format=format, detail_seed=1)
 
-    ours = preprocessing(photo)
-    assert ours.shape == (3, preprocessing.crop, preprocessing.crop)
-    assert ours.dtype == np.float32
-    assert ours.flags.c_contiguous
-    np.testing.assert_allclose(ours, torchvision(photo, preprocessing), atol=STEP / 1000)
+    found = preprocessing(photo)
+    assert found.shape == (3, preprocessing.crop, preprocessing.crop)
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    np.testing.assert_allclose(found, torchvision(photo, preprocessing), atol=STEP / 1000)
 
 
 @given(width=st.integers(1, 420), height=st.integers(1, 420), resize=st.integers(2, 80), less=st.integers(0, 30))
@@ -95,14 +95,14 @@ def test_200_photos_get_the_probabilities_of_torchvisions_pixels(tmp_path: Path)
         photos.append(encoded(Image.blend(scenes[number % 10].resize(size), grain, 0.4), "JPEG", quality=88))
     classifier = Classifier(write_artifact(tmp_path, [f"scene {n}" for n in range(10)], 224, model=recognising(scenes)))
 
-    ours, theirs = (
+    found, expected = (
         np.concatenate([classifier.probabilities(see(photo)[np.newaxis]) for photo in photos])
         for see in (Preprocessing(), lambda photo: torchvision(photo, Preprocessing()))
     )
-    assert (theirs.argmax(axis=1) == np.arange(200) % 10).mean() > 0.9  # the network does recognise them,
-    assert 0.4 < np.median(theirs.max(axis=1)) < 0.95  # with probabilities that differences in pixels can change
-    assert np.abs(ours - theirs).max() <= 0.02
-    assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() >= 0.99
+    assert (expected.argmax(axis=1) == np.arange(200) % 10).mean() > 0.9  # the network does recognise them,
+    assert 0.4 < np.median(expected.max(axis=1)) < 0.95  # with probabilities that differences in pixels can change
+    assert np.abs(found - expected).max() <= 0.02
+    assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.99
 
 
 def recognising(scenes: list[Image.Image]) -> bytes:

@@ -54,7 +54,7 @@ def test_full_mode_takes_the_same_first_steps_with_two_processes(tmp_path: Path)
         losses[size] = [float(line["train_loss"]) for line in work.lines(log, "epoch=")]
 
     assert losses[1] == pytest.approx(losses[2], abs=0.05)
-    assert losses[1][2] < 0.8 * losses[1][0]  # and the network has learnt something
+    assert losses[1][2] < 0.8 * losses[1][0]  # and training lowered the loss
 
 
 def test_fine_tuning_does_not_depend_on_how_many_processes_share_a_batch(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_fine_tuning_does_not_depend_on_how_many_processes_share_a_batch(tmp_pat
 
     assert losses[1] == pytest.approx(losses[2], abs=0.002)
     assert losses[1] == pytest.approx(losses[3], abs=0.002)
-    assert losses[1][-1] < 0.5 * losses[1][0]  # and the network has learnt something
+    assert losses[1][-1] < 0.5 * losses[1][0]  # and training lowered the loss
 
 
 def collectives(folder: Path, pretrained: Path) -> int:

@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 ROOT = Path(__file__).resolve().parents[2]
-# CDK's own validation takes 4 s for each synthesis; cfn-lint judges the templates here, and a deploy runs it.
+# CDK's own validation takes 4 s for each synthesis; cfn-lint checks the templates here, and a deploy runs it.
 os.environ.setdefault("CDK_VALIDATION", "false")
 # The environment's own node: CDK complains about the end of life of many a system's.
 os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))

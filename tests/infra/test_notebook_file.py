@@ -31,7 +31,7 @@ def test_it_reads_only_values_that_the_start_script_writes(development: Assembly
     (hook,) = development.only("AWS::SageMaker::NotebookInstanceLifecycleConfig")["OnStart"]
     written = json.loads(joined(hook["Content"]["Fn::Base64"]["Fn::Sub"][1]["Deployment"]))
     code = "\n".join("".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code")
-    asked = {
+    used = {
         node.slice.value
         for node in ast.walk(ast.parse(code))
         if isinstance(node, ast.Subscript)
@@ -39,5 +39,5 @@ def test_it_reads_only_values_that_the_start_script_writes(development: Assembly
         and node.value.id == "deployment"
         and isinstance(node.slice, ast.Constant)
     }
-    assert asked
-    assert asked <= set(written)
+    assert used
+    assert used <= set(written)

@@ -37,7 +37,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "workbench.host_instance_type": ("ml", "g4dn"),
     "workbench.host_image": ("ubuntu", "ami-xyz", "resolve:ssm:parameter"),
     "workbench.notebook_instance_type": ("g4dn.xlarge", "ml.g4dn"),
-    "monitoring.email": ("somebody", "two@@example.org"),
+    "monitoring.email": ("no address", "two@@example.org"),
 }
 """Values that no combination makes right, for settings that are text; numbers and switches have their own."""
 

@@ -25,7 +25,7 @@ KEPT = {
     "AWS::SNS::Topic",
     "AWS::KMS::Key",
 }
-"""Types that hold data, a name that callers use, or a disk with somebody's work."""
+"""Types that hold data, a name that callers use, or a disk with a user's work."""
 
 UPDATES = {
     "other photos": (("training.data_version", "b"),),

@@ -165,7 +165,7 @@ def test_predict_continues_after_a_file_that_is_not_a_photo(
         (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "The data folder /nowhere does not exist"),
         (["data", "sample", "{foreign}"], "is not empty"),
         (["data", "check", "{foreign}"], "has no train and no valid and no test folder"),
-        (["data", "sample", "{tmp}", "--train", "0", "--valid", "0", "--test", "0"], "asks for no photo at all"),
+        (["data", "sample", "{tmp}", "--train", "0", "--valid", "0", "--test", "0"], "counts is 0 for every split"),
         (["rehearse", "--folder", "/proc/nowhere"], "/proc/nowhere"),
     ],
 )

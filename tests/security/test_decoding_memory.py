@@ -38,9 +38,9 @@ def peak_of(work):
     return resident("VmHWM") - before
 
 photo = sys.stdin.buffer.read()
-ours = peak_of(lambda: decode(photo, shorter_side=256))
-pillows = peak_of(lambda: Image.open(io.BytesIO(photo)).convert("RGB"))
-print(json.dumps([held[-1], ours, pillows]))
+taken = peak_of(lambda: decode(photo, shorter_side=256))
+pillow = peak_of(lambda: Image.open(io.BytesIO(photo)).convert("RGB"))
+print(json.dumps([held[-1], taken, pillow]))
 """
 
 LARGEST = [attack.name for attack in all_attacks() if attack.expected == (200,) and "larg" in attack.name]
@@ -51,8 +51,8 @@ LARGEST = [attack.name for attack in all_attacks() if attack.expected == (200,) 
 def test_a_photo_takes_the_memory_that_was_reserved_for_it(name: str) -> None:
     photo = ATTACKS[name].body()
     ran = subprocess.run([sys.executable, "-c", MEASURE], input=photo, capture_output=True, check=True)
-    held, ours, pillows = json.loads(ran.stdout)
+    held, taken, pillow = json.loads(ran.stdout)
 
-    print(f"{name}: reserved {held / 1e6:.0f} MB, took {ours / 1e6:.0f}; Pillow alone {pillows / 1e6:.0f}")
-    assert ours < held + ALLOWANCE
-    assert held < 1.5 * ours + ALLOWANCE  # and not much more is reserved than is taken
+    print(f"{name}: reserved {held / 1e6:.0f} MB, took {taken / 1e6:.0f}; Pillow alone {pillow / 1e6:.0f}")
+    assert taken < held + ALLOWANCE
+    assert held < 1.5 * taken + ALLOWANCE  # and not much more is reserved than is taken

@@ -77,7 +77,7 @@ def test_without_a_target_it_reads_the_bucket_of_the_deployed_stack(s3: Any) -> 
 def test_nothing_is_called_nothing(s3: Any) -> None:
     """No stack yet, no bucket, no photo: the deploy then lists the photos itself, and says what to do."""
     assert data_version() == ""
-    assert data_version("s3://no-such-bucket-of-ours/data") == ""
+    assert data_version("s3://no-such-bucket-here/data") == ""
     assert data_version(URI) == ""
 
 

@@ -1,4 +1,4 @@
-"""An environment's file, and what is refused: a slip in it, and a shell or CDK that means another deployment."""
+"""An environment's file. Errors in it are refused, and so is a shell or CDK that names another deployment."""
 
 import os
 import subprocess
@@ -231,12 +231,12 @@ def test_credentials_of_another_account_are_refused(shell: pytest.MonkeyPatch) -
 
 
 def test_make_asks_for_the_profile_and_gets_the_refusal(tmp_path: Path) -> None:
-    def ask(name: str) -> subprocess.CompletedProcess[str]:
+    def profile(name: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "environments", name]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert (ask("development").returncode, ask("development").stdout) == (0, "\n")
-    refused = ask("stagin")
+    assert (profile("development").returncode, profile("development").stdout) == (0, "\n")
+    refused = profile("stagin")
     assert refused.returncode == 1
     assert refused.stderr.startswith("kennel: There is no environment 'stagin'")
     assert len(refused.stderr.splitlines()) == 1

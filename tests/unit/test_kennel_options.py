@@ -53,7 +53,7 @@ def test_a_shell_completes_the_name_of_a_command(typed: str, offered: set[str]) 
         "COMP_CWORD": str(typed.count(" ")),
     }
 
-    # The program's name decides the name of the variable that asks for completions.
+    # The program's name determines the variable that requests completions.
     start = "import sys; sys.argv = ['kennel']; from ops.cli import main; main()"
     answer = subprocess.run([sys.executable, "-c", start], cwd=ROOT, env=environment, capture_output=True, text=True)
 

@@ -86,7 +86,7 @@ def test_a_log_line_stays_short_whatever_the_error_says() -> None:
 
 @pytest.mark.parametrize(("status", "fault"), [(413, TOO_LARGE), (429, BUSY), (503, BUSY), (500, ENDPOINT_FAILED)])
 def test_a_response_without_sagemakers_error_code_is_mapped_by_its_status(status: int, fault: Fault) -> None:
-    """A load balancer in front of SageMaker knows no error codes; its 503 calls for a later attempt."""
+    """A load balancer in front of SageMaker sends no error codes; its 503 means: try again later."""
     response: Any = {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": status}}
     assert fault_of(ClientError(response, "InvokeEndpoint")) is fault
 

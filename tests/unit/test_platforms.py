@@ -53,7 +53,7 @@ def test_readme_names_these_platforms_and_pythons() -> None:
 
 
 def group(name: str) -> Iterator[Requirement]:
-    """What a dependency group of pyproject.toml asks for, the groups that it includes too."""
+    """The requirements of a dependency group of pyproject.toml, those of included groups too."""
     for entry in PROJECT["dependency-groups"][name]:
         if isinstance(entry, str):
             yield Requirement(entry)
@@ -90,7 +90,7 @@ EACH = pytest.mark.parametrize(("platform", "python"), list(itertools.product(PL
 def test_the_lock_has_what_each_group_asks_for(platform: Platform, python: str) -> None:
     packages = locked(platform, python)
 
-    wrong = [str(asked) for asked in group("test") if packages.get(asked.name, "none") not in asked.specifier]
+    wrong = [str(needed) for needed in group("test") if packages.get(needed.name, "none") not in needed.specifier]
     assert wrong == []
 
 
@@ -101,7 +101,7 @@ def test_cuda_is_installed_on_linux_alone(platform: Platform, python: str) -> No
     assert bool(cuda) is (platform.system == "linux")
 
 
-@pytest.mark.slow  # asks the package index
+@pytest.mark.slow  # queries the package index
 @EACH
 @pytest.mark.parametrize("lock", [LOCK, ROOT / "inference" / "requirements.txt"], ids=lambda path: path.name)
 def test_every_locked_package_has_a_file_for_the_platform(

@@ -176,8 +176,8 @@ def test_a_broken_or_forged_marker_file_is_refused(tmp_path: Path, content: str)
     [
         ({"training": 3}, "names a split 'training'; the splits are train, valid, test"),
         ({"train": -1}, r"counts\['train'\] is -1"),
-        ({"train": 0, "test": 0}, "asks for no photo at all"),
-        ({}, "asks for no photo at all"),
+        ({"train": 0, "test": 0}, "counts is 0 for every split"),
+        ({}, "counts is 0 for every split"),
     ],
 )
 def test_impossible_counts_are_refused_before_anything_is_written(

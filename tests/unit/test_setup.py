@@ -25,7 +25,7 @@ def included(group: str) -> set[str]:
 
 
 def packages(group: str) -> set[str]:
-    """Names of the packages that a group and the groups in it ask for."""
+    """Names of the packages that a group and its included groups require."""
     own = {re.match(r"[A-Za-z0-9-]+", entry) for entry in GROUPS[group] if isinstance(entry, str)}
     return {found[0].lower() for found in own if found}.union(*(packages(other) for other in included(group)))
 

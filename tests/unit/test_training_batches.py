@@ -52,9 +52,9 @@ def test_an_order_holds_every_example_and_differs_by_epoch_and_seed() -> None:
 def test_pixels_are_normalised_as_in_serving() -> None:
     preprocessing = Preprocessing.for_size(32)
     square = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    ours = normalised(torch.from_numpy(square)[None], preprocessing)[0].numpy()
-    theirs = (square / 255 - preprocessing.mean) / preprocessing.std
-    assert np.abs(ours - theirs.transpose(2, 0, 1)).max() < 1e-5
+    found = normalised(torch.from_numpy(square)[None], preprocessing)[0].numpy()
+    expected = (square / 255 - preprocessing.mean) / preprocessing.std
+    assert np.abs(found - expected.transpose(2, 0, 1)).max() < 1e-5
 
 
 @given(st.integers(40, 90), st.integers(40, 90), st.integers(0, 2**32 - 1))

@@ -71,11 +71,11 @@ def accuracy(folder: Path, data: DataSet) -> float:
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_onnx_network_gives_the_logits_of_the_torch_network(exported: Path, model: nn.Module, count: int) -> None:
     batch = np.random.default_rng(0).normal(size=(count, 3, 32, 32)).astype(np.float32)
-    ours = Network((exported / artifact.MODEL).read_bytes(), threads=2).logits(batch)
+    found = Network((exported / artifact.MODEL).read_bytes(), threads=2).logits(batch)
     temperature = json.loads((exported / artifact.MANIFEST).read_text())["training"]["temperature"]
     with torch.inference_mode():
-        theirs = model(torch.from_numpy(batch)).numpy() / temperature
-    assert np.abs(ours - theirs).max() < 1e-4
+        expected = model(torch.from_numpy(batch)).numpy() / temperature
+    assert np.abs(found - expected).max() < 1e-4
 
 
 def test_the_manifest_has_the_checksum_of_every_file(exported: Path) -> None:

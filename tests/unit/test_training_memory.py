@@ -72,13 +72,13 @@ print(next(int(line.split()[1]) for line in lines if line.startswith("AnonHugePa
 """
 
 
-@pytest.mark.parametrize(("asked", "large"), [(None, True), ("0", False)])
-def test_large_tensors_are_in_large_pages_unless_the_operator_turns_them_off(asked: str | None, large: bool) -> None:
+@pytest.mark.parametrize(("variable", "large"), [(None, True), ("0", False)])
+def test_large_tensors_are_in_large_pages_unless_the_operator_turns_them_off(variable: str | None, large: bool) -> None:
     lent = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     if not lent.exists() or "[madvise]" not in lent.read_text():
         pytest.skip("on this kernel large pages are not a choice of the process")
     env = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}
-    env |= {} if asked is None else {"THP_MEM_ALLOC_ENABLE": asked}
+    env |= {} if variable is None else {"THP_MEM_ALLOC_ENABLE": variable}
     ended = subprocess.run(
         [sys.executable, "-c", STARTED_AS_A_FILE], env=env, capture_output=True, text=True, check=True
     )

@@ -42,7 +42,7 @@ def test_the_rates_of_another_backbone_are_those_of_its_stages() -> None:
 
 
 def test_a_parameter_outside_every_stage_is_an_error_that_names_it() -> None:
-    """It would otherwise be trained at a rate that nobody chose."""
+    """Otherwise it would be trained at an unintended rate."""
     renamed = replace(SMALL, stages={"stem": 0.1, "earl": 0.2, "late": 0.5})
     with pytest.raises(
         BackboneError, match=r"early\.0\.weight of the small network .* nor to a stage \(stem, earl, late\)"

@@ -167,7 +167,7 @@ def test_a_folder_that_cannot_be_trained_on_is_not_uploaded(bucket: str, tmp_pat
 
 
 def test_val_is_uploaded_as_valid(bucket: str, photos: Path, tmp_path: Path) -> None:
-    """The training job's handler asks for valid/, and so would a second upload after the folder was renamed."""
+    """The training job's handler expects valid/, and so would a second upload after the folder was renamed."""
     shutil.copytree(photos, tmp_path / "photos")
     (tmp_path / "photos" / "valid").rename(tmp_path / "photos" / "val")
     upload(photos, f"s3://{bucket}/data")

@@ -140,7 +140,8 @@ class Jobs:
         """Names of the jobs that a Delete of this physical id must stop."""
         if re.fullmatch(rf"{re.escape(request.prefix)}-[0-9a-f]{{20}}(-\d+)?", first):
             return list(request.job_names(first))
-        # CloudFormation made this id up: it cancelled the create before it received ours. The properties give the name.
+        # CloudFormation generated this id: it cancelled the create before it received a physical id. The properties
+        # give the name.
         return [job for known in self._attempts(request) for job in request.job_names(known)]
 
     def describe(self, job: str) -> Json | None:
