@@ -22,7 +22,7 @@ class PhotoFile:
     """One photo as the digest sees it."""
 
     name: str
-    """split/breed/file, with the split's own name: valid/ for a folder val/, too."""
+    """split/breed/file. The split has its own name: a photo in val/ is valid/breed/file."""
     size: int
     """Bytes."""
     checksum: str

@@ -49,7 +49,7 @@ class UploadSummary:
     uploaded: int
     already_there: int
     untracked: Sequence[str]
-    """Keys of the photos that are in the bucket and not in the folder. A training job uses them, too."""
+    """Keys of the photos that are in the bucket and not in the folder. Training uses them too."""
     is_comparable: bool
     """Whether S3's checksums are MD5s, so that the same photos have the same digest in a folder and in the bucket."""
 

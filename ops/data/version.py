@@ -13,7 +13,7 @@ NO_BUCKET = ("NoSuchBucket", "404")
 def data_version(target: str = "", *, environment: str = environments.DEFAULT) -> str:
     """The digest of the photos under `target`, such as s3://bucket/data; empty where there are none yet.
 
-    Without a target, of those in the bucket of the environment's storage stack; empty, too, before its first deploy.
+    Without a target: of the photos in the bucket of the environment's storage stack; empty before its first deploy.
     It lists the photos, as the training job's handler does, and reads none of them.
 
     Raises BucketError where the photos cannot be listed.

@@ -29,7 +29,7 @@ COUNTS = {"train": 10, "valid": 2, "test": 2}
 def write_photos(
     folder: Path, *, counts: Mapping[str, int] = COUNTS, breeds: tuple[str, ...] = ("Beagle", "Pug")
 ) -> Path:
-    """Photos that are each unlike every other, of a size that is none too small."""
+    """Photos without duplicates, large enough for no finding."""
     for breed_number, breed in enumerate(breeds):
         for split_number, (split, count) in enumerate(counts.items()):
             place = folder / split / breed
@@ -91,7 +91,9 @@ def test_a_copy_is_an_error_in_another_split_or_breed(tmp_path: Path, target: st
     ],
     ids=["saved again", "half the size", "brighter", "paler", "cut at the edges"],
 )
-def test_a_leak_is_found_though_its_bytes_differ(tmp_path: Path, change: Callable[[Image.Image], Image.Image]) -> None:
+def test_a_leak_is_found_although_its_bytes_differ(
+    tmp_path: Path, change: Callable[[Image.Image], Image.Image]
+) -> None:
     write_photos(tmp_path)
     saved_again(tmp_path / "train/Pug/0.jpg", tmp_path / "valid/Pug/again.jpg", change)
     leak = found(check(tmp_path))["nearly_leak"]
@@ -105,8 +107,8 @@ def test_two_dogs_before_the_same_background_are_two_photos(tmp_path: Path) -> N
     background, dog = detailed((150, 120), seed=98), detailed((150, 120), seed=99)
     with_another_dog = background.copy()
     with_another_dog.paste(dog.crop((0, 0, 50, 50)), (45, 40))
-    alike = float(fingerprint(background) @ fingerprint(with_another_dog))
-    assert 0.80 < alike < 0.93  # the pair is close to the threshold, and on the side of different photos
+    similarity = float(fingerprint(background) @ fingerprint(with_another_dog))
+    assert 0.80 < similarity < 0.93  # just below the threshold
     write_photos(tmp_path)
     (tmp_path / "train/Pug/one.jpg").write_bytes(encoded(background, "JPEG"))
     (tmp_path / "test/Pug/other.jpg").write_bytes(encoded(with_another_dog, "JPEG"))
@@ -179,7 +181,7 @@ def test_tiny_and_grey_photos_are_warnings(tmp_path: Path) -> None:
     }
 
 
-def test_files_of_kinds_that_are_not_read_are_counted_by_suffix_with_an_example_of_each(tmp_path: Path) -> None:
+def test_files_of_other_types_are_counted_by_suffix_with_an_example_of_each(tmp_path: Path) -> None:
     write_photos(tmp_path)
     for name in ("train/Pug/a.heic", "train/Pug/b.HEIC", "test/Pug/x.gif", "train/notes.txt", "valid/Beagle/noname"):
         (tmp_path / name).write_bytes(b"x")
@@ -210,7 +212,7 @@ def test_photos_at_another_depth_are_counted_by_folder(tmp_path: Path) -> None:
     assert "(2 in train/Pug/more/, 1 in train/Pug/more/still/, 1 in test/)" in found(checked)["misplaced"].summary
 
 
-def test_photos_of_a_folder_that_valid_takes_the_place_of_are_misplaced(tmp_path: Path) -> None:
+def test_photos_in_val_are_misplaced_if_valid_exists(tmp_path: Path) -> None:
     write_photos(tmp_path)
     shutil.copytree(tmp_path / "valid", tmp_path / "val")
     assert "2 in val/Beagle/" in found(check(tmp_path))["misplaced"].summary
@@ -222,7 +224,7 @@ def test_a_broken_symbolic_link_is_reported(tmp_path: Path) -> None:
     assert found(check(tmp_path))["broken_links"].photos == [["train/Pug/gone.jpg"]]
 
 
-def test_a_breeds_folder_that_is_a_link_is_looked_through_as_training_does(tmp_path: Path) -> None:
+def test_a_breeds_folder_may_be_a_symbolic_link(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     (tmp_path / "photos/train/Pug").rename(tmp_path / "pugs")
     (tmp_path / "photos/train/Pug").symlink_to(tmp_path / "pugs")
@@ -256,12 +258,12 @@ def test_few_uneven_and_absent_photos_are_warnings(tmp_path: Path) -> None:
     assert "Beagle has 22 training photos and Pug 2" in found(checked)["imbalance"].summary
 
 
-def test_a_folder_that_is_no_data_folder_is_a_sentence(tmp_path: Path) -> None:
+def test_another_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no train"):
         check(tmp_path)
 
 
-def test_progress_counts_the_photos_up_to_all_of_them(tmp_path: Path) -> None:
+def test_progress_counts_the_photos(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     check(write_photos(tmp_path), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(done, 28) for done in range(1, 29)]
@@ -281,7 +283,7 @@ def test_the_json_names_every_photo(tmp_path: Path) -> None:
     assert len(next(each for each in document["findings"] if each["code"] == "unusable")["photos"]) == 10
 
 
-def test_people_get_a_table_and_sentences(tmp_path: Path) -> None:
+def test_the_command_prints_a_table_and_a_sentence_for_each_finding(tmp_path: Path) -> None:
     write_photos(tmp_path, breeds=("Beagle", "Pug[bold]"))
     shutil.copy(tmp_path / "train/Beagle/3.jpg", tmp_path / "test/Beagle/copy.jpg")
     for index in range(8):
@@ -297,7 +299,7 @@ def test_people_get_a_table_and_sentences(tmp_path: Path) -> None:
     assert "1 error: correct the photos" in printed
 
 
-def test_the_sheet_is_a_picture_of_what_was_found_and_of_every_breed(tmp_path: Path) -> None:
+def test_the_sheet_shows_each_finding_and_each_breed(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     shutil.copy(tmp_path / "photos/train/Beagle/3.jpg", tmp_path / "photos/test/Beagle/copy.jpg")
     (tmp_path / "photos/train/Pug/0.jpg").write_bytes(b"")
@@ -336,14 +338,14 @@ def test_the_file_says_which_photos_were_checked_and_whether_they_are_sound(tmp_
     assert check_file.verdict("0" * 16, path) == "not checked"
     assert [each.name for each in path.parent.iterdir()] == [path.name]  # written under another name, then renamed
     shutil.copy(tmp_path / "photos/train/Pug/0.jpg", tmp_path / "photos/test/Pug/leak.jpg")
-    spoilt = check(tmp_path / "photos")
-    check_file.write(spoilt, path)
-    assert check_file.verdict(spoilt.data.digest(), path) == "errors"
+    with_leak = check(tmp_path / "photos")
+    check_file.write(with_leak, path)
+    assert check_file.verdict(with_leak.data.digest(), path) == "errors"
     assert check_file.verdict(digest, path) == "not checked"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"digest": "0000000000000000"}', b"\x89PNG"])
-def test_a_file_of_another_kind_says_nothing(tmp_path: Path, content: bytes) -> None:
+def test_another_file_counts_as_no_check(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data-check.json").write_bytes(content)
     assert check_file.verdict("0" * 16, tmp_path / "data-check.json") == "not checked"
 
@@ -369,7 +371,7 @@ def test_the_command_exits_with_1_if_there_are_errors(
     assert json.loads(sheet.with_suffix(".json").read_text()) == printed
 
 
-def test_a_picture_in_the_place_of_the_findings_is_refused(tmp_path: Path) -> None:
+def test_a_picture_may_not_replace_the_file_with_the_findings(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli.app, ["data", "check", str(tmp_path), "--sheet", str(tmp_path / "a.json")])
     assert done.exit_code == 2
     assert "name a PNG" in done.output

@@ -1,4 +1,4 @@
-"""`kennel data version`: the name of the photos in the bucket, the same on both sides of a deploy."""
+"""`kennel data version`: the digest of the photos in the bucket."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,7 +36,7 @@ def deploy_storage(s3: Any, name: str = "kennel-storage") -> None:
     boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=template)
 
 
-def test_unchanged_photos_keep_their_version(s3: Any) -> None:
+def test_the_same_photos_have_the_same_digest(s3: Any) -> None:
     upload(s3, *PHOTOS)
     before = data_version(URI)
     upload(s3, *PHOTOS)
@@ -45,7 +45,7 @@ def test_unchanged_photos_keep_their_version(s3: Any) -> None:
 
 
 @pytest.mark.parametrize("change", ["a new photo", "another content", "one less", "another breed"])
-def test_other_photos_have_another(s3: Any, change: str) -> None:
+def test_other_photos_have_another_digest(s3: Any, change: str) -> None:
     upload(s3, *PHOTOS)
     before = data_version(URI)
     if change == "a new photo":
@@ -74,14 +74,14 @@ def test_without_a_target_it_reads_the_bucket_of_the_deployed_stack(s3: Any) -> 
     assert data_version(environment="production") == ""
 
 
-def test_nothing_is_called_nothing(s3: Any) -> None:
+def test_without_photos_there_is_no_digest(s3: Any) -> None:
     """No stack yet, no bucket, no photo: the deploy then lists the photos itself, and says what to do."""
     assert data_version() == ""
     assert data_version("s3://no-such-bucket-here/data") == ""
     assert data_version(URI) == ""
 
 
-def test_the_command_prints_the_version_alone(s3: Any) -> None:
+def test_the_command_prints_only_the_digest(s3: Any) -> None:
     upload(s3, *PHOTOS)
     done = CliRunner().invoke(app, ["data", "version", URI])
     assert (done.exit_code, done.stdout) == (0, data_version(URI) + "\n")

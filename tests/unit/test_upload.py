@@ -61,7 +61,7 @@ def keys() -> set[str]:
     return {item["Key"] for item in boto3.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])}
 
 
-def test_every_photo_is_uploaded_under_its_name_and_nothing_else_is(bucket: str, photos: Path) -> None:
+def test_every_photo_and_nothing_else_is_uploaded_under_its_name(bucket: str, photos: Path) -> None:
     summary = upload(photos, f"s3://{bucket}/data")
 
     assert summary.uploaded == 8
@@ -89,7 +89,7 @@ def test_a_photo_that_differs_in_the_bucket_is_sent_again(bucket: str, photos: P
     assert boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == original
 
 
-def test_progress_counts_photos_and_bytes_up_to_all_of_them(bucket: str, photos: Path) -> None:
+def test_progress_counts_photos_and_bytes(bucket: str, photos: Path) -> None:
     seen: list[Progress] = []
 
     upload(photos, f"s3://{bucket}/data", progress=seen.append)
@@ -99,7 +99,7 @@ def test_progress_counts_photos_and_bytes_up_to_all_of_them(bucket: str, photos:
     assert seen[-1] == Progress(photos=8, of_photos=8, done_bytes=size, of_bytes=size)
 
 
-def test_an_upload_that_is_ended_leaves_whole_photos_and_the_next_sends_the_others(
+def test_an_interrupted_upload_leaves_complete_photos_and_the_next_sends_the_others(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = write_photos(tmp_path, counts={"train": 16, "valid": 2, "test": 2})
@@ -130,8 +130,8 @@ def test_an_upload_that_is_ended_leaves_whole_photos_and_the_next_sends_the_othe
     assert (summary.uploaded, summary.already_there) == (60 - len(there), len(there))
 
 
-def test_a_photo_whose_tag_is_no_checksum_is_known_by_its_checksum(bucket: str, photos: Path) -> None:
-    """Under a KMS key the entity tag is 32 digits that are no MD5."""
+def test_a_photo_whose_entity_tag_is_not_its_md5_is_compared_by_sha256(bucket: str, photos: Path) -> None:
+    """Under a KMS key the entity tag is 32 digits that are not the MD5."""
     upload(photos, f"s3://{bucket}/data")
     key = sorted(keys())[0]
     content = (photos / key.removeprefix("data/")).read_bytes()
@@ -141,20 +141,20 @@ def test_a_photo_whose_tag_is_no_checksum_is_known_by_its_checksum(bucket: str, 
     assert not ops.data.upload._is_same(s3, bucket, key, "0" * 32, content[:-1] + b"x")
 
 
-def test_photos_that_only_the_bucket_has_are_named_and_left(bucket: str, photos: Path) -> None:
+def test_untracked_photos_are_reported_and_not_deleted(bucket: str, photos: Path) -> None:
     boto3.client("s3").put_object(Bucket=bucket, Key="data/test/Pug/moved away.jpg", Body=b"x")
     boto3.client("s3").put_object(Bucket=bucket, Key="data/notes.txt", Body=b"x")
     assert upload(photos, f"s3://{bucket}/data").untracked == ["data/test/Pug/moved away.jpg"]
     assert "data/test/Pug/moved away.jpg" in keys()
 
 
-def test_a_missing_bucket_is_told_with_the_way_to_make_it(bucket: str, photos: Path) -> None:
+def test_a_missing_bucket_is_reported_with_the_command_that_creates_it(bucket: str, photos: Path) -> None:
     with pytest.raises(BucketError, match=r"upload to nowhere \(NoSuchBucket\). Deploy the Storage stack first"):
         upload(photos, "s3://nowhere/data")
 
 
 @pytest.mark.parametrize("target", ["photos/data", "https://photos/data", "s3://"])
-def test_a_target_that_is_no_s3_address_is_refused(photos: Path, target: str) -> None:
+def test_a_target_that_is_not_an_s3_uri_is_refused(photos: Path, target: str) -> None:
     with pytest.raises(BucketError, match=r"not an S3 URI\. Write s3://BUCKET/PREFIX"):
         upload(photos, target)
 
@@ -167,7 +167,7 @@ def test_a_folder_that_cannot_be_trained_on_is_not_uploaded(bucket: str, tmp_pat
 
 
 def test_val_is_uploaded_as_valid(bucket: str, photos: Path, tmp_path: Path) -> None:
-    """The training job's handler expects valid/, and so would a second upload after the folder was renamed."""
+    """Otherwise an upload after a rename of the folder would send every photo of the split again."""
     shutil.copytree(photos, tmp_path / "photos")
     (tmp_path / "photos" / "valid").rename(tmp_path / "photos" / "val")
     upload(photos, f"s3://{bucket}/data")
@@ -184,7 +184,7 @@ def test_without_a_target_photos_go_to_the_deployed_stacks_bucket(bucket: str, p
     assert len(keys()) == 8
 
 
-def test_without_a_stack_there_is_a_sentence_with_both_ways_on(bucket: str, photos: Path) -> None:
+def test_without_a_stack_the_error_names_both_remedies(bucket: str, photos: Path) -> None:
     with pytest.raises(BucketError, match=r"no stack kennel-storage .*make deploy ENV=development.*--env"):
         upload(photos)
 
