@@ -19,6 +19,7 @@ from ops.cli import app
 from ops.data.upload import upload
 from stacks.training.handler.events import on_event
 from stacks.training.handler.jobs import Jobs
+from stacks.training.handler.photos import data_digest
 from stacks.training.handler.request import Location
 from tests.distributed.dogs import write_photos
 from tests.infra.events import properties
@@ -77,7 +78,7 @@ def test_folder_manifest_check_bucket_and_job_name_agree(s3: Any, tmp_path: Path
     assert printed("version", URI).strip() == expected
 
     jobs = Jobs(sagemaker=FakeSageMaker(s3), s3=s3, region="us-east-1")
-    assert jobs._data_digest(Location(bucket=BUCKET, prefix="data/")) == expected
+    assert data_digest(s3, Location(bucket=BUCKET, prefix="data/")) == expected
     started = on_event({"RequestType": "Create", "ResourceProperties": properties(Bucket=BUCKET)}, None, jobs)
     assert started["PhysicalResourceId"].endswith(expected[:10])
 
@@ -135,8 +136,7 @@ def test_a_bucket_with_val_alone_is_read_as_training_reads_it(s3: Any, tmp_path:
     for path in photos.rglob("*.jpg"):
         s3.put_object(Bucket=BUCKET, Key=f"data/{path.relative_to(photos).as_posix()}", Body=path.read_bytes())
     assert in_bucket(s3) == scan(photos).digest()
-    jobs = Jobs(sagemaker=FakeSageMaker(s3), s3=s3, region="us-east-1")
-    assert jobs._data_digest(Location(bucket=BUCKET, prefix="data/")) == scan(photos).digest()
+    assert data_digest(s3, Location(bucket=BUCKET, prefix="data/")) == scan(photos).digest()
 
 
 def test_an_upload_says_that_entity_tags_which_are_not_md5s_cannot_be_compared(

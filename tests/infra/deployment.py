@@ -6,6 +6,7 @@ from typing import Any
 
 from stacks.training.handler.events import is_complete, on_event
 from stacks.training.handler.jobs import Jobs
+from stacks.training.handler.photos import data_digest
 from stacks.training.handler.request import Location
 from tests.infra.events import BUCKET, Json, properties
 from tests.infra.fake_sagemaker import FakeSageMaker
@@ -58,4 +59,4 @@ def name_for(deployment: Deployment, **changes: Any) -> str:
 
 def listing(deployment: Deployment) -> str:
     """The digest of the photos in the bucket."""
-    return deployment.jobs._data_digest(Location(bucket=BUCKET, prefix="data/"))
+    return data_digest(deployment.s3, Location(bucket=BUCKET, prefix="data/"))

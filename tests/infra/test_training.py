@@ -163,7 +163,10 @@ def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
     assert packed == {
         *("contract/__init__.py", "contract/photos.py", "contract/training_metrics.py"),
         *("stacks/__init__.py", "stacks/training/__init__.py"),
-        *(f"stacks/training/handler/{name}.py" for name in ("__init__", "events", "jobs", "refusals", "request")),
+        *(
+            f"stacks/training/handler/{name}.py"
+            for name in ("__init__", "description", "events", "jobs", "photos", "refusals", "request")
+        ),
     }
     named = {
         function["Properties"]["Handler"]

@@ -10,9 +10,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contract.photos import SPLITS, digest, is_digest, listed_photos
-from contract.training_metrics import METRIC_NAMES
-
+from .description import failure_reason, lacked_capacity, test_accuracy
+from .photos import check_photos, data_digest
 from .refusals import (
     PROPAGATION_WAITS_S,
     TrainingError,
@@ -20,9 +19,8 @@ from .refusals import (
     is_propagation,
     is_transient,
     quota_sentence,
-    says_no_capacity,
 )
-from .request import JobRequest, Json, Location
+from .request import JobRequest, Json
 
 RUNNING = ("InProgress",)
 BILLED = (*RUNNING, "Stopping")
@@ -68,12 +66,12 @@ class Jobs:
         for first in _attempt_names(name):
             found = self._newest_job(request, first)
             if found is None:
-                self._check_photos(request)
+                check_photos(self.s3, request)
                 self._launch(request, first, list(request.job_names(first)))
                 return first
             if found["TrainingJobStatus"] in RUNNING or self._has_result(request, found):
                 return first
-            if _lacked_capacity(found) and (untried := _jobs_left(request, first, found)):
+            if lacked_capacity(found) and (untried := _jobs_left(request, first, found)):
                 self._launch(request, first, untried)
                 return first
         raise TrainingError(
@@ -100,14 +98,14 @@ class Jobs:
                 "ModelData": artifact,
                 # SageMaker packs /opt/ml/output/data beside the model
                 "Report": f"{artifact.removesuffix('model.tar.gz')}output.tar.gz",
-                "TestAccuracy": _accuracy(found),
+                "TestAccuracy": test_accuracy(found),
                 "InstanceType": request.job_names(first)[job],
             }
-        if _lacked_capacity(found):
+        if lacked_capacity(found):
             untried = _jobs_left(request, first, found)
             self._launch(self._in_time(request, job, since) if untried else request, first, untried)
             return None
-        raise TrainingError(f"Training job {job} is {status}: {_reason(found)}. Its log: {self.log_link(job)}")
+        raise TrainingError(f"Training job {job} is {status}: {failure_reason(found)}. Its log: {self.log_link(job)}")
 
     def _in_time(self, request: JobRequest, job: str, since: datetime | None) -> JobRequest:
         if since is None or not request.deploy_wait_s:
@@ -130,7 +128,7 @@ class Jobs:
                 self._stop(found["TrainingJobName"])
         if any(found["TrainingJobStatus"] in BILLED for found in states):
             return False
-        if not states or not _lacked_capacity(states[-1]) or states[-1]["TrainingJobName"] == jobs[-1]:
+        if not states or not lacked_capacity(states[-1]) or states[-1]["TrainingJobName"] == jobs[-1]:
             return True
         # A cancelled deploy may still poll this job, see that AWS had no capacity, and start the next one.
         waited: timedelta = self.now() - states[-1]["LastModifiedTime"]
@@ -244,30 +242,7 @@ class Jobs:
         return any(item["Key"] == key for item in listed.get("Contents", []))
 
     def _name(self, request: JobRequest) -> str:
-        return request.name(request.data_version or self._data_digest(request.data))
-
-    def _check_photos(self, request: JobRequest) -> None:
-        """Check before any cost that the photos exist, and are still those of `training.data_version`."""
-        found, named = self._data_digest(request.data), request.data_version
-        if is_digest(named) and found != named:
-            raise TrainingError(
-                f"The photos under {request.data.uri} changed during the deploy: their digest is {found}, and "
-                f"training.data_version is {named}. No instance was started. Deploy again: make deploy"
-            )
-
-    def _data_digest(self, data: Location) -> str:
-        """The digest of the photos in the bucket. Raises `TrainingError` where a split has none."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=data.bucket, Prefix=data.prefix)
-        objects = (item for page in pages for item in page.get("Contents", []))
-        photos = listed_photos(objects, data.prefix).values()
-        present = {photo.name.partition("/")[0] for photo in photos}
-        missing = [f"{data.uri}{split}/" for split in SPLITS if split not in present]
-        if missing:
-            raise TrainingError(
-                f"There are no photos in {' and none in '.join(missing)} to train on, so no instance was started. "
-                f"Upload your photos, then deploy again: kennel data upload DIR {data.uri.rstrip('/')}"
-            )
-        return digest(photos)
+        return request.name(request.data_version or data_digest(self.s3, request.data))
 
 
 def _attempt_names(name: str) -> Iterator[str]:
@@ -277,29 +252,7 @@ def _attempt_names(name: str) -> Iterator[str]:
         yield f"{name}-{number}"
 
 
-def _accuracy(found: Json) -> str:
-    """Test accuracy of the served model, which may be int8; without it, of the trained network."""
-    metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
-    value = metrics.get(METRIC_NAMES["served_test_accuracy"], metrics.get(METRIC_NAMES["test_accuracy"]))
-    return "not measured" if value is None else f"{value:.4f}"
-
-
-def _lacked_capacity(found: Json) -> bool:
-    return found["TrainingJobStatus"] == "Failed" and says_no_capacity(found.get("FailureReason", ""))
-
-
 def _jobs_left(request: JobRequest, first: str, newest: Json) -> list[str]:
     """The jobs of an attempt after its newest one."""
     jobs = list(request.job_names(first))
     return jobs[jobs.index(newest["TrainingJobName"]) + 1 :]
-
-
-def _reason(found: Json) -> str:
-    limits = {
-        "MaxRuntimeExceeded": "it reached its time limit (raise training.max_runtime_min, "
-        "or train outside the deploy and pass the artifact in as training.model_data)",
-        "MaxWaitTimeExceeded": "no spot instances came in time (raise training.spot_max_wait_min, "
-        "or turn training.spot off)",
-    }
-    secondary = found.get("SecondaryStatus", "")
-    return limits.get(secondary) or found.get("FailureReason") or f"SageMaker gives no reason; last state {secondary}"

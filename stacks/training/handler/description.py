@@ -1,0 +1,30 @@
+"""Reads the response of DescribeTrainingJob."""
+
+from contract.training_metrics import METRIC_NAMES
+
+from .refusals import says_no_capacity
+from .request import Json
+
+
+def test_accuracy(found: Json) -> str:
+    """Of the served model, which may be int8; without it, of the trained network."""
+    metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
+    value = metrics.get(METRIC_NAMES["served_test_accuracy"], metrics.get(METRIC_NAMES["test_accuracy"]))
+    return "not measured" if value is None else f"{value:.4f}"
+
+
+def lacked_capacity(found: Json) -> bool:
+    """Whether the job failed because AWS had no instances of its type."""
+    return found["TrainingJobStatus"] == "Failed" and says_no_capacity(found.get("FailureReason", ""))
+
+
+def failure_reason(found: Json) -> str:
+    """Why a job failed or was stopped, with the setting to change for a time limit."""
+    limits = {
+        "MaxRuntimeExceeded": "it reached its time limit (raise training.max_runtime_min, "
+        "or train outside the deploy and set training.model_data to that artifact)",
+        "MaxWaitTimeExceeded": "no spot instances became available in time (raise training.spot_max_wait_min, "
+        "or turn training.spot off)",
+    }
+    secondary = found.get("SecondaryStatus", "")
+    return limits.get(secondary) or found.get("FailureReason") or f"SageMaker gives no reason; last state {secondary}"
