@@ -76,13 +76,15 @@ rehearse: $(VENV)/.installed-rehearse  ## draw photos, train, serve and predict 
 STYLE = $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 TYPES = { $(BIN)/mypy && { report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; false; }; }; }
 
-# mypy and import-linter run beside pytest's processes, and what they found is printed last.
+# mypy and import-linter run beside pytest's processes, and what they found is printed last. A file's tests stay in one
+# process, so each fixture of a file is made once. OpenMP's threads sleep while they wait: those of two processes on two
+# cores would spend a third of their time waiting for each other.
 WORKERS ?= 2
 .PHONY: test check
 test: setup  ## everything CI runs: ruff, import-linter, mypy, pytest (WORKERS=4 for more processes than two)
 	@$(STYLE)
 	@mkdir -p build; $(TYPES) > build/types.txt 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null' EXIT; \
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS); tests=$$?; \
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS); tests=$$?; \
 	wait $$types; types=$$?; trap - EXIT; cat build/types.txt; exit $$((tests | types))
 check: test  ## the same as `make test`
 
