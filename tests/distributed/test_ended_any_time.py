@@ -53,7 +53,7 @@ def same_weights_as_uninterrupted(config: Config, folder: Path, *, size: int) ->
     ranks.run(work.weights_of, config, size=size, folder=folder / "last")
     resumed = work.read_weights(config)
     ranks.run(work.weights_of, replace(config, checkpoint_dir=None), size=size, folder=folder / "uninterrupted")
-    # Equal to the last bit on any processor: both runs do the same operations in the same order, with one thread each.
+    # exact: both runs do the same operations in the same order, with one thread each.
     return work.difference(resumed, work.read_weights(config)) == 0
 
 

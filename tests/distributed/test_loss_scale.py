@@ -66,6 +66,7 @@ def test_a_resumed_run_continues_with_its_loss_scale(config: Config, tmp_path: P
     resumed = work.read_weights(config)
 
     whole = replace(config, checkpoint_dir=None)
+    # exact: a loss scale is a power of two, halved and doubled
     assert ranks.run(fp16_weights_of, whole, TOO_MUCH, size=1, folder=tmp_path / "whole") == [scale]
-    # Equal to the last bit on any processor: the same operations in the same order, with one thread.
+    # exact: both runs do the same operations in the same order, with one thread.
     assert work.difference(resumed, work.read_weights(whole)) == 0

@@ -40,7 +40,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(config: Conf
     resumed = work.read_weights(config)
 
     log_of(changed(config, checkpoint_dir=None), tmp_path, "whole")
-    # Equal to the last bit on any processor: the same operations in the same order, with one thread.
+    # exact: both runs do the same operations in the same order, with one thread.
     assert work.difference(resumed, work.read_weights(config)) == 0
 
 
@@ -51,6 +51,7 @@ def test_a_finished_run_does_not_train_again(config: Config, tmp_path: Path) -> 
     log = log_of(short, tmp_path, "second")
 
     assert work.lines(log, "epoch=") == []
+    # exact: the second run trains nothing and leaves the first run's file as it is
     assert work.difference(first, work.read_weights(short)) == 0
 
 
@@ -69,6 +70,7 @@ def test_a_damaged_newest_checkpoint_is_ignored(tmp_path: Path, damage: str) -> 
 
     assert "stage=resume epoch=2" in log
     assert [line["epoch"] for line in work.lines(log, "epoch=")] == ["3"]
+    # exact: both runs do the same operations in the same order, with one thread in each process
     assert work.difference(whole, work.read_weights(config)) == 0
 
 

@@ -163,6 +163,7 @@ def sharded_and_gathered(count: int, block: int) -> bool:
     own = world.shard(list(rows), block=block)
     gathered = world.gather_rows(torch.stack(own) if own else torch.empty(0, 2), count, block=block)
     distributed.leave()
+    # exact: rows are copied between the processes, not computed
     return torch.equal(gathered, rows)
 
 
@@ -182,4 +183,5 @@ def averaged() -> list[float]:
 
 
 def test_norm_layers_are_averaged_over_the_processes(tmp_path: Path) -> None:
+    # exact: the means of 1 and 2, and of 2 and 4, need no rounding
     assert ranks.run(averaged, size=2, folder=tmp_path) == [[1.5, 3.0]] * 2

@@ -240,6 +240,7 @@ def test_the_settings_of_a_file_have_their_types() -> None:
         },
     )
     assert settings.serving.scaling.max_instances == 5
+    # exact: the setting is copied or parsed from its text, not computed
     assert settings.training.learning_rate == 1.0
     assert settings.training.fallback_instance_types == ("ml.g5.xlarge",)
     assert settings.training.image_end_of_patch == date(2028, 1, 1)

@@ -65,6 +65,7 @@ def test_every_option_of_the_job_is_one_that_the_script_accepts(development: Ass
     command = [part for name, value in options.items() for part in (f"--{name}", value)]
     config = Config.from_command_line([*command, "--data", str(tmp_path), "--model-dir", str(tmp_path)])
     assert (config.mode, config.epochs, config.batch_size, config.seed) == ("frozen", 20, 64, 0)
+    # exact: the setting is copied or parsed from its text, not computed
     assert (config.recipe.learning_rate, config.image_size) == (0.001, 224)
 
 
@@ -73,6 +74,7 @@ def test_hyperparameter_settings_reach_the_script(synthesise: Synthesise, tmp_pa
     options = assembly.only("Custom::TrainingJob")["HyperParameters"]
     command = [part for name in ("mode", "weight-decay", "label-smoothing") for part in (f"--{name}", options[name])]
     config = Config.from_command_line([*command, "--data", str(tmp_path), "--model-dir", str(tmp_path)])
+    # exact: the setting is copied or parsed from its text, not computed
     assert (config.recipe.weight_decay, config.recipe.label_smoothing) == (0.0, 0.1)
     assert "learning-rate" not in options  # its default depends on the mode, and is in the script
 

@@ -44,6 +44,7 @@ def test_predictions_are_sorted_by_probability_and_add_up_to_1(classifier: Class
 
     assert {prediction.breed for prediction in predictions} == set(LABELS)
     probabilities = [prediction.probability for prediction in predictions]
+    # exact: the same numbers are compared with themselves in order
     assert probabilities == sorted(probabilities, reverse=True)
     assert sum(probabilities) == pytest.approx(1, abs=1e-6)
 
@@ -81,6 +82,7 @@ def test_a_batch_gives_the_predictions_of_its_single_photos(classifier: Classifi
 
     together = classifier.probabilities(batch)
     assert together.shape == (3, len(LABELS))
+    # exact: these are class indices, and the logits of each photo lie far apart
     assert together.argmax(axis=1).tolist() == [0, 1, 2]
     for photo, row in zip(photos, together, strict=True):
         assert max(p.probability for p in classifier.predict(photo)) == pytest.approx(row.max(), abs=1e-6)

@@ -81,6 +81,7 @@ def test_photos_of_any_shape_fit_their_cell(tmp_path: Path, width: int, height: 
 def test_a_photo_can_be_given_as_a_path(tmp_path: Path) -> None:
     (tmp_path / "dog.jpg").write_bytes(any_photo())
     by_path = sheet_of([any_answer(photo=tmp_path / "dog.jpg")], tmp_path)
+    # exact: one program draws the same picture twice, in whole numbers
     assert by_path.tobytes() == sheet_of([any_answer()], tmp_path).tobytes()
 
 

@@ -312,6 +312,7 @@ def test_the_sheet_shows_each_finding_and_each_breed(tmp_path: Path) -> None:
         twin = pixels[144:280, 192:328]
     assert pixels.shape[1] == 1600
     assert tile.std() > 20
+    # exact: both tiles are drawn from copies of one file, in whole numbers
     assert (tile == twin).all()
 
 

@@ -129,6 +129,7 @@ def test_sixteen_bits_a_channel_become_eight() -> None:
     assert_shows(encoded(Image.fromarray(grey), "PNG"), Image.fromarray((grey >> 8).astype(np.uint8)))
 
     colour = png(2, 1, struct.pack(">B6H", 0, 0xC812, 0x2834, 0x2856, 0, 0xFFFF, 0x8000), depth=16)
+    # exact: pixels are whole numbers and are not scaled here
     assert pixels(colour).tolist() == [[[0xC8, 0x28, 0x28], [0, 0xFF, 0x80]]]
 
 
@@ -139,8 +140,10 @@ def test_transparent_pixels_are_blended_with_white(format: str) -> None:
     image.paste((*RED, 128), (10, 0, 20, 30))
     found = pixels(encoded(image, format, **({"lossless": True, "exact": True} if format == "WEBP" else {})))
 
+    # exact: pixels are whole numbers and are not scaled here
     assert found[15, 5].tolist() == [255, 255, 255]
     assert np.abs(found[15, 15] - [227, 147, 147]).max() <= 1
+    # exact: pixels are whole numbers and are not scaled here
     assert found[15, 35].tolist() == list(RED)
 
 
@@ -158,6 +161,7 @@ def test_transparent_pixels_are_blended_with_white(format: str) -> None:
 )
 def test_each_kind_of_full_transparency_becomes_white(image: Image.Image, transparency: object) -> None:
     photo = encoded(image, "PNG", **({} if transparency is None else {"transparency": transparency}))
+    # exact: pixels are whole numbers and are not scaled here
     assert (pixels(photo) == 255).all()
 
 
@@ -175,6 +179,7 @@ def test_a_colour_profile_is_ignored() -> None:
 def test_a_progressive_jpeg_gives_the_pixels_of_a_baseline_one() -> None:
     image = detailed((200, 150))
     baseline, progressive = (encoded(image, "JPEG", quality=90, progressive=kind) for kind in (False, True))
+    # exact: the same decoder decodes the same coefficients, in whole numbers
     assert (pixels(baseline) == pixels(progressive)).all()
 
 

@@ -46,6 +46,7 @@ def test_an_order_holds_every_example_and_differs_by_epoch_and_seed() -> None:
     orders = [order(50, seed, epoch).tolist() for seed, epoch in ((0, 0), (0, 1), (1, 0), (2**32 - 1, 9999))]
     assert all(sorted(each) == list(range(50)) for each in orders)
     assert len({tuple(each) for each in orders}) == 4
+    # exact: an order is a permutation of whole numbers, drawn from one seed
     assert order(50, 0, 1).tolist() == orders[1]
 
 
@@ -63,6 +64,7 @@ def test_a_crop_has_the_networks_size_and_depends_on_its_seed_only(width: int, h
     crop = random_crop(photo, 32, np.random.default_rng(seed))
     assert crop.shape == (32, 32, 3)
     assert crop.dtype == np.uint8
+    # exact: the same crop of the same photo is computed twice by one thread, in whole numbers
     assert np.array_equal(crop, random_crop(photo, 32, np.random.default_rng(seed)))
 
 
@@ -83,7 +85,9 @@ def test_the_rate_rises_then_falls() -> None:
     assert rates[0] == pytest.approx(0.01)
     assert max(rates) == pytest.approx(1.0)
     assert rates[-1] == pytest.approx(0.01, abs=1e-4)
+    # exact: the same numbers are compared with themselves in order
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    # exact: the same numbers are compared with themselves in order
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
 
 
@@ -115,8 +119,9 @@ def test_photos_that_do_not_fit_into_memory_give_the_same_batches(
     assert kept < 17
     for number in (0, 1):
         for one, other in zip(held.epoch(number), again.epoch(number), strict=True):
-            # Equal to the last bit on any processor: the same operations on the same pixels, with the same threads.
+            # exact: the same operations on the same pixels, with the same threads.
             assert torch.equal(one.inputs, other.inputs)
+            # exact: the inputs are decoded pixels, which are whole numbers
             assert torch.equal(one.targets, other.targets)
 
 

@@ -22,7 +22,9 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = checkpoint.newest(tmp_path, RUN, ALONE)
     assert found is not None
     assert found[0] == Progress(4, 7)
+    # exact: the numbers are written to a file and read back, with all their bits
     assert torch.equal(found[1]["network.weight"], tensors(0.5)["network.weight"])
+    # exact: the numbers are written to a file and read back, with all their bits
     assert found[2] == {"best": {"valid_loss": 0.1}}
 
 
@@ -95,6 +97,7 @@ def test_a_restored_optimizer_takes_the_same_step(order: torch.memory_format) ->
     resumed.load_state_dict(weights)
     checkpoint.restore_optimizer(its_optimizer, saved)
     stepped(resumed, its_optimizer, 2)
+    # exact: both networks take the same step from the same numbers, with the same number of threads
     assert all(torch.equal(one, two) for one, two in zip(network.parameters(), resumed.parameters(), strict=True))
     moments = its_optimizer.state[resumed.weight]["exp_avg"]
     assert moments.stride() == resumed.weight.stride()

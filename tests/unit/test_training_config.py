@@ -81,6 +81,7 @@ def test_hyperparameters_are_strings_and_folders_are_variables(monkeypatch: pyte
     monkeypatch.delenv("SAGEMAKER_BASE_DIR", raising=False)
     config = Config.from_command_line(["--batch-size", "32", "--learning-rate", "1e-3", "--seed", "4"])
 
+    # exact: the option is parsed from its text or is a default, not computed
     assert (config.batch_size, config.learning_rate, config.seed) == (32, 0.001, 4)
     assert config.data == Path("/opt/ml/input/data/data")
     assert config.pretrained == "/opt/ml/input/data/pretrained"
@@ -107,12 +108,15 @@ def test_each_mode_has_its_own_recipe_which_is_in_the_manifest(mode: str, pretra
     paths = [*PATHS, "--mode", mode, "--pretrained", pretrained]
     config = Config.from_command_line(paths)
     recipe = config.recipe
+    # exact: the option is parsed from its text or is a default, not computed
     assert (recipe.learning_rate, recipe.weight_decay, recipe.label_smoothing) == RECIPES[mode, pretrained]
     manifest = config.hyperparameters()
     assert (manifest["learning_rate"], manifest["weight_decay"]) == RECIPES[mode, pretrained][:2]
     given = Config.from_command_line([*paths, "--learning-rate", "0.5", "--weight-decay", "0"])
+    # exact: the option is parsed from its text or is a default, not computed
     assert (given.recipe.learning_rate, given.recipe.weight_decay) == (0.5, 0.0)
     smoothed = Config.from_command_line([*paths, "--label-smoothing", "0.3"])
+    # exact: the option is parsed from its text or is a default, not computed
     assert smoothed.recipe.label_smoothing == 0.3
 
 

@@ -183,6 +183,7 @@ def test_an_int8_network_with_the_same_predictions_is_accepted() -> None:
     photos = any_pixels(40)
     found = check(photos, labels_of(photos), shift=1e-6)
     assert found.keep_int8
+    # exact: each is a share of 40 out of 40 photos
     assert (found.fp32_accuracy, found.int8_accuracy, found.agreement) == (1.0, 1.0, 1.0)
     assert (found.photos, found.calibration_photos) == (40, 7)
 
@@ -279,9 +280,10 @@ def test_a_temperature_divides_the_logits_and_changes_no_order(
     model = quantise(network, photos[:2]) if quantised else network
     before, after = run_all([model, with_temperature(model, temperature)], photos)
 
-    # the runtime folds the division into the last weights, which are then rounded differently
+    # The runtime folds the division into the last weights, which are then rounded differently. Logits that are closer
+    # together than this rounding may change places.
     assert np.allclose(after, before / temperature, rtol=1e-4, atol=1e-5)
-    assert (np.argsort(after, axis=1) == np.argsort(before, axis=1)).all()
+    assert np.diff(np.take_along_axis(after, np.argsort(before, axis=1), axis=1)).min() > -1e-5
 
 
 def test_served_probabilities_have_the_temperature_in_the_manifest(
@@ -325,4 +327,5 @@ def test_notes_in_the_manifest_do_not_change_the_artifact(exported: Path, tmp_pa
     after = artifact.load(tmp_path)
 
     assert after.manifest.id == before.manifest.id
+    # exact: the numbers are written as JSON and read back, with all their bits
     assert after.manifest.training == {**before.manifest.training, "metrics": {"test_ece": 0.01}}

@@ -69,6 +69,7 @@ def test_folded_layers_give_the_input_of_the_head_and_leave_the_model_unchanged(
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in layers.modules())
     # folding rounds the weights of each convolution once more
     assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    # exact: folding works on a copy and leaves the given tensors alone
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
@@ -100,8 +101,9 @@ def test_features_do_not_depend_on_the_threads(
 
     spoilt = [data.name(photo) for photo in data.splits["train"]].index("train/Pug/2.jpg")
     assert list(data.skipped) == ["train/Pug/2.jpg"]
+    # exact: the flags are 0 and 1, assigned and not computed
     assert [i for i, usable in enumerate(rows[:, -1].tolist()) if not usable] == [spoilt]
-    # Equal to the last bit on any processor: training computes each micro-batch in one thread, and so does this test.
+    # Training computes each micro-batch in one thread, and so does this test.
     # With two threads oneDNN and ATen divide the sums differently, and the last bits differ (seen on AVX2).
     with one_thread_each():
         for start in range(0, len(rows), extractor.micro_batch):
@@ -111,6 +113,7 @@ def test_features_do_not_depend_on_the_threads(
                 square = read_square(data, photo, SMALL)
                 if square is not None:
                     row.copy_(torch.from_numpy(square))
+            # exact: both are computed by one thread, in chunks of the same photos
             assert torch.equal(rows[start : start + len(photos), :-1], extractor.features(pixels))
     last = capsys.readouterr().out.splitlines()[-1]
     assert "done=18 total=18" in last
@@ -132,7 +135,9 @@ def test_a_photo_and_its_mirror_image_are_two_examples_of_its_breed(tmp_path: Pa
     batches = list(source.epoch(0))
     targets = torch.cat([batch.targets for batch in batches])
     assert [len(batch.inputs) for batch in batches] == [12, 12, 12]
+    # exact: labels are whole numbers
     assert torch.bincount(targets).tolist() == [12, 12, 12]
     ((test, labels),) = source.examples("test")
     assert test.shape == (9, WIDTH)
+    # exact: labels are whole numbers
     assert labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]

@@ -53,13 +53,14 @@ def test_unreadable_photos_are_logged_if_all_of_them_are(config: Config, capsys:
 def test_two_processes_start_with_the_same_head_as_one(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     write_weights(tmp_path / "weights.safetensors")
-    losses = set()
+    losses = []
     for size in (1, 2):
         run = settings(tmp_path, mode="full", epochs=1)
         ranks.run(work.weights_of, run, size=size, folder=tmp_path / f"logs-{size}")
         (head,) = work.lines((tmp_path / f"logs-{size}" / "rank-0.log").read_text(), "stage=head")
-        losses.add(head["valid_loss"])
-    assert len(losses) == 1
+        losses.append(float(head["valid_loss"]))
+    # Two processes add up the losses of the photos in another order, so the last digit that is printed may differ.
+    assert losses[0] == pytest.approx(losses[1], abs=2e-4)
 
 
 def statistics_of(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -75,5 +76,6 @@ def test_fine_tuning_keeps_the_statistics_of_norm_layers_and_training_from_scrat
         ranks.run(work.weights_of, config, size=2, folder=tmp_path / f"logs-{kept}")
         trained_weights = work.read_weights(config)
         found = statistics_of(trained_weights)
+        # exact: frozen statistics are copied from the file and never updated
         assert all(torch.equal(found[name], given[name]) for name in given) == kept
         assert len(given) == 10  # mean and variance of five layers

@@ -38,6 +38,7 @@ def test_the_rates_of_another_backbone_are_those_of_its_stages() -> None:
     found = peaks(SMALL)
     for stage, share in {**SMALL.stages, SMALL.head: 1.0}.items():
         rates = {rate for name, rate in found.items() if name.startswith(f"{stage}.")}
+        # exact: one product of the same two doubles, or a copy of one
         assert rates == {RECIPE.learning_rate * share}
 
 
@@ -52,6 +53,7 @@ def test_a_parameter_outside_every_stage_is_an_error_that_names_it() -> None:
 
 def test_without_shares_every_weight_has_the_same_rate() -> None:
     optimizer = adamw(SmallNetwork(3), RECIPE)
+    # exact: one product of the same two doubles, or a copy of one
     assert {group["peak"] for group in optimizer.param_groups} == {RECIPE.learning_rate}
 
 
@@ -59,6 +61,7 @@ def test_norm_layers_and_biases_have_no_weight_decay_and_all_other_weights_do() 
     network = SmallNetwork(3)
     decay = {id(p): group["weight_decay"] for group in adamw(network, RECIPE).param_groups for p in group["params"]}
     for name, parameter in network.named_parameters():
+        # exact: one product of the same two doubles, or a copy of one
         assert decay[id(parameter)] == (RECIPE.weight_decay if parameter.ndim > 1 else 0.0), name
 
 

@@ -78,10 +78,14 @@ def test_breeds_and_pairs_are_counted(data: DataSet) -> None:
     predicted[10] = 0
     found = findings(predictions_of(data, predicted), data.labels)
 
+    # exact: the matrix counts photos, in whole numbers
     assert found.matrix.tolist() == [[7, 2, 1], [1, 9, 0], [0, 0, 10]]
     beagle, collie, pug = found.breeds
+    # exact: each is one division of the same two whole numbers
     assert (beagle.name, beagle.recall, beagle.precision, beagle.most_confused_with) == ("Beagle", 0.7, 7 / 8, "Collie")
+    # exact: each is one division of the same two whole numbers
     assert (collie.name, collie.recall, collie.precision) == ("Collie", 0.9, 9 / 11)
+    # exact: each is one division of the same two whole numbers
     assert (pug.name, pug.recall, pug.precision, pug.most_confused_with) == ("Pug", 1.0, 10 / 11, "")
     assert [(pair.true, pair.predicted, pair.count, pair.of) for pair in found.pairs] == [
         ("Beagle", "Collie", 2, 10),
@@ -108,6 +112,7 @@ def test_a_breed_without_test_photos_has_no_recall_and_comes_last(data: DataSet)
 
 def test_the_interval_is_wilsons() -> None:
     assert np.allclose(interval(81, 263), (0.2553, 0.3662), atol=1e-4)  # the example of Newcombe 1998, table I
+    # exact: Python's doubles follow IEEE 754 on every processor, without threads
     assert interval(20, 20)[1] == 1.0
     assert interval(20, 20)[0] < 0.9
 

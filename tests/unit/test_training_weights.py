@@ -34,6 +34,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 def is_filled(model: torch.nn.Module, state: dict[str, torch.Tensor]) -> bool:
     own = model.state_dict()
+    # exact: the weights are copied from the file, not computed
     return all(torch.equal(own[name], tensor) for name, tensor in state.items() if not SMALL.in_head(name))
 
 
@@ -252,7 +253,9 @@ def test_the_head_of_an_artifact_is_kept_for_the_same_breeds(tmp_path: Path) -> 
     torch.manual_seed(11)
     known = SMALL.head_of(SmallNetwork(3)).state_dict()
     head = SMALL.head_of(model).state_dict()
+    # exact: the weights are copied from the file, not computed
     assert all(torch.equal(head[name], known[name]) for name in known)
+    # exact: the two heads are random numbers of different seeds
     assert not torch.equal(head_weight(model), before)
 
 
@@ -262,6 +265,7 @@ def test_a_head_for_other_breeds_or_another_order_is_not_kept(tmp_path: Path, la
     model = build(3, folder, SMALL)
     before = head_weight(model).clone()
     assert keep_head(model, folder, BREEDS, SMALL).startswith("dropped: it was trained for other breeds")
+    # exact: the weights are copied from the file, not computed
     assert torch.equal(head_weight(model), before)
 
 
@@ -276,6 +280,7 @@ def test_a_head_without_breed_names_is_dropped_and_logged_unless_it_is_imagenets
     note = keep_head(model, str(tmp_path), BREEDS, SMALL)
     assert note.startswith("dropped") == bool(logged)
     assert logged in note
+    # exact: the weights are copied from the file, not computed
     assert torch.equal(head_weight(model), before)
 
 
