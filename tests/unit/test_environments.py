@@ -240,3 +240,22 @@ def test_make_asks_for_the_profile_and_gets_the_refusal(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert refused.stderr.startswith("kennel: There is no environment 'stagin'")
     assert len(refused.stderr.splitlines()) == 1
+
+
+READ_BY_CDK = ("-m environments production", "-c kennel.environment=production")
+READ_BY_BOTH = (*READ_BY_CDK, "kennel --env production data version --cdk-options")
+VERBS = {
+    **dict.fromkeys(("bootstrap", "cdk", "synth", "destroy"), READ_BY_CDK),
+    **dict.fromkeys(("diff", "deploy"), READ_BY_BOTH),
+    "ami": ("-m ops.ami --env production",),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_of_make_means_the_named_environment(verb: str) -> None:
+    stamps = ("node_modules/.installed", *(f".venv/.installed-{group}" for group in ("synth", "deploy", "rehearse")))
+    old = [word for stamp in stamps for word in ("--old-file", stamp)]  # nothing is installed
+    command = ["make", "--dry-run", *old, verb, "ENV=production"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [part for part in VERBS[verb] if part not in printed] == []
+    assert "development" not in printed
