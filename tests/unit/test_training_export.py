@@ -97,7 +97,7 @@ def verify(folder: Path, data: DataSet, *, accuracy: float) -> float:
 
 def test_a_valid_artifact_is_verified(exported: Path, data: DataSet) -> None:
     expected = accuracy(exported, data)
-    assert verify(exported, data, accuracy=expected) == expected  # the same share of the same predictions
+    assert verify(exported, data, accuracy=expected) == expected  # exact: the same share of the same predictions
 
 
 @pytest.mark.parametrize("content", [None, b"no photo"])
