@@ -106,7 +106,7 @@ def test_an_object_that_training_does_not_read_leaves_the_digest_alone(s3: Any, 
     assert in_bucket(s3) == scan(photos).digest()
 
 
-def test_an_object_is_a_photo_exactly_where_the_same_file_is_one(s3: Any, tmp_path: Path) -> None:
+def test_an_object_counts_as_a_photo_if_and_only_if_the_same_file_does(s3: Any, tmp_path: Path) -> None:
     """A training job sees the bucket as a folder, so both rules must be one."""
     photos = write_photos(tmp_path / "photos")
     odd = ("train/Pug/UPPER.JPEG", "train/Pug/two.dots.png", "train/Pug/a.webp", "train/Pug/jpg", "test/Pug/ä ö.jpg")

@@ -139,7 +139,7 @@ def test_production_cannot_be_destroyed_by_accident(production: Assembly) -> Non
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
-def test_cfn_lint_has_nothing_to_say(request: pytest.FixtureRequest, environment: str) -> None:
+def test_cfn_lint_finds_nothing(request: pytest.FixtureRequest, environment: str) -> None:
     assembly: Assembly = request.getfixturevalue(environment)
     templates = [str(assembly.folder / f"{stack}.template.json") for stack in assembly.names]
     lint = Path(sys.executable).parent / "cfn-lint"
@@ -147,7 +147,7 @@ def test_cfn_lint_has_nothing_to_say(request: pytest.FixtureRequest, environment
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_an_image_past_its_end_of_patch_is_warned_of() -> None:
+def test_an_image_past_its_end_of_patch_gives_a_warning() -> None:
     settings = load_settings({})
     last = settings.training.image_end_of_patch
     assert warnings(settings, last) == []
@@ -156,12 +156,12 @@ def test_an_image_past_its_end_of_patch_is_warned_of() -> None:
     assert str(last) in warning
 
 
-def test_nothing_is_warned_of_where_nothing_is_trained() -> None:
+def test_without_training_there_is_no_warning_about_the_image() -> None:
     settings = load_settings({"training.model_data": "s3://models/model.tar.gz"})
     assert warnings(settings, date(2099, 1, 1)) == []
 
 
-def test_synth_says_that_an_image_is_past_its_end_of_patch_and_goes_on(tmp_path: Path) -> None:
+def test_synth_warns_about_an_image_past_its_end_of_patch_and_continues(tmp_path: Path) -> None:
     done = app(out=tmp_path, overrides={"training.image_end_of_patch": "2026-01-01"})
     assert done.returncode == 0, done.stderr
     assert "kennel: warning: AWS stopped patching the training image" in done.stderr

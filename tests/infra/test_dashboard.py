@@ -82,7 +82,7 @@ def test_instances_are_shown_against_the_target_of_autoscaling(development: Asse
     assert graph["annotations"]["horizontal"][0]["value"] == Settings().serving.scaling.target_invocations_per_min
 
 
-def test_latency_is_drawn_in_milliseconds_beside_the_limit_in_milliseconds(development: Assembly) -> None:
+def test_latency_and_its_limit_are_drawn_in_milliseconds(development: Assembly) -> None:
     (graph,) = [graph for title, graph in widgets(development).items() if "latency" in title]
     expressions = [metric[0]["expression"] for metric in graph["metrics"] if "expression" in metric[0]]
     assert len(expressions) == 6

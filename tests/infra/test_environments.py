@@ -130,7 +130,9 @@ def test_no_physical_name_is_shared(one: str, other: str, synthesise: Synthesise
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_no_right_on_jobs_reaches_those_of_another_deployment(one: str, other: str, synthesise: Synthesise) -> None:
+def test_no_permission_on_jobs_includes_those_of_another_deployment(
+    one: str, other: str, synthesise: Synthesise
+) -> None:
     reach = wildcards(assembly_of(one, synthesise), "training-job")
     assert reach
     for pattern in reach:
@@ -140,7 +142,7 @@ def test_no_right_on_jobs_reaches_those_of_another_deployment(one: str, other: s
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_no_alert_is_of_another_deployment(one: str, other: str, synthesise: Synthesise) -> None:
+def test_no_alert_comes_from_another_deployment(one: str, other: str, synthesise: Synthesise) -> None:
     """CloudFormation names an alarm after its stack: <stack>-<logical id>-<random>."""
     assembly = assembly_of(one, synthesise)
     alarms, jobs = event_prefixes(assembly, "alarmName"), event_prefixes(assembly, "TrainingJobName")
@@ -160,7 +162,7 @@ def test_the_default_environment_has_the_names_of_the_design(development: Assemb
     assert endpoint == "pytorch-dog-classifier-multi-instance"
 
 
-def test_another_environment_has_names_of_its_own(production: Assembly) -> None:
+def test_another_environment_has_other_names(production: Assembly) -> None:
     assert stack_names(production) == {f"kennel-production-{stack}" for stack in STACKS}
     assert production.only("AWS::SageMaker::Endpoint")["EndpointName"] == "kennel-production-classifier"
     assert production.only("Custom::TrainingJob")["NamePrefix"] == "kennel-production"
@@ -193,7 +195,7 @@ def test_the_tags_of_an_environment_are_on_its_resources_and_on_its_jobs(synthes
     assert tagged.only("Custom::TrainingJob")["Tags"] == {"project": "kennel", "team": "dogs"}
 
 
-def test_one_app_can_hold_two_environments(tmp_path: Path, development: Assembly, production: Assembly) -> None:
+def test_one_app_can_contain_two_environments(tmp_path: Path, development: Assembly, production: Assembly) -> None:
     """Each below a stage of its own, with the templates that it has alone."""
     app = cdk.App(context=FLAGS, outdir=str(tmp_path))
     for name in ("development", "production"):

@@ -56,7 +56,7 @@ def on_the_bucket(assembly: Assembly) -> Iterator[tuple[str, str, str]]:
                         yield right.holder[:-8], action, objects.removeprefix("/")
 
 
-def test_who_reads_and_writes_the_bucket_and_where(assembly: Assembly) -> None:
+def test_each_role_reads_and_writes_its_own_prefixes_of_the_bucket(assembly: Assembly) -> None:
     held: dict[str, dict[str, set[str]]] = {}
     for holder, action, prefix in on_the_bucket(assembly):
         if action != "s3:ListBucket":

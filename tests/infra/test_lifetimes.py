@@ -185,7 +185,7 @@ def test_production_retains_only_the_bucket(production: Assembly) -> None:
     assert {logical_id.split("Policy")[0] for logical_id in kept} == {"Bucket83908E77"}
 
 
-def test_an_output_of_production_tells_how_to_delete_the_bucket(production: Assembly, development: Assembly) -> None:
+def test_an_output_of_production_says_how_to_delete_the_bucket(production: Assembly, development: Assembly) -> None:
     output = production.raw("Storage")["Outputs"]["HowToRemoveTheBucket"]["Value"]
     assert "keep_bucket" in output
     assert output.rpartition("#")[2] in headings()

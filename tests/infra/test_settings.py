@@ -79,7 +79,7 @@ def test_an_override_arrives_with_the_type_of_its_field(name: str, text: str, va
     assert at(load_settings({name: text}), name) == value
 
 
-def test_a_typed_value_of_cdk_json_is_as_good_as_text() -> None:
+def test_a_typed_value_in_cdk_json_equals_its_text() -> None:
     settings = load_settings(
         {"workbench.notebook": False, "api.memory_mib": 256, "api.readable_s3_prefixes": ["s3://bucket/"]}
     )
@@ -87,7 +87,7 @@ def test_a_typed_value_of_cdk_json_is_as_good_as_text() -> None:
     assert settings.api.readable_s3_prefixes == ("s3://bucket/",)
 
 
-def test_an_override_leaves_its_neighbours_alone() -> None:
+def test_an_override_changes_no_other_setting() -> None:
     changed = load_settings({"serving.scaling.max_instances": "5"})
     assert [name for name in every_name() if at(changed, name) != at(Settings(), name)] == [
         "serving.scaling.max_instances"
@@ -108,7 +108,7 @@ def test_an_override_leaves_its_neighbours_alone() -> None:
         "acme.network.max_zones",
     ],
 )
-def test_the_keys_of_cdk_and_of_other_people_pass(key: str) -> None:
+def test_keys_of_cdk_and_of_other_tools_are_ignored(key: str) -> None:
     assert load_settings({key: "anything"}) == Settings()
 
 
@@ -125,7 +125,7 @@ def test_the_keys_of_cdk_and_of_other_people_pass(key: str) -> None:
         ("training.network", "training."),
     ],
 )
-def test_a_slip_in_a_name_of_ours_is_refused_with_the_near_ones(name: str, suggestion: str) -> None:
+def test_a_misspelled_key_is_refused_with_similar_names(name: str, suggestion: str) -> None:
     with pytest.raises(SettingsError, match=rf"no setting '{re.escape(name)}'.*{re.escape(suggestion)}"):
         load_settings({name: "1"})
 
@@ -190,7 +190,7 @@ def test_a_job_that_could_outlast_the_deploy_is_refused() -> None:
         load_settings({"training.max_runtime_min": longest + 1})
 
 
-def test_production_changes_none_of_the_users_figures() -> None:
+def test_production_keeps_the_figures_of_the_design() -> None:
     production, development = load(environments.load("production"), {}), load_settings({})
     assert production.serving.scaling == development.serving.scaling
     assert production.training == development.training
@@ -221,7 +221,7 @@ def test_the_identity_of_a_deployment_is_refused_with_the_file_to_edit(name: str
         load_settings({name: "anything"})
 
 
-def test_a_preset_is_refused_with_what_replaced_it() -> None:
+def test_a_preset_is_refused_and_the_error_names_environments() -> None:
     with pytest.raises(SettingsError, match=r"-c kennel\.environment=NAME"):
         load_settings({"preset": "production"})
 
@@ -278,7 +278,7 @@ def test_any_text_is_either_a_valid_setting_or_refused_by_its_name(text: str, na
 
 
 @given(st.integers(-3, 120), st.integers(-3, 120), st.integers(-3, 120))
-def test_accepted_scaling_always_holds_the_initial_count(low: int, high: int, initial: int) -> None:
+def test_an_accepted_scaling_range_contains_the_initial_count(low: int, high: int, initial: int) -> None:
     context = {
         "serving.scaling.min_instances": low,
         "serving.scaling.max_instances": high,

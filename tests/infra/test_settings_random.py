@@ -57,7 +57,7 @@ def wrong_values(name: str) -> tuple[object, ...]:
     return {bool: switches, int: counts, type(None): optional}[kind]  # the optional ones are numbers, all of them
 
 
-def test_every_setting_is_drawn_and_broken() -> None:
+def test_every_setting_has_random_valid_and_invalid_values() -> None:
     assert sorted(SAMPLERS) == sorted(every_name())
     for name in SAMPLERS:
         assert wrong_values(name)
@@ -120,11 +120,11 @@ def check(assembly: Assembly, environment: Environment, settings: Settings) -> N
 
 
 @pytest.mark.parametrize("seed", EVERYDAY)
-def test_random_settings_keep_every_promise(seed: int, tmp_path: Path) -> None:
+def test_random_settings_keep_every_invariant(seed: int, tmp_path: Path) -> None:
     check(*synthesised(seed, tmp_path))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", THOROUGH)
-def test_many_random_settings_keep_every_promise(seed: int, tmp_path: Path) -> None:
+def test_many_random_settings_keep_every_invariant(seed: int, tmp_path: Path) -> None:
     check(*synthesised(seed, tmp_path))

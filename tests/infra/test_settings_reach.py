@@ -228,7 +228,7 @@ REACH = {
 }
 
 
-def test_every_setting_has_its_places() -> None:
+def test_every_setting_declares_where_it_appears_in_the_templates() -> None:
     assert sorted(REACH) == sorted(every_name())
 
 

@@ -329,7 +329,7 @@ DELETE_FAULTS = [
 
 @pytest.mark.parametrize("fault", DELETE_FAULTS, ids=names(DELETE_FAULTS))
 @pytest.mark.parametrize("state", STATES)
-def test_a_delete_ends_with_nothing_running(scenario: Scenario, state: str, fault: Callable[[Scenario], None]) -> None:
+def test_after_a_delete_no_job_runs(scenario: Scenario, state: str, fault: Callable[[Scenario], None]) -> None:
     scenario.end = runs
     scenario.cloudformation.properties = with_fallbacks()
     scenario.cloudformation.physical_id = job = scenario.cloudformation.jobs.start(request())

@@ -115,14 +115,14 @@ def test_an_exception_is_reported_and_the_process_is_reused(function: LambdaRunt
     assert function.invoke({})["pid"] == before
 
 
-def test_an_exception_with_letters_beyond_latin_1_is_told(function: LambdaRuntime) -> None:
+def test_an_exception_with_letters_beyond_latin_1_is_reported(function: LambdaRuntime) -> None:
     error = failure(function, {"raise": "ein Schäferhund für 5 €"})
 
     assert error.kind == "ValueError"  # raised by the handler, and not by the client that has to post it
     assert "ein Schäferhund für 5 €" in str(error)
 
 
-def test_the_process_runs_the_client_that_was_asked_for(function: LambdaRuntime, compiled_client: bool) -> None:
+def test_the_process_runs_the_selected_client(function: LambdaRuntime, compiled_client: bool) -> None:
     loaded = Path(function.invoke({"module_file": "runtime_client"})["file"])
 
     assert (loaded.parent == PYTHON_CLIENT) is not compiled_client

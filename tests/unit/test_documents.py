@@ -151,7 +151,7 @@ def test_the_picture_of_the_architecture_has_a_dark_mode_and_loads_nothing() -> 
     assert not re.search(r"<(image|script|use|foreignObject)|@import|@font-face|url\((?!#)", svg)
 
 
-def test_the_documents_name_what_is_tested_here() -> None:
+def test_the_documents_name_commands_settings_and_verbs() -> None:
     assert len(found(r"^make ([a-z-]+)")) > 10
     assert len(found(r"^(?:\.venv/bin/)?kennel (.+)")) > 5
     assert len(found(rf"(?:^|-c )((?:{SECTIONS})\.[a-z0-9_.]+)")) > 20

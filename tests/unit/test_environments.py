@@ -230,7 +230,7 @@ def test_credentials_of_another_account_are_refused(shell: pytest.MonkeyPatch) -
             at(shell, replace(PLACED, profile="", account="999999999999"))
 
 
-def test_make_asks_for_the_profile_and_gets_the_refusal(tmp_path: Path) -> None:
+def test_make_reads_the_profile_and_stops_at_a_refusal(tmp_path: Path) -> None:
     def profile(name: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "environments", name]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -42,7 +42,7 @@ def test_the_contracts_cover_each_package_that_is_installed() -> None:
     assert set(contracts["importlinter"]["root_packages"].split()) == packages == protected - {None}
 
 
-def test_each_module_of_inference_but_its_server_is_kept_from_http() -> None:
+def test_in_inference_only_the_server_may_import_http() -> None:
     sources = set(configuration()["importlinter:contract:http"]["source_modules"].split())
     assert sources == grimp.build_graph("inference", cache_dir=None).find_children("inference") - {"inference.server"}
 

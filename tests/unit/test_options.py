@@ -28,7 +28,7 @@ class Extended(Base):
     LIMIT = 3
 
 
-def test_a_declaration_holds_what_stands_in_the_class() -> None:
+def test_a_declaration_has_the_type_range_default_and_docstring_of_its_field() -> None:
     found = declarations(Extended)
     assert list(found) == ["size", "undocumented", "share", "kind"]
     assert (found["size"].type, found["size"].default, found["size"].optional) == (int, 3, False)
@@ -57,12 +57,12 @@ def test_a_docstring_belongs_to_the_field_above_it_in_the_class_that_declares_it
         ("kind", "medium", "--x is 'medium', but must be one of small, large."),
     ],
 )
-def test_a_value_outside_is_one_sentence(field: str, value: Any, sentence: str) -> None:
+def test_a_value_out_of_range_gives_one_sentence(field: str, value: Any, sentence: str) -> None:
     assert declarations(Extended)[field].error("--x", value) == sentence
 
 
 @pytest.mark.parametrize(("field", "value"), [("size", 1), ("size", 10), ("share", None), ("kind", "small")])
-def test_a_value_within_is_no_error(field: str, value: Any) -> None:
+def test_a_value_in_range_gives_no_error(field: str, value: Any) -> None:
     assert declarations(Extended)[field].error("--x", value) is None
 
 

@@ -87,7 +87,7 @@ EACH = pytest.mark.parametrize(("platform", "python"), list(itertools.product(PL
 
 
 @EACH
-def test_the_lock_has_what_each_group_asks_for(platform: Platform, python: str) -> None:
+def test_the_lock_has_the_requirements_of_each_group(platform: Platform, python: str) -> None:
     packages = locked(platform, python)
 
     wrong = [str(needed) for needed in group("test") if packages.get(needed.name, "none") not in needed.specifier]

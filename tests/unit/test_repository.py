@@ -27,7 +27,7 @@ def test_both_ways_into_ci_run_make_test_and_no_other_command() -> None:
     assert commands == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "exec make test"]
 
 
-def test_an_action_is_named_by_its_commit_and_the_release_beside_it() -> None:
+def test_an_action_is_pinned_by_commit_with_its_release_in_a_comment() -> None:
     used = re.findall(r"uses: (.+)", (ROOT / ".github" / "workflows" / "ci.yml").read_text())
 
     assert used
@@ -93,7 +93,7 @@ def test_no_text_file_has_a_carriage_return() -> None:
     assert [line for line in ends.stdout.splitlines() if re.match(r"i/(crlf|mixed)\b", line)] == []
 
 
-def test_the_change_log_has_the_present_version_below_what_is_unreleased() -> None:
+def test_the_change_log_has_the_current_version_below_the_unreleased_changes() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
     headings = re.findall(r"^## \[(.+?)\](?: - (\S+))?$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)

@@ -37,7 +37,7 @@ def test_each_setting_has_a_sentence_on_the_page_and_in_the_schema(name: str) ->
     assert found["description"]
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_a_valid_json_schema() -> None:
     Draft7Validator.check_schema(json.loads(SCHEMA.read_text()))
 
 
@@ -65,11 +65,11 @@ def test_each_environments_file_names_the_schema_and_is_valid(name: str) -> None
         "[settings.api]\nlog_retention_days = 31",
     ],
 )
-def test_what_the_app_refuses_an_editor_marks(text: str) -> None:
+def test_the_schema_rejects_what_the_app_rejects(text: str) -> None:
     assert len(errors(text)) == 1
 
 
-def test_what_the_app_takes_an_editor_leaves_alone() -> None:
+def test_the_schema_accepts_what_the_app_accepts() -> None:
     text = """
         [settings.training]
         learning_rate = 0.01

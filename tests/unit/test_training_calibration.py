@@ -29,7 +29,7 @@ def test_calibrated_logits_keep_a_temperature_of_one() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.3, 4.0])
-def test_logits_that_are_too_large_or_too_small_are_brought_back(factor: float) -> None:
+def test_logits_that_are_too_large_or_too_small_are_corrected(factor: float) -> None:
     logits, targets = calibrated(20_000)
     wrong = logits * np.float32(factor)
     temperature = fit_temperature(wrong, targets)
@@ -54,7 +54,7 @@ def test_the_temperature_is_where_the_targets_are_most_likely() -> None:
     assert loss(best) <= min(loss(best * 0.98), loss(best * 1.02))
 
 
-def test_a_network_that_is_right_on_every_photo_is_not_given_certainty() -> None:
+def test_a_network_without_errors_is_not_calibrated_to_certainty() -> None:
     """The likelihood alone would cool without end: 30 photos cannot show that one in 10 000 is wrong."""
     targets = np.arange(30) % 3
     logits = np.eye(3, dtype=np.float32)[targets]
@@ -62,13 +62,13 @@ def test_a_network_that_is_right_on_every_photo_is_not_given_certainty() -> None
     assert 0.9 < confidence.min() <= confidence.max() < 0.99
 
 
-def test_a_network_that_knows_nothing_is_given_none() -> None:
+def test_a_network_without_skill_gets_no_confidence() -> None:
     rng = np.random.default_rng(0)
     logits, targets = rng.normal(0, 5, (2000, 4)).astype(np.float32), rng.integers(0, 4, 2000)
     assert softmax(logits / fit_temperature(logits, targets)).max(axis=1).mean() < 0.4
 
 
-def test_few_answers_have_an_error_by_chance_and_many_have_none() -> None:
+def test_the_error_by_chance_vanishes_with_many_predictions() -> None:
     found = {count: ece_by_chance(softmax(calibrated(count)[0])) for count in (50, 500, 20_000)}
     assert found[50] > 0.08 > found[500] > 0.02 > 0.01 > found[20_000]
 

@@ -38,7 +38,7 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
     assert found[0] == Progress(10, 3)
 
 
-def test_nothing_is_found_where_nothing_was_written(tmp_path: Path) -> None:
+def test_an_empty_folder_has_no_checkpoint(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path / "gone", RUN, ALONE) is None
     assert checkpoint.others(tmp_path / "gone", RUN) == []
 

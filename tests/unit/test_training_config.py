@@ -90,7 +90,7 @@ def test_hyperparameters_are_strings_and_folders_are_variables(monkeypatch: pyte
     assert config.checkpoint_dir == Path("/opt/ml/checkpoints")
 
 
-def test_outside_sagemaker_nothing_is_saved_by_default() -> None:
+def test_outside_sagemaker_no_checkpoint_is_saved_by_default() -> None:
     config = Config.from_command_line(PATHS)
     assert (config.checkpoint_dir, config.output_dir) == (None, None)
 
@@ -139,7 +139,7 @@ def test_every_declared_option_is_on_the_command_line_with_its_range_default_and
         assert declared.doc in shown
 
 
-def test_every_argument_of_the_options_is_taken_by_the_command_line() -> None:
+def test_every_option_is_accepted_by_the_command_line() -> None:
     """The hyperparameters of a job are these arguments."""
     options = TrainingOptions(learning_rate=0.25, weight_decay=0.5, label_smoothing=0.125, mode="full", seed=7)
     words = [word for name, value in options.arguments().items() for word in (f"--{name}", value)]

@@ -47,7 +47,7 @@ def test_the_failure_of_an_earlier_run_is_deleted(tmp_path: Path) -> None:
     assert (tmp_path / "failure").read_text() == "now"
 
 
-def test_a_failure_file_that_cannot_be_written_is_no_second_failure(tmp_path: Path) -> None:
+def test_an_unwritable_failure_file_raises_no_second_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     failure.record(tmp_path / "file", "why")
     failure.record(None, "why")

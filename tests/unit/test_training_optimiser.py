@@ -27,7 +27,7 @@ def peaks(backbone: Backbone, recipe: Recipe = RECIPE) -> dict[str, float]:
     return {name: peak[id(parameter)] for name, parameter in network.named_parameters()}
 
 
-def test_resnet50_is_fine_tuned_the_slower_the_nearer_a_stage_is_to_the_pixels() -> None:
+def test_resnet50_stages_nearer_to_the_input_have_lower_rates() -> None:
     found = peaks(RESNET50)
     stages = ["conv1.weight", *(f"layer{stage}.0.conv1.weight" for stage in (1, 2, 3, 4)), "fc.weight"]
     shares = [found[name] / RECIPE.learning_rate for name in stages]
@@ -79,7 +79,7 @@ def test_a_gpu_computes_in_fp16_even_if_it_reports_bf16() -> None:
     assert half_type(torch.device("cuda")) is torch.float16
 
 
-def test_the_rate_rises_in_a_line_and_falls_along_half_a_cosine() -> None:
+def test_the_rate_rises_linearly_and_falls_along_half_a_cosine() -> None:
     rates = [one_cycle(step / 100) for step in range(101)]
     peak = round(100 * WARM_UP)
     assert (rates[0], rates[peak], rates[100]) == pytest.approx((0.01, 1.0, 0.01))
