@@ -114,7 +114,7 @@ def test_a_truncated_photo_is_named(rehearsed: tuple[Path, str]) -> None:
     _, printed = rehearsed
 
     assert "1 training photo is cut off:" in printed
-    assert re.search(rf"train/{BREEDS[1].name}/cut off.jpg: \d+% of the photo is there", printed)
+    assert re.search(rf"train/{BREEDS[1].name}/cut off.jpg: \d+% of the photo is present", printed)
 
 
 @pytest.mark.parametrize(("metric", "expression"), METRIC_DEFINITIONS.items())

@@ -220,7 +220,7 @@ def test_the_page_shows_the_values_of_the_manifest(data: DataSet) -> None:
         "photos": 200,
         "calibration_photos": 100,
     }
-    page = page_of(data, test, quantisation=check, truncated={"train/Pug/0.jpg": "90% of the photo is there."})
+    page = page_of(data, test, quantisation=check, truncated={"train/Pug/0.jpg": "90% of the photo is present."})
     assert "96.7\u00a0%" in page  # 29 of 30
     assert "the models agree too rarely" in page
     assert "train/Pug/0.jpg" in page

@@ -1,0 +1,36 @@
+"""Another backbone goes all the way: trained in both modes, exported, and served."""
+
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from inference.classifier import Classifier
+from tests.distributed import ranks, work
+from tests.distributed.dogs import any_photo, settings, write_photos
+from tests.distributed.small_network import SMALL, write_weights
+from training.model.backbone import RESNET50
+
+
+@pytest.mark.parametrize(("mode", "precision"), [("frozen", "auto"), ("full", "fp32")])
+def test_another_backbone_is_trained_exported_and_served(tmp_path: Path, mode: str, precision: str) -> None:
+    write_photos(tmp_path / "photos")
+    write_weights(tmp_path / "weights.safetensors")
+    config = settings(tmp_path, mode=mode, precision=precision, epochs=10)
+    ranks.run(work.main, config, size=1, folder=tmp_path / "logs")
+    classifier = Classifier(config.model_dir)
+    saved = load_file(config.model_dir / "model.safetensors")
+    given = load_file(tmp_path / "weights.safetensors")
+
+    for breed in classifier.labels:
+        assert classifier.predict(any_photo(breed, seed=12345))[0].breed == breed
+    assert saved.keys() == SMALL.build(3, True).state_dict().keys()
+    # frozen mode trains the head alone, full mode the other layers too
+    assert saved["early.0.weight"].equal(given["early.0.weight"]) == (mode == "frozen")
+
+
+def test_no_layer_of_the_other_backbone_is_named_as_in_resnet50() -> None:
+    """Otherwise code that names a layer of ResNet50 could pass the tests of the other one."""
+    names = [{name.split(".")[0] for name, _ in each.build(3, True).named_children()} for each in (SMALL, RESNET50)]
+    assert names[0].isdisjoint(names[1])
+    assert SMALL.width != RESNET50.width
