@@ -71,6 +71,9 @@ def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
     metrics = manifest.training["metrics"]
     for name in ("test_accuracy", "served_test_accuracy", "temperature", "valid_ece_before", "valid_ece", "test_ece"):
         assert f" {name}={metrics[name]:.4f}" in last
+    # with the temperature of `valid`, which is far from 1 for three photos per breed, test is calibrated differently
+    assert abs(metrics["temperature"] - 1) > 0.1
+    assert abs(metrics["test_ece_before"] - metrics["test_ece"]) > 0.001
     page = (job.hosts[0].output_data / "report" / "index.html").read_text()
     assert manifest.id in page
     assert not (job.hosts[1].output_data / "report").exists()

@@ -319,6 +319,19 @@ def test_the_temperature_is_fitted_on_valid_and_lowers_the_served_loss(
     assert mean_loss(served, targets) < mean_loss(softmax(logits), targets) - 0.1
 
 
+def test_verification_returns_the_logits_before_the_temperature(exported: Path, network: bytes, data: DataSet) -> None:
+    """The report compares the calibration before and after the temperature."""
+    photos = data.used("test")
+    (logits,) = run_all([network], [SMALL(photo.path.read_bytes()) for photo in photos])
+    temperature = artifact.read_manifest(exported).training["temperature"]
+    expected = accuracy(exported, data)
+    found = verify_artifact(exported, photos, labels=data.labels, accuracy=expected, temperature=temperature)
+
+    assert found.temperature == temperature
+    # logarithms of served probabilities: equal up to a constant per row, and to float32 and its smallest number
+    assert np.allclose(softmax(found.logits), softmax(logits), atol=1e-4)
+
+
 def test_notes_in_the_manifest_do_not_change_the_artifact(exported: Path, tmp_path: Path) -> None:
     for path in exported.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
