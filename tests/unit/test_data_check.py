@@ -375,4 +375,4 @@ def test_the_command_exits_with_1_if_there_are_errors(
 def test_a_picture_may_not_replace_the_file_with_the_findings(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli.app, ["data", "check", str(tmp_path), "--sheet", str(tmp_path / "a.json")])
     assert done.exit_code == 2
-    assert "name a PNG" in done.output
+    assert "Name a PNG" in done.output
