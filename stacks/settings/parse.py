@@ -27,7 +27,7 @@ def load(environment: Environment, context: Mapping[str, object]) -> Settings:
 
     Raises SettingsError with one sentence for an unknown name, a value of the wrong type, or an impossible value.
     """
-    known = dict(_declared(Settings))
+    known = dict(declared())
     in_file = {name: _typed(environment, name, value, known[name]) for name, value in _flat(environment, known)}
     given = {name: _parsed(name, value, known[name]) for name, value in overrides(context, known, environment)}
     endpoint = {"serving.endpoint_name": environment.endpoint_name}
@@ -56,11 +56,11 @@ def _check_endpoint(environment: Environment, name: str) -> None:
             )
 
 
-def _declared(section: type, prefix: str = "") -> Iterator[tuple[str, Declaration]]:
+def declared(section: type = Settings, prefix: str = "") -> Iterator[tuple[str, Declaration]]:
     """Each setting's full name and its declaration."""
     for name, declaration in declarations(section).items():
         if is_dataclass(declaration.type):
-            yield from _declared(declaration.type, f"{prefix}{name}.")
+            yield from declared(declaration.type, f"{prefix}{name}.")
         else:
             yield prefix + name, declaration
 

@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import date
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,22 +13,7 @@ from environments import Environment
 from stacks.settings import Settings, SettingsError, TrainingSettings
 from stacks.settings.parse import load
 from tests.infra.conftest import load_settings
-
-
-def at(settings: object, name: str) -> object:
-    """A setting by its full name, such as serving.scaling.max_instances."""
-    for part in name.split("."):
-        settings = getattr(settings, part)
-    return settings
-
-
-def every_name(section: Any = None, prefix: str = "") -> list[str]:
-    section = section or Settings()
-    names = []
-    for spec in fields(section):
-        value = getattr(section, spec.name)
-        names += every_name(value, f"{prefix}{spec.name}.") if is_dataclass(value) else [prefix + spec.name]
-    return names
+from tests.infra.declared import SETTINGS, at
 
 
 @pytest.mark.parametrize(
@@ -89,9 +72,7 @@ def test_a_typed_value_in_cdk_json_equals_its_text() -> None:
 
 def test_an_override_changes_no_other_setting() -> None:
     changed = load_settings({"serving.scaling.max_instances": "5"})
-    assert [name for name in every_name() if at(changed, name) != at(Settings(), name)] == [
-        "serving.scaling.max_instances"
-    ]
+    assert [name for name in SETTINGS if at(changed, name) != at(Settings(), name)] == ["serving.scaling.max_instances"]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +252,7 @@ def test_the_command_line_outranks_the_file() -> None:
     assert load(environment, {"api.memory_mib": "1024"}).api.memory_mib == 1024
 
 
-@given(st.text(max_size=30), st.sampled_from(every_name()))
+@given(st.text(max_size=30), st.sampled_from(sorted(SETTINGS)))
 def test_any_text_is_either_a_valid_setting_or_refused_by_its_name(text: str, name: str) -> None:
     sentence = refusal_of({name: text})
     assert sentence is None or name in sentence

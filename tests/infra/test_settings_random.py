@@ -12,9 +12,9 @@ from environments import Environment
 from stacks.settings import Settings, SettingsError
 from stacks.settings.parse import load
 from tests.infra.conftest import FLAGS, Assembly, load_settings
+from tests.infra.declared import SETTINGS
 from tests.infra.iam import NO_RESOURCE, rights
-from tests.infra.random_settings import EVERYDAY, SAMPLERS, THOROUGH, random_environment, random_settings
-from tests.infra.test_settings import every_name
+from tests.infra.random_settings import EVERYDAY, THOROUGH, random_environment, random_settings, sampler
 
 WRONG: dict[str, tuple[object, ...]] = {
     "storage.data_prefix": ("data", "/", "da ta/"),
@@ -42,31 +42,30 @@ WRONG: dict[str, tuple[object, ...]] = {
 """Values that no combination makes right, for settings that are text; numbers and switches have their own."""
 
 
-def default(name: str) -> object:
-    value: object = Settings()
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
-
-
 def wrong_values(name: str) -> tuple[object, ...]:
-    kind = type(default(name))
     if name in WRONG:
         return WRONG[name]
-    switches, counts, optional = ("maybe", "", "2"), (-1, "many", 10**10, "1.5", ""), (-0.1, "fast", 20.0, "nan")
-    return {bool: switches, int: counts, type(None): optional}[kind]  # the optional ones are numbers, all of them
+    declared = SETTINGS[name]
+    if declared.type is bool:
+        return "maybe", "", "2"
+    texts = ("many", "nan") if declared.optional else ("many", "1.5", "")
+    if declared.choices:
+        return max(declared.choices) + 1, *texts
+    assert declared.range, name
+    step = 1 if declared.type is int else 0.01
+    return declared.range.low - step, declared.range.high + step, *texts
 
 
 def test_every_setting_has_random_valid_and_invalid_values() -> None:
-    assert sorted(SAMPLERS) == sorted(every_name())
-    for name in SAMPLERS:
+    for name in SETTINGS:
+        sampler(name)(random.Random(0))
         assert wrong_values(name)
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_an_invalid_setting_is_refused_by_name_before_anything_is_synthesised(seed: int) -> None:
     dice = random.Random(seed)
-    name = dice.choice(sorted(SAMPLERS))
+    name = dice.choice(sorted(SETTINGS))
     context = {**dict(random_settings(seed)), name: dice.choice(wrong_values(name))}
     with pytest.raises(SettingsError) as refusal:
         load_settings(context)

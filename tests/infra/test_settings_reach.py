@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.infra.conftest import Synthesise, load_settings
+from tests.infra.declared import SETTINGS, at
 from tests.infra.template_places import differences
-from tests.infra.test_settings import at, every_name
 
 CAPTURE = {"serving.capture.percent": 10}
 HTTP = {"api.http": "true"}
@@ -229,7 +229,7 @@ REACH = {
 
 
 def test_every_setting_declares_where_it_appears_in_the_templates() -> None:
-    assert sorted(REACH) == sorted(every_name())
+    assert sorted(REACH) == sorted(SETTINGS)
 
 
 @pytest.mark.parametrize("name", REACH)

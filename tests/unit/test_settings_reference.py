@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 
 import environments
 from stacks.settings.__main__ import PAGE, SCHEMA, files
-from tests.infra.test_settings import every_name
+from tests.infra.declared import SETTINGS
 
 VALIDATOR = Draft7Validator(json.loads(SCHEMA.read_text()))
 
@@ -25,7 +25,7 @@ def test_the_generated_files_are_up_to_date(path: Path) -> None:
     assert path.read_text() == files()[path], "run `make reference`, and commit what changed"
 
 
-@pytest.mark.parametrize("name", every_name())
+@pytest.mark.parametrize("name", SETTINGS)
 def test_each_setting_has_a_sentence_on_the_page_and_in_the_schema(name: str) -> None:
     section, _, field = name.rpartition(".")
     rows = PAGE.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0].splitlines()
