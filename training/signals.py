@@ -25,6 +25,11 @@ class Stop:
         """Whether a signal has arrived."""
         return self._signal is not None
 
+    @property
+    def number(self) -> int:
+        """The signal that has arrived; SIGTERM if another process received it."""
+        return self._signal or signal.SIGTERM
+
     def defer(self) -> None:
         """From now on a signal only sets `requested`; a second Ctrl-C still ends the run at once."""
         self._deferred = True
@@ -45,8 +50,8 @@ class Stop:
             self.defer()
 
     def interrupt(self) -> NoReturn:
-        """Raise KeyboardInterrupt with the number of the signal; SIGTERM if another process received it."""
-        raise KeyboardInterrupt(self._signal or signal.SIGTERM)
+        """Raise KeyboardInterrupt with the number of the signal."""
+        raise KeyboardInterrupt(self.number)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
         # On Ctrl-C the terminal sends SIGINT and torchrun sends SIGTERM: the two count as one request.

@@ -272,12 +272,13 @@ def main(config: Config, *, backbone: Backbone = RESNET50) -> int:
         fail(config, str(error))
         return 1
     except KeyboardInterrupt as interrupt:
-        remedy = "the same command resumes from the last checkpoint" if config.checkpoint_dir else "nothing was saved"
-        print(f"Training was stopped; {remedy}.", file=sys.stderr)
-        return 128 + int(*interrupt.args or [signal.SIGINT])
+        return stopped(config, int(*interrupt.args or [signal.SIGINT]))
     except Exception as error:
         if peers.is_lost_peer(error):
-            reason = peers.peer_failure() or f"Its log has the root cause; this process saw: {error}"
+            reason = peers.peer_failure()
+            if reason is None and stop.requested:  # its peer received the signal too, and was faster
+                return stopped(config, stop.number)
+            reason = reason or f"Its log has the root cause; this process saw: {error}"
             fail(
                 config, f"Another process is gone, and this one cannot continue without it. {reason}", root_cause=False
             )
@@ -286,6 +287,13 @@ def main(config: Config, *, backbone: Backbone = RESNET50) -> int:
             fail(config, f"{type(error).__name__}: {error}")
         return 1
     return 0
+
+
+def stopped(config: Config, number: int) -> int:
+    """Say that a signal ended the run. Returns the exit status."""
+    remedy = "the same command resumes from the last checkpoint" if config.checkpoint_dir else "nothing was saved"
+    print(f"Training was stopped; {remedy}.", file=sys.stderr)
+    return 128 + number
 
 
 def fail(config: Config, sentence: str, *, root_cause: bool = True) -> None:

@@ -3,9 +3,12 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.distributed.dogs import settings
+from training import train
 from training.signals import Stop
 
 
@@ -68,3 +71,23 @@ def test_without_a_signal_the_number_is_that_of_the_signal_to_another_process() 
     with pytest.raises(KeyboardInterrupt) as caught:
         Stop().interrupt()
     assert caught.value.args == (signal.SIGTERM,)
+
+
+@pytest.mark.parametrize(("signalled", "status"), [(True, 128 + signal.SIGTERM), (False, 1)])
+def test_a_process_that_loses_its_peer_was_stopped_if_it_received_the_signal_too(
+    stop: Stop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signalled: bool, status: int
+) -> None:
+    """Both processes receive SIGTERM. The faster one leaves while the other one waits for it in a collective."""
+
+    def loses_its_peer(config: object, world: object, stop: Stop, **_: object) -> None:
+        stop.defer()
+        if signalled:
+            send(signal.SIGTERM)
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:12345")
+
+    monkeypatch.setattr(train, "train", loses_its_peer)
+    config = settings(tmp_path)
+    monkeypatch.setattr("training.peers.peer_failure", lambda: None)
+
+    assert train.main(config) == status
+    assert (tmp_path / "output" / "failure").exists() is not signalled
