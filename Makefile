@@ -76,7 +76,7 @@ rehearse: $(VENV)/.installed-rehearse  ## draw photos, train, serve and predict 
 STYLE = $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 TYPES = { $(BIN)/mypy && { report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; false; }; }; }
 
-# mypy and import-linter run beside pytest's processes, and what they found is printed last. A file's tests stay in one
+# mypy and import-linter run in parallel with pytest's processes, and their findings are printed last. A file's tests stay in one
 # process, so each fixture of a file is made once. OpenMP's threads sleep while they wait: those of two processes on two
 # cores would spend a third of their time waiting for each other.
 WORKERS ?= 2

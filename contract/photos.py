@@ -13,7 +13,7 @@ from typing import Any
 
 SPLITS = ("train", "valid", "test")
 ALSO_CALLED = {"valid": ("val", "validation")}
-"""Other names of a split's folder, read where there is no folder with the split's own name."""
+"""Other names of a split's folder, read if there is no folder with the split's own name."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
@@ -29,7 +29,7 @@ class PhotoFile:
     """The MD5 in hexadecimal digits; of an object in S3 its entity tag.
 
     That tag is the MD5 of what one PutObject sent to a bucket with S3's own encryption. It is not for an upload in
-    several parts, nor under a KMS key or a customer's key: such a bucket's digest compares with itself alone.
+    several parts, nor under a KMS key or a customer's key: such a bucket's digest can be compared only with itself.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     """
 
@@ -40,7 +40,7 @@ def is_photo_file(name: str) -> bool:
 
 
 def folder_of(split: str, folders: Collection[str]) -> str:
-    """The folder that holds a split, of those that exist: its own name comes first. Its own name where none exists."""
+    """The folder of a split, of those that exist. Its own name comes first, and is the result if none exists."""
     return next((name for name in (split, *ALSO_CALLED.get(split, ())) if name in folders), split)
 
 

@@ -62,7 +62,7 @@ class Environment:
     refused."""
     protection: Protection = field(default_factory=Protection)
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of every resource, beside `project`, which is always set."""
+    """Tags of every resource, in addition to `project`, which is always set."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The settings that differ from their defaults, by section (docs/settings.md)."""
 

@@ -125,7 +125,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _file_name(name: str) -> str:
     if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\:"):
-        raise ValueError(f"{name!r} is not the name of a file beside the manifest")
+        raise ValueError(f"{name!r} is not the name of a file next to the manifest")
     return name
 
 

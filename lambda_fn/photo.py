@@ -6,9 +6,10 @@ from typing import Self
 from lambda_fn.errors import BAD_REQUEST, TOO_LARGE, UNSUPPORTED_TYPE, ServiceError
 
 MAX_BYTES = 6_291_456
-"""SageMaker's limit on a real-time request. A Lambda event holds about 4.5 MB of photo, because it is in base64."""
+"""SageMaker's limit on a real-time request. A Lambda event can contain a photo of about 4.5 MB, because it is in
+base64."""
 LIMITS = (
-    "The endpoint accepts at most 6 MiB (6,291,456 bytes), and an event of 6 MB holds about 4.5 MB of photo in base64. "
+    "The endpoint accepts at most 6 MiB (6,291,456 bytes), and an event of 6 MB a photo of about 4.5 MB in base64. "
     "Scale the photo down: the model uses a few hundred pixels a side."
 )
 

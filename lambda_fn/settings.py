@@ -48,5 +48,5 @@ def _prefix(text: str) -> S3Object:
     """Parse `s3://bucket/photos` as the folder `photos/`. Without the slash it would also allow `photos-private/`."""
     bucket, _, key = text.removeprefix("s3://").partition("/")
     if not text.startswith("s3://") or not bucket:
-        raise ValueError(f"READABLE_S3_PREFIXES holds {text!r}; each entry must look like s3://bucket/prefix/.")
+        raise ValueError(f"READABLE_S3_PREFIXES contains {text!r}; each entry must look like s3://bucket/prefix/.")
     return S3Object(bucket, key if not key or key.endswith("/") else f"{key}/")

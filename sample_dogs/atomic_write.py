@@ -11,7 +11,7 @@ PART_PATTERN = ".*.part"
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` under a temporary name beside `path`, then rename it."""
+    """Write `content` under a temporary name next to `path`, then rename it."""
     with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
         try:
             part.write(content)

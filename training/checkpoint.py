@@ -1,4 +1,4 @@
-"""Checkpoints: written completely or not at all, and found by their newest undamaged file. They hold tensors only.
+"""Checkpoints: written completely or not at all, and found by their newest undamaged file. They contain only tensors.
 
     FOLDER/<run>/epoch-000007-000012-<SHA-256 of the content>.safetensors
 

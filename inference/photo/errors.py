@@ -11,7 +11,7 @@ class PhotoError(Exception):
     """Bytes that cannot be decoded as a photo.
 
     `kind` says why, for programs. The message is one sentence for people: what is wrong, with which value, and what to
-    do. It never holds a path or a traceback.
+    do. It never contains a path or a traceback.
     """
 
     def __init__(self, kind: Kind, message: str) -> None:

@@ -1,6 +1,6 @@
 """Which photos are refused before they are decoded, because they would take far more memory or time than a photo does.
 
-Everything here reads the header alone. docs/decisions/0055 has the measurements.
+Everything here reads only the header. docs/decisions/0055 has the measurements.
 """
 
 from PIL import Image

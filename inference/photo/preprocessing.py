@@ -20,7 +20,7 @@ MAX_RESIZE = 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preprocessing:
-    """The parameters of preprocessing. The artifact's manifest holds them."""
+    """The parameters of preprocessing. The artifact's manifest contains them."""
 
     resize: int = 256
     """Pixels of the shorter side after scaling."""

@@ -47,7 +47,7 @@ INTERNAL_ERROR = (
 
 def application(service: Service) -> Starlette:
     """The ASGI application over `service`."""
-    # One prediction uses every core; more at the same time would be no faster and hold more memory.
+    # One prediction uses every core; more at the same time would not be faster and would use more memory.
     cores = anyio.CapacityLimiter(usable_cores())
     bodies = BodyBuffer(max_bytes=MAX_BODY_BYTES, memory=BODIES_BYTES, timeout_s=BODY_TIMEOUT_S)
     admission = Admission(usable_cores())

@@ -10,7 +10,7 @@ class RequestError(Exception):
     """A request that the server refuses.
 
     `status` is the HTTP status, `code` a stable word for programs, and the message one sentence for people: what is
-    wrong, with which value, and what to do. It never holds a path or a traceback.
+    wrong, with which value, and what to do. It never contains a path or a traceback.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:

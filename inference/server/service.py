@@ -10,7 +10,7 @@ from inference.server.errors import RequestError
 from inference.server.log import elapsed_s, log
 
 STUCK_S = 60
-"""A prediction that runs longer has no caller any more, and /ping reports that the model has stopped answering."""
+"""A prediction that runs longer no longer has a caller, and /ping reports that the model has stopped answering."""
 
 
 class Service:

@@ -1,4 +1,4 @@
-"""The file in which `kennel data check` leaves what it found, and in which `kennel data upload` looks it up."""
+"""The file to which `kennel data check` writes its findings, and from which `kennel data upload` reads them."""
 
 import json
 from dataclasses import asdict
@@ -20,7 +20,7 @@ def as_json(found: Check) -> str:
         "counts": found.counts(),
         "findings": [asdict(finding) for finding in found.findings],
     }
-    return json.dumps(document, indent=2, ensure_ascii=True)  # a file's name may hold bytes that are not UTF-8
+    return json.dumps(document, indent=2, ensure_ascii=True)  # a file's name may contain bytes that are not UTF-8
 
 
 def write(found: Check, path: Path) -> None:

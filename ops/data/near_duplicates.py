@@ -23,7 +23,7 @@ _BLOCK = 2048
 
 
 def fingerprint(image: Image.Image) -> Fingerprint:
-    """Of an upright RGB image. All 0 where there is nothing to tell it by."""
+    """Of an upright RGB image. All 0 if the image has no contrast."""
     small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float32).ravel()
     small = small - small.mean()
     length = float(np.linalg.norm(small))

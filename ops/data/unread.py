@@ -20,7 +20,7 @@ class Unread:
     unknown: Sequence[str]
     """Files with another suffix than a photo's. One example of each suffix comes first."""
     misplaced: Sequence[str]
-    """Photos that are not directly in a breed's folder, or are in val/ beside valid/, which is read instead."""
+    """Photos that are not directly in a breed's folder, or are in val/ next to valid/, which is read instead."""
     broken_links: Sequence[str]
     """Symbolic links whose target does not exist."""
 

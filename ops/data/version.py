@@ -11,7 +11,7 @@ NO_BUCKET = ("NoSuchBucket", "404")
 
 
 def data_version(target: str = "", *, environment: str = environments.DEFAULT) -> str:
-    """The digest of the photos under `target`, such as s3://bucket/data; empty where there are none yet.
+    """The digest of the photos under `target`, such as s3://bucket/data; empty if there are none yet.
 
     Without a target: of the photos in the bucket of the environment's storage stack; empty before its first deploy.
     It lists the photos, as the training job's handler does, and reads none of them.

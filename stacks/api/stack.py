@@ -65,7 +65,7 @@ class ApiStack(cdk.Stack):
             self,
             "Function",
             description="Predicts the breed of the dog in a photo",
-            # the folder is itself the Python package, so the archive holds the folder and not only its files
+            # the folder is itself the Python package, so the archive contains the folder and not only its files
             code=lambda_.Code.from_asset(
                 str(ROOT), exclude=["/*", "!/lambda_fn", "__pycache__"], ignore_mode=cdk.IgnoreMode.GIT
             ),

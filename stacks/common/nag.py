@@ -1,4 +1,4 @@
-"""Acknowledge findings of cdk-nag, each beside its resource and with the reason."""
+"""Acknowledge findings of cdk-nag, each next to its resource and with the reason."""
 
 import json
 

@@ -71,7 +71,7 @@ def schema() -> dict[str, Any]:
 
 
 def _sections(section: type, prefix: str = "") -> Iterator[tuple[str, type]]:
-    """The full name and the class of each section, nested ones after the one that holds them."""
+    """The full name and the class of each section, nested ones after the one that contains them."""
     for declaration in declarations(section).values():
         if is_dataclass(declaration.type):
             yield prefix + declaration.name, declaration.type
@@ -79,7 +79,7 @@ def _sections(section: type, prefix: str = "") -> Iterator[tuple[str, type]]:
 
 
 def _values(section: type) -> Iterator[Declaration]:
-    """The declarations of a section that are no sections themselves."""
+    """The declarations of a section, without its nested sections."""
     return (declared for declared in declarations(section).values() if not is_dataclass(declared.type))
 
 

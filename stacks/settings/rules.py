@@ -36,7 +36,7 @@ def require(condition: bool, name: str, value: object, allowed: str) -> None:
 
 
 def apart(name: str, prefix: str, other_name: str, other: str, *, why: str) -> None:
-    """Raise SettingsError if one of two prefixes of the bucket lies within the other."""
+    """Raise SettingsError if one of two prefixes of the bucket is within the other."""
     require(
         not prefix.startswith(other) and not other.startswith(prefix),
         name,

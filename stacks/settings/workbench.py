@@ -37,7 +37,8 @@ class WorkbenchSettings:
     notebook_volume_gib: Annotated[int, Range(5, 16_384, "GiB")] = 50
     """Volume of the notebook instance, with its home folder."""
     notebook_idle_stop_min: Annotated[int, Range(0, 1440, "minutes")] = 60
-    """The notebook instance stops itself after this long without use; 0 turns it off. An open browser tab is no use."""
+    """The notebook instance stops itself after this long without use; 0 turns it off. An open browser tab does not
+    count as use."""
 
     def __post_init__(self) -> None:
         check(self, "workbench")

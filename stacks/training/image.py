@@ -1,4 +1,4 @@
-"""AWS's PyTorch training image. The AWS account that holds it differs by region."""
+"""AWS's PyTorch training image. The AWS account that owns it differs by region."""
 
 from aws_cdk import Aws, CfnMapping, Stack, Token
 from aws_cdk import aws_iam as iam

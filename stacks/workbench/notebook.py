@@ -23,7 +23,7 @@ class Notebook(Construct):
     """One notebook instance without root access that stops itself when idle. Deleting it deletes its volume.
 
     Its role may not write logs: SageMaker would create a log group that all notebooks of the account share and that no
-    stack deletes. The output of the start script is in `kennel/setup.log`, beside the notebook.
+    stack deletes. The output of the start script is in `kennel/setup.log`, next to the notebook.
     """
 
     def __init__(

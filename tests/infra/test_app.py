@@ -44,7 +44,7 @@ def app(
 
 
 def without_network() -> list[str]:
-    """A command prefix that cuts the network off, where this machine allows it."""
+    """A command prefix that cuts the network off, if this machine allows it."""
     prefix = ["unshare", "--user", "--map-root-user", "--net"]
     allowed = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False)
     return prefix if allowed and allowed.returncode == 0 else []

@@ -93,7 +93,7 @@ def test_it_refuses_another_deployment_than_the_files(
 
 
 def test_an_open_region_is_the_same_for_cdk_and_for_kennel(aws: str) -> None:
-    """Both take us-east-1 where nothing names a region."""
+    """Both take us-east-1 if no region is configured."""
     kennel = [sys.executable, "-c", "from ops.cli import main; main()", "data", "version", "--cdk-options"]
     variables = {"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     quiet = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PATH": os.environ["PATH"]}

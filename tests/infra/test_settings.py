@@ -179,7 +179,7 @@ def test_production_keeps_the_figures_of_the_design() -> None:
 
 
 def refusal_of(context: Mapping[str, object]) -> str | None:
-    """The sentence that refuses a context, or None where it is accepted."""
+    """The sentence that refuses a context, or None if it is accepted."""
     try:
         load_settings(context)
     except SettingsError as refusal:

@@ -84,7 +84,7 @@ def synthesised(seed: int, folder: Path) -> tuple[Assembly, Environment, Setting
 
 
 def check(assembly: Assembly, environment: Environment, settings: Settings) -> None:
-    """What holds whatever the settings are."""
+    """Invariants of every valid combination of settings."""
     text = "".join(json.dumps(assembly.raw(stack)) for stack in assembly.names)
     assert "FullAccess" not in text
     for right in rights(assembly):

@@ -144,7 +144,7 @@ def test_a_manifest_that_names_a_path_is_refused(tmp_path: Path) -> None:
     document = json.loads((artifact / MANIFEST).read_text())
     document["files"]["../evil"] = "0" * 64
     (artifact / MANIFEST).write_text(json.dumps(document))
-    assert "'../evil' is not the name of a file beside the manifest" in refusal(
+    assert "'../evil' is not the name of a file next to the manifest" in refusal(
         archive(tmp_path / "model.tar.gz", artifact=artifact)
     )
 

@@ -1,4 +1,4 @@
-"""Links and programs beside a model are refused, and so is a model that is more than an image classifier."""
+"""Links and programs next to a model are refused, and so is a model that is more than an image classifier."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_a_manifest_that_names_a_path_is_refused(folder: Path, name: str) -> Non
     document = json.loads((folder / artifact.MANIFEST).read_text())
     document["files"][name] = "0" * 64
     (folder / artifact.MANIFEST).write_text(json.dumps(document))
-    assert "is not the name of a file beside the manifest" in refusal(folder)
+    assert "is not the name of a file next to the manifest" in refusal(folder)
 
 
 def test_a_file_of_absurd_size_is_not_read(folder: Path) -> None:
@@ -140,7 +140,7 @@ def many_nodes(model: Any) -> None:
 REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     "weights in another folder": (lambda model: external(model, "../secret.bin"), "weights are in another file"),
     "weights at an absolute path": (lambda model: external(model, "/etc/passwd"), "weights are in another file"),
-    "weights beside the model": (lambda model: external(model, "weights.bin"), "weights are in another file"),
+    "weights next to the model": (lambda model: external(model, "weights.bin"), "weights are in another file"),
     "a tensor of exabytes": (huge, "a tensor claims 4611686018427387904 elements"),
     "a tensor of text": (text, "a tensor of text"),
     "an operator of a custom domain": (add_node("Bark", domain="dogs"), "the operator 'dogs.Bark'"),

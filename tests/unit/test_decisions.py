@@ -18,7 +18,7 @@ FOREIGN = {"ContainerEntrypoint", "Gather", "ModelTrainer", "fp16_compress_hook"
 
 @functools.cache
 def files() -> frozenset[str]:
-    """Every file that git tracks or would add, and every folder that holds one. Relative to the root."""
+    """Every file that git tracks or would add, and every folder that contains one. Relative to the root."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     paths = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     existing = [Path(path) for path in paths if (ROOT / path).is_file()]

@@ -55,7 +55,7 @@ def test_the_temperature_is_where_the_targets_are_most_likely() -> None:
 
 
 def test_a_network_without_errors_is_not_calibrated_to_certainty() -> None:
-    """The likelihood alone would cool without end: 30 photos cannot show that one in 10 000 is wrong."""
+    """Maximum likelihood alone would lower the temperature without limit: 30 photos cannot show one error in 10 000."""
     targets = np.arange(30) % 3
     logits = np.eye(3, dtype=np.float32)[targets]
     confidence = softmax(logits / fit_temperature(logits, targets)).max(axis=1)

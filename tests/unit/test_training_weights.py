@@ -143,7 +143,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     state = weights()
     state["stem.0.weight"][0, 0, 0, 0] = torch.nan
     save_file(state, tmp_path / "w.safetensors")
-    assert "stem.0.weight holds values that are not finite" in refusal(tmp_path / "w.safetensors")
+    assert "stem.0.weight contains values that are not finite" in refusal(tmp_path / "w.safetensors")
 
 
 def test_a_channel_must_contain_one_file(tmp_path: Path) -> None:

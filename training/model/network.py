@@ -53,7 +53,7 @@ def keep_head(model: nn.Module, pretrained: str, labels: Sequence[str], backbone
     except (KeyError, RuntimeError) as error:
         raise unfit(given.source, backbone, f"its head is not one of {len(labels)} classes") from error
     if not all(tensor.isfinite().all() for tensor in state.values()):
-        raise unfit(given.source, backbone, "its head holds values that are not finite")
+        raise unfit(given.source, backbone, "its head contains values that are not finite")
     return "kept: the weights come from an artifact for the same breeds"
 
 
@@ -105,6 +105,6 @@ def _fill(model: nn.Module, given: Weights, backbone: Backbone) -> None:
         if found.shape != tensor.shape:
             raise unfit(given.source, backbone, f"{name} has the shape {tuple(found.shape)}, not {tuple(tensor.shape)}")
         if not found.isfinite().all():
-            raise unfit(given.source, backbone, f"{name} holds values that are not finite")
+            raise unfit(given.source, backbone, f"{name} contains values that are not finite")
         state[name] = found.to(tensor.dtype)
     model.load_state_dict({name: state[name] for name in wanted if name in state}, strict=False)

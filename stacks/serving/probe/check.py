@@ -63,7 +63,7 @@ class EndpointCheck:
             ) from error
 
     def _wait_until_stable(self, endpoint: str) -> Json:
-        """DescribeEndpoint's response, once the endpoint is not in transition any more or time runs out."""
+        """DescribeEndpoint's response, once the endpoint is no longer in transition or time runs out."""
         while True:
             found = self._retry_while_denied(lambda: dict(self.sagemaker.describe_endpoint(EndpointName=endpoint)))
             if found["EndpointStatus"] not in IN_TRANSITION or self.remaining_s() < RESERVE_S + POLL_INTERVAL_S:

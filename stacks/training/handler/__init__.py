@@ -1,1 +1,2 @@
-"""The custom resource's two Lambda functions: `events.on_event` acts, `events.is_complete` looks. boto3 alone."""
+"""The custom resource's two Lambda functions: `events.on_event` acts, `events.is_complete` polls. Imports only
+boto3."""

@@ -16,7 +16,7 @@ from .request import JobRequest, Json
 def on_event(event: Json, _context: Any = None, jobs: Jobs | None = None) -> Json:
     """Start a job, or find the one with the same inputs; on Delete, list the jobs to stop.
 
-    The physical id is the name of the attempt's first job. Raises `TrainingError` where no job can be started: within
+    The physical id is the name of the attempt's first job. Raises `TrainingError` if no job can be started: within
     seconds, and before any instance runs.
     """
     jobs = jobs or _jobs()

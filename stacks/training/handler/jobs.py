@@ -56,7 +56,7 @@ class Jobs:
         `known` is the attempt before an update. Without `request.data_version` its photos are meant, whatever the
         bucket contains by now: CloudFormation rolls a failed update back to it.
 
-        Raises `TrainingError` where no job can be started.
+        Raises `TrainingError` if no job can be started.
         """
         if not request.data_version and request.has_same_inputs(known):
             found = self._newest_job(request, known)
@@ -96,7 +96,7 @@ class Jobs:
             return {
                 "JobName": job,
                 "ModelData": artifact,
-                # SageMaker packs /opt/ml/output/data beside the model
+                # SageMaker packs /opt/ml/output/data next to the model
                 "Report": f"{artifact.removesuffix('model.tar.gz')}output.tar.gz",
                 "TestAccuracy": test_accuracy(found),
                 "InstanceType": request.job_names(first)[job],
@@ -161,7 +161,7 @@ class Jobs:
         )
 
     def _newest_job(self, request: JobRequest, first: str) -> Json | None:
-        """The last job that an attempt has started, or None where it has started none."""
+        """The last job that an attempt has started, or None if it has started none."""
         states = (self.describe(job) for job in reversed(list(request.job_names(first))))
         return next((found for found in states if found is not None), None)
 
