@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,28 +95,19 @@ def fit(config: Config, world: World, stop: Stop, *, backbone: Backbone = RESNET
 
     # -- data
     data = scan(config.data)
+    breeds = len(data.labels)
     preprocessing = Preprocessing.for_size(config.image_size)
     if world.is_first:
         counts = {split: len(photos) for split, photos in data.splits.items()}
-        emit(
-            stage="start",
-            mode=config.mode,
-            breeds=len(data.labels),
-            **counts,
-            processes=world.size,
-            device=world.device,
-        )
+        emit(stage="start", mode=config.mode, breeds=breeds, **counts, processes=world.size, device=world.device)
 
     # -- model
-    model = build(len(data.labels), config.pretrained, backbone)
+    model = build(breeds, config.pretrained, backbone)
     head_note = keep_head(model, config.pretrained, data.labels, backbone)
     if head_note and world.is_first:
         emit(stage="weights", head=head_note)
-    weights = fingerprint(model) if config.starts_pretrained else backbone.name
-    # names and sizes: a photo that only one host cannot read is skipped on all of them
-    world.check_agreement("photos, weights and options", run_id(config, data.labels, data.listing(), weights))
-    own_run = run_id(config, data.labels, data.digest(), weights) if world.is_first else ""
-    run = world.broadcast(own_run.encode()).decode()
+    run = run_id(config, data, fingerprint(model) if config.starts_pretrained else backbone.name)
+    world.check_agreement("photos, weights and options", run)
     saved = checkpoint.newest(config.checkpoint_dir, run, world) if config.checkpoint_dir else None
 
     # -- batches: in frozen mode the head is trained alone, on features that are computed once
@@ -248,15 +238,15 @@ def export_and_verify(trained: Trained, config: Config, world: World) -> None:
     )
 
 
-def run_id(config: Config, labels: Sequence[str], photos: str, weights: str) -> str:
-    """16 hex digits of all that decides the weights: runs share checkpoints only if their ids are equal.
+def run_id(config: Config, data: DataSet, weights: str) -> str:
+    """16 hex digits of all that decides the weights. Runs share checkpoints, and processes train together, only if
+    their ids are equal.
 
-    photos: a digest of the photos.
     weights: the fingerprint of the pretrained weights, or the name of the backbone if the weights are random.
     """
     options = config.hyperparameters()
     del options["precision"]  # it changes the artifact alone
-    every = (checkpoint.LAYOUT, sorted(options.items()), photos, tuple(labels), weights)
+    every = (checkpoint.LAYOUT, sorted(options.items()), data.digest(), data.labels, weights)
     return sha256(repr(every).encode())[:16]
 
 

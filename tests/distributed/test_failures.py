@@ -36,22 +36,26 @@ def test_hosts_that_are_not_connected_are_refused(tmp_path: Path) -> None:
     assert "Traceback" not in end.log
 
 
-def test_hosts_with_different_photos_all_fail(tmp_path: Path) -> None:
+@pytest.mark.parametrize("difference", ["a photo is missing", "a photo has other bytes"])
+def test_hosts_with_different_photos_all_fail(tmp_path: Path, difference: str) -> None:
     write_photos(tmp_path / "photos")
     shutil.copytree(tmp_path / "photos", tmp_path / "others")
-    (tmp_path / "others" / "train" / "Pug" / "0.jpg").unlink()
+    photo = tmp_path / "others" / "train" / "Pug" / "0.jpg"
+    if difference == "a photo is missing":
+        photo.unlink()
+    else:
+        photo.write_bytes(bytes(photo.stat().st_size))
     ends = run_hosts(tmp_path, [settings(tmp_path), settings(tmp_path, data=tmp_path / "others")])
 
     assert [end.status for end in ends] == [1, 1]
     assert all("do not see the same photos" in end.log and "Traceback" not in end.log for end in ends)
 
 
-def test_a_photo_that_one_host_cannot_read_is_left_out_on_all(tmp_path: Path) -> None:
-    write_photos(tmp_path / "photos")
-    shutil.copytree(tmp_path / "photos", tmp_path / "others")
-    broken = tmp_path / "others" / "train" / "Pug" / "0.jpg"
-    broken.write_bytes(bytes(broken.stat().st_size))
-    configs = [settings(tmp_path), settings(tmp_path, data=tmp_path / "others")]
+def test_a_photo_that_only_one_process_decodes_is_skipped_by_all(tmp_path: Path) -> None:
+    """In frozen mode each process decodes its own part of the photos."""
+    spoil(write_photos(tmp_path / "photos"), "train/Pug/0.jpg")
+    write_weights(tmp_path / "weights.safetensors")
+    configs = [settings(tmp_path), settings(tmp_path)]
     ends = [rank.wait() for rank in ranks.start(weights_on_host, configs, size=2, folder=tmp_path / "logs")]
 
     assert [end.status for end in ends] == [0, 0]

@@ -61,14 +61,6 @@ class DataSet:
                 self._digest = contract.photos.digest(pool.map(self._file, every))
         return self._digest
 
-    def listing(self) -> str:
-        """64 hex digits: a digest of every photo's name and size. No photo is read."""
-        lines = hashlib.sha256()
-        for photo in (photo for photos in self.splits.values() for photo in photos):
-            line = f"{self.name(photo)}\t{photo.path.stat().st_size}\n"
-            lines.update(line.encode(errors="surrogateescape"))
-        return lines.hexdigest()
-
     def _file(self, photo: Photo) -> PhotoFile:
         try:
             with photo.path.open("rb") as content:
