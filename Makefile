@@ -101,6 +101,17 @@ test-slow: setup audit  ## the tests that take minutes, and the audit
 	@$(MAKE) --no-print-directory toolkit || echo "The tests that need the toolkit are skipped."
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
 
+# oneDNN (in torch and in OpenVINO), ATen and NumPy then use no instruction beyond AVX2. onnxruntime has no such switch.
+AVX2 = ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR"
+.PHONY: test-processors
+test-processors: setup  ## the tests that compute floats: as on a processor with AVX2 alone, with 1, 2 and 4 threads
+	@for threads in 1 2 4; do \
+	  echo "== AVX2, OMP_NUM_THREADS=$$threads"; \
+	  $(AVX2) OMP_WAIT_POLICY=passive OMP_NUM_THREADS=$$threads $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile \
+	    tests/unit/test_training_*.py tests/unit/test_{classifier,images,runtime}.py tests/contract/test_preprocessing.py \
+	    tests/distributed/test_{loss_scale,resume,same_result}.py $(ARGS) || exit 1; \
+	done
+
 .PHONY: golden
 golden: setup  ## rewrite tests/infra/golden/ after an intended change of the templates
 	@$(BIN)/python -m pytest -q tests/infra/test_golden.py --update-golden

@@ -25,7 +25,7 @@ def test_another_backbone_is_trained_exported_and_served(tmp_path: Path, mode: s
     for breed in classifier.labels:
         assert classifier.predict(any_photo(breed, seed=12345))[0].breed == breed
     assert saved.keys() == SMALL.build(3, True).state_dict().keys()
-    # frozen mode trains the head alone, full mode the other layers too
+    # exact: frozen mode copies these weights from the file and trains the head alone; full mode trains them too
     assert saved["early.0.weight"].equal(given["early.0.weight"]) == (mode == "frozen")
 
 

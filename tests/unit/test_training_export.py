@@ -327,7 +327,7 @@ def test_verification_returns_the_logits_before_the_temperature(exported: Path, 
     expected = accuracy(exported, data)
     found = verify_artifact(exported, photos, labels=data.labels, accuracy=expected, temperature=temperature)
 
-    assert found.temperature == temperature
+    assert found.temperature == temperature  # exact: it is passed through, not computed
     # logarithms of served probabilities: equal up to a constant per row, and to float32 and its smallest number
     assert np.allclose(softmax(found.logits), softmax(logits), atol=1e-4)
 
