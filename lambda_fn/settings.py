@@ -36,7 +36,7 @@ class Settings:
     def may_read(self, photo: S3Object) -> bool:
         """Whether the object is below one of the readable prefixes.
 
-        S3 takes a key literally. `..` is refused all the same, because a client or proxy in between might resolve it.
+        S3 takes a key literally. `..` is refused nevertheless, because a client or proxy in between might resolve it.
         """
         return ".." not in photo.key.split("/") and any(
             photo.bucket == allowed.bucket and photo.key.startswith(allowed.key)
