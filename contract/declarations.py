@@ -5,7 +5,6 @@ import functools
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -25,11 +24,6 @@ class Range:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high  # false for NaN
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
-        """The same bounds for pydantic, which calls this method where it is installed. A core schema is a dict."""
-        schema = {**handler(source), "ge": self.low, "le": self.high}
-        return schema | {"allow_inf_nan": False} if schema["type"] == "float" else schema
 
 
 @dataclass(frozen=True, slots=True)

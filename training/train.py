@@ -51,8 +51,14 @@ from training.report.page import publish, render
 from training.signals import Stop
 
 EXPECTED_ERRORS = (
-    *(DataError, WeightsError, WorldError, CheckpointError, DivergedError, ExportError, ArtifactError),
+    ArtifactError,
     BackboneError,
+    CheckpointError,
+    DataError,
+    DivergedError,
+    ExportError,
+    WeightsError,
+    WorldError,
 )
 """Errors whose message is written for the operator: they end the run without a traceback."""
 

@@ -1,7 +1,7 @@
 """A declaration holds type, range, default and sentence of a field, and every reader takes them from there."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -78,23 +78,6 @@ def test_a_union_of_two_types_is_refused() -> None:
 
     with pytest.raises(TypeError, match="value has the type"):
         declarations(Mixed)
-
-
-def test_bounds_reach_the_core_schema_of_pydantic() -> None:
-    """Called as pydantic calls it: `handler` makes the schema of the bare type, a dict."""
-    integer = Range(1, 10).__get_pydantic_core_schema__(int, lambda _: {"type": "int"})
-    number = Range(0.0, 0.5).__get_pydantic_core_schema__(float, lambda _: {"type": "float"})
-    assert integer == {"type": "int", "ge": 1, "le": 10}
-    # exact: the limits are copied from the declaration, not computed
-    assert number == {"type": "float", "ge": 0.0, "le": 0.5, "allow_inf_nan": False}
-
-
-@pytest.mark.parametrize("name", [field.name for field in fields(TrainingOptions)])
-def test_every_training_option_is_declared_in_full(name: str) -> None:
-    option = declarations(TrainingOptions)[name]
-    assert option.doc.endswith(".")
-    assert option.range or option.choices
-    assert option.error(name, option.default) is None
 
 
 def test_the_options_without_a_default_are_those_of_the_recipes() -> None:
