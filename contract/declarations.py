@@ -9,6 +9,9 @@ from dataclasses import MISSING, dataclass, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+AnyClass = type
+"""Within a class that has a field called `type`, that name means the field."""
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -57,8 +60,13 @@ class Declaration:
     """The values of a Literal; empty for any other type."""
     default: Any
     """dataclasses.MISSING if the field has none."""
-    doc: str
-    """The string below the field, on one line."""
+    owner: AnyClass
+    """The class that declares the field or inherits it."""
+
+    @property
+    def doc(self) -> str:
+        """The string below the field, on one line. Read on demand: a synthesis needs none of them."""
+        return _docstrings(self.owner).get(self.name, "")
 
     def error(self, name: str, value: Any) -> str | None:
         """One sentence if `value` is out of range or not one of the choices, else None.
@@ -81,19 +89,19 @@ class Declaration:
 @functools.cache
 def declarations(cls: type) -> dict[str, Declaration]:
     """The fields of a dataclass by name, in their order, inherited ones included."""
-    types, docs = get_type_hints(cls, include_extras=True), _docstrings(cls)
+    types = get_type_hints(cls, include_extras=True)
     return {
         field.name: _declaration(
             field.name,
             types[field.name],
             default=field.default_factory() if field.default_factory is not MISSING else field.default,
-            doc=docs.get(field.name, ""),
+            owner=cls,
         )
         for field in fields(cls)
     }
 
 
-def _declaration(name: str, annotation: Any, *, default: Any, doc: str) -> Declaration:
+def _declaration(name: str, annotation: Any, *, default: Any, owner: type) -> Declaration:
     optional = False
     notes: list[Any] = []
     while get_origin(annotation) in (Annotated, Union, UnionType):
@@ -114,10 +122,11 @@ def _declaration(name: str, annotation: Any, *, default: Any, doc: str) -> Decla
         pattern=next((note for note in notes if isinstance(note, Pattern)), None),
         choices=choices,
         default=default,
-        doc=doc,
+        owner=owner,
     )
 
 
+@functools.cache
 def _docstrings(cls: type) -> dict[str, str]:
     """Python keeps no docstrings of fields, so they are read from the source of the class and of its bases."""
     found: dict[str, str] = {}

@@ -1,17 +1,18 @@
 """Read environments/<name>.toml into an `Environment`."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from contract.declarations import declarations
 from environments.environment import DEFAULT, Environment, EnvironmentRefusedError, Protection
 from environments.suggestions import did_you_mean
 
 FOLDER = Path(__file__).resolve().parent
 
-KEYS = {"project": str, "account": str, "region": str, "profile": str}
+TEXTS = [name for name, declared in declarations(Environment).items() if declared.type is str and name != "name"]
+"""Keys with a text: what identifies the deployment."""
 TABLES = ("protection", "tags", "settings")
 
 
@@ -41,28 +42,20 @@ def load(name: str = DEFAULT, folder: Path = FOLDER) -> Environment:
 
 def _environment(name: str, read: Mapping[str, Any]) -> Environment:
     for key, value in read.items():
-        if key in KEYS:
-            _require(isinstance(value, KEYS[key]), key, value, "a text in quotes")
+        if key in TEXTS:
+            _require(isinstance(value, str), key, value, "a text in quotes")
         elif key in TABLES:
             _require(isinstance(value, dict), key, value, f"a table, [{key}]")
         else:
-            _unknown(key, (*KEYS, *TABLES))
-    protection = read.get("protection", {})
-    for key, value in protection.items():
-        known = [spec.name for spec in fields(Protection)]
-        if key not in known:
-            _unknown(f"protection.{key}", [f"protection.{one}" for one in known])
+            _unknown(key, (*TEXTS, *TABLES))
+    protections = [f"protection.{key}" for key in declarations(Protection)]
+    for key, value in read.get("protection", {}).items():
+        if f"protection.{key}" not in protections:
+            _unknown(f"protection.{key}", protections)
         _require(isinstance(value, bool), f"protection.{key}", value, "true or false")
     for key, value in read.get("tags", {}).items():
         _require(isinstance(value, str), f"tags.{key}", value, "a text in quotes")
-    identity = {key: read[key] for key in KEYS if key in read}
-    return Environment(
-        name=name,
-        **identity,
-        protection=Protection(**protection),
-        tags=read.get("tags", {}),
-        settings=read.get("settings", {}),
-    )
+    return Environment(name=name, **{**read, "protection": Protection(**read.get("protection", {}))})
 
 
 def _require(condition: bool, key: str, value: object, allowed: str) -> None:
@@ -70,6 +63,6 @@ def _require(condition: bool, key: str, value: object, allowed: str) -> None:
         raise EnvironmentRefusedError(f"{key} is {value!r}, but must be {allowed}.")
 
 
-def _unknown(key: str, known: Any) -> None:
+def _unknown(key: str, known: Sequence[str]) -> None:
     otherwise = f"The keys are {', '.join(known)}."
     raise EnvironmentRefusedError(f"There is no key {key!r}. {did_you_mean(key, known, otherwise=otherwise)}")

@@ -1,6 +1,7 @@
 """The SageMaker notebook instance."""
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aws_cdk import Aws, Fn
@@ -19,6 +20,18 @@ HERE = Path(__file__).parent
 NOTEBOOK = HERE.parents[1] / "notebooks" / "kennel.ipynb"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployment:
+    """What notebooks/kennel.ipynb reads from deployment.json, beside it."""
+
+    region: str
+    bucket: str
+    data_prefix: str
+    artifact_prefix: str
+    """Where training jobs write their artifacts."""
+    endpoint: str
+
+
 class Notebook(Construct):
     """One notebook instance without root access that stops itself when idle. Deleting it deletes its volume.
 
@@ -33,7 +46,7 @@ class Notebook(Construct):
         *,
         network: WorkbenchNetwork,
         code: ssm.StringParameter,
-        deployment: dict[str, str],
+        deployment: Deployment,
         settings: WorkbenchSettings,
     ) -> None:
         super().__init__(scope, id)
@@ -45,7 +58,7 @@ class Notebook(Construct):
                 "Region": Aws.REGION,
                 "CodeParameter": code.parameter_name,
                 "NotebookParameter": notebook.parameter_name,
-                "Deployment": json.dumps(deployment, indent=2),
+                "Deployment": json.dumps(asdict(deployment), indent=2),
                 "IdleMinutes": str(settings.notebook_idle_stop_min),
                 "IdleStop": (HERE / "idle_stop.py").read_text(encoding="utf-8"),
             },

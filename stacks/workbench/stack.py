@@ -13,7 +13,7 @@ from stacks.storage.bucket_access import BucketAccess, BucketGrant
 from stacks.training.source_archive import SourceArchive
 from stacks.workbench.host import TrainingHost
 from stacks.workbench.network import WorkbenchNetwork
-from stacks.workbench.notebook import Notebook
+from stacks.workbench.notebook import Deployment, Notebook
 
 
 class WorkbenchStack(cdk.Stack):
@@ -51,13 +51,13 @@ class WorkbenchStack(cdk.Stack):
             connect = f"aws ssm start-session --target {host.instance.ref} --document-name {host.session.ref}"
             cdk.CfnOutput(self, "Connect", value=connect)
         if settings.notebook:
-            deployment = {
-                "region": cdk.Aws.REGION,
-                "bucket": storage.bucket.bucket_name,
-                "data_prefix": storage.settings.data_prefix,
-                "artifact_prefix": f"{storage.settings.artifact_prefix}artifacts/",
-                "endpoint": endpoint_name,
-            }
+            deployment = Deployment(
+                region=cdk.Aws.REGION,
+                bucket=storage.bucket.bucket_name,
+                data_prefix=storage.settings.data_prefix,
+                artifact_prefix=f"{storage.settings.artifact_prefix}artifacts/",
+                endpoint=endpoint_name,
+            )
             notebook = Notebook(self, "Notebook", network=network, code=code, deployment=deployment, settings=settings)
             self._grant(notebook.role, source, code, storage.read_photos, storage.read_artifacts)
             endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
