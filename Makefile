@@ -205,16 +205,16 @@ cdk: node_modules/.installed  ## any other command of the pinned CDK: make cdk A
 	@$(USE_ENV); $(CDK) $(ARGS) $(AT)
 
 .PHONY: synth diff deploy destroy
-# CDK's own validation takes twice as long as all the rest: `make test` runs cfn-lint instead, and a deploy both.
+# CDK's own validation takes twice as long as the rest of a synthesis: `make test` runs cfn-lint instead, a deploy runs it.
 synth: node_modules/.installed  ## write the CloudFormation templates to cdk.out/, offline
 	@$(USE_ENV); $(CDK) synth --quiet --no-validation $(AT) $(ARGS) && echo "Templates are in cdk.out/"
 diff: node_modules/.installed $(VENV)/.installed-deploy  ## what a deploy would change in your account
 	@$(WITH_PHOTOS); $(CDK) diff "$$@" $(ARGS)
 deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; STACKS=Storage for one stack, ENV=name for another environment
 	@$(WITH_PHOTOS); $(CDK) deploy $(STACKS) "$$@" $(ARGS)
-destroy: node_modules/.installed  ## remove all of it
+destroy: node_modules/.installed  ## delete every stack of the environment
 	@$(USE_ENV); $(CDK) destroy $(STACKS) $(AT) $(ARGS)
 
 .PHONY: ami
-ami: $(VENV)/.installed-rehearse  ## move the training host to today's Deep Learning AMI, on purpose (needs an account)
+ami: $(VENV)/.installed-rehearse  ## pin the training host to today's Deep Learning AMI (needs an account)
 	@$(BIN)/python -m ops.ami --env $(ENV) $(ARGS)

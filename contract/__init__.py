@@ -1,1 +1,1 @@
-"""Facts that several rooms share, each declared once. Standard library only, so that every room may import it."""
+"""Facts that several packages share, each declared once. It imports only the standard library."""

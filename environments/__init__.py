@@ -1,4 +1,5 @@
-"""Environments: one committed file for each deployment. It says who is deployed, where, and with which settings.
+"""Environments: one committed file for each deployment. It has the identity, the account, the region and the settings
+of the deployment.
 
 `app.py`, `make` and every `kennel` command read the same file through `load`, so they mean the same deployment.
 Standard library only.

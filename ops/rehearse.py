@@ -63,7 +63,7 @@ class RehearsalError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What to rehearse."""
+    """The inputs of a rehearsal."""
 
     folder: Path
     """The folder for all output."""

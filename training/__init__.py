@@ -1,4 +1,5 @@
-"""Training: from photos to an artifact that serving loads. Of AWS it knows only the names of SageMaker's variables."""
+"""Training: from photos to an artifact that serving loads. Of AWS it uses only the names of SageMaker's environment
+variables."""
 
 import os
 

@@ -132,7 +132,7 @@ def join() -> World:
         _share_the_cores()
     if size > 1:
         if interface := os.environ.get("SM_NETWORK_INTERFACE_NAME"):
-            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)  # the toolkit sets it for NCCL alone
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)  # the toolkit sets it only for NCCL
         try:
             backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
             dist.init_process_group(backend, timeout=TIMEOUT)

@@ -251,7 +251,7 @@ def run_id(config: Config, data: DataSet, weights: str) -> str:
     weights: the fingerprint of the pretrained weights, or the name of the backbone if the weights are random.
     """
     options = config.hyperparameters()
-    del options["precision"]  # it changes the artifact alone
+    del options["precision"]  # it changes only the artifact
     every = (checkpoint.LAYOUT, sorted(options.items()), data.digest(), data.labels, weights)
     return sha256(repr(every).encode())[:16]
 

@@ -14,7 +14,7 @@ S3_OBJECT = rf"{BUCKET}[^\s,*?]+"
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be. Its text is one sentence for the person who wrote it."""
+    """A setting has an invalid name or value. The message is one sentence for the user."""
 
 
 def check(section: object, name: str) -> None:

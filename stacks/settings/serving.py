@@ -1,4 +1,4 @@
-"""Settings of the endpoint: its instances, its updates, its scaling, and what of its traffic is kept."""
+"""Settings of the endpoint: its instances, its updates, its scaling, and the capture of its traffic."""
 
 import re
 from dataclasses import dataclass, field

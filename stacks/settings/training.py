@@ -39,7 +39,7 @@ class TrainingSettings(TrainingOptions):
     max_runtime_min: Annotated[int, Range(1, LONGEST_MIN, "minutes")] = LONGEST_MIN
     """Minutes after which the job is stopped. With the start of the instances it must fit the time that a deploy
     waits."""
-    # each look takes seconds of its own, and all of them together must fit CloudFormation's hour
+    # each poll takes seconds, and all polls together must fit CloudFormation's hour
     poll_interval_s: Annotated[int, Range(30, 300, "seconds")] = 30
     """How often a deploy reads the job's status."""
     pretrained_uri: Annotated[

@@ -205,7 +205,7 @@ class Jobs:
                 if isinstance(error, ClientError):
                     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
                     if code == "ResourceInUse":
-                        return True  # an earlier try of this very call had got through
+                        return True  # an earlier attempt of this call succeeded
                     if is_capacity(error):
                         return False
                     if code == "ResourceLimitExceeded":
