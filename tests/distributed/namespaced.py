@@ -10,6 +10,7 @@ from pathlib import Path
 from rehearsal.hosts.namespaces import Namespaces
 from rehearsal.hosts.network import Host
 from rehearsal.processes import Child, ProcessGroup, free_port
+from tests.patience import PATIENCE_S
 
 PLACES = ["--model-dir", "/opt/ml/model", "--output-dir", "/opt/ml/output", "--checkpoint-dir", "/opt/ml/checkpoints"]
 SMALL_TRAIN = str(Path(__file__).resolve().with_name("small_train.py"))
@@ -62,6 +63,6 @@ class Hosts:
             children.append(self._group.start(host.name, command, env=environment))
         return children
 
-    def wait_for(self, words: str, child: Child, *, timeout_s: float = 60) -> None:
+    def wait_for(self, words: str, child: Child, *, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the child has printed the words."""
         self._group.wait_until(lambda: words in child.log.read_text(), what=f"the line {words}", timeout_s=timeout_s)

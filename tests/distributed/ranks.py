@@ -14,8 +14,7 @@ from typing import Any
 import torch
 
 from rehearsal.processes import free_port
-
-TIMEOUT_S = 120
+from tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +43,16 @@ class Rank:
         theirs.close()
 
     def wait(self) -> Ended:
-        """Wait until the process ends; raise AssertionError after TIMEOUT_S."""
+        """Wait until the process ends; raise AssertionError after PATIENCE_S."""
         try:
-            result = self._results.recv() if self._results.poll(TIMEOUT_S) else None
+            result = self._results.recv() if self._results.poll(PATIENCE_S) else None
         except EOFError:
             result = None
-        self.process.join(TIMEOUT_S)
+        self.process.join(PATIENCE_S)
         status = self.process.exitcode
         if status is None:
             self.process.kill()
-            raise AssertionError(f"the process did not end in {TIMEOUT_S} s; its log:\n{self._log.read_text()}")
+            raise AssertionError(f"the process did not end in {PATIENCE_S} s; its log:\n{self._log.read_text()}")
         return Ended(status, result, self._log.read_text())
 
 
