@@ -1,5 +1,7 @@
 """The alarms on the running service, each with a link to its runbook entry."""
 
+import math
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -33,7 +35,7 @@ class ServiceAlarms(Construct):
                 ),
                 metric=endpoint.total("InvocationsPerInstance"),
                 above=2 * target,
-                minutes=15,
+                minutes=_minutes_to_scale_out(serving),
             ),
             self._alarm(
                 "MemoryFull",
@@ -104,3 +106,8 @@ class ServiceAlarms(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+
+
+def _minutes_to_scale_out(serving: ServingSettings) -> int:
+    """How long autoscaling may take to add an instance: its own alarm needs 3 minutes, then the instance starts."""
+    return max(15, math.ceil((3 * 60 + serving.download_timeout_s + serving.startup_timeout_s) / 60))

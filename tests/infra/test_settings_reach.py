@@ -13,6 +13,7 @@ from tests.infra.template_places import differences
 CAPTURE = {"serving.capture.percent": 10}
 HTTP = {"api.http": "true"}
 VARIANT = "Serving/EndpointConfig.ProductionVariants"
+FLEET_TOO_SMALL_AFTER = "Monitoring/AlarmsFleetTooSmall.EvaluationPeriods"
 ROLLOUT = "Serving/Endpoint.DeploymentConfig"
 TRACKING = "Serving/ScalingPolicy.TargetTrackingScalingPolicyConfiguration"
 LIFECYCLE = "Storage/Bucket.LifecycleConfiguration.Rules"
@@ -130,8 +131,10 @@ REACH = {
             f"Serving/ModelRole{POLICY}",
         ),
     ),
-    "serving.startup_timeout_s": Reach(400, (f"{VARIANT}.ContainerStartupHealthCheckTimeoutInSeconds",)),
-    "serving.download_timeout_s": Reach(500, (f"{VARIANT}.ModelDataDownloadTimeoutInSeconds",)),
+    "serving.startup_timeout_s": Reach(
+        500, (f"{VARIANT}.ContainerStartupHealthCheckTimeoutInSeconds", FLEET_TOO_SMALL_AFTER)
+    ),
+    "serving.download_timeout_s": Reach(500, (f"{VARIANT}.ModelDataDownloadTimeoutInSeconds", FLEET_TOO_SMALL_AFTER)),
     "serving.log_retention_days": Reach(
         90, tuple(f"Serving/{group}.RetentionInDays" for group in ("Logs", "CanaryLogs", "CheckLogs"))
     ),

@@ -26,7 +26,7 @@ def test_the_job_is_two_g4dn_xlarge_hosts_with_the_designs_limits(development: A
     assert (job["DataPrefix"], job["ArtifactPrefix"]) == ("data/", "training/")
 
 
-def test_the_job_starts_after_its_role_has_its_rights_and_its_keeper_may_be_called(development: Assembly) -> None:
+def test_the_job_starts_after_the_policies_of_its_role_and_of_its_handler_exist(development: Assembly) -> None:
     """A reference to a role waits for the role, not for its policy: the job would fail to read its photos."""
     ((_, _, job),) = development.resources("Custom::TrainingJob")
     policies = {name[:-8] for name in development.raw("Training")["Resources"] if name in job["DependsOn"]}
