@@ -3,6 +3,8 @@
 import os
 
 import boto3
+from botocore.session import get_session
+from botocore.utils import InstanceMetadataRegionFetcher
 
 import environments
 from environments.agreement import LAST_REGION, PROFILE_VARIABLES, REGION_VARIABLES, check_account, check_shell
@@ -20,7 +22,7 @@ def session(environment: str = environments.DEFAULT) -> boto3.Session:
     profile = chosen.profile or _first(PROFILE_VARIABLES)
     opened = boto3.Session(profile_name=profile)
     region = chosen.region or _first(REGION_VARIABLES) or opened.region_name or _region_of_default_profile(opened)
-    opened = boto3.Session(profile_name=profile, region_name=region or LAST_REGION)
+    opened = boto3.Session(profile_name=profile, region_name=region or _region_of_this_host() or LAST_REGION)
     if chosen.account:
         check_account(chosen, account(opened))
     return opened
@@ -47,3 +49,11 @@ def _region_of_default_profile(opened: boto3.Session) -> str | None:
     if "default" not in opened.available_profiles:
         return None
     return boto3.Session(profile_name="default").region_name
+
+
+def _region_of_this_host() -> str | None:
+    """On EC2, the instance's region, which CDK asks for too."""
+    address = "ec2_metadata_service_endpoint"
+    config = {address: get_session().get_config_variable(address)}
+    region: str | None = InstanceMetadataRegionFetcher(timeout=1, num_attempts=1, config=config).retrieve_region()
+    return region

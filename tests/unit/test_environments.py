@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -188,6 +190,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch
     config.write_text("[default]\nregion = eu-north-1\n[profile dogs]\n[profile cats]\nregion = eu-south-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return monkeypatch
 
 
@@ -214,6 +217,35 @@ def test_an_open_region_is_the_one_that_cdks_command_line_takes(
     for name, value in variables.items():
         shell.setenv(name, value)
     assert at(shell, Environment(name="qa")).region_name == region
+
+
+class _InstanceMetadata(BaseHTTPRequestHandler):
+    """The service that tells an EC2 instance where it is."""
+
+    def do_PUT(self) -> None:
+        self._respond("token")
+
+    def do_GET(self) -> None:
+        self._respond("sa-east-1b")
+
+    def _respond(self, text: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_on_an_ec2_instance_an_open_region_is_the_instances(shell: pytest.MonkeyPatch) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _InstanceMetadata) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        shell.setenv("AWS_CONFIG_FILE", os.devnull)
+        shell.setenv("AWS_EC2_METADATA_DISABLED", "false")
+        shell.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{server.server_port}/")
+        assert at(shell, Environment(name="qa")).region_name == "sa-east-1"
+        server.shutdown()
 
 
 def test_a_session_has_the_files_region_and_profile(shell: pytest.MonkeyPatch) -> None:
