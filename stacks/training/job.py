@@ -85,8 +85,9 @@ class TrainingJob(Construct):
                 "DataVersion": settings.data_version,
             },
         )
-        # Both roles' policies too: otherwise the job could start before it may read its data, or may be polled.
-        job.node.add_dependency(role, self.calls)
+        # The role's policy too: otherwise the job could start before it may read its data. The rights of the functions
+        # are older than the functions, to which the service token refers.
+        job.node.add_dependency(role)
         self.model_data = job.get_att_string("ModelData")
         self.report = job.get_att_string("Report")
         self.job_name = job.get_att_string("JobName")
@@ -100,7 +101,10 @@ class TrainingJob(Construct):
         role = self._role(name_prefix, storage, job_role, log_group)
         on_event = self._function("on_event", "Starts, adopts or names Kennel's training job", role, log_group)
         is_complete = self._function("is_complete", "Watches or stops Kennel's training job", role, log_group)
-        framework = role.without_policy_updates()  # the framework would add a right on every version of the functions
+        frameworks = {
+            name: function_role(self, f"{name}Role", log_group=log_group, rights=[_invoke(function)])
+            for name, function in {"Start": on_event, "Poll": is_complete}.items()
+        }
         provider = cr.Provider(
             self,
             "Provider",
@@ -110,14 +114,15 @@ class TrainingJob(Construct):
             total_timeout=Duration.minutes(settings.WAIT_CEILING_MIN),
             log_group=log_group,
             disable_waiter_state_machine_logging=True,
-            framework_on_event_role=framework,
-            framework_complete_and_timeout_role=framework,
+            # without updates: the framework would add a right on every version of both functions
+            framework_on_event_role=frameworks["Start"].without_policy_updates(),
+            framework_complete_and_timeout_role=frameworks["Poll"].without_policy_updates(),
         )
-        self._wire(provider, role, on_event, is_complete)
+        self._wire(provider, frameworks["Start"], frameworks["Poll"])
         return provider
 
     def _role(self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, log_group: OwnedLogGroup) -> iam.Role:
-        """One role for the two handlers and for the framework's three functions, which only call the handlers."""
+        """The role of the two handlers. The framework's functions, which only call them, have roles of their own."""
         jobs = f"training-job/{name_prefix}-*"
         on = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{jobs}"
         prefixes = [f"{prefix}*" for prefix in (storage.settings.data_prefix, storage.settings.artifact_prefix)]
@@ -157,28 +162,16 @@ class TrainingJob(Construct):
             timeout_s=840,  # it lists the photos twice, and waits up to two minutes for a new role to propagate
         )
 
-    def _wire(
-        self, provider: cr.Provider, role: iam.Role, on_event: PythonFunction, is_complete: PythonFunction
-    ) -> None:
-        """Give the framework's functions memory, tracing and dead letters, and rights on these functions only."""
+    def _wire(self, provider: cr.Provider, start: iam.Role, poll: iam.Role) -> None:
+        """Give the framework's functions memory, tracing and dead letters, and its state machine their rights only."""
         framework = [
             cast(lambda_.Function, provider.node.find_child(f"framework-{name}"))
             for name in ("onEvent", "isComplete", "onTimeout")
         ]
-        for function in framework:
+        for function, role in zip(framework, (start, poll, poll), strict=True):
             self._telemetry.attach(function, role)
         waiter = cast(cr.WaiterStateMachine, provider.node.find_child("waiter-state-machine"))
-        handlers = [on_event.function_arn, is_complete.function_arn]
-        # A policy of its own: the functions depend on the role's default policy, which therefore cannot refer to them.
-        self.calls = iam.Policy(
-            self,
-            "Calls",
-            roles=[role],
-            statements=[
-                allow("lambda:GetFunction", "lambda:InvokeFunction", on=handlers),
-                allow("states:StartExecution", on=waiter.state_machine_arn),
-            ],
-        )
+        start.add_to_policy(allow("states:StartExecution", on=waiter.state_machine_arn))
         waiter_policy = waiter.node.find_child("Role").node.find_child("DefaultPolicy").node.default_child
         cast(iam.CfnPolicy, waiter_policy).policy_document = iam.PolicyDocument(
             statements=[
@@ -196,3 +189,8 @@ class TrainingJob(Construct):
             "SF2",
             "Serverless-StepFunctionStateMachineXray",
         )
+
+
+def _invoke(function: PythonFunction) -> iam.PolicyStatement:
+    """To invoke a handler, and to wait until Lambda has made it ready (the framework's GetFunction)."""
+    return allow("lambda:GetFunction", "lambda:InvokeFunction", on=function.function_arn)

@@ -1,8 +1,13 @@
 """A stack with one training job, on moto's S3 and a fake SageMaker."""
 
 import contextlib
+import io
 from dataclasses import dataclass, field
 from typing import Any
+
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from urllib3 import HTTPResponse
 
 from stacks.training.handler.events import is_complete, on_event
 from stacks.training.handler.jobs import Jobs
@@ -44,6 +49,17 @@ class Deployment:
     def upload(self, *keys: str, body: bytes = b"photo") -> None:
         for key in keys:
             self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def refuse_next_listing(self, message: str) -> None:
+        """S3 answers the next ListObjectsV2 with AccessDenied and this message."""
+        event = "before-send.s3.ListObjectsV2"
+
+        def refuse(request: Any, **_: Any) -> AWSResponse:
+            self.s3.meta.events.unregister(event, refuse)
+            body = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>".encode()
+            return AWSResponse(request.url, 403, HTTPHeaders(), HTTPResponse(io.BytesIO(body), preload_content=False))
+
+        self.s3.meta.events.register_first(event, refuse)
 
     def delete_bucket(self) -> None:
         with contextlib.suppress(self.s3.exceptions.NoSuchBucket):

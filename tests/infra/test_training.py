@@ -13,6 +13,7 @@ from contract.training_metrics import METRIC_DEFINITIONS
 from stacks.settings import SettingsError
 from stacks.training.image import REGISTRIES
 from tests.infra.conftest import DEVELOPMENT, Assembly, Synthesise
+from tests.infra.iam import rights
 from training.config import Config
 from training.data.dataset import Photo
 from training.evaluation.predictions import Predictions, served_metrics
@@ -26,11 +27,50 @@ def test_the_job_is_two_g4dn_xlarge_hosts_with_the_designs_limits(development: A
     assert (job["DataPrefix"], job["ArtifactPrefix"]) == ("data/", "training/")
 
 
-def test_the_job_starts_after_the_policies_of_its_role_and_of_its_handler_exist(development: Assembly) -> None:
+def test_the_job_starts_after_its_role_has_its_rights(development: Assembly) -> None:
     """A reference to a role waits for the role, not for its policy: the job would fail to read its photos."""
     ((_, _, job),) = development.resources("Custom::TrainingJob")
     policies = {name[:-8] for name in development.raw("Training")["Resources"] if name in job["DependsOn"]}
-    assert {"JobRoleDefaultPolicy", "TrainingJobCalls"} <= policies
+    assert policies == {"JobRole", "JobRoleDefaultPolicy"}
+
+
+def test_each_function_is_created_after_the_rights_of_its_role(development: Assembly) -> None:
+    """A right that is attached after the function is seconds old when CloudFormation calls the function."""
+    resources = development.raw("Training")["Resources"]
+    policies = {name: found for name, found in resources.items() if found["Type"] == "AWS::IAM::Policy"}
+    functions = [found for found in resources.values() if found["Type"] == "AWS::Lambda::Function"]
+    assert len(functions) == 5
+    for function in functions:
+        role = function["Properties"]["Role"]["Fn::GetAtt"][0]
+        held = [name for name, policy in policies.items() if {"Ref": role} in policy["Properties"]["Roles"]]
+        assert len(held) == 1, role
+        assert held[0] in function["DependsOn"]
+
+
+def test_cdks_functions_may_only_call_the_handlers_and_start_the_state_machine(development: Assembly) -> None:
+    """The handlers may create jobs and pass the job's role; nothing else of the stack may."""
+    resources = development.raw("Training")["Resources"]
+    roles = {
+        name: found["Properties"]["Role"]["Fn::GetAtt"][0]
+        for name, found in resources.items()
+        if "Role" in found.get("Properties", {})
+    }
+    held = {
+        name: {
+            action
+            for right in rights(development)
+            if right.stack == "Training" and right.holder.startswith(role[:-8])
+            for action in right.actions
+        }
+        for name, role in roles.items()
+        if "framework" in name
+    }
+    call = {"lambda:GetFunction", "lambda:InvokeFunction", "logs:CreateLogStream", "logs:PutLogEvents"}
+    assert {name.partition("framework")[2][:-8]: actions for name, actions in held.items()} == {
+        "onEvent": {*call, "states:StartExecution"},
+        "isComplete": call,
+        "onTimeout": call,
+    }
 
 
 def test_the_toolkit_starts_one_distributed_training(development: Assembly) -> None:

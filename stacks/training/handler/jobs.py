@@ -14,11 +14,13 @@ from .description import failure_reason, lacked_capacity, test_accuracy
 from .photos import check_photos, data_digest
 from .refusals import (
     PROPAGATION_WAITS_S,
+    Answer,
     TrainingError,
     is_capacity,
     is_propagation,
     is_transient,
     quota_sentence,
+    wait_for_rights,
 )
 from .request import JobRequest, Json
 
@@ -66,7 +68,7 @@ class Jobs:
         for first in _attempt_names(name):
             found = self._newest_job(request, first)
             if found is None:
-                check_photos(self.s3, request)
+                self._allowed(lambda: check_photos(self.s3, request))
                 self._launch(request, first, list(request.job_names(first)))
                 return first
             if found["TrainingJobStatus"] in RUNNING or self._has_result(request, found):
@@ -145,7 +147,7 @@ class Jobs:
     def describe(self, job: str) -> Json | None:
         """DescribeTrainingJob's answer, or None for a job that does not exist."""
         try:
-            found: Json = self.sagemaker.describe_training_job(TrainingJobName=job)
+            found: Json = self._allowed(lambda: self.sagemaker.describe_training_job(TrainingJobName=job))
         except ClientError as error:
             # "Requested resource not found" on AWS, "Could not find training job" on moto; a bad name is a third
             if error.response["Error"]["Code"] in ("ValidationException", "ValidationError", "ResourceNotFound"):
@@ -195,7 +197,7 @@ class Jobs:
         """CreateTrainingJob; False where AWS lacks the instances.
 
         It is the last act before the answer that names the job: nothing can fail between the two. A call that is lost
-        or throttled, and a role that is not known everywhere yet, are waited for, for two minutes.
+        or throttled, and a role or a policy that is not known everywhere yet, are waited for, for two minutes.
         """
         for wait_s in (*PROPAGATION_WAITS_S, None):
             try:
@@ -220,7 +222,7 @@ class Jobs:
 
     def _stop(self, job: str) -> None:
         try:
-            self.sagemaker.stop_training_job(TrainingJobName=job)
+            self._allowed(lambda: self.sagemaker.stop_training_job(TrainingJobName=job))
         except ClientError as error:
             # it ended after describe_training_job: SageMaker refuses to stop a job that does not run
             if error.response["Error"]["Code"] != "ValidationException":
@@ -238,11 +240,15 @@ class Jobs:
         if not uri.startswith(request.artifacts.uri):
             return False
         bucket, _, key = uri.removeprefix("s3://").partition("/")
-        listed = self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+        listed = self._allowed(lambda: self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1))
         return any(item["Key"] == key for item in listed.get("Contents", []))
 
     def _name(self, request: JobRequest) -> str:
-        return request.name(request.data_version or data_digest(self.s3, request.data))
+        return request.name(request.data_version or self._allowed(lambda: data_digest(self.s3, request.data)))
+
+    def _allowed(self, call: Callable[[], Answer]) -> Answer:
+        """The answer to a call that this function's role may not be known to be allowed yet."""
+        return wait_for_rights(call, self.sleep)
 
 
 def _attempt_names(name: str) -> Iterator[str]:

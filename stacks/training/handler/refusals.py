@@ -1,16 +1,25 @@
 """SageMaker's reasons for not starting a job, recognised by their wording, and what to do about each."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from botocore.exceptions import BotoCoreError, ClientError
 
+Answer = TypeVar("Answer")
+
 NOT_YET_PROPAGATED = (
-    # A new role takes seconds to reach SageMaker, S3 and ECR. Until then they refuse with these messages.
+    # A new role or policy takes seconds to reach every service. Until then they refuse with these messages.
+    "no identity-based policy allows",
     "Could not assume role",
     "Unauthorized to List objects under S3 URL",
     "Access denied to OutputDataConfig S3 bucket",
-    "no identity-based policy allows the s3:ListBucket action",
     "Access denied for repository",
 )
+EXPLICIT_DENY = "explicit deny"
+"""Part of IAM's message where a policy denies the action. No wait changes that."""
+
 PROPAGATION_WAITS_S = (5, 10, 15, 20, 30, 40)
+"""Seconds between the tries of one call: two minutes in all."""
 
 NO_CAPACITY = (
     # In the FailureReason of a job that failed within minutes, or as the error code of CreateTrainingJob.
@@ -44,7 +53,21 @@ def is_capacity(error: ClientError) -> bool:
 
 
 def is_propagation(error: ClientError) -> bool:
-    return any(words in error.response["Error"]["Message"] for words in NOT_YET_PROPAGATED)
+    """Whether a service may not know a new role or policy yet."""
+    message = error.response["Error"]["Message"]
+    return EXPLICIT_DENY not in message and any(words in message for words in NOT_YET_PROPAGATED)
+
+
+def wait_for_rights(call: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer:
+    """Repeat a call while AWS may not know the caller's policy yet. Raises its last refusal after two minutes."""
+    for wait_s in (*PROPAGATION_WAITS_S, None):
+        try:
+            return call()
+        except ClientError as error:
+            if wait_s is None or not is_propagation(error):
+                raise
+        sleep(wait_s)
+    raise AssertionError("the last wait is None, which raises or returns")
 
 
 def quota_sentence(instance_type: str, count: int, *, spot: bool, message: str) -> str:
