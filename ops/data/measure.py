@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from ops.data.near_duplicates import Fingerprint, fingerprint
-from training.data.dataset import DataSet, Photo, read
+from training.data.dataset import DataSet, Photo
+from training.data.reading import read
 
 CHECKED_SIDE = 96
 """Pixels of the shorter side to which photos are scaled for the check."""

@@ -36,12 +36,12 @@ def test_hosts_that_are_not_connected_are_refused(tmp_path: Path) -> None:
     assert "Traceback" not in end.log
 
 
-@pytest.mark.parametrize("difference", ["a photo is missing", "a photo has other bytes"])
-def test_hosts_with_different_photos_all_fail(tmp_path: Path, difference: str) -> None:
+@pytest.mark.parametrize("change", ["a photo is missing", "a photo has other bytes"])
+def test_hosts_with_different_photos_all_fail(tmp_path: Path, change: str) -> None:
     write_photos(tmp_path / "photos")
     shutil.copytree(tmp_path / "photos", tmp_path / "others")
     photo = tmp_path / "others" / "train" / "Pug" / "0.jpg"
-    if difference == "a photo is missing":
+    if change == "a photo is missing":
         photo.unlink()
     else:
         photo.write_bytes(bytes(photo.stat().st_size))

@@ -9,7 +9,8 @@ from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Preprocessing
 from tests.distributed.dogs import any_photo, cut_off, spoil, write_photos
-from training.data.dataset import DataError, DataSet, read_square, read_whole, scan
+from training.data.dataset import DataError, DataSet, scan
+from training.data.reading import read_square, read_whole
 
 SMALL = Preprocessing.for_size(32)
 

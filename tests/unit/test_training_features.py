@@ -13,9 +13,10 @@ from tests.distributed.small_network import SMALL as SMALL_BACKBONE
 from tests.distributed.small_network import WIDTH, SmallNetwork
 from training.data import extract as extraction
 from training.data.batches import normalised
-from training.data.dataset import read_square, scan
+from training.data.dataset import scan
 from training.data.extract import FeatureExtractor, extract
 from training.data.features import FeatureBatches
+from training.data.reading import read_square
 from training.data.threads import one_thread_each
 from training.distributed import World
 from training.model.backbone import RESNET50, Backbone

@@ -64,7 +64,7 @@ def test_this_machine_has_free_memory() -> None:
 
 
 STARTED_AS_A_FILE = """
-import torch, torchvision  # train.py, started by torchrun, imports torch before this package
+import torch  # train.py, started by torchrun, imports torch before this package
 import training
 tensor = torch.ones(2**24)
 lines = open("/proc/self/smaps_rollup").read().splitlines()

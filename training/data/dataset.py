@@ -1,30 +1,18 @@
 """The photos of a data folder: their breeds, their splits, and which of them cannot be used."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
 import contract.photos
 from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES, PhotoFile, is_photo_file
-from inference.classifier import usable_cores
-from inference.photo.decode import decode
-from inference.photo.errors import PhotoError
-from inference.photo.preprocessing import Preprocessing
-from training.data.truncated import decode_truncated
+from training.data.cores import cores
 
 _KINDS = ", ".join(sorted(SUFFIXES))
-_JPEG = b"\xff\xd8\xff"
 _UDACITY_PREFIX = re.compile(r"^\d{3}\.(?=.)")
-
-Square = npt.NDArray[np.uint8]
 
 
 class DataError(Exception):
@@ -194,50 +182,3 @@ def _labels(folders: Sequence[str]) -> tuple[str, ...]:
             raise DataError(f"The breed folder {name!r} has a name that cannot be printed; rename it in every split.")
     names = tuple(_UDACITY_PREFIX.sub("", name) for name in folders)
     return names if len(set(names)) == len(names) else tuple(folders)
-
-
-def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | None:
-    """Decode one photo to RGB. Returns None for a photo that cannot be used, and records it in `data.skipped`.
-
-    A truncated training photo is used, and recorded in `data.truncated`.
-    """
-    name = data.name(photo)
-    try:
-        content = photo.path.read_bytes()
-        try:
-            return decode(content, shorter_side=shorter_side)
-        except PhotoError as error:
-            if error.kind != "broken_photo" or not name.startswith("train/") or not content.startswith(_JPEG):
-                raise
-        image, shown = decode_truncated(content, shorter_side=shorter_side)
-    except PhotoError as error:
-        data.skipped[name] = error.message
-    except OSError as error:
-        data.skipped[name] = f"The file cannot be read ({error.strerror})."
-    else:
-        data.truncated[name] = f"{shown:.0%} of the photo is present, and is used for training."
-        return image
-    return None
-
-
-def read_square(data: DataSet, photo: Photo, preprocessing: Preprocessing) -> Square | None:
-    """A photo preprocessed as in serving, before normalisation: uint8 (crop, crop, 3), or None if it cannot be used."""
-    image = read(data, photo, shorter_side=preprocessing.resize)
-    return None if image is None else np.array(preprocessing.square(image))
-
-
-def read_whole(data: DataSet, photo: Photo, *, shorter_side: int) -> Square | None:
-    """The whole photo, scaled down to `shorter_side` if it is larger: uint8 (height, width, 3), or None."""
-    image = read(data, photo, shorter_side=shorter_side)
-    if image is None:
-        return None
-    scale = shorter_side / min(image.size)
-    if scale < 1:
-        size = (round(image.width * scale), round(image.height * scale))
-        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.array(image)
-
-
-def cores() -> int:
-    """Number of cores for this process: the host's, divided by its number of processes."""
-    return max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

@@ -10,7 +10,9 @@ from torch import nn
 
 from inference.photo.preprocessing import Preprocessing
 from training.data.batches import MICRO_BATCH, normalised
-from training.data.dataset import DataSet, Photo, cores, read_square
+from training.data.cores import cores
+from training.data.dataset import DataSet, Photo
+from training.data.reading import read_square
 from training.data.threads import ahead, one_thread_each
 from training.distributed import World
 from training.log import emit

@@ -11,7 +11,9 @@ from PIL import Image
 from contract.photos import SPLITS
 from inference.photo.preprocessing import Preprocessing
 from training.data.batches import MICRO_BATCH, Batch, agree_on_skipped, global_batches, normalised, order
-from training.data.dataset import DataError, DataSet, Photo, Square, cores, read_square, read_whole
+from training.data.cores import cores
+from training.data.dataset import DataError, DataSet, Photo
+from training.data.reading import Square, read_square, read_whole
 from training.data.threads import ahead
 from training.distributed import World
 from training.log import emit

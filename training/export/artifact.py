@@ -21,7 +21,9 @@ from inference.artifact import Manifest
 from inference.classifier import Classifier
 from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Pixels, Preprocessing
-from training.data.dataset import DataSet, Photo, cores, read_square
+from training.data.cores import cores
+from training.data.dataset import DataSet, Photo
+from training.data.reading import read_square
 from training.evaluation.calibration import Logits, fit_temperature
 from training.evaluation.predictions import Predictions, targets_of
 from training.export.onnx_graph import run_all, to_onnx, with_temperature
