@@ -33,7 +33,7 @@ def called(node: ast.AST) -> str:
 
 
 def parts(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of an expression, without what only gives a shape or a length."""
+    """The nodes of an expression, without those that only give a shape or a length."""
     if called(node) in PLAIN or (isinstance(node, ast.Attribute) and node.attr in PLAIN):
         return
     yield node
@@ -53,7 +53,7 @@ def methods(node: ast.AST) -> set[str]:
 
 
 def literals(node: ast.AST) -> Iterator[object]:
-    """Constants of an operand and of the list, tuple or mapping that it is; not those passed to a function."""
+    """Constants of an operand, or of the list, tuple or mapping that it is. Arguments of calls are excluded."""
     if isinstance(node, ast.Constant):
         yield node.value
     elif isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.BinOp | ast.UnaryOp | ast.IfExp):
@@ -62,7 +62,7 @@ def literals(node: ast.AST) -> Iterator[object]:
 
 
 def is_float(node: ast.AST, known: set[str]) -> bool:
-    """Whether an operand looks like floats; `known` holds the variables that were assigned such."""
+    """Whether an operand looks like floats. known: variables to which floats were assigned."""
     return (
         any(isinstance(value, float) for value in literals(node))
         or bool(methods(node) & AS_NUMBERS or names(node) & known)
@@ -71,7 +71,7 @@ def is_float(node: ast.AST, known: set[str]) -> bool:
 
 
 def floats_in(function: ast.AST) -> set[str]:
-    """Variables of a function that are assigned what `tolist`, `numpy` and the like return."""
+    """Variables of a function to which results of `tolist`, `numpy` and similar calls are assigned."""
     return {
         target.id
         for node in ast.walk(function)
@@ -83,7 +83,7 @@ def floats_in(function: ast.AST) -> set[str]:
 
 
 def is_exact(node: ast.AST, known: set[str]) -> bool:
-    """Whether this node compares floats, or hands on a function that does, and gives no tolerance."""
+    """Whether this node compares floats without a tolerance, or passes on a function that does."""
     if isinstance(node, ast.Attribute):
         return node.attr in EQUALITY
     if isinstance(node, ast.Name):
@@ -104,7 +104,7 @@ def is_exact(node: ast.AST, known: set[str]) -> bool:
 
 
 def one_of_floats(node: ast.AST) -> bool:
-    """`len(losses)`: that it is 1 says of a set that all are equal."""
+    """`len(losses)`: if it is 1, all elements of a set were equal."""
     arguments = node.args if isinstance(node, ast.Call) and called(node) == "len" else []
     return any(FLOAT.search(name) for argument in arguments for name in names(argument))
 
@@ -117,7 +117,8 @@ def has_comparison(node: ast.AST) -> bool:
 
 
 def exact(source: str) -> Iterator[tuple[int, bool]]:
-    """Line of each statement with an exact comparison of floats, and whether a reason stands in it or above it."""
+    """Line of each statement with an exact comparison of floats, and whether it has a reason, in the line or above
+    it."""
     tree, comments = ast.parse(source), comments_of(source)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     found: dict[int, bool] = {}
@@ -134,7 +135,7 @@ def exact(source: str) -> Iterator[tuple[int, bool]]:
 
 
 def comments_of(source: str) -> dict[int, tuple[str, bool]]:
-    """Comment of each line that has one, and whether nothing else is on the line."""
+    """The comment of each line that has one, and whether the line has nothing else."""
     return {
         token.start[0]: (token.string, token.line.strip().startswith("#"))
         for token in tokenize.generate_tokens(io.StringIO(source).readline)

@@ -28,7 +28,7 @@ SECTIONS = "|".join(spec.name for spec in fields(Settings))
 
 
 def found(expression: str) -> list[str]:
-    """Each once, in the order of the alphabet."""
+    """The unique matches, in alphabetical order."""
     return sorted({match for line in LINES for match in re.findall(expression, line)})
 
 
