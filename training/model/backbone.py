@@ -31,7 +31,7 @@ class Backbone:
     """An architecture. The head is the last layer, one output per breed; every other layer belongs to a stage."""
 
     name: str
-    """For logs, errors and file names."""
+    """In error messages, and in the id of a run that starts from random weights."""
     build: Callable[[int, bool], nn.Module]
     """Called with the number of classes, and whether pretrained weights will be loaded. Returns the network with random
     weights: (n, 3, size, size) float32 photos to (n, classes) logits."""
