@@ -12,6 +12,7 @@ from stacks.common.log_group import OwnedLogGroup
 from stacks.common.metrics import FunctionMetrics
 from stacks.common.runbook import with_runbook_link
 from stacks.common.telemetry import FunctionTelemetry
+from stacks.common.trust import for_this_account
 from stacks.serving.probe_package import package
 from stacks.settings import ServingSettings
 
@@ -67,10 +68,7 @@ class EndpointCanary(Construct):
 
     def schedule(self, *, after: CfnResource) -> None:
         """Invoke the function while the endpoint exists: create the schedule after it and delete it before it."""
-        this_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-        role = iam.Role(
-            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com", conditions=this_account)
-        )
+        role = iam.Role(self, "ScheduleRole", assumed_by=for_this_account("scheduler.amazonaws.com"))
         role.add_to_policy(allow("lambda:InvokeFunction", on=self._function.function_arn))
         unit = "minute" if self._interval_min == 1 else "minutes"
         schedule = scheduler.CfnSchedule(

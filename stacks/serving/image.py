@@ -18,6 +18,7 @@ from stacks.common.iam import allow, pull_image
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.nag import acknowledge
 from stacks.common.telemetry import FunctionTelemetry
+from stacks.common.trust import for_this_account, narrow_trust
 
 FOLDER = Path(__file__).resolve().parents[2] / "inference"
 KEPT_IMAGES = 10
@@ -64,6 +65,7 @@ class ServingImage(Construct):
         resource.name = name  # a fixed name, so that this stack can create and delete its log group
         resource.node.add_dependency(log_group)
         role = project.node.find_child("Role")
+        narrow_trust(role, for_this_account("codebuild.amazonaws.com", source=f"codebuild:project/{name}"))
         cast(iam.CfnRole, role.node.default_child).managed_policy_arns = None
         policy = cast(iam.CfnPolicy, role.node.find_child("DefaultPolicy").node.default_child)
         policy.policy_document = iam.PolicyDocument(

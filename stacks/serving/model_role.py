@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.common.iam import allow, publish_metrics
 from stacks.common.nag import acknowledge
+from stacks.common.trust import for_this_account
 from stacks.storage.bucket_access import BucketGrant
 
 
@@ -25,7 +26,7 @@ class ModelRole(iam.Role):
         alarms: Sequence[cloudwatch.Alarm],
         grants: Sequence[BucketGrant],
     ) -> None:
-        super().__init__(scope, id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        super().__init__(scope, id, assumed_by=for_this_account("sagemaker.amazonaws.com"))
         for grant in grants:
             grant.to(self)
         for right in (

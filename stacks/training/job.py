@@ -15,6 +15,7 @@ from stacks.common.iam import allow, pass_role
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.nag import acknowledge, wildcard
 from stacks.common.telemetry import FunctionTelemetry
+from stacks.common.trust import for_this_account, narrow_trust
 from stacks.settings import TrainingSettings
 from stacks.storage.bucket_access import BucketAccess
 from stacks.training.source_files import ROOT
@@ -172,7 +173,9 @@ class TrainingJob(Construct):
             self._telemetry.attach(function, role)
         waiter = cast(cr.WaiterStateMachine, provider.node.find_child("waiter-state-machine"))
         start.add_to_policy(allow("states:StartExecution", on=waiter.state_machine_arn))
-        waiter_policy = waiter.node.find_child("Role").node.find_child("DefaultPolicy").node.default_child
+        waiter_role = waiter.node.find_child("Role")
+        narrow_trust(waiter_role, for_this_account("states.amazonaws.com", source="states:stateMachine:*"))
+        waiter_policy = waiter_role.node.find_child("DefaultPolicy").node.default_child
         cast(iam.CfnPolicy, waiter_policy).policy_document = iam.PolicyDocument(
             statements=[
                 allow(

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from stacks.common.iam import allow, publish_metrics
 from stacks.common.nag import acknowledge, wildcard
+from stacks.common.trust import for_this_account
 from stacks.storage.bucket_access import BucketAccess
 from stacks.training.image import TrainingImage
 
@@ -25,11 +26,12 @@ class JobRole(iam.Role):
         source: assets.Asset,
         image: TrainingImage,
         pretrained_uri: str,
+        job_prefix: str,
     ) -> None:
         super().__init__(
             scope,
             id,
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=for_this_account("sagemaker.amazonaws.com", source=f"sagemaker:training-job/{job_prefix}-*"),
         )
         storage.read_photos.to(self)
         storage.write_artifacts.to(self)

@@ -62,7 +62,13 @@ class TrainingStack(cdk.Stack):
         source = SourceArchive(self, "Source")
         image = TrainingImage(self, "Image", tag=settings.image_tag)
         role = JobRole(
-            self, "JobRole", storage=storage, source=source, image=image, pretrained_uri=settings.pretrained_uri
+            self,
+            "JobRole",
+            storage=storage,
+            source=source,
+            image=image,
+            pretrained_uri=settings.pretrained_uri,
+            job_prefix=job_prefix,
         )
         job = TrainingJob(
             self,

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.common.iam import allow
 from stacks.common.log_group import OwnedLogGroup
+from stacks.common.trust import for_this_account
 
 
 class WorkbenchNetwork(Construct):
@@ -45,7 +46,9 @@ class WorkbenchNetwork(Construct):
         L1, because the L2 gives its role the right to pass itself on.
         """
         log_group = OwnedLogGroup(self, "Refused", retention_days=30)
-        role = iam.Role(self, "FlowLogRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
+        role = iam.Role(
+            self, "FlowLogRole", assumed_by=for_this_account("vpc-flow-logs.amazonaws.com", source="ec2:vpc-flow-log/*")
+        )
         role.add_to_policy(
             allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=log_group.log_group_arn)
         )

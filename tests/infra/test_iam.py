@@ -130,6 +130,48 @@ def test_every_role_is_assumed_by_one_service(assembly: Assembly) -> None:
             assert isinstance(statement["Principal"]["Service"], str), logical_id
 
 
+CARRIES_THE_ACCOUNT = {
+    # Service: whether the ARN of its resource is known too. Each one documents the keys for the trust policy of a role.
+    "codebuild.amazonaws.com": True,  # codebuild/latest/userguide/setting-up-service-role.html
+    "sagemaker.amazonaws.com": False,  # sagemaker/latest/dg/security-confused-deputy-prevention.html
+    "scheduler.amazonaws.com": False,  # scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    "states.amazonaws.com": True,  # step-functions/latest/dg/procedure-create-iam-role.html
+    "vpc-flow-logs.amazonaws.com": True,  # vpc/latest/userguide/flow-logs-iam-role.html
+}
+CARRIES_NONE = {
+    "ec2.amazonaws.com": "EC2 hands the role to an instance of this account, and documents no key for that.",
+    "lambda.amazonaws.com": "Lambda documents no key for the assumption of an execution role.",
+}
+CARRIES_NONE_FOR = {
+    "NotebookRole": "SageMaker's page lists jobs, models, images and Studio, and not notebook instances.",
+}
+
+
+def test_a_service_assumes_a_role_only_for_this_account_where_it_documents_that(assembly: Assembly) -> None:
+    """For a new service, read its page on the confused deputy problem, and add it to one of the lists."""
+    seen = set()
+    for _, logical_id, role in assembly.resources("AWS::IAM::Role"):
+        for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+            service, conditions = statement["Principal"]["Service"], statement.get("Condition", {})
+            seen.add(service)
+            if service in CARRIES_NONE or logical_id[:-8] in CARRIES_NONE_FOR:
+                assert conditions == {}, logical_id
+                continue
+            assert conditions["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, logical_id
+            if CARRIES_THE_ACCOUNT[service]:
+                assert "aws:SourceArn" in conditions["ArnLike"], logical_id
+    assert seen <= CARRIES_THE_ACCOUNT.keys() | CARRIES_NONE.keys()
+
+
+def test_the_jobs_role_can_be_assumed_only_for_the_jobs_of_this_environment(assembly: Assembly) -> None:
+    """The hyphen ends the environment's name, which has none: no other environment's jobs match the pattern."""
+    ((_, _, job),) = assembly.resources("Custom::TrainingJob")
+    ((_, _, role),) = [found for found in assembly.resources("AWS::IAM::Role") if found[1].startswith("JobRole")]
+    (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    source = statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Join"][1][-1]
+    assert source == f":training-job/{job['Properties']['NamePrefix']}-*"
+
+
 def test_the_api_function_may_only_invoke_the_endpoint_log_and_trace(assembly: Assembly) -> None:
     held = [right for right in rights(assembly) if right.stack == "Api"]
     assert sorted(action for right in held for action in right.actions) == [
