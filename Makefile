@@ -73,24 +73,18 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 rehearse: $(VENV)/.installed-rehearse  ## draw photos, train, serve and predict on this machine: no account, no Docker
 	@$(BIN)/kennel rehearse $(ARGS)
 
-STYLE = $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
-TYPES = { $(BIN)/mypy && { report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; false; }; }; }
-
-# mypy and import-linter run in parallel with pytest's processes, and their findings are printed last. A file's tests stay in one
-# process, so each fixture of a file is made once. OpenMP's threads sleep while they wait: those of two processes on two
-# cores would spend a third of their time waiting for each other.
-WORKERS ?= 2
-.PHONY: test check
-test: setup  ## everything CI runs: ruff, import-linter, mypy, pytest (WORKERS=4 for more processes than two)
-	@$(STYLE)
-	@mkdir -p build; $(TYPES) > build/types.txt 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null' EXIT; \
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS); tests=$$?; \
-	wait $$types; types=$$?; trap - EXIT; cat build/types.txt; exit $$((tests | types))
-check: test  ## the same as `make test`
-
 .PHONY: lint
 lint: setup  ## ruff, import-linter and mypy
-	@$(STYLE) && $(TYPES)
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
+	@report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; exit 1; }
+
+# A file's tests stay in one process, so each fixture of a file is made once. OpenMP's threads sleep while they wait:
+# those of two processes on two cores would otherwise spend a third of their time waiting for each other.
+WORKERS ?= 2
+.PHONY: test check
+test: lint  ## everything CI runs: ruff, import-linter, mypy, pytest (WORKERS=4 for more processes than two)
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+check: test  ## the same as `make test`
 
 .PHONY: format
 format: setup  ## format the code and apply ruff's automatic fixes
