@@ -1,5 +1,7 @@
 """Another backbone goes all the way: trained in both modes, exported, and served."""
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,27 @@ def test_no_layer_of_the_other_backbone_is_named_as_in_resnet50() -> None:
     names = [{name.split(".")[0] for name, _ in each.build(3, True).named_children()} for each in (SMALL, RESNET50)]
     assert names[0].isdisjoint(names[1])
     assert SMALL.width != RESNET50.width
+
+
+TRAINING = Path(__file__).resolve().parents[2] / "training"
+DECLARATION = TRAINING / "model" / "backbone.py"
+
+
+def architecture(source: str) -> list[str]:
+    """What in the code, docstrings aside, depends on ResNet50: names of its layers, its width, and torchvision."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(attr=name) | ast.Constant(value=str(name)) if re.match(r"(fc|layer\d)(\.|$)", name):
+                found.append(name)
+            case ast.Constant(value=RESNET50.width):
+                found.append(str(RESNET50.width))
+            case ast.ImportFrom(module=str(name)) | ast.Import(names=[ast.alias(name=name)]) if "torchvision" in name:
+                found.append(name)
+    return found
+
+
+def test_only_the_declaration_of_the_backbone_depends_on_resnet50() -> None:
+    others = [path for path in TRAINING.rglob("*.py") if path != DECLARATION]
+    assert {path.name: found for path in others if (found := architecture(path.read_text()))} == {}
+    assert {"torchvision.models", "fc", "layer4", "2048"} <= set(architecture(DECLARATION.read_text()))
