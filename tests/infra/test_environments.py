@@ -3,6 +3,8 @@
 import itertools
 import json
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import pytest
 
 import environments
 from app import build
-from environments import Environment
+from environments import Environment, EnvironmentRefusedError
 from environments.environment import STACKS
 from stacks.settings import SettingsError
 from stacks.settings.parse import load
+from stacks.training.image import REGISTRIES
 from tests.infra.conftest import FLAGS, Assembly, Synthesise
 from tests.infra.iam import rights
 
@@ -154,6 +157,24 @@ def test_no_alert_comes_from_another_deployment(one: str, other: str, synthesise
     assert not any(alarm.startswith(tuple(alarms)) for alarm in foreign)
     assert all(job.startswith(tuple(jobs)) for job in names_of_jobs(DEPLOYMENTS[one]))
     assert not any(job.startswith(tuple(jobs)) for job in names_of_jobs(DEPLOYMENTS[other]))
+
+
+def accepted() -> Iterator[Environment]:
+    """Deployments with names that resemble each other, as far as the environment's own rules accept them."""
+    names = ("development", "dev", "production", "prod", "kennel", "qa", *STACKS, "classifier")
+    for project, name in itertools.product(("kennel", "kennels", "qa", "serving", "api"), names):
+        with suppress(EnvironmentRefusedError):
+            yield Environment(name=name, project=project)
+
+
+def test_no_name_of_one_deployment_begins_like_those_of_another() -> None:
+    for one, other in itertools.permutations(accepted(), 2):
+        stacks, jobs = [f"{other.stack(kind)}-x" for kind in STACKS], f"{other.job_prefix}-x"
+        assert not any(stack.startswith(f"{one.stack(kind)}-") for stack in stacks for kind in STACKS), (one, other)
+        assert not jobs.startswith(f"{one.job_prefix}-"), (one, other)
+        assert one.endpoint_name != other.endpoint_name
+        dashboards = {f"{other.prefix}-{region}" for region in REGISTRIES}
+        assert not dashboards & {f"{one.prefix}-{region}" for region in REGISTRIES}
 
 
 def test_the_default_environment_has_the_names_of_the_design(development: Assembly) -> None:
