@@ -7,10 +7,10 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from inference import graph
 from inference.photo.preprocessing import Preprocessing
@@ -75,10 +75,11 @@ def sha256(content: bytes) -> str:
 def load(folder: Path) -> Artifact:
     """Read the artifact in `folder` and check its files against the manifest.
 
-    Raises ArtifactError for a missing folder or file, an unknown format, a wrong checksum, invalid contents, a model
-    that contains more than an image classifier needs, a link, and an executable file that the manifest does not list.
+    Raises ArtifactError for a missing or unreadable folder or file, an unknown format, a wrong checksum, invalid
+    contents, a model that contains more than an image classifier needs, a link, and an executable file that the
+    manifest does not list.
     """
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise ArtifactError(f"There is no model folder {folder}; name the folder that training wrote (--model-dir).")
     manifest = read_manifest(folder)
     contents = {name: _checked(folder, name, manifest.files) for name in (MODEL, LABELS)}
@@ -88,6 +89,23 @@ def load(folder: Path) -> Artifact:
     except graph.GraphError as error:
         raise ArtifactError(f"{MODEL} in {folder} cannot be loaded: {error}; train again.") from error
     return Artifact(manifest=manifest, labels=_labels(contents[LABELS]), model=contents[MODEL])
+
+
+def _is_folder(folder: Path) -> bool:
+    try:
+        return stat.S_ISDIR(folder.stat().st_mode)
+    except PermissionError as error:
+        raise _unreadable(folder, error) from error
+    except OSError:
+        return False
+
+
+def _unreadable(path: Path, error: OSError) -> ArtifactError:
+    """SageMaker unpacks the artifact as root, with the permissions that it was packed with; the server is no root."""
+    return ArtifactError(
+        f"{path} cannot be read by user {os.getuid()} ({error.strerror}); let every user read the artifact "
+        "(chmod -R a+rX on its folder), and pack it again."
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -162,14 +180,14 @@ def _read(folder: Path, name: str) -> bytes:
                 )
             return file.read()
     except PermissionError as error:
-        raise ArtifactError(f"{name} in {folder} cannot be read ({error.strerror}); change its permissions.") from error
+        raise _unreadable(folder / name, error) from error
     except OSError as error:
         raise ArtifactError(missing) from error
 
 
 def _check_other_files(folder: Path, files: Mapping[str, str]) -> None:
     """Refuse links, and executable files that the manifest does not list. Other files, such as notes, are allowed."""
-    for path in sorted(folder.rglob("*")):
+    for path in _everything_in(folder):
         mode = path.lstat().st_mode
         where = path.relative_to(folder)
         if stat.S_ISLNK(mode):
@@ -180,6 +198,17 @@ def _check_other_files(folder: Path, files: Mapping[str, str]) -> None:
             raise ArtifactError(
                 f"{where} in {folder} is executable and is not in the manifest; remove the file or its executable bit."
             )
+
+
+def _everything_in(folder: Path) -> Iterator[Path]:
+    """Each file and folder below `folder`. Path.rglob would leave out what is in a folder that cannot be listed."""
+
+    def unreadable(error: OSError) -> NoReturn:
+        raise _unreadable(Path(error.filename), error) from error
+
+    for parent, folders, files in os.walk(folder, onerror=unreadable):
+        folders.sort()
+        yield from (Path(parent) / name for name in sorted([*folders, *files]))
 
 
 def _labels(content: bytes) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from inference.server import main as server
 from inference.server import service as server_service
 from inference.server.admission import Admission
 from inference.server.app import application
-from inference.server.main import listen
+from inference.server.listener import listen
 from inference.server.service import Service
 from tests.builders import any_photo, write_artifact
 from tests.patience import PATIENCE_S

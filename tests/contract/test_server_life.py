@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference.server.main import DRAIN_S, listen
+from inference.server.lifetime import DRAIN_S
+from inference.server.listener import listen
 from rehearsal.processes import free_port
 from tests.builders import any_photo, network, write_artifact
 from tests.contract.server_process import Server, command_line, listening
@@ -168,7 +169,14 @@ def test_an_address_of_another_machine_is_named(model: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "env"),
-    [(["--port", "http"], {}), ([], {"SAGEMAKER_BIND_TO_PORT": "http"}), (["train"], {}), (["--gpu"], {})],
+    [
+        (["--port", "http"], {}),
+        ([], {"SAGEMAKER_BIND_TO_PORT": "http"}),
+        (["train"], {}),
+        (["--gpu"], {}),
+        (["--user", "0"], {}),
+        (["--user", "kennel"], {}),
+    ],
 )
 def test_invalid_arguments_are_refused(arguments: list[str], env: dict[str, str]) -> None:
     ended = run(*arguments, **env)
@@ -231,7 +239,7 @@ def test_a_request_in_flight_is_answered_before_the_end(model: Path, tmp_path: P
 def test_a_request_that_does_not_end_is_aborted(model: Path, tmp_path: Path) -> None:
     assert DRAIN_S < 30  # when SageMaker kills
     short_drain = (
-        "import sys; from inference.server import main as server; server.DRAIN_S = 0.5; sys.exit(server.main())"
+        "import sys; from inference.server import lifetime, main; lifetime.DRAIN_S = 0.5; sys.exit(main.main())"
     )
     arguments = [sys.executable, "-c", short_drain, "--model-dir", str(model), "--port", "0"]
     with listening(model, tmp_path, command=arguments) as server:

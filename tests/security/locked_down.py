@@ -1,7 +1,7 @@
-"""Run a command as a container does: as another user, with no network but loopback, on a read-only file system.
+"""Run a command as a container does: with no network but loopback, on a read-only file system.
 
-python -m tests.security.locked_down COMMAND...              in a user namespace, without root
-python tests/security/locked_down.py --root DIR --bind SOURCE TARGET --user 10001 COMMAND...    in DIR, as root
+python -m tests.security.locked_down COMMAND...              in a user namespace, as the user 10001
+python tests/security/locked_down.py --root DIR --bind SOURCE TARGET COMMAND...    in DIR, as a container's root
 
 Only the standard library: the launcher must not depend on the code under test.
 """
@@ -19,7 +19,11 @@ BIND, RECURSIVE, PRIVATE = 4096, 16384, 1 << 18  # MS_* of linux/mount.h
 READ_ONLY = 1  # MOUNT_ATTR_RDONLY
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 MOUNT_SETATTR = 442  # the same number on every architecture
-NO_NEW_PRIVILEGES = 38  # PR_SET_NO_NEW_PRIVS
+NO_NEW_PRIVILEGES, DROP_FROM_BOUNDING_SET = 38, 24  # PR_SET_NO_NEW_PRIVS and PR_CAPBSET_DROP of linux/prctl.h
+DOCKER = {0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31}
+"""What Docker leaves root by default: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP,
+NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE and SETFCAP."""
+USER = 10001
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -41,6 +45,13 @@ def read_only(path: str) -> None:
     call(result, f"mount_setattr {path}")
 
 
+def keep_capabilities(kept: set[int]) -> None:
+    """Take every other capability from the programs that this process starts, root's included."""
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    for capability in set(range(last + 1)) - kept:
+        call(libc.prctl(DROP_FROM_BOUNDING_SET, *map(ctypes.c_ulong, (capability, 0, 0, 0))), "prctl")
+
+
 def loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh", b"lo", 0x1 | 0x40))  # SIOCSIFFLAGS, IFF_UP | IFF_RUNNING
@@ -50,7 +61,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", type=Path)
     parser.add_argument("--bind", nargs=2, action="append", default=[])
-    parser.add_argument("--user", type=int, default=10001)
     parser.add_argument("--folder", default="/")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
@@ -58,8 +68,8 @@ def main() -> None:
     call(libc.unshare(NEW_MOUNTS | NEW_NETWORK | (0 if arguments.root else NEW_USERS)), "unshare")
     if not arguments.root:
         Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{arguments.user} {me} 1")
-        Path("/proc/self/gid_map").write_text(f"{arguments.user} {group} 1")
+        Path("/proc/self/uid_map").write_text(f"{USER} {me} 1")
+        Path("/proc/self/gid_map").write_text(f"{USER} {group} 1")
     loopback_up()
     mount(None, "/", None, RECURSIVE | PRIVATE)
     if arguments.root:
@@ -73,12 +83,10 @@ def main() -> None:
         read_only(root)
         os.chroot(root)
         os.chdir(arguments.folder)
-        os.setgroups([])
-        os.setgid(arguments.user)
-        os.setuid(arguments.user)
+        keep_capabilities(DOCKER)
     else:
         read_only("/")
-    call(libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
+        call(libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
     os.execvp(arguments.command[0], arguments.command)  # noqa: S606 - the command is the caller's own
 
 

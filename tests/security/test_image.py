@@ -57,12 +57,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def container(images: Images, root: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
-    """The image's command, run as its user, on a read-only file system, in a separate network namespace."""
+    """The image's command, started as root, on a read-only file system, in a separate network namespace."""
     image = images.configuration()
     environment = dict(entry.split("=", 1) for entry in image["Env"])
     launcher = [sys.executable, str(Path(__file__).with_name("locked_down.py")), "--root", str(root)]
-    launcher += ["--bind", str(model), "/opt/ml/model", "--user", str(USER)]
-    launcher += ["--folder", image["WorkingDir"]]
+    launcher += ["--bind", str(model), "/opt/ml/model", "--folder", image["WorkingDir"]]
     with ProcessGroup(tmp_path_factory.mktemp("container")) as group:
         child = group.start("container", [*launcher, *image["Entrypoint"], *image["Cmd"]], env=environment)
         group.wait_until(lambda: '"ready"' in child.log.read_text(), what="the model", timeout_s=PATIENCE_S)
@@ -98,9 +97,10 @@ def test_it_installs_exactly_the_pinned_packages(root: Path) -> None:
 
 
 def test_its_user_owns_no_file_and_can_gain_no_permission(images: Images, base: Path, root: Path) -> None:
-    name = images.configuration()["User"]
-    entry = next(line for line in (root / "etc/passwd").read_text().splitlines() if line.startswith(f"{name}:"))
-    assert entry.split(":")[2] == str(USER)
+    image = images.configuration()
+    assert not image.get("User")  # SageMaker expects root; docs/decisions/0073
+    assert image["Entrypoint"][-2:] == ["--user", str(USER)]
+    (entry,) = [line for line in (root / "etc/passwd").read_text().splitlines() if line.split(":")[2] == str(USER)]
     assert entry.endswith("/nologin")
 
     def rights(of: Path) -> set[Path]:
@@ -141,7 +141,7 @@ def test_it_responds_as_the_process_does(container: Child, model: Path, tmp_path
     assert found == expected
 
 
-def test_it_runs_without_capabilities(container: Child) -> None:
+def test_it_has_given_up_root_and_every_capability(container: Child) -> None:
     status = Path(f"/proc/{container.pid}/status").read_text()
     assert f"Uid:\t{USER}\t{USER}\t{USER}\t{USER}" in status
     assert "CapEff:\t0000000000000000" in status

@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.M
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "open", denied)  # the tests may run as root, who may read every file
-    assert "cannot be read (Permission denied)" in refusal(folder)
+    assert f"manifest.json cannot be read by user {os.getuid()} (Permission denied)" in refusal(folder)
 
 
 def test_a_named_pipe_is_refused_without_waiting_for_it(folder: Path) -> None:
