@@ -26,7 +26,7 @@ class EndpointCapture(Construct):
             noncurrent_version_expiration=Duration.days(1),
         )
         objects = f"{scope.arn}/{settings.prefix}*"
-        self.writer = BucketGrant([allow("s3:PutObject", on=objects)], objects=objects)
+        self.writer = BucketGrant([allow("s3:PutObject", on=objects)], objects=[objects])
         content = sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
             json_content_types=["application/json"]  # responses are written as text; photos in base64
         )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import cast
 
-from aws_cdk import Aws, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -21,8 +21,6 @@ from stacks.common.telemetry import FunctionTelemetry
 from stacks.common.trust import for_this_account, narrow_trust
 
 FOLDER = Path(__file__).resolve().parents[2] / "inference"
-KEPT_IMAGES = 10
-"""A rollback needs the previous image. ECR deletes all but the newest ones."""
 
 
 class ServingImage(Construct):
@@ -39,7 +37,9 @@ class ServingImage(Construct):
             "Repository",
             image_scan_on_push=True,
             image_tag_mutability=ecr.TagMutability.IMMUTABLE,
-            lifecycle_rules=[ecr.LifecycleRule(max_image_count=KEPT_IMAGES)],
+            # Untagged images alone, which no build leaves behind: neither a count nor an age nor the last pull tells
+            # ECR which image is served (docs/decisions/0075-what-is-deleted-by-age.md).
+            lifecycle_rules=[ecr.LifecycleRule(tag_status=ecr.TagStatus.UNTAGGED, max_image_age=Duration.days(1))],
             empty_on_delete=True,
             removal_policy=RemovalPolicy.DESTROY,
         )

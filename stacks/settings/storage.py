@@ -13,6 +13,8 @@ class StorageSettings:
     """Where the photos are: data/{train,valid,test}/<breed>/."""
     artifact_prefix: Annotated[str, PREFIX] = "training/"
     """Where training jobs write artifacts and checkpoints."""
+    checkpoint_days: Annotated[int, Range(1, 365, "days")] = 30
+    """When a training job's checkpoint is deleted. Until then, another attempt with the same inputs resumes from it."""
     noncurrent_version_days: Annotated[int, Range(1, 3650, "days")] = 30
     """How long an overwritten or deleted object can be restored."""
     incomplete_upload_days: Annotated[int, Range(1, 365, "days")] = 7

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, CfnOutput, Fn, Stack
+from aws_cdk import Aws, CfnOutput, Duration, Fn, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -16,7 +16,7 @@ class BucketGrant:
     """A set of rights on the bucket's objects, to be given to roles of other stacks."""
 
     def __init__(
-        self, statements: Sequence[iam.PolicyStatement], *, objects: str = "", of: Stack | None = None
+        self, statements: Sequence[iam.PolicyStatement], *, objects: Sequence[str] = (), of: Stack | None = None
     ) -> None:
         self._statements = statements
         self._objects = objects
@@ -28,8 +28,8 @@ class BucketGrant:
             role.add_to_policy(statement)
         if self._of:
             Stack.of(role).add_stack_dependency(self._of)
-        if self._objects:
-            acknowledge(role, "The wildcard covers the objects under one prefix.", wildcard(self._objects, within=role))
+        for objects in self._objects:
+            acknowledge(role, "The wildcard covers the objects under one prefix.", wildcard(objects, within=role))
 
 
 class BucketAccess(Construct):
@@ -47,15 +47,28 @@ class BucketAccess(Construct):
         name = Fn.get_stack_output(stack.stack_name, bucket_name.logical_id, stack.region)
         self.arn = f"arn:{Aws.PARTITION}:s3:::{name}"
         artifacts = f"{settings.artifact_prefix}artifacts/"
+        checkpoints = f"{settings.artifact_prefix}checkpoints/"
+        # The artifacts have no such rule: S3 cannot tell the one that is served from the others
+        # (docs/decisions/0075-what-is-deleted-by-age.md).
+        bucket.add_lifecycle_rule(
+            prefix=checkpoints,
+            expiration=Duration.days(settings.checkpoint_days),
+            # each epoch replaces files of the one before, and the bucket is versioned
+            noncurrent_version_expiration=Duration.days(1),
+        )
         write = ("s3:PutObject", "s3:AbortMultipartUpload")
-        self.read_photos = self._grant(settings.data_prefix, "s3:GetObject")
-        self.read_artifacts = self._grant(artifacts, "s3:GetObject")
+        self.read_photos = self._grant([settings.data_prefix], "s3:GetObject")
+        self.read_artifacts = self._grant([artifacts], "s3:GetObject")
         # results of the workbench have a prefix of their own, so that they cannot replace a job's artifact
         self.results_prefix = f"{settings.artifact_prefix}workbench/"
-        self.write_results = self._grant(self.results_prefix, *write)
-        self.write_artifacts = self._grant(settings.artifact_prefix, "s3:GetObject", *write)
+        self.write_results = self._grant([self.results_prefix], *write)
+        # listed one level up: SageMaker may list these prefixes without the slash at the end, AWS does not say
+        self.write_outputs = self._grant(
+            [artifacts, checkpoints], "s3:GetObject", *write, listed=settings.artifact_prefix
+        )
 
-    def _grant(self, prefix: str, *actions: str) -> BucketGrant:
-        objects = f"{self.arn}/{prefix}*"
-        listing = allow("s3:ListBucket", on=self.arn, conditions={"StringLike": {"s3:prefix": f"{prefix}*"}})
+    def _grant(self, prefixes: Sequence[str], *actions: str, listed: str = "") -> BucketGrant:
+        objects = [f"{self.arn}/{prefix}*" for prefix in prefixes]
+        seen = f"{listed or prefixes[0]}*"
+        listing = allow("s3:ListBucket", on=self.arn, conditions={"StringLike": {"s3:prefix": seen}})
         return BucketGrant([allow(*actions, on=objects), listing], objects=objects, of=Stack.of(self))

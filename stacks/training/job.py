@@ -139,14 +139,16 @@ class TrainingJob(Construct):
                     "sagemaker:StopTrainingJob",
                     on=on,
                 ),
+                allow("sagemaker:ListTrainingJobs", on="*"),  # IAM defines no resource type for it
                 pass_role(job_role, SAGEMAKER),
                 allow("s3:ListBucket", on=storage.arn, conditions={"StringLike": {"s3:prefix": prefixes}}),
             ],
         )
         acknowledge(
             role,
-            "A job's name ends in a hash of its inputs.",
+            "A job's name ends in a hash of its inputs. IAM defines no resource type for lists of jobs.",
             wildcard(on, within=role),
+            wildcard("*", within=role),
         )
         return role
 

@@ -34,7 +34,7 @@ class JobRole(iam.Role):
             assumed_by=for_this_account("sagemaker.amazonaws.com", source=f"sagemaker:training-job/{job_prefix}-*"),
         )
         storage.read_photos.to(self)
-        storage.write_artifacts.to(self)
+        storage.write_outputs.to(self)
         log_group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{LOGS}"
         for right in (
             allow("s3:GetObject", on=source.bucket.arn_for_objects(source.s3_object_key)),

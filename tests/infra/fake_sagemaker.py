@@ -47,6 +47,7 @@ class FakeSageMaker:
         self.created.append(request)
         self.jobs[name] = {
             "ResourceConfig": request["ResourceConfig"],
+            "CreationTime": self.time,
             "LastModifiedTime": self.time,
             "TrainingJobName": name,
             "TrainingJobStatus": "InProgress",
@@ -63,6 +64,25 @@ class FakeSageMaker:
         if TrainingJobName not in self.jobs:
             raise_client_error("DescribeTrainingJob", "ValidationException", "Requested resource not found.")
         return dict(self.jobs[TrainingJobName])
+
+    def list_training_jobs(
+        self,
+        *,
+        NameContains: str,  # noqa: N803
+        SortBy: str,  # noqa: N803
+        SortOrder: str,  # noqa: N803
+        MaxResults: int,  # noqa: N803
+        NextToken: str = "0",  # noqa: N803
+    ) -> Json:
+        """Pages of two jobs, fewer than asked for, as the service may answer."""
+        self._fault("ListTrainingJobs")
+        assert (SortBy, SortOrder) == ("CreationTime", "Ascending")
+        assert MaxResults <= 100
+        keys = ("TrainingJobName", "TrainingJobStatus", "CreationTime", "LastModifiedTime")
+        found = [{key: job[key] for key in keys} for name, job in self.jobs.items() if NameContains in name]
+        start, end = int(NextToken), int(NextToken) + 2
+        more = {"NextToken": str(end)} if end < len(found) else {}
+        return {"TrainingJobSummaries": found[start:end], **more}
 
     def stop_training_job(self, *, TrainingJobName: str) -> Json:  # noqa: N803
         self._fault("StopTrainingJob")

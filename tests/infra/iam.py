@@ -11,6 +11,7 @@ NO_RESOURCE = {
     "ecr:GetAuthorizationToken",
     "ecr-public:GetAuthorizationToken",
     "sts:GetServiceBearerToken",
+    "sagemaker:ListTrainingJobs",
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
     "ssm:UpdateInstanceInformation",
@@ -52,3 +53,18 @@ def rights(assembly: Assembly) -> Iterator[Right]:
                         listed(statement["Resource"]),
                         statement.get("Condition", {}),
                     )
+
+
+def on_the_bucket(assembly: Assembly) -> Iterator[tuple[str, str, str]]:
+    """Holder, action and prefix of each right on the bucket of photos and artifacts."""
+    for right in rights(assembly):
+        for resource in right.resources:
+            match resource:
+                case {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::", {"Fn::GetStackOutput": _}]]}:
+                    assert right.actions == ["s3:ListBucket"]
+                    for prefix in listed(right.conditions["StringLike"]["s3:prefix"]):
+                        yield right.holder[:-8], "s3:ListBucket", prefix
+                case {"Fn::Join": ["", ["arn:", _, ":s3:::", {"Fn::GetStackOutput": {"OutputName": name}}, objects]]}:
+                    assert name == "BucketName"
+                    for action in right.actions:
+                        yield right.holder[:-8], action, objects.removeprefix("/")

@@ -114,6 +114,16 @@ def test_the_image_repository_is_emptied_before_its_deletion(development: Assemb
     assert development.only("AWS::ECR::Repository")["EmptyOnDelete"] is True
 
 
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_no_rule_of_the_repository_deletes_the_image_that_is_served(
+    request: pytest.FixtureRequest, environment: str
+) -> None:
+    """A build tags each image. After failed deploys the served one may be the oldest, and its last pull is old too."""
+    assembly: Assembly = request.getfixturevalue(environment)
+    policy = json.loads(assembly.only("AWS::ECR::Repository")["LifecyclePolicy"]["LifecyclePolicyText"])
+    assert [rule["selection"]["tagStatus"] for rule in policy["rules"]] == ["untagged"]
+
+
 def test_the_hosts_volume_is_deleted_with_it(development: Assembly) -> None:
     for device in development.only("AWS::EC2::Instance")["BlockDeviceMappings"]:
         assert device["Ebs"]["DeleteOnTermination"] is True

@@ -48,6 +48,7 @@ REACH = {
     "storage.artifact_prefix": Reach(
         "models/",
         (
+            f"{LIFECYCLE}.Prefix",
             f"{JOB}.ArtifactPrefix",
             f"Training/JobRole{POLICY}",
             f"Training/TrainingJobRole{POLICY}",
@@ -58,6 +59,7 @@ REACH = {
             f"Workbench/NotebookRole{POLICY}",
         ),
     ),
+    "storage.checkpoint_days": Reach(7, (f"{LIFECYCLE}.ExpirationInDays",)),
     "storage.noncurrent_version_days": Reach(7, (f"{LIFECYCLE}.NoncurrentVersionExpiration.NoncurrentDays",)),
     "storage.incomplete_upload_days": Reach(3, (f"{LIFECYCLE}.AbortIncompleteMultipartUpload.DaysAfterInitiation",)),
     "training.mode": Reach("full", (f"{JOB}.HyperParameters.mode",)),

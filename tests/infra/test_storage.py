@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.infra.conftest import Assembly
+from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.iam import on_the_bucket
 
 BUCKET_ID = "Bucket83908E77"
 
@@ -45,9 +46,50 @@ def test_plain_http_is_denied(development: Assembly) -> None:
 
 
 def test_old_versions_and_unfinished_uploads_expire(development: Assembly) -> None:
-    (rule,) = development.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    rules = development.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    (rule,) = [rule for rule in rules if "Prefix" not in rule]
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+KEPT = {
+    "training/artifacts/": "S3 cannot tell the artifact that is served from the others",
+    "training/workbench/": "a person saved it there",
+}
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_what_a_role_may_write_expires_but_for_artifacts_and_what_a_person_saved(
+    request: pytest.FixtureRequest, environment: str
+) -> None:
+    assembly: Assembly = request.getfixturevalue(environment)
+    written = {prefix for _, action, prefix in on_the_bucket(assembly) if action == "s3:PutObject"}
+    rules = assembly.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    ends = {f"{rule['Prefix']}*": rule for rule in rules if "ExpirationInDays" in rule}
+    assert written == ends.keys() | {f"{prefix}*" for prefix in KEPT}
+    for rule in ends.values():
+        # the bucket is versioned: without this an expired or replaced object stays as a noncurrent version
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+        assert rule["Status"] == "Enabled"
+
+
+def test_captures_expire_too_where_they_are_written(synthesise: Synthesise) -> None:
+    assembly = synthesise(("serving.capture.percent", 10))
+    rules = assembly.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    ends = {f"{rule['Prefix']}*" for rule in rules if "ExpirationInDays" in rule}
+    written = {prefix for _, action, prefix in on_the_bucket(assembly) if action == "s3:PutObject"}
+    assert written - ends == {f"{prefix}*" for prefix in KEPT}
+    assert "capture/*" in ends
+
+
+def test_no_rule_deletes_the_photos_or_an_artifact(synthesise: Synthesise) -> None:
+    """A rule without a prefix, or with a shorter one, would delete the artifact that the endpoint downloads."""
+    assembly = synthesise(("serving.capture.percent", 10))
+    rules = assembly.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    for rule in rules:
+        expires = "ExpirationInDays" in rule or "ExpirationDate" in rule
+        for prefix in ("data/", *KEPT):
+            assert not (expires and prefix.startswith(rule.get("Prefix", ""))), rule
 
 
 @pytest.mark.parametrize(

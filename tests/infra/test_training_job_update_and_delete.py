@@ -1,5 +1,7 @@
 """The training job's custom resource: updates, rollbacks and deletes."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.infra.deployment import Deployment
@@ -74,6 +76,49 @@ def test_a_delete_under_an_id_made_up_by_cloudformation_finds_the_running_job(de
     deployment.sagemaker.settle()
     assert deployment.poll(event) == {"IsComplete": True}
     assert deployment.sagemaker.running == []
+
+
+@pytest.mark.parametrize("change", ["a photo was added", "a photo was replaced", "the photos are gone"])
+def test_a_delete_under_an_id_made_up_by_cloudformation_finds_the_job_after_the_photos_changed(
+    deployment: Deployment, change: str
+) -> None:
+    deployment.create()
+    if change == "a photo was added":
+        deployment.upload("data/train/pug/another.jpg")
+    if change == "a photo was replaced":
+        deployment.upload(PHOTOS["train"], body=b"another photo")
+    if change == "the photos are gone":
+        for key in PHOTOS.values():
+            deployment.s3.delete_object(Bucket=BUCKET, Key=key)
+    event = deployment.send("Delete", PhysicalResourceId=INVENTED_ID)
+    assert deployment.poll(event) == {"IsComplete": False}
+    deployment.sagemaker.settle()
+    assert deployment.poll(event) == {"IsComplete": True}
+    assert deployment.sagemaker.running == []
+
+
+def test_a_delete_under_such_an_id_finds_every_job_and_no_job_with_other_inputs(deployment: Deployment) -> None:
+    names = []
+    for number in range(5):  # more than one page of the list
+        deployment.upload(f"data/train/pug/{number}.jpg")
+        deployment.physical_id = ""
+        names.append(deployment.create()["PhysicalResourceId"])
+    deployment.physical_id = ""
+    other = deployment.create(InstanceCount="1")["PhysicalResourceId"]
+    event = deployment.send("Delete", PhysicalResourceId=INVENTED_ID)
+    deployment.poll(event)
+    deployment.sagemaker.settle()
+    assert len(set(names)) == 5
+    assert deployment.sagemaker.running == [other]
+
+
+def test_a_delete_under_such_an_id_leaves_jobs_that_ended_long_ago_alone(deployment: Deployment) -> None:
+    old = deployment.create()["PhysicalResourceId"]
+    deployment.sagemaker.finish(old)
+    deployment.sagemaker.time += timedelta(days=1)
+    deployment.upload("data/train/pug/another.jpg")
+    event = deployment.send("Delete", PhysicalResourceId=INVENTED_ID)
+    assert event["Jobs"] == []
 
 
 @pytest.mark.parametrize("why", ["no job was started", "the photos are gone", "the bucket is gone"])

@@ -141,8 +141,9 @@ class Jobs:
         if re.fullmatch(rf"{re.escape(request.prefix)}-[0-9a-f]{{20}}(-\d+)?", first):
             return list(request.job_names(first))
         # CloudFormation generated this id: it cancelled the create before it received a physical id. The properties
-        # give the name.
-        return [job for known in self._attempts(request) for job in request.job_names(known)]
+        # give the name, except for its half for the photos, which may have changed since.
+        attempts = dict.fromkeys([*self._attempts(request), *self._recent_attempts(request)])
+        return [job for known in attempts for job in request.job_names(known)]
 
     def describe(self, job: str) -> Json | None:
         """DescribeTrainingJob's answer, or None for a job that does not exist."""
@@ -168,16 +169,29 @@ class Jobs:
         return next((found for found in states if found is not None), None)
 
     def _attempts(self, request: JobRequest) -> list[str]:
-        """All attempts of this request; none where the photos, which are part of the name, are gone."""
+        """All attempts of this request on the photos in the bucket; none if there are no photos."""
         try:
             name = self._name(request)
         except TrainingError:
-            return []  # without photos no job was ever started
+            return []
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchBucket", "404"):
                 return []
             raise
         return list(takewhile(lambda first: self._newest_job(request, first) is not None, _attempt_names(name)))
+
+    def _recent_attempts(self, request: JobRequest) -> Iterator[str]:
+        """The attempts with these inputs, on any photos, that run or may still start a job, the newest one last."""
+        query = {"NameContains": request.inputs_name, "SortBy": "CreationTime", "SortOrder": "Ascending"}
+        while True:
+            page = self._allowed(lambda: self.sagemaker.list_training_jobs(MaxResults=100, **query))
+            for found in page["TrainingJobSummaries"]:
+                age = self.now() - found.get("LastModifiedTime", found["CreationTime"])
+                if found["TrainingJobStatus"] in BILLED or age <= STALE_AFTER:
+                    yield found["TrainingJobName"].partition("-on-")[0]
+            if not page.get("NextToken"):
+                return
+            query["NextToken"] = page["NextToken"]
 
     def _launch(self, request: JobRequest, first: str, jobs: list[str]) -> None:
         """Start the first of these jobs whose instance type AWS has capacity for."""

@@ -93,11 +93,16 @@ class JobRequest:
         """
         # a name that the operator chose means the photos at this address
         photos = data_version[:10] if is_digest(data_version) else _digest([self.data.uri, data_version])
-        return f"{self.prefix}-{self._inputs_digest()}{photos}"
+        return f"{self.inputs_name}{photos}"
+
+    @property
+    def inputs_name(self) -> str:
+        """The start of the job's name, which does not depend on the photos."""
+        return f"{self.prefix}-{self._inputs_digest()}"
 
     def has_same_inputs(self, first: str) -> bool:
         """Whether this attempt had the same inputs, whichever photos it was trained on."""
-        return first.startswith(f"{self.prefix}-{self._inputs_digest()}")
+        return first.startswith(self.inputs_name)
 
     def _inputs_digest(self) -> str:
         return _digest(
