@@ -152,7 +152,7 @@ def test_capabilities_that_a_change_of_the_user_would_leave_are_given_up_too(mod
 
 @pytest.fixture
 def setuid_program(folder: Path) -> Path:
-    """A copy of `id` that becomes root for whoever starts it."""
+    """A copy of `id` that becomes root for any user who starts it."""
     if os.statvfs(folder).f_flag & os.ST_NOSUID:
         pytest.skip(f"{folder} is on a file system where no program becomes another user (nosuid)")
     program = folder / "id"
