@@ -13,6 +13,8 @@ from stacks.common.function import PythonFunction
 from stacks.common.iam import allow
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.nag import acknowledge, wildcard
+from stacks.common.sources import sources
+from stacks.common.staging import python_code
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.settings import ApiSettings
 
@@ -66,9 +68,7 @@ class ApiStack(cdk.Stack):
             "Function",
             description="Predicts the breed of the dog in a photo",
             # the folder is itself the Python package, so the archive contains the folder and not only its files
-            code=lambda_.Code.from_asset(
-                str(ROOT), exclude=["/*", "!/lambda_fn", "__pycache__"], ignore_mode=cdk.IgnoreMode.GIT
-            ),
+            code=python_code(sources(ROOT, packages=["lambda_fn"])),
             handler="lambda_fn.handler.handler",
             timeout_s=settings.timeout_s,
             memory_mib=settings.memory_mib,

@@ -17,10 +17,14 @@ from constructs import Construct, IConstruct
 from stacks.common.iam import allow, pull_image
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.nag import acknowledge
+from stacks.common.sources import sources
+from stacks.common.staging import staged
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.common.trust import for_this_account, narrow_trust
 
 FOLDER = Path(__file__).resolve().parents[2] / "inference"
+CONTEXT = (".dockerignore", "Dockerfile", "requirements.txt")
+"""What a build reads beside the modules."""
 
 
 class ServingImage(Construct):
@@ -46,8 +50,8 @@ class ServingImage(Construct):
         build = ContainerImageBuild(
             self,
             "Build",
-            directory=str(folder),
-            exclude=["**/__pycache__", "**/*.pyc"],
+            directory=str(staged(sources(folder, packages=["."], files=CONTEXT))),
+            exclude=[],  # otherwise the library applies .dockerignore, which leaves the Dockerfile out
             platform=ecr_assets.Platform.LINUX_AMD64,
             repository=repository,
         )

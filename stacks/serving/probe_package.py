@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from aws_cdk import IgnoreMode
 from aws_cdk import aws_lambda as lambda_
+
+from stacks.common.sources import sources
+from stacks.common.staging import python_code
 
 
 def package() -> lambda_.Code:
     """One asset for both functions: CDK recognises the second by its hash."""
-    return lambda_.Code.from_asset(
-        str(Path(__file__).parent), exclude=["/*", "!/probe", "__pycache__"], ignore_mode=IgnoreMode.GIT
-    )
+    return python_code(sources(Path(__file__).parent, packages=["probe"], files=["probe/dog.jpg"]))

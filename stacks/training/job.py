@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from aws_cdk import Aws, CustomResource, Duration, IgnoreMode
+from aws_cdk import Aws, CustomResource, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import custom_resources as cr
@@ -14,6 +14,8 @@ from stacks.common.function import PythonFunction, function_role
 from stacks.common.iam import allow, pass_role
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.nag import acknowledge, wildcard
+from stacks.common.sources import sources
+from stacks.common.staging import python_code
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.common.trust import for_this_account, narrow_trust
 from stacks.settings import TrainingSettings
@@ -22,16 +24,13 @@ from stacks.training.source_files import ROOT
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 
-OUTSIDE_PACKAGE = [
-    # The handler's package, at the paths that its imports have in the repository: of contract/, what the handler uses,
+PACKAGE = "stacks/training/handler"
+BESIDE_PACKAGE = (
+    # What the handler imports, at the paths that its imports have in the repository: of contract/, two modules alone,
     # so that a change of a training option does not deploy the functions again.
-    *("/*", "!/contract", "!/stacks"),
-    *("/contract/*", "!/contract/__init__.py", "!/contract/photos.py", "!/contract/training_metrics.py"),
-    *("/stacks/*", "!/stacks/__init__.py", "!/stacks/training"),
-    *("/stacks/training/*", "!/stacks/training/__init__.py", "!/stacks/training/handler"),
-    "__pycache__",
-]
-"""Patterns of .gitignore's kind, the last match wins."""
+    *("contract/__init__.py", "contract/photos.py", "contract/training_metrics.py"),
+    *("stacks/__init__.py", "stacks/training/__init__.py"),
+)
 
 
 class TrainingJob(Construct):
@@ -157,7 +156,7 @@ class TrainingJob(Construct):
             self,
             name.title().replace("_", ""),
             description=description,
-            code=lambda_.Code.from_asset(str(ROOT), exclude=OUTSIDE_PACKAGE, ignore_mode=IgnoreMode.GIT),
+            code=python_code(sources(ROOT, packages=[PACKAGE], files=BESIDE_PACKAGE)),
             handler=f"stacks.training.handler.events.{name}",
             log_group=log_group,
             role=role,

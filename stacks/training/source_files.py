@@ -2,13 +2,16 @@
 
 import io
 import tarfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+from stacks.common.sources import content, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("contract", "training", "inference")
 """`training` verifies its artifact with `inference` and takes its options from `contract`."""
+REPORT_PAGE = "training/report/page.html"
+"""The template of the job's report, the only file beside the modules that the job reads."""
 
 
 @cache
@@ -16,20 +19,17 @@ def pack(root: Path) -> bytes:
     """The tar of FOLDERS under `root`: sorted by name, without owners, times and a leading ./"""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, path in sorted(_members(root)):
+        for name, found in sorted(_members(root).items()):
             entry = tarfile.TarInfo(name)
-            entry.size = path.stat().st_size
+            entry.size = len(found)
             entry.mode = 0o644
-            with path.open("rb") as content:
-                archive.addfile(entry, content)
+            archive.addfile(entry, io.BytesIO(found))
     return buffer.getvalue()
 
 
-def _members(root: Path) -> Iterator[tuple[str, Path]]:
-    for folder in FOLDERS:
-        for path in (root / folder).rglob("*"):
-            if path.suffix in (".py", ".json", ".html") and "__pycache__" not in path.parts:
-                yield path.relative_to(root).as_posix(), path
+def _members(root: Path) -> dict[str, bytes]:
+    members = sources(root, packages=FOLDERS, files=[REPORT_PAGE])
     requirements = root / "training" / "requirements.txt"
     if requirements.exists():  # optional: the training image may contain all packages already
-        yield requirements.name, requirements
+        members[requirements.name] = content(requirements)
+    return members

@@ -13,6 +13,8 @@ from constructs import Construct
 
 from stacks.common.iam import allow
 from stacks.common.nag import acknowledge
+from stacks.common.sources import content
+from stacks.common.staging import staged
 from stacks.settings import WorkbenchSettings
 from stacks.workbench.network import WorkbenchNetwork
 
@@ -104,7 +106,7 @@ class Notebook(Construct):
 
     def _notebook_file(self, role: iam.Role) -> ssm.StringParameter:
         """The notebook file's S3 URI, in an SSM parameter: a change of the file does not change the instance."""
-        file = assets.Asset(self, "File", path=str(NOTEBOOK))
+        file = assets.Asset(self, "File", path=str(staged({NOTEBOOK.name: content(NOTEBOOK)}) / NOTEBOOK.name))
         parameter = ssm.StringParameter(
             self, "FileAddress", string_value=file.s3_object_url, description="Kennel's notebook"
         )

@@ -1,5 +1,7 @@
 """The endpoint of the serving stack: its model, image, updates and autoscaling."""
 
+import subprocess
+
 import pytest
 
 from tests.infra.conftest import Assembly, Synthesise
@@ -144,9 +146,10 @@ def test_the_image_is_built_from_the_inference_folder(development: Assembly) -> 
     build = development.only("Custom::CDKContainerImageBuild")
     assert "--platform linux/amd64" in build["buildCommand"]
     (asset,) = development.folder.glob("asset.*/Dockerfile")
-    assert sorted(path.name for path in asset.parent.glob("*")) == sorted(
-        path.name for path in (development.root / "inference").glob("*") if path.name != "__pycache__"
-    )
+    packed = {path.relative_to(asset.parent).as_posix() for path in asset.parent.rglob("*") if path.is_file()}
+    list_files = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    tracked = subprocess.check_output(list_files, cwd=development.root / "inference", text=True).splitlines()
+    assert packed == set(tracked)
 
 
 def test_an_existing_image_is_used_and_nothing_is_built(synthesise: Synthesise) -> None:

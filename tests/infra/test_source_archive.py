@@ -13,6 +13,7 @@ from stacks.training.source_files import ROOT, pack
 def project(root: Path) -> Path:
     for name in (
         "training/train.py",
+        "training/report/page.html",
         "training/sub/data.json",
         "training/requirements.txt",
         "training/README.md",
@@ -38,7 +39,7 @@ def test_it_holds_the_code_of_training_and_inference_and_the_requirements_at_its
     assert [member.name for member in members(pack(project(tmp_path)))] == [
         "inference/classifier.py",
         "requirements.txt",
-        "training/sub/data.json",
+        "training/report/page.html",
         "training/train.py",
     ]
 
