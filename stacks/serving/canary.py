@@ -68,7 +68,9 @@ class EndpointCanary(Construct):
 
     def schedule(self, *, after: CfnResource) -> None:
         """Invoke the function while the endpoint exists: create the schedule after it and delete it before it."""
-        role = iam.Role(self, "ScheduleRole", assumed_by=for_this_account("scheduler.amazonaws.com"))
+        # the schedule's group: the service does not say which schedule it acts for
+        scheduler_service = for_this_account("scheduler.amazonaws.com", source="scheduler:schedule-group/default")
+        role = iam.Role(self, "ScheduleRole", assumed_by=scheduler_service)
         role.add_to_policy(allow("lambda:InvokeFunction", on=self._function.function_arn))
         unit = "minute" if self._interval_min == 1 else "minutes"
         schedule = scheduler.CfnSchedule(

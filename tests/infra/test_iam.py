@@ -125,7 +125,7 @@ CARRIES_THE_ACCOUNT = {
     # Service: whether the ARN of its resource is known too. Each one documents the keys for the trust policy of a role.
     "codebuild.amazonaws.com": True,  # codebuild/latest/userguide/setting-up-service-role.html
     "sagemaker.amazonaws.com": False,  # sagemaker/latest/dg/security-confused-deputy-prevention.html
-    "scheduler.amazonaws.com": False,  # scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    "scheduler.amazonaws.com": True,  # scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     "states.amazonaws.com": True,  # step-functions/latest/dg/procedure-create-iam-role.html
     "vpc-flow-logs.amazonaws.com": True,  # vpc/latest/userguide/flow-logs-iam-role.html
 }

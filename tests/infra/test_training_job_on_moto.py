@@ -40,6 +40,12 @@ def test_a_delete_of_an_unknown_job_succeeds(jobs: Jobs) -> None:
     assert is_complete(event, None, jobs) == {"IsComplete": True}
 
 
+def test_botocore_accepts_the_list_that_finds_a_job_after_the_photos_changed(jobs: Jobs) -> None:
+    name = send(jobs, "Create")["PhysicalResourceId"]
+    jobs.s3.put_object(Bucket=BUCKET, Key="data/train/pug/another.jpg", Body=b"photo")
+    assert send(jobs, "Delete", PhysicalResourceId=INVENTED_ID)["Jobs"] == [name]
+
+
 def test_a_delete_of_a_finished_job_succeeds(jobs: Jobs) -> None:
     name = send(jobs, "Create")["PhysicalResourceId"]
     assert is_complete(send(jobs, "Delete", PhysicalResourceId=name), None, jobs) == {"IsComplete": True}
