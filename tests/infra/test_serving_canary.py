@@ -38,7 +38,10 @@ def test_only_schedules_of_this_account_may_invoke_the_canary(development: Assem
     )
     _, role = serving_resource(development, "AWS::IAM::Role", "CanaryScheduleRole")
     (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    # the group that the schedule is in, as it names none
+    assert trust["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Join"][1][-1] == ":schedule-group/default"
+    assert "GroupName" not in development.only("AWS::Scheduler::Schedule")
 
 
 def test_the_canary_may_invoke_only_this_endpoint(development: Assembly) -> None:
