@@ -31,12 +31,14 @@ UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(BIN)/python -m pip config get g
   $(BIN)/uv pip install --quiet --python $(BIN)/python --build-constraints locks/kennel.txt
 
 # The groups that each group includes: installed with it, they are not installed once more.
-INCLUDED_test := synth deploy rehearse
+INCLUDED_test := synth deploy check rehearse
 INCLUDED_deploy := synth
+INCLUDED_rehearse := check
 # Free disk space that a group needs, in GiB. All others include torch and need 8.
 comma := ,
 GIB_synth := 2
 GIB_deploy := 2
+GIB_check := 1
 
 $(VENV)/.installed-%: locks/kennel.txt pyproject.toml | $(BIN)/uv
 	@$(BIN)/python -c 'import shutil, sys; free, need = shutil.disk_usage(".").free / 2**30, $(or $(GIB_$*),8); sys.exit(0 if free >= need else f"The packages of \"$*\" need {need} GiB on this disk, and {free:.1f} GiB are free. Free some space, then run make again.")'
@@ -72,6 +74,10 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 .PHONY: rehearse
 rehearse: $(VENV)/.installed-rehearse  ## draw photos, train, serve and predict on this machine: no account, no Docker
 	@$(BIN)/kennel rehearse $(ARGS)
+
+.PHONY: data-check
+data-check: $(VENV)/.installed-check  ## check your photos before a training: make data-check DIR=dogImages
+	@$(BIN)/kennel data check "$(or $(DIR),$(error Name the folder of your photos: make data-check DIR=dogImages))" $(ARGS)
 
 .PHONY: lint
 lint: setup  ## ruff, import-linter and mypy
@@ -197,6 +203,10 @@ bootstrap: node_modules/.installed  ## prepare an account and region for CDK, on
 	@$(USE_ENV); $(CDK) bootstrap $(AT) $(ARGS)
 cdk: node_modules/.installed  ## any other command of the pinned CDK: make cdk ARGS='rollback Serving'
 	@$(USE_ENV); $(CDK) $(ARGS) $(AT)
+
+.PHONY: data-upload
+data-upload: $(VENV)/.installed-deploy  ## copy your photos to the bucket: make data-upload DIR=dogImages
+	@$(BIN)/kennel --env $(ENV) data upload "$(or $(DIR),$(error Name the folder of your photos: make data-upload DIR=dogImages))" $(ARGS)
 
 .PHONY: synth diff deploy destroy
 # CDK's own validation takes twice as long as the rest of a synthesis: `make test` runs cfn-lint instead, a deploy runs it.

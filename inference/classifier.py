@@ -11,6 +11,7 @@ from PIL import Image
 
 from inference import artifact
 from inference.artifact import ArtifactError
+from inference.cores import usable_cores
 from inference.photo.preprocessing import Pixels
 from inference.runtime import Network, cause
 
@@ -84,8 +85,3 @@ def _drawn_photo() -> bytes:
     buffer = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(buffer, "JPEG")
     return buffer.getvalue()
-
-
-def usable_cores() -> int:
-    """The number of cores that this process may run on. Containers and taskset allow fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

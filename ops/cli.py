@@ -9,10 +9,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
-import typer
+from ops.missing_package import missing_package
+
+try:
+    import typer
+except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` install only CDK's packages
+    sys.exit(f"kennel: {missing_package(error, sys.argv)}")
 
 import environments
-from environments import EnvironmentRefusedError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,6 +40,24 @@ SHEET = Path("build/data-check.png")
 """The image that `data check` writes."""
 CHECK_FILE = SHEET.with_suffix(".json")
 """The findings that `data check` writes and `data upload` reads."""
+
+SENTENCES = frozenset(
+    {
+        "environments.environment.EnvironmentRefusedError",
+        "inference.artifact.ArtifactError",
+        "ops.data.bucket.BucketError",
+        "ops.model.report.ReportError",
+        "ops.rehearse.RehearsalError",
+        "rehearsal.aws.runtime_api.FunctionError",
+        "rehearsal.hosts.namespaces.NamespacesRefusedError",
+        "rehearsal.hosts.training_job.TrainingJobFailedError",
+        "rehearsal.processes.ProcessFailedError",
+        "sample_dogs.dataset.SampleFolderError",
+        "sample_dogs.dataset.SampleRequestError",
+        "training.data.dataset.DataError",
+    }
+)
+"""Exceptions whose message is a sentence for the user. By name: the packages of the other commands may be missing."""
 
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
 
@@ -246,9 +268,9 @@ def upload_photos(
         )
     match check_file.verdict(summary.digest, CHECK_FILE):
         case "errors":
-            typer.echo(f"`kennel data check {folder}` found errors in these photos; correct them before you train.")
+            typer.echo(f"`make data-check DIR={folder}` found errors in these photos; correct them before you train.")
         case "not checked":
-            typer.echo(f"These photos have not been checked yet. Before you train: kennel data check {folder}")
+            typer.echo(f"These photos have not been checked yet. Before you train: make data-check DIR={folder}")
     typer.echo(f"Train and serve: make deploy{'' if context.obj == environments.DEFAULT else f' ENV={context.obj}'}")
 
 
@@ -267,19 +289,15 @@ def version(
     Example: [bold]cdk deploy --all $(kennel data version --cdk-options)[/bold]
     """
     import ops.session
-    from ops.data.bucket import BucketError, explained
+    from ops.data.bucket import explained
     from ops.data.version import data_version
 
-    try:  # here, because `_is_sentence` imports packages that `make deploy` does not install; `report` does the same
-        digest = data_version(target, environment=context.obj)
-        if not cdk_options:
-            typer.echo(digest)
-            return
-        with explained("the look-up of the account number", needs="sts:GetCallerIdentity"):
-            options = ops.session.cdk_options(ops.session.session(context.obj))
-    except (BucketError, EnvironmentRefusedError) as error:
-        typer.echo(f"kennel: {error}", err=True)
-        raise typer.Exit(1) from error
+    digest = data_version(target, environment=context.obj)
+    if not cdk_options:
+        typer.echo(digest)
+        return
+    with explained("the look-up of the account number", needs="sts:GetCallerIdentity"):
+        options = ops.session.cdk_options(ops.session.session(context.obj))
     typer.echo(" ".join([*(["-c", f"training.data_version={digest}"] if digest else []), *options]))
 
 
@@ -298,14 +316,9 @@ def report(
     """
     import webbrowser
 
-    from ops.data.bucket import BucketError
-    from ops.model.report import ReportError, fetch_report
+    from ops.model.report import fetch_report
 
-    try:
-        page = fetch_report(target, to, environment=context.obj)
-    except (BucketError, EnvironmentRefusedError, ReportError) as error:
-        typer.echo(f"kennel: {error}", err=True)
-        raise typer.Exit(1) from error
+    page = fetch_report(target, to, environment=context.obj)
     typer.echo(f"The report: {page}")
     if show and not webbrowser.open(page.resolve().as_uri()):
         typer.echo("No browser could be started. Open the page yourself.", err=True)
@@ -325,6 +338,12 @@ def main() -> None:
                 "\nInterrupted. No process is left. The same command continues where this one stopped.", file=sys.stderr
             )
         raise
+    except ModuleNotFoundError as error:
+        sentence = missing_package(error, sys.argv)
+        if not sentence:
+            raise
+        print(f"kennel: {sentence}", file=sys.stderr)
+        sys.exit(1)
     except Exception as error:
         if not _is_sentence(error):
             raise
@@ -336,30 +355,7 @@ def _is_sentence(error: Exception) -> bool:
     """Whether the message is written for the user, or names the file that the system refused."""
     if isinstance(error, OSError) and error.filename is not None:
         return True
-    from inference.artifact import ArtifactError
-    from ops.data.bucket import BucketError
-    from ops.rehearse import RehearsalError
-    from rehearsal.aws.lambda_runtime import FunctionError
-    from rehearsal.hosts.namespaces import NamespacesRefusedError
-    from rehearsal.hosts.training_job import TrainingJobFailedError
-    from rehearsal.processes import ProcessFailedError
-    from sample_dogs.dataset import SampleFolderError, SampleRequestError
-    from training.data.dataset import DataError
-
-    expected = (
-        ArtifactError,
-        BucketError,
-        DataError,
-        EnvironmentRefusedError,
-        FunctionError,
-        NamespacesRefusedError,
-        ProcessFailedError,
-        RehearsalError,
-        SampleFolderError,
-        SampleRequestError,
-        TrainingJobFailedError,
-    )
-    return isinstance(error, expected)
+    return any(f"{kind.__module__}.{kind.__qualname__}" in SENTENCES for kind in type(error).__mro__)
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 import torch
 import torch.distributed as dist
 
-from inference.classifier import usable_cores
+from inference.cores import usable_cores
 
 TIMEOUT = datetime.timedelta(seconds=120)
 """How long a collective waits for a lost host. The defaults of the back ends, 10 and 30 minutes, would be billed."""

@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from inference.classifier import usable_cores
+from inference.cores import usable_cores
 from inference.server import batch, headers
 from inference.server.admission import Admission
 from inference.server.bodies import BodyBuffer

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.photos import SPLITS
-from inference.classifier import usable_cores
+from inference.cores import usable_cores
 from ops.data import findings
 from ops.data.findings import Finding
 from ops.data.measure import Measured, measure

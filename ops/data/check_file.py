@@ -3,15 +3,17 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ops.atomic_write import atomic_write
-from ops.data.check import Check
+
+if TYPE_CHECKING:  # an upload reads the file, and has not the packages of the check
+    from ops.data.check import Check
 
 Verdict = Literal["sound", "errors", "not checked"]
 
 
-def as_json(found: Check) -> str:
+def as_json(found: "Check") -> str:
     """Everything that was found, with the name of every photo."""
     document = {
         "sound": found.sound,
@@ -23,7 +25,7 @@ def as_json(found: Check) -> str:
     return json.dumps(document, indent=2, ensure_ascii=True)  # a file's name may contain bytes that are not UTF-8
 
 
-def write(found: Check, path: Path) -> None:
+def write(found: "Check", path: Path) -> None:
     """Write the JSON to `path`; a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, f"{as_json(found)}\n".encode())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.classifier import usable_cores
+from inference.cores import usable_cores
 
 FOLDER = Path(__file__).parents[2] / "inference"
 DOCKERFILE = (FOLDER / "Dockerfile").read_text()
@@ -108,9 +108,7 @@ def test_the_whole_package_is_copied_into_the_image() -> None:
 
 
 def test_cores_are_those_that_the_process_may_use() -> None:
-    one = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from inference import classifier; "
-    ran = subprocess.run(
-        [sys.executable, "-c", one + "print(classifier.usable_cores())"], capture_output=True, check=True
-    )
+    one = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from inference import cores; "
+    ran = subprocess.run([sys.executable, "-c", one + "print(cores.usable_cores())"], capture_output=True, check=True)
     assert ran.stdout.split() == [b"1"]
     assert usable_cores() >= 1

@@ -106,8 +106,8 @@ def test_the_command_reads_the_named_environment(s3: Any) -> None:
     assert runner.invoke(app, ["data", "version"]).stdout == "\n"
     unknown = runner.invoke(app, ["--env", "prodution", "data", "version"])
     assert (unknown.exit_code, unknown.stdout) == (1, "")
-    assert "no environment 'prodution'" in unknown.stderr
-    assert "Did you mean production?" in unknown.stderr
+    assert "no environment 'prodution'" in str(unknown.exception)
+    assert "Did you mean production?" in str(unknown.exception)
 
 
 def test_anything_but_an_s3_address_is_refused(s3: Any) -> None:

@@ -215,7 +215,7 @@ def test_the_command_says_what_the_check_of_these_photos_found(
         assert done.exit_code == 0
         return done.stdout
 
-    unchecked = f"These photos have not been checked yet. Before you train: kennel data check {mine}\n"
+    unchecked = f"These photos have not been checked yet. Before you train: make data-check DIR={mine}\n"
     assert unchecked in printed()
     check_file.write(check(mine), file)
     assert "check" not in printed()
@@ -223,7 +223,7 @@ def test_the_command_says_what_the_check_of_these_photos_found(
     shutil.copy(photo, mine / "test" / photo.parent.name / "leak.jpg")
     assert unchecked in printed()
     check_file.write(check(mine), file)
-    assert f"`kennel data check {mine}` found errors in these photos; correct them" in printed()
+    assert f"`make data-check DIR={mine}` found errors in these photos; correct them" in printed()
 
 
 def test_the_bar_shows_bytes_and_the_time_left() -> None:

@@ -2,7 +2,7 @@
 
 import os
 
-from inference.classifier import usable_cores
+from inference.cores import usable_cores
 
 
 def cores() -> int:

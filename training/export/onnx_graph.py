@@ -10,7 +10,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
-from inference.classifier import usable_cores
+from inference.cores import usable_cores
 from inference.photo.preprocessing import Pixels
 from inference.runtime import Network
 from training.evaluation.calibration import Logits

@@ -1,0 +1,26 @@
+"""A missing Python package as one sentence, with the command that installs it. It imports only the standard library."""
+
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+VERBS = {
+    ("data", "check"): "make data-check DIR=FOLDER",
+    ("data", "upload"): "make data-upload DIR=FOLDER",
+}
+"""Commands with a verb of make, which installs what the command needs and runs it."""
+
+
+def missing_package(error: ModuleNotFoundError, arguments: Sequence[str]) -> str:
+    """The sentence for a command with these arguments; empty if the module is Kennel's own, which is a bug."""
+    package = (error.name or "").partition(".")[0]
+    if not package or (Path(__file__).parents[1] / package).is_dir():
+        return ""
+    verb = next((VERBS[pair] for pair in pairwise(arguments) if pair in VERBS), "")
+    remedy = (
+        f"Run `{verb}`, which installs what this command needs and runs it"
+        if verb
+        else "Run `make setup`, which installs every package, and then the same command again"
+    )
+    return f"This command needs the Python package {package}, which {sys.prefix} does not have. {remedy}."

@@ -1,0 +1,199 @@
+"""The commands of README run with no other packages than those that the verbs before them install."""
+
+import importlib.metadata
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ops.cli import SENTENCES
+from tests.distributed.dogs import write_photos
+
+ROOT = Path(__file__).resolve().parents[2]
+GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+START = (
+    "import sys; sys.path[:0], sys.argv[1:] = sys.argv[1].split(':'), sys.argv[2:]; from ops.cli import main; main()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A `kennel` command of a code block of README."""
+
+    words: tuple[str, ...]
+    """Its arguments."""
+    groups: tuple[str, ...]
+    """What the verbs of its block have installed before it runs."""
+
+    def __str__(self) -> str:
+        return f"kennel {' '.join(self.words)} ({'+'.join(self.groups)})"
+
+
+def planned(line: str) -> str:
+    """What make would run for a line of README in a new clone."""
+    arguments = ["make", "--dry-run", "--always-make", "--no-print-directory", "VENV=absent"]
+    return subprocess.run(
+        [*arguments, *shlex.split(line, comments=True)[1:]], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def commands() -> list[Command]:
+    """Each `kennel` command of README's blocks, written there or run by a verb of make."""
+    found: dict[Command, None] = {}
+    for block in re.findall(r"^```\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL):
+        groups: dict[str, None] = {}
+        for line in block.splitlines():
+            script = planned(line) if line.startswith("make ") else line
+            groups |= dict.fromkeys(re.findall(r"--group (\S+)", script))
+            for words in re.findall(r"bin/kennel ([^;|&)#\n]+)", script):
+                found[Command(tuple(shlex.split(words)), tuple(groups))] = None
+    return list(found)
+
+
+@cache
+def closure(requirement: str) -> frozenset[str]:
+    """Names of the installed distributions that pip would install for a requirement."""
+    wanted, found = [Requirement(requirement)], set[str]()
+    seen: set[tuple[str, str]] = set()
+    while wanted:
+        one = wanted.pop()
+        for extra in ("", *one.extras):
+            name = canonicalize_name(one.name)
+            if (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            found.add(name)
+            needed = map(Requirement, importlib.metadata.requires(name) or [])
+            wanted += [each for each in needed if each.marker is None or each.marker.evaluate({"extra": extra})]
+    return frozenset(found)
+
+
+def packages(group: str) -> set[str]:
+    found: set[str] = set()
+    for entry in GROUPS[group]:
+        found |= packages(entry["include-group"]) if isinstance(entry, dict) else closure(entry)
+    return found
+
+
+def install(groups: Sequence[str], place: Path) -> Path:
+    """Link the distributions of these groups into one folder. They are those of this environment: no network."""
+    for name in set().union(*map(packages, groups)):
+        for file in importlib.metadata.files(name) or ():
+            top = place / file.parts[0]
+            if file.parts[0] not in ("..", "__pycache__") and not top.exists():
+                source = Path(str(file.locate())).parents[len(file.parts) - 1] / file.parts[0]
+                top.symlink_to(source.resolve())
+    return place
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """An AWS on this machine, in which `make deploy STACKS=Storage` has run."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as changed:
+        for name, value in KEYS.items():
+            changed.setenv(name, value)
+        url = f"http://{host}:{port}"
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="photos")
+        template = {
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {"DataUri": {"Value": "s3://photos/data/"}},
+        }
+        boto3.client("cloudformation", endpoint_url=url, region_name="us-east-1").create_stack(
+            StackName="kennel-storage", TemplateBody=json.dumps(template)
+        )
+        yield url
+    server.stop()
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
+
+
+def run(words: Sequence[str], place: Path, cwd: Path, address: str = "") -> subprocess.CompletedProcess[str]:
+    """`kennel` with the packages in `place` and the standard library alone."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", START, f"{ROOT}:{place}", *words],
+        cwd=cwd,
+        env={**own, **KEYS, "AWS_ENDPOINT_URL": address, "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+
+
+EXPECTED = {
+    "data check": (1, "1 error: correct the photos"),  # drawn photos, which are all alike
+    "data upload": (0, "18 photos sent to s3://photos/data, 0 were already there."),
+    "data version": (0, "kennel.photos_account=123456789012"),
+    "predict": (1, "There is no build/rehearsal/job/model."),
+    "rehearse": (1, "Name the folder that has them"),
+    "--install-completion": (0, "completion"),
+}
+"""What each command prints, and its exit status. A rehearsal gets a folder that ends it before it trains."""
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_a_command_of_readme_needs_nothing_that_its_block_does_not_install(
+    command: Command, address: str, tmp_path: Path
+) -> None:
+    photos = write_photos(tmp_path, breeds=2, counts={"train": 5, "valid": 2, "test": 2})
+    words = [str(photos) if word == "dogImages" else word for word in command.words]
+    if words[0] == "rehearse":
+        words = ["rehearse", "--data", str(photos / "train")]
+    (tmp_path / "site").mkdir()
+
+    ended = run(words, install(command.groups, tmp_path / "site"), tmp_path, address)
+
+    status, text = next(value for key, value in EXPECTED.items() if key in " ".join(command.words))
+    printed = ended.stdout + ended.stderr
+    assert "Traceback" not in printed
+    assert text in printed
+    assert ended.returncode == status
+
+
+def test_the_commands_that_need_photos_are_among_them() -> None:
+    assert {command.groups for command in commands() if "upload" in command.words} == {("synth", "deploy")}
+    assert {command.groups for command in commands() if "check" in command.words} == {("check",)}
+
+
+@pytest.mark.parametrize(
+    ("groups", "words", "package", "verb"),
+    [
+        ([], ["--help"], "typer", "make setup"),
+        (["synth"], ["data", "upload", "photos"], "typer", "make data-upload DIR=FOLDER"),
+        (["deploy"], ["--env", "production", "data", "check", "photos"], "numpy", "make data-check DIR=FOLDER"),
+        (["deploy"], ["predict", "rex.jpg"], "PIL|numpy", "make setup"),
+        (["check"], ["report"], "botocore|boto3", "make setup"),
+    ],
+)
+def test_a_missing_package_is_one_sentence_with_the_command_that_installs_it(
+    groups: list[str], words: list[str], package: str, verb: str, tmp_path: Path
+) -> None:
+    (tmp_path / "site").mkdir()
+    ended = run(words, install(groups, tmp_path / "site"), tmp_path)
+
+    sentence = rf"kennel: This command needs the Python package ({package}), which .* does not have. Run `{verb}`, .*\n"
+    assert re.fullmatch(sentence, ended.stderr)
+    assert ended.returncode == 1
+
+
+@pytest.mark.parametrize("name", sorted(SENTENCES))
+def test_each_exception_that_is_printed_as_a_sentence_exists(name: str) -> None:
+    module, _, kind = name.rpartition(".")
+    found = getattr(importlib.import_module(module), kind)
+    assert f"{found.__module__}.{found.__qualname__}" == name
