@@ -3,6 +3,7 @@
 import os
 import signal
 
+import hypothesis
 import pytest
 
 
@@ -13,6 +14,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
+    # hypothesis fails an example that takes 200 ms, which one does when the machine is busy.
+    hypothesis.settings.register_profile("kennel", deadline=None)
+    hypothesis.settings.load_profile("kennel")
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tests run several hosts on this machine, which cannot share its GPU
     # A shell starts a background job with SIGINT ignored, and every child inherits that, which breaks the tests of
     # Ctrl-C.
