@@ -132,7 +132,7 @@ def test_kennel_code_unpacks_the_deployed_code_into_the_home_folder(development:
         [sys.executable, "solution.py"], cwd=home, env={"PATH": path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert f"There is no folder {home / 'dogImages'}" in done.stderr
+    assert f"The folder of photos {home / 'dogImages'} does not exist" in done.stderr
 
 
 def test_kennel_save_copies_the_result_to_a_new_folder_in_the_bucket(development: Assembly, tmp_path: Path) -> None:
