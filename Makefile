@@ -172,13 +172,15 @@ bench-serving: setup .venv-torchserve/.installed  ## Kennel's server compared wi
 bench-load: setup  ## 10,000 requests, 1 % invalid, then overload: lost and wrong responses, memory growth
 	@$(BIN)/python -m benchmarks.serving_load $(ARGS)
 
-.PHONY: bench-features bench-training bench-training-modes bench-training-gpu
+.PHONY: bench-features bench-training bench-training-modes bench-quantisation bench-training-gpu
 bench-features: setup  ## speed of the frozen backbone on one core, and the accuracy that mirrored photos add
 	@$(BIN)/python -m benchmarks.features $(ARGS)
 bench-training: setup  ## time to accuracy, compared with the course's script (15 minutes)
 	@$(BIN)/python -m benchmarks.training_time $(ARGS)
 bench-training-modes: setup  ## accuracy and time of frozen features compared with full fine-tuning
 	@$(BIN)/python -m benchmarks.training_modes $(ARGS)
+bench-quantisation: setup  ## accuracy and speed of int8 with weights of 8 and 7 bits, with and without VNNI
+	@$(BIN)/python -m benchmarks.int8 $(ARGS)
 bench-training-gpu: setup  ## training speed on a GPU, compared with synthetic tensors
 	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 

@@ -36,7 +36,7 @@ class TrainingOptions:
     image_size: Annotated[int, Range(32, 1024, unit="pixels")] = 224
     """Width and height of the network's input. Smaller is faster and shows less detail."""
     precision: Precision = "auto"
-    """Precision of the exported model. auto: int8 if its predictions on `valid` stay the same, else fp32.
+    """Precision of the exported model. auto: int8 if it is as good as fp32 on `valid`, else fp32.
     fp32: always fp32."""
     # 32 bits: the largest seed that NumPy's and scikit-learn's own seed arguments accept
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0

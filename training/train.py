@@ -27,6 +27,7 @@ from torch import nn
 
 from inference.artifact import ArtifactError, sha256
 from inference.photo.preprocessing import Preprocessing
+from inference.processor import instruction_sets
 from training import checkpoint, distributed, failure, peers
 from training.checkpoint import CheckpointError
 from training.config import Config
@@ -105,7 +106,15 @@ def fit(config: Config, world: World, stop: Stop, *, backbone: Backbone = RESNET
     preprocessing = Preprocessing.for_size(config.image_size)
     if world.is_first:
         counts = {split: len(photos) for split, photos in data.splits.items()}
-        emit(stage="start", mode=config.mode, breeds=breeds, **counts, processes=world.size, device=world.device)
+        emit(
+            stage="start",
+            mode=config.mode,
+            breeds=breeds,
+            **counts,
+            processes=world.size,
+            device=world.device,
+            processor=",".join(instruction_sets()),
+        )
 
     # -- model
     model = build(breeds, config.pretrained, backbone)

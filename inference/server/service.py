@@ -6,6 +6,7 @@ from pathlib import Path
 from inference.artifact import ArtifactError
 from inference.classifier import Classifier
 from inference.photo.errors import PhotoError
+from inference.processor import instruction_sets
 from inference.server.errors import RequestError
 from inference.server.log import elapsed_s, log
 
@@ -36,7 +37,13 @@ class Service:
         started = time.perf_counter()
         classifier = Classifier(self._model_dir)
         self._classifier = classifier
-        log("ready", model=classifier.model_id, breeds=len(classifier.labels), load_s=elapsed_s(started))
+        log(
+            "ready",
+            model=classifier.model_id,
+            processor=instruction_sets(),
+            breeds=len(classifier.labels),
+            load_s=elapsed_s(started),
+        )
 
     def predictions(self, photo: bytes, top_k: int) -> list[dict[str, object]]:
         """The predictions for one photo, best first.

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from inference.processor import instruction_sets
 from inference.server.app import MAX_BODY_BYTES
 from inference.server.batch import MAX_PHOTOS
 from tests.builders import LABELS, any_photo, colour_of, onnx_model, write_artifact
@@ -76,6 +77,11 @@ def test_a_photo_is_answered_with_its_breed(server: Server, format: str, index: 
 def test_every_response_names_the_model(server: Server) -> None:
     (ready,) = server.events("ready")
     assert server.invoke(any_photo()).json()["model"] == ready["model"]
+
+
+def test_the_log_has_the_instruction_sets_of_the_processor(server: Server) -> None:
+    (ready,) = server.events("ready")
+    assert tuple(ready["processor"]) == instruction_sets()
 
 
 @pytest.mark.parametrize("content_type", ["image/jpeg", "IMAGE/PNG", "image/webp; q=1", "application/x-image"])

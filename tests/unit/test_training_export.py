@@ -1,20 +1,20 @@
 """The artifact predicts what the trained network did, or the run fails."""
 
-import io
 import json
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from inference import artifact
 from inference.classifier import Classifier
-from inference.photo.preprocessing import Pixels, Preprocessing
+from inference.photo.preprocessing import Preprocessing
+from inference.processor import instruction_sets
 from inference.runtime import Network
 from tests.distributed.dogs import write_photos
 from tests.distributed.small_network import SMALL as SMALL_BACKBONE
@@ -23,8 +23,8 @@ from training.data.dataset import DataSet, Photo, scan
 from training.evaluation.calibration import fit_temperature, mean_loss, softmax
 from training.evaluation.predictions import targets_of
 from training.export.artifact import ExportError, annotate, check_writable, export, source_hash, verify_artifact
-from training.export.onnx_graph import INPUT, run_all, to_onnx, with_temperature
-from training.export.quantise import Int8Check, check_int8, quantise
+from training.export.onnx_graph import run_all, to_onnx, with_temperature
+from training.export.quantise import quantise
 
 SMALL = Preprocessing.for_size(32)
 
@@ -145,116 +145,49 @@ def test_a_model_folder_that_cannot_be_written_is_refused_before_training(tmp_pa
     assert list((tmp_path / "new" / "model").iterdir()) == []
 
 
-def any_pixels(count: int) -> list[Pixels]:
-    rng = np.random.default_rng(0)
-    return [rng.normal(size=(3, 4, 4)).astype(np.float32) for _ in range(count)]
-
-
-def mean_colour(*, shift: float = 0.0) -> bytes:
-    """A network whose logits are the means of red, green and blue, with `shift` added to red's."""
-    graph = helper.make_graph(
-        [
-            helper.make_node("GlobalAveragePool", [INPUT], ["means"]),
-            helper.make_node("Flatten", ["means"], ["flat"]),
-            helper.make_node("Add", ["flat", "shift"], ["logits"]),
-        ],
-        "mean colour",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", 3, 4, 4])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
-        [numpy_helper.from_array(np.asarray([shift, 0, 0], np.float32), "shift")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    buffer = io.BytesIO()
-    onnx.save(model, buffer)
-    return buffer.getvalue()
-
-
-def check(photos: list[Pixels], labels: list[int], *, shift: float) -> Int8Check:
-    """Compare the network of mean colours with one that adds `shift` to red."""
-    fp32, int8 = run_all([mean_colour(), mean_colour(shift=shift)], photos)
-    return check_int8(fp32, int8, np.asarray(labels), calibration_photos=7)
-
-
-def labels_of(photos: list[Pixels]) -> list[int]:
-    return [int(photo.mean(axis=(1, 2)).argmax()) for photo in photos]
-
-
-def test_an_int8_network_with_the_same_predictions_is_accepted() -> None:
-    photos = any_pixels(40)
-    found = check(photos, labels_of(photos), shift=1e-6)
-    assert found.keep_int8
-    # exact: each is a share of 40 out of 40 photos
-    assert (found.fp32_accuracy, found.int8_accuracy, found.agreement) == (1.0, 1.0, 1.0)
-    assert (found.photos, found.calibration_photos) == (40, 7)
-
-
-def test_an_int8_network_that_loses_accuracy_is_rejected() -> None:
-    photos = any_pixels(40)
-    found = check(photos, labels_of(photos), shift=9.0)
-    assert not found.keep_int8
-    assert "accuracy would fall" in found.reason
-
-
-def test_an_int8_network_with_other_predictions_is_rejected() -> None:
-    photos = any_pixels(40)
-    found = check(photos, [0] * 40, shift=9.0)  # it is correct more often, by chance
-    assert found.int8_accuracy > found.fp32_accuracy
-    assert not found.keep_int8
-    assert "agree" in found.reason
-
-
-def losing(lost: int, *, changed: int, count: int = 200) -> Int8Check:
-    """int8 changes `changed` predictions: on `lost` photos from correct to wrong, on the others from wrong to wrong."""
-    targets = np.zeros(count, dtype=np.int64)
-    targets[: changed - lost] = 2
-    first, second = np.zeros(count, dtype=int), np.zeros(count, dtype=int)
-    second[:changed] = 1
-    one_hot = np.eye(3, dtype=np.float32)
-    return check_int8(one_hot[first], one_hot[second], targets, calibration_photos=100)
-
-
-@pytest.mark.parametrize(
-    ("lost", "changed", "count", "kept"),
-    [
-        (1, 1, 200, True),  # exactly half a point, slightly more as a floating-point share
-        (2, 2, 200, False),
-        (4, 4, 835, True),  # the size of valid/ in the course's data
-        (5, 5, 835, False),
-        (0, 4, 200, True),  # exactly 98 %
-        (0, 5, 200, False),
-        (0, 1, 50, True),
-        (1, 1, 40, False),
-    ],
-)
-def test_int8_may_lose_half_a_point_of_accuracy_and_change_two_predictions_in_a_hundred(
-    lost: int, changed: int, count: int, kept: bool
-) -> None:
-    assert losing(lost, changed=changed, count=count).keep_int8 is kept
-
-
-@pytest.mark.parametrize("agrees", [True, False])
+@pytest.mark.parametrize("accepted", [True, False])
 def test_the_manifest_says_which_precision_and_why(
     data: DataSet,
     model: nn.Module,
     network: bytes,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    agrees: bool,
+    accepted: bool,
 ) -> None:
     """int8 is used exactly if `check_int8` accepts it; here its limits are changed to make it do so, or not."""
     monkeypatch.setattr("training.export.artifact.to_onnx", lambda *_: network)
-    monkeypatch.setattr("training.export.quantise.MAX_ACCURACY_DROP", 1.0)
-    monkeypatch.setattr("training.export.quantise.MIN_AGREEMENT", 0.0 if agrees else 1.01)
+    for limit in ("MAX_LOSS_INCREASE", "MAX_ACCURACY_DROP", "MAX_CONFIDENT_CHANGES"):
+        monkeypatch.setattr(f"training.export.int8_gate.{limit}", 1.0)
+    monkeypatch.setattr("training.export.int8_gate.MIN_PHOTOS", 1 if accepted else 10_000)
     manifest = export(model, tmp_path, data=data, preprocessing=SMALL, precision="auto", training={}).manifest
     why = manifest.training["quantisation"]
     kept = onnx.load_from_string((tmp_path / "model.onnx").read_bytes())
 
-    assert manifest.precision == ("int8" if agrees else "fp32")
-    assert why["keep_int8"] is agrees
-    assert ("within the limits" in why["reason"]) is agrees
+    assert manifest.precision == ("int8" if accepted else "fp32")
+    assert why["keep_int8"] is accepted
+    assert ("within the limits" in why["reason"]) is accepted
+    assert why["saturating_layers"] == 0
     assert manifest.training["precision_reason"] == why["reason"]
-    assert any(node.op_type == "QuantizeLinear" for node in kept.graph.node) is agrees
+    assert any(node.op_type == "QuantizeLinear" for node in kept.graph.node) is accepted
     assert len(Classifier(tmp_path).labels) == 3
+
+
+def test_int8_that_could_saturate_elsewhere_is_not_served_whatever_this_processor_measures(
+    data: DataSet, model: nn.Module, network: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.export.artifact.to_onnx", lambda *_: network)
+    monkeypatch.setattr("training.export.artifact.quantise", partial(quantise, full_range=True))
+    monkeypatch.setattr("training.export.int8_gate.MIN_PHOTOS", 1)
+    manifest = export(model, tmp_path, data=data, preprocessing=SMALL, precision="auto", training={}).manifest
+
+    assert manifest.precision == "fp32"
+    assert manifest.training["quantisation"]["saturating_layers"] > 0
+    assert "could saturate" in manifest.training["precision_reason"]
+
+
+def test_the_manifest_has_the_instruction_sets_of_the_processor(exported: Path) -> None:
+    found = artifact.read_manifest(exported).training["processor"]
+    assert tuple(found) == instruction_sets()
 
 
 def test_the_manifest_says_that_fp32_was_requested(exported: Path) -> None:

@@ -50,6 +50,7 @@ def page_of(data: DataSet, test: Predictions, history: Sequence[dict[str, float]
         "truncated": {},
         "data": "0123",
         "source": "4567",
+        "processor": ["avx2", "avx512_vnni"],
         "processes": 1,
         "torch": "2",
         **training,
@@ -216,13 +217,23 @@ def test_the_page_shows_the_values_of_the_manifest(data: DataSet) -> None:
         "reason": "the models agree too rarely",
         "fp32_accuracy": 0.91,
         "int8_accuracy": 0.905,
+        "accuracy_drop_error": 0.0123,
+        "fp32_loss": 1.271,
+        "int8_loss": 1.276,
+        "loss_increase_error": 0.0042,
         "agreement": 0.97,
+        "confident_photos": 150,
+        "confident_changes": 3,
         "photos": 200,
         "calibration_photos": 100,
     }
     page = page_of(data, test, quantisation=check, truncated={"train/Pug/0.jpg": "90% of the photo is present."})
     assert "96.7\u00a0%" in page  # 29 of 30
     assert "the models agree too rarely" in page
+    assert "loss 1.2760 against 1.2710 (standard error 0.0042)" in page
+    assert "standard error of the difference 1.2 points" in page
+    assert "another for 3 of the 150" in page
+    assert "avx2, avx512_vnni" in page
     assert "train/Pug/0.jpg" in page
     assert f"{100 * served_metrics(test, test)['test_ece']:.1f} points" in page
 

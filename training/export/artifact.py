@@ -21,13 +21,16 @@ from inference.artifact import Manifest
 from inference.classifier import Classifier
 from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Pixels, Preprocessing
+from inference.processor import instruction_sets
 from training.data.cores import cores
 from training.data.dataset import DataSet, Photo
 from training.data.reading import read_square
 from training.evaluation.calibration import Logits, fit_temperature
 from training.evaluation.predictions import Predictions, targets_of
+from training.export.int8_gate import Int8Check, check_int8
 from training.export.onnx_graph import run_all, to_onnx, with_temperature
-from training.export.quantise import CALIBRATION_PHOTOS, Int8Check, check_int8, quantise
+from training.export.quantise import CALIBRATION_PHOTOS, quantise
+from training.export.saturation import saturating_layers
 from training.log import emit
 from training.model.weights import metadata
 
@@ -84,6 +87,7 @@ def export(
         files={name: artifact.sha256(content) for name, content in files.items()},
         training={
             **training,
+            "processor": list(instruction_sets()),
             "temperature": temperature,
             "quantisation": asdict(quantisation) if quantisation else None,
             "precision_reason": quantisation.reason if quantisation else "fp32 was requested",
@@ -163,7 +167,9 @@ def _choose(
     spread = [train[len(train) * i // count] for i in range(count)]  # of all breeds: photos are sorted by breed
     int8 = quantise(fp32, _inputs(data, spread, preprocessing))
     logits, int8_logits = run_all([fp32, int8], _inputs(data, valid, preprocessing))
-    check = check_int8(logits, int8_logits, targets_of(valid), calibration_photos=count)
+    check = check_int8(
+        logits, int8_logits, targets_of(valid), saturating=saturating_layers(int8), calibration_photos=count
+    )
     emit(stage="int8", **asdict(check), elapsed_s=time.monotonic() - started)
     return (int8, int8_logits, check) if check.keep_int8 else (fp32, logits, check)
 
