@@ -54,7 +54,7 @@ class Environment:
     """Starts the name of each stack and training job. Another project is another, separate deployment."""
     account: Annotated[str, Pattern(r"|\d{12}", "an account number of 12 digits, or empty")] = ""
     """The AWS account. Empty: the account of the credentials. Set: credentials of another account are refused."""
-    region: Annotated[str, Pattern(r"|[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-1, or empty")] = ""
+    region: Annotated[str, Pattern(r"|[a-z]{2,}(-[a-z]+)+-\d+", "a region such as eu-west-1, or empty")] = ""
     """The AWS region. Empty: the region that the CDK command line takes, from AWS_REGION, AWS_DEFAULT_REGION, the
     profile, or us-east-1. Set: another region in AWS_REGION is refused."""
     profile: Annotated[str, Pattern(r"|[A-Za-z0-9_./@+-]+", "a profile of ~/.aws/config, or empty")] = ""

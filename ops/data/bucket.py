@@ -3,11 +3,12 @@
 `make deploy` runs `kennel data version` with few packages installed, so this module imports only boto3.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,10 +19,13 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
+    SSLError,
     SSOError,
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.session import get_session
 
 import environments
 from ops.session import session
@@ -53,6 +57,12 @@ _REMEDIES = {
 }
 
 
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+_ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
+"""The action that AWS names where it refuses one. https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
+_EXPLICIT_DENY = "explicit deny"
+
+
 class BucketError(Exception):
     """Photos in S3 cannot be listed or written. The message says why, and what to do."""
 
@@ -62,15 +72,22 @@ def split_uri(uri: str) -> tuple[str, str]:
 
     Raises BucketError if `uri` is not an S3 URI.
     """
-    parts = urlsplit(uri)
-    if parts.scheme != "s3" or not parts.netloc:
+    bucket, key = bucket_and_key(uri)
+    if not bucket:
         raise BucketError(f"{uri!r} is not an S3 URI. Write s3://BUCKET/PREFIX, such as s3://my-bucket/data.")
-    if not _BUCKET.fullmatch(parts.netloc):
+    if not _BUCKET.fullmatch(bucket):
         raise BucketError(
-            f"{parts.netloc!r} cannot be a bucket's name (3 to 63 lower-case letters, digits, hyphens, dots). Copy "
+            f"{bucket!r} cannot be a bucket's name (3 to 63 lower-case letters, digits, hyphens, dots). Copy "
             "the Storage stack's output DataUri."
         )
-    return parts.netloc, f"{parts.path.strip('/')}/".lstrip("/")
+    return bucket, f"{key.strip('/')}/".lstrip("/")
+
+
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """The parts of s3://bucket/key, both empty for another scheme. Unlike a URL's path, a key may contain ? and #."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    return (bucket, key) if scheme == "s3" else ("", "")
 
 
 def deployed(environment: str = environments.DEFAULT) -> str:
@@ -115,12 +132,22 @@ def explained(doing: str, *, needs: str) -> Iterator[None]:
         yield
     except ClientError as error:
         details = error.response.get("Error", {})
-        code, message = details.get("Code", "unknown"), details.get("Message", "nothing")
-        remedy = {"AccessDenied": f"These credentials need {needs}.", **_REMEDIES}.get(code)
-        remedy = remedy or f"Its message: {_one_line(message)} Correct that, then try again."
-        raise BucketError(f"AWS refused {doing} ({code}). {remedy}") from error
+        code, message = details.get("Code", "unknown"), _one_line(details.get("Message") or "nothing")
+        remedy = _denied(message, needs) if code in _DENIED else _REMEDIES.get(code, "Correct that, then try again.")
+        raise BucketError(f"AWS refused {doing} ({code}). {remedy} AWS says: {message}") from error
     except BotoCoreError as error:
         raise BucketError(_sentence(error, doing)) from error
+
+
+def _denied(message: str, needs: str) -> str:
+    """The remedy for a missing permission: the one that AWS names, which may be another than the request's own."""
+    named = _ACTION.search(message)
+    action = named[1] if named else needs
+    if _EXPLICIT_DENY in message:
+        return f"A policy denies {action} to these credentials; change that policy or use other credentials."
+    if action.startswith("kms:"):
+        return f"These credentials need {action} on the bucket's key, in their own policies and in the key's."
+    return f"These credentials need {action}."
 
 
 def _sentence(error: BotoCoreError, doing: str) -> str:
@@ -137,10 +164,35 @@ def _sentence(error: BotoCoreError, doing: str) -> str:
             return "There is no AWS region. Set AWS_REGION or the profile's region, then try again."
         case SSOError() | TokenRetrievalError() | CredentialRetrievalError():
             return f"AWS gave no credentials ({_one_line(error)}). Run `aws sso login` or correct the profile."
+        case SSLError():
+            return f"{_tls_sentence(_one_line(error))} ({doing}: {_one_line(error)})"
+        case ProxyConnectionError():
+            return (
+                f"The proxy {error.kwargs['proxy_url']} let nothing through to AWS for {doing} "
+                f"({_one_line(error.kwargs['error'])}). Correct or unset HTTPS_PROXY and HTTP_PROXY, then try again."
+            )
         case NoConnectionError() | HTTPClientError():
             return f"AWS could not be reached for {doing} ({_one_line(error)}). Run the same command to continue."
         case _:
             return f"The AWS client failed in {doing} ({_one_line(error)}). Correct that, then try again."
+
+
+def _tls_sentence(reason: str) -> str:
+    bundle = get_session().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE", "")
+    if bundle and not Path(bundle).is_file():
+        return (
+            f"The file of trusted certificates {bundle} does not exist. Correct AWS_CA_BUNDLE (or ca_bundle in "
+            "~/.aws/config, or REQUESTS_CA_BUNDLE), then try again."
+        )
+    if "CERTIFICATE_VERIFY_FAILED" not in reason:
+        if bundle and "X509" in reason:
+            return f"{bundle} contains no certificate. Set AWS_CA_BUNDLE to a PEM file, then try again."
+        return "No TLS connection to AWS could be made. Check HTTPS_PROXY and AWS_ENDPOINT_URL, then try again."
+    return (
+        "The server's TLS certificate is not signed by an authority that "
+        f"{bundle or 'this machine'} has. If a proxy of your network inspects TLS, ask its administrator for the "
+        "certificate of its authority, and set AWS_CA_BUNDLE to a PEM file that has it."
+    )
 
 
 def _one_line(message: object) -> str:

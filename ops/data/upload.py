@@ -16,7 +16,7 @@ import environments
 from contract.photos import PhotoFile, digest, listed_photos
 from ops.data.bucket import BucketError, deployed, explained, objects, split_uri
 from ops.session import session
-from training.data.dataset import scan
+from training.data.dataset import DataError, DataSet, scan
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -67,9 +67,11 @@ def upload(
     size and checksum are not sent again, and nothing is deleted. An interrupted upload leaves complete photos, and the
     next call sends the others. `progress` is called in this thread.
 
-    Raises DataError if the folder is not a data folder, BucketError if the bucket cannot be listed or written.
+    Raises DataError if the folder is not a data folder or a photo's name is not UTF-8, BucketError if the bucket cannot
+    be listed or written.
     """
     data = scan(folder)
+    _check_names(data)
     target = target or _deployed_target(environment, folder)
     bucket, prefix = split_uri(target)
     files = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
@@ -91,6 +93,25 @@ def upload(
         untracked=sorted(after.keys() - files.keys()),
         is_comparable=here == there,
     )
+
+
+def _check_names(data: DataSet) -> None:
+    """Raise DataError for names that are not UTF-8, the only encoding of an S3 key, before anything is sent."""
+    names = [data.name(photo) for photos in data.splits.values() for photo in photos]
+    foreign = [name for name in names if not _is_utf8(name)]
+    if foreign:
+        raise DataError(
+            f"The name of {foreign[0]!r} is not UTF-8, which S3 requires, so nothing was sent. Rename the file, then "
+            f"upload again. (Photos with such names: {len(foreign)}.)"
+        )
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _deployed_target(environment: str, folder: Path) -> str:

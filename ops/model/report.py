@@ -8,12 +8,11 @@ import tempfile
 import zlib
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 import environments
-from ops.data.bucket import explained, output_of
+from ops.data.bucket import bucket_and_key, explained, output_of
 from ops.session import session
 
 PAGE = "report/index.html"
@@ -60,14 +59,14 @@ def fetch_report(uri: str, folder: Path, *, environment: str = environments.DEFA
 
 
 def _parted(uri: str) -> tuple[str, str]:
-    parts = urlsplit(uri)
-    folder, _, name = parts.path.lstrip("/").rpartition("/")
-    if parts.scheme != "s3" or not parts.netloc or name not in ("output.tar.gz", "model.tar.gz"):
+    bucket, key = bucket_and_key(uri)
+    folder, _, name = key.rpartition("/")
+    if not bucket or name not in ("output.tar.gz", "model.tar.gz"):
         raise ReportError(
             f"{uri!r} is not a training job's output. Copy the URI (s3://BUCKET/.../output.tar.gz) from the training "
             "stack's output Report."
         )
-    return parts.netloc, f"{folder}/output.tar.gz".lstrip("/")
+    return bucket, f"{folder}/output.tar.gz".lstrip("/")
 
 
 def _job(key: str) -> str:

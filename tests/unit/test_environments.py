@@ -96,6 +96,11 @@ def test_an_error_in_the_file_is_refused_with_file_and_key(tmp_path: Path, text:
         load("qa", written(tmp_path, text))
 
 
+@pytest.mark.parametrize("region", ["", "eu-west-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1"])
+def test_a_region_of_each_partition_is_accepted(region: str) -> None:
+    assert Environment(name="qa", region=region).region == region
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_environment_cannot_have_a_reserved_name(kind: str) -> None:
     with pytest.raises(EnvironmentRefusedError, match="reserved for names of resources"):

@@ -2,8 +2,10 @@
 
 import io
 import itertools
+import os
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +164,19 @@ def test_a_target_that_is_not_an_s3_uri_is_refused(photos: Path, target: str) ->
 def test_a_folder_that_cannot_be_trained_on_is_not_uploaded(bucket: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no train and no valid and no test folder"):
         upload(tmp_path, f"s3://{bucket}/data")
+
+    assert keys() == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_a_name_that_is_not_utf_8_is_an_error_before_anything_is_sent(
+    bucket: str, photos: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    photo = next((tmp_path / "photos" / "train").rglob("*.jpg"))
+    photo.rename(photo.with_name(os.fsdecode(b"m\xfcsli.jpg")))
+    with pytest.raises(DataError, match=r"m\\udcfcsli.jpg' is not UTF-8.*nothing was sent. Rename the file"):
+        upload(tmp_path / "photos", f"s3://{bucket}/data")
 
     assert keys() == set()
 
