@@ -1,8 +1,23 @@
 #!/bin/bash
 # Runs as root at each start. CloudFormation replaces every name in braces; the shell's own variables have none.
-# If this script failed, the instance would not start. So it ignores failures, and setup.log shows them.
+# If this script failed, the instance would not start. So it ignores failures, and setup.log shows the user's part of them.
+# The user has no root access, and may have put a link at any place below the home folder, so that root would write where
+# the link points. So root writes to its own folders alone, and everything else runs as the user.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+if [ ${IdleMinutes} -gt 0 ]; then
+  cat > /usr/local/bin/kennel-idle-stop <<'SCRIPT'
+${IdleStop}
+SCRIPT
+  install -o ec2-user -m 644 /dev/null /run/kennel-idle-stop
+  systemd-run --collect --unit kennel-idle-stop --on-active 5min --on-unit-active 5min \
+    --uid ec2-user --property RuntimeMaxSec=4min --setenv AWS_DEFAULT_REGION=${Region} --setenv PATH=$PATH \
+    /usr/bin/python3 -I /usr/local/bin/kennel-idle-stop ${IdleMinutes}
+fi
+
+setup=$(cat <<'SETUP'
 set -o pipefail
-export PATH=$PATH:/usr/local/bin AWS_DEFAULT_REGION=${Region}
+export HOME=/home/ec2-user AWS_DEFAULT_REGION=${Region}
 here=/home/ec2-user/SageMaker/kennel
 mkdir -p $here
 exec >> $here/setup.log 2>&1
@@ -18,14 +33,8 @@ parameter() { aws ssm get-parameter --name "$1" --query Parameter.Value --output
 cat > $here/deployment.json <<'JSON'
 ${Deployment}
 JSON
-chown -R ec2-user:ec2-user $here
-
-if [ ${IdleMinutes} -gt 0 ]; then
-  cat > /usr/local/bin/kennel-idle-stop <<'SCRIPT'
-${IdleStop}
-SCRIPT
-  systemd-run --collect --unit kennel-idle-stop --on-active 5min --on-unit-active 5min \
-    --setenv AWS_DEFAULT_REGION=${Region} --setenv PATH=$PATH \
-    /usr/bin/python3 /usr/local/bin/kennel-idle-stop ${IdleMinutes}
-fi
+SETUP
+)
+# SageMaker ends a start after five minutes; a log that is a pipe would block for longer.
+timeout -k 5 240 runuser -u ec2-user -- bash -c "$setup" < /dev/null
 exit 0

@@ -103,7 +103,7 @@ def test_an_idle_instance_stops_itself(instance: Instance) -> None:
 
 
 def test_an_instance_that_has_just_started_is_not_stopped(instance: Instance) -> None:
-    instance.started.unlink()
+    instance.up_for(0)
     assert not instance.stopped()
 
 
@@ -127,6 +127,54 @@ def test_a_terminal_counts_until_an_hour_after_its_last_line(instance: Instance,
 def test_a_saved_notebook_is_use(instance: Instance) -> None:
     (instance.notebooks / "a.ipynb").touch()
     assert not instance.stopped()
+
+
+@pytest.mark.parametrize("target", ["user@host.4711:1732700000", "/", "."])
+def test_a_link_that_emacs_leaves_does_not_prevent_the_stop(instance: Instance, target: str) -> None:
+    (instance.notebooks / ".#a.ipynb").symlink_to(target)
+    assert instance.stopped()
+
+
+def test_a_folder_with_a_notebooks_name_does_not_prevent_the_stop(instance: Instance) -> None:
+    (instance.notebooks / "folder.ipynb").mkdir()
+    assert instance.stopped()
+
+
+TOMORROW = -24 * HOUR
+"""A future, in minutes ago."""
+
+
+def test_a_notebook_with_a_time_in_the_future_does_not_prevent_the_stop(instance: Instance) -> None:
+    notebook = instance.notebooks / "a.ipynb"
+    notebook.touch()
+    os.utime(notebook, (time.time() - TOMORROW * 60,) * 2)
+    assert instance.stopped()
+
+
+@pytest.mark.parametrize("last_activity", [ago(TOMORROW), "9999-12-31T23:59:59Z", "yesterday", None])
+def test_an_activity_of_jupyter_without_a_usable_time_does_not_prevent_the_stop(
+    instance: Instance, last_activity: str | None
+) -> None:
+    instance.jupyter.kernels = [{"execution_state": "idle", "last_activity": last_activity}]
+    instance.jupyter.terminals = [{"name": "1", "last_activity": last_activity}, {"name": "2"}]
+    assert instance.stopped()
+
+
+def test_such_an_activity_does_not_hide_the_use_of_another_kernel(instance: Instance) -> None:
+    instance.jupyter.kernels = [{"last_activity": None}, {"execution_state": "idle", "last_activity": ago(1)}]
+    assert not instance.stopped()
+
+
+def test_a_clock_that_was_set_back_delays_the_stop_by_no_more_than_the_limit(instance: Instance) -> None:
+    instance.up_for(TOMORROW)
+    assert not instance.stopped()
+    instance.up_for(61)
+    assert instance.stopped()
+
+
+def test_an_unexpected_response_of_jupyter_does_not_prevent_the_stop(instance: Instance) -> None:
+    instance.jupyter.kernels = {"message": "Forbidden"}  # type: ignore[assignment]
+    assert instance.stopped()
 
 
 def test_cpu_load_outside_jupyter_is_use(instance: Instance) -> None:
