@@ -210,7 +210,7 @@ cdk: node_modules/.installed  ## any other command of the pinned CDK: make cdk A
 data-upload: $(VENV)/.installed-deploy  ## copy your photos to the bucket: make data-upload DIR=dogImages
 	@$(BIN)/kennel --env $(ENV) data upload "$(or $(DIR),$(error Name the folder of your photos: make data-upload DIR=dogImages))" $(ARGS)
 
-.PHONY: synth diff deploy destroy
+.PHONY: synth diff deploy watch destroy
 # CDK's own validation takes twice as long as the rest of a synthesis: `make test` runs cfn-lint instead, a deploy runs it.
 synth: node_modules/.installed  ## write the CloudFormation templates to cdk.out/, offline
 	@$(USE_ENV); $(CDK) synth --quiet --no-validation $(AT) $(ARGS) && echo "Templates are in cdk.out/"
@@ -218,6 +218,9 @@ diff: node_modules/.installed $(VENV)/.installed-deploy  ## what a deploy would 
 	@$(WITH_PHOTOS); $(CDK) diff "$$@" $(ARGS)
 deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; STACKS=Storage for one stack, ENV=name for another environment
 	@$(WITH_PHOTOS); $(CDK) deploy $(STACKS) "$$@" $(ARGS)
+# Api alone: a deploy of everything would also train with what is half edited in training/ (docs/decisions/0074-watch.md).
+watch: node_modules/.installed $(VENV)/.installed-deploy  ## deploy the Lambda function at each save in lambda_fn/, and nothing else
+	@$(WITH_PHOTOS); $(CDK) watch Api --exclusively "$$@" $(ARGS)
 destroy: node_modules/.installed  ## delete every stack of the environment
 	@$(USE_ENV); $(CDK) destroy $(STACKS) $(AT) $(ARGS)
 
