@@ -101,7 +101,7 @@ def _is_folder(folder: Path) -> bool:
 
 
 def _unreadable(path: Path, error: OSError) -> ArtifactError:
-    """SageMaker unpacks the artifact as root, with the permissions that it was packed with; the server is no root."""
+    """SageMaker unpacks the artifact as root, with the permissions that it was packed with. The server is not root."""
     return ArtifactError(
         f"{path} cannot be read by user {os.getuid()} ({error.strerror}); let every user read the artifact "
         "(chmod -R a+rX on its folder), and pack it again."
