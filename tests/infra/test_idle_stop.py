@@ -151,7 +151,9 @@ def test_a_notebook_with_a_time_in_the_future_does_not_prevent_the_stop(instance
     assert instance.stopped()
 
 
-@pytest.mark.parametrize("last_activity", [ago(TOMORROW), "9999-12-31T23:59:59Z", "yesterday", None])
+@pytest.mark.parametrize(
+    "last_activity", [pytest.param(ago(TOMORROW), id="tomorrow"), "9999-12-31T23:59:59Z", "yesterday", None]
+)
 def test_an_activity_of_jupyter_without_a_usable_time_does_not_prevent_the_stop(
     instance: Instance, last_activity: str | None
 ) -> None:
