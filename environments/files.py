@@ -1,5 +1,6 @@
 """Read environments/<name>.toml into an `Environment`."""
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,11 +15,21 @@ FOLDER = Path(__file__).resolve().parent
 TEXTS = [name for name, declared in declarations(Environment).items() if declared.type is str and name != "name"]
 """Keys with a text: what identifies the deployment."""
 TABLES = ("protection", "tags", "settings")
+NAME = declarations(Environment)["name"]
 
 
 def names(folder: Path = FOLDER) -> list[str]:
-    """The environments that have a file."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
+    """The environments that have a file.
+
+    Ignores folders, hidden files (an editor's lock `.#qa.toml`, macOS's `._qa.toml`) and files whose name cannot be an
+    environment's, such as `qa-eu.toml`.
+    """
+    return sorted(path.stem for path in folder.glob("*.toml") if not NAME.error("", path.stem) and path.is_file())
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, without the byte order mark with which some editors on Windows start it."""
+    return path.read_text(encoding="utf-8-sig")
 
 
 def load(name: str = DEFAULT, folder: Path = FOLDER) -> Environment:
@@ -29,13 +40,19 @@ def load(name: str = DEFAULT, folder: Path = FOLDER) -> Environment:
     path = folder / f"{name}.toml"
     known = names(folder)
     if name not in known:
+        if path.parent == folder and path.is_file() and (sentence := NAME.error("The environment's name", name)):
+            raise EnvironmentRefusedError(f"environments/{name}.toml: {sentence} Rename the file.")
+        if path.parent == folder and os.path.lexists(path):
+            raise EnvironmentRefusedError(f"environments/{name}.toml is not a regular file. Replace it with one.")
         otherwise = f"The environments are {', '.join(known)}."
         raise EnvironmentRefusedError(
             f"There is no environment {name!r} (environments/{name}.toml). "
             + did_you_mean(name, known, otherwise=otherwise)
         )
     try:
-        return _environment(name, tomllib.loads(path.read_text(encoding="utf-8")))
+        return _environment(name, tomllib.loads(read_text(path)))
+    except OSError as error:
+        raise EnvironmentRefusedError(f"environments/{name}.toml cannot be read: {error.strerror}.") from error
     except (EnvironmentRefusedError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise EnvironmentRefusedError(f"environments/{name}.toml: {str(error).removesuffix('.')}.") from error
 

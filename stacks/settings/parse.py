@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-import environments
 from contract.declarations import Declaration, declarations
-from environments import Environment
+from environments import FOLDER, Environment
+from environments.endpoints import owner_of_endpoint
 from environments.suggestions import did_you_mean
 from stacks.settings import Settings, SettingsError
 from stacks.settings.context import overrides
@@ -22,9 +23,10 @@ WANTED: Mapping[type, str] = {
 }
 
 
-def load(environment: Environment, context: Mapping[str, object]) -> Settings:
+def load(environment: Environment, context: Mapping[str, object], folder: Path = FOLDER) -> Settings:
     """The defaults, then the environment's file, then the overrides in a CDK context, then the rules of `Settings`.
 
+    folder: the files of all environments, whose endpoints must have other names.
     Raises SettingsError with one sentence for an unknown name, a value of the wrong type, or an impossible value.
     """
     known = dict(declared())
@@ -38,22 +40,19 @@ def load(environment: Environment, context: Mapping[str, object]) -> Settings:
         if name in in_file and name not in given:
             raise SettingsError(f"{environment.file}: {refusal}") from refusal
         raise
-    _check_endpoint(environment, settings.serving.endpoint_name)
+    _check_endpoint(environment, settings.serving.endpoint_name, folder)
     return settings
 
 
-def _check_endpoint(environment: Environment, name: str) -> None:
+def _check_endpoint(environment: Environment, name: str, folder: Path) -> None:
     """Refuse the name that the endpoint of another environment has; every other name is derived."""
-    for other in environments.names():
-        read = environments.load(other)
-        if (read.project, read.name) == (environment.project, environment.name):
-            continue
-        taken = read.settings.get("serving", {}).get("endpoint_name", read.endpoint_name)
-        if name == taken:
-            raise SettingsError(
-                f"serving.endpoint_name is {name!r}, but that is the endpoint of the environment {other!r}; leave the "
-                f"setting out, and it is {environment.endpoint_name!r}."
-            )
+    other = owner_of_endpoint(environment, name, folder)
+    if other:
+        raise SettingsError(
+            f"serving.endpoint_name is {name!r}, but that is the endpoint of the environment {other!r}; leave the "
+            f"setting out, and it is {environment.endpoint_name!r}. If the two are in different accounts or regions, "
+            "set account or region in both files."
+        )
 
 
 def declared(section: type = Settings, prefix: str = "") -> Iterator[tuple[str, Declaration]]:
@@ -71,9 +70,18 @@ def _flat(environment: Environment, known: Mapping[str, Declaration]) -> Iterato
     def walk(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:
         for key, value in table.items():
             name = prefix + key
+            if "." in key:
+                raise SettingsError(
+                    f"{environment.file}: the key {key!r} has a dot in quotes. Write the part before the last dot into "
+                    f"the table's header: [settings.{name.rpartition('.')[0]}]."
+                )
             if name in known:
                 yield name, value
-            elif isinstance(value, dict) and any(other.startswith(f"{name}.") for other in known):
+            elif any(other.startswith(f"{name}.") for other in known):
+                if not isinstance(value, dict):
+                    raise SettingsError(
+                        f"{environment.file}: settings.{name} is {value!r}, but must be a table, [settings.{name}]."
+                    )
                 yield from walk(value, f"{name}.")
             else:
                 raise SettingsError(f"{environment.file}: {unknown(name, known)}")

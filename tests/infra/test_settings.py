@@ -192,9 +192,14 @@ def refusal_of(context: Mapping[str, object]) -> str | None:
     [
         ("project.name", "project"),
         ("project.region", "region"),
+        ("project.account", "account"),
+        ("project.profile", "profile"),
         ("project.termination_protection", "protection.termination"),
         ("storage.on_destroy", "protection.keep_bucket"),
+        ("environment.project", "project"),
+        ("environment.region", "region"),
         ("environment.account", "account"),
+        ("environment.profile", "profile"),
     ],
 )
 def test_the_identity_of_a_deployment_is_refused_with_the_file_to_edit(name: str, key: str) -> None:
@@ -233,7 +238,10 @@ def test_the_settings_of_a_file_have_their_types() -> None:
         ({"serving": {"scaling": {"max_instances": "5"}}}, r"max_instances is '5', but must be a whole number"),
         ({"serving": {"scaling": {"max_instances": True}}}, r"max_instances is True, but must be a whole number"),
         ({"serving": {"scaling": {"max_instances": 500}}}, r"max_instances is 500, but must be between 1 and 100"),
-        ({"serving": {"scaling": 5}}, r"no setting 'serving\.scaling'"),
+        (
+            {"serving": {"scaling": 5}},
+            r"settings\.serving\.scaling is 5, but must be a table, \[settings\.serving\.scaling\]",
+        ),
         ({"servng": {"scaling": {"max_instances": 5}}}, r"no setting 'servng'.*The sections are storage"),
         ({"serving": {"scaling": {"max_instancs": 5}}}, r"no setting .*Did you mean serving\.scaling\.max_instances"),
         ({"api": {"http": 1}}, r"api\.http is 1, but must be true or false"),
