@@ -7,7 +7,7 @@ from importlib.metadata import version as package_version
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 from ops.missing_package import missing_package
 
@@ -17,6 +17,8 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
     sys.exit(f"kennel: {missing_package(error, sys.argv)}")
 
 import environments
+from contract.declarations import declarations
+from contract.options import TrainingOptions, option_name
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,7 +61,21 @@ SENTENCES = frozenset(
 )
 """Exceptions whose message is a sentence for the user. By name: the packages of the other commands may be missing."""
 
-Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")]
+
+def _training_option(field: str, text: str) -> Any:
+    """A command-line option that is an option of training too, with the range that contract/options.py declares."""
+    declaration = declarations(TrainingOptions)[field]
+
+    def checked(value: int | None) -> int | None:
+        sentence = None if value is None else declaration.error(f"--{option_name(field)}", value)
+        if sentence:
+            raise typer.BadParameter(sentence)
+        return value
+
+    return typer.Option(callback=checked, help=f"{text} Must be {declaration.range}.")
+
+
+Seed = Annotated[int, _training_option("seed", "The same seed draws the same photos.")]
 
 
 def _print_version(requested: bool) -> None:
@@ -93,7 +109,7 @@ def rehearse(
         str | None,
         typer.Option(metavar="FILE", help="Weights to start from: a file, `imagenet` to download, or `none`."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs; the default depends on the mode.")] = None,
+    epochs: Annotated[int | None, _training_option("epochs", "Epochs; the default depends on the mode.")] = None,
     seed: Seed = 0,
     photos: Annotated[int, typer.Option(min=1, help="Limit of held-out photos to send.")] = 80,
     hosts: Annotated[

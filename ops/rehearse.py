@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from environments.environment import DESIGNED_ENDPOINT
 from ops.views.contact_sheet import Answer, contact_sheet
 from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
@@ -35,7 +36,6 @@ from training.data.dataset import DataSet, Photo, scan
 from training.report import PAGE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-ENDPOINT = "pytorch-dog-classifier-multi-instance"
 EXPECTED_ACCURACY = 0.9
 """Expected accuracy on the drawn photos. A lower one means that a part of the path is broken."""
 HOSTS = 2
@@ -112,8 +112,8 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
             group.start("endpoint", command, cwd=REPOSITORY)
             group.wait_until(lambda: in_service(container), what="the server to answer /ping with 200", timeout_s=60)
         with steps.step("Start the Lambda function under AWS's own runtime client"):
-            sagemaker = running.enter_context(SageMakerRuntime({ENDPOINT: container}))
-            environment = {"ENDPOINT_NAME": ENDPOINT, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker.url}
+            sagemaker = running.enter_context(SageMakerRuntime({DESIGNED_ENDPOINT: container}))
+            environment = {"ENDPOINT_NAME": DESIGNED_ENDPOINT, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker.url}
             function = running.enter_context(
                 LambdaRuntime("lambda_fn.handler.handler", task_root=REPOSITORY, env=environment, log_dir=logs)
             )

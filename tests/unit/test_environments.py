@@ -16,7 +16,7 @@ from moto import mock_aws
 import environments
 from environments import Environment, EnvironmentRefusedError, load
 from environments.agreement import check_cdk, check_shell
-from environments.environment import KINDS
+from environments.environment import DESIGNED_ENDPOINT, KINDS
 from ops.session import session
 
 ROOT = Path(environments.FOLDER).parent
@@ -42,6 +42,14 @@ def test_the_two_environments_of_the_repository() -> None:
     assert not development.protection.keep_bucket
     assert production.protection.termination
     assert production.protection.keep_bucket
+
+
+def test_the_designs_endpoint_is_named_in_one_place_of_the_code() -> None:
+    """The others import it. Documents, generated files and tests may contain it."""
+    listed = ["git", "grep", "--files-with-matches", "--fixed-strings", DESIGNED_ENDPOINT]
+    elsewhere = (":!docs", ":!tests", ":!*.md", ":!environments/schema.json")
+    found = subprocess.run([*listed, "--", *elsewhere], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert found.splitlines() == ["environments/environment.py"]
 
 
 def test_an_empty_file_is_an_environment(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from contract.declarations import declarations
+from contract.options import TrainingOptions
 from ops.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +44,38 @@ def test_the_version_is_that_of_pyproject() -> None:
     result = CliRunner().invoke(app, ["--version"])
 
     assert (result.exit_code, result.output) == (0, f"kennel {declared}\n")
+
+
+def of_training(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each option of a command that has the name of a training option with a range: the command's words, the field."""
+    for parameter in getattr(group, "params", ()):
+        if parameter.name in declarations(TrainingOptions) and declarations(TrainingOptions)[parameter.name].range:
+            yield words, parameter.name
+    for name, command in getattr(group, "commands", {}).items():
+        yield from of_training(command, (*words, name))
+
+
+OF_TRAINING = list(of_training(get_command(app)))
+
+
+def test_the_commands_with_options_of_training() -> None:
+    assert set(OF_TRAINING) == {(("rehearse",), "epochs"), (("rehearse",), "seed"), (("data", "sample"), "seed")}
+
+
+@pytest.mark.parametrize(("words", "field"), OF_TRAINING, ids=str)
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_an_option_of_training_has_the_declared_range(words: tuple[str, ...], field: str, end: str) -> None:
+    declaration = declarations(TrainingOptions)[field]
+    assert declaration.range is not None
+    value = declaration.range.low - 1 if end == "low" else declaration.range.high + 1
+
+    wrong = (
+        ["--photos=0"] if words == ("rehearse",) else []
+    )  # read later; without it, an unchecked value would rehearse
+    result = CliRunner().invoke(app, [*words, f"--{field}={value}", *wrong], env={"COLUMNS": "200", "TERM": "dumb"})
+
+    assert result.exit_code == 2
+    assert str(declaration.error(f"--{field}", value)) in result.output
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("kennel da", {"data"}), ("kennel data ch", {"check"})])
