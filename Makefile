@@ -198,7 +198,9 @@ AT = -c kennel.environment=$(ENV)
 USE_ENV = profile=$$($(BIN)/python -m environments $(ENV)) || exit 1; [ -z "$$profile" ] || export AWS_PROFILE="$$profile"
 # The digest of the photos starts a new training if they changed. The account and region that kennel used, so that the app
 # can compare them with CDK's.
-WITH_PHOTOS = $(USE_ENV); options=$$($(BIN)/kennel --env $(ENV) data version --cdk-options) || exit 1; set -- $(AT) $$options
+# The setting on the command line, -c training.data_uri=..., says where they are.
+DATA_URI = $(patsubst training.data_uri=%,%,$(filter training.data_uri=%,$(ARGS)))
+WITH_PHOTOS = $(USE_ENV); options=$$($(BIN)/kennel --env $(ENV) data version $(DATA_URI) --cdk-options) || exit 1; set -- $(AT) $$options
 
 .PHONY: bootstrap cdk
 bootstrap: node_modules/.installed  ## prepare an account and region for CDK, once (needs an account)

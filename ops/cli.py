@@ -54,6 +54,7 @@ SENTENCES = frozenset(
         "rehearsal.hosts.namespaces.NamespacesRefusedError",
         "rehearsal.hosts.training_job.TrainingJobFailedError",
         "rehearsal.processes.ProcessFailedError",
+        "stacks.settings.rules.SettingsError",
         "sample_dogs.dataset.SampleFolderError",
         "sample_dogs.dataset.SampleRequestError",
         "training.data.dataset.DataError",
@@ -249,7 +250,9 @@ def upload_photos(
     ],
     target: Annotated[
         str,
-        typer.Argument(metavar="S3_URI", help="Such as s3://my-bucket/data. Default: the deployed stack's bucket."),
+        typer.Argument(
+            metavar="S3_URI", help="Such as s3://my-bucket/data. Default: where the environment trains from."
+        ),
     ] = "",
 ) -> None:
     """Copy photos to the bucket. Photos that are already there are not sent again.
@@ -257,6 +260,7 @@ def upload_photos(
     Example: [bold]kennel data upload dogImages[/bold], after `make deploy STACKS=Storage` has created the bucket
     """
     from ops.data import check_file
+    from ops.data.bucket import data_uri
     from ops.data.upload import Progress, upload
     from ops.views.steps import Steps, terminal
 
@@ -287,14 +291,18 @@ def upload_photos(
             typer.echo(f"`make data-check DIR={folder}` found errors in these photos; correct them before you train.")
         case "not checked":
             typer.echo(f"These photos have not been checked yet. Before you train: make data-check DIR={folder}")
-    typer.echo(f"Train and serve: make deploy{'' if context.obj == environments.DEFAULT else f' ENV={context.obj}'}")
+    deploy = "make deploy" if context.obj == environments.DEFAULT else f"make deploy ENV={context.obj}"
+    if target and f"{summary.target}/" != data_uri(context.obj):
+        deploy += f" ARGS='-c training.data_uri={summary.target}/'"
+    typer.echo(f"Train and serve: {deploy}")
 
 
 @data_app.command()
 def version(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(metavar="S3_URI", help="The folder of the photos. Default: the deployed stack's bucket.")
+        str,
+        typer.Argument(metavar="S3_URI", help="The folder of the photos. Default: where the environment trains from."),
     ] = "",
     cdk_options: Annotated[
         bool, typer.Option("--cdk-options", help="Print the digest, the account and the region as options for cdk.")

@@ -29,6 +29,7 @@ from botocore.session import get_session
 
 import environments
 from ops.session import session
+from stacks.settings.parse import load
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -96,6 +97,19 @@ def deployed(environment: str = environments.DEFAULT) -> str:
     Raises BucketError if AWS returns an error.
     """
     return output_of("storage", "DataUri", environment=environment)
+
+
+def training_reads(environment: str = environments.DEFAULT) -> str:
+    """Where the environment's training reads its photos: training.data_uri of its file, or what `deployed` returns.
+
+    Raises BucketError if AWS returns an error, and SettingsError for an invalid setting.
+    """
+    return data_uri(environment) or deployed(environment)
+
+
+def data_uri(environment: str) -> str:
+    """The setting training.data_uri in the environment's file. Raises SettingsError for an invalid file."""
+    return load(environments.load(environment), {}).training.data_uri
 
 
 def output_of(kind: str, name: str, *, environment: str) -> str:

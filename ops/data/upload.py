@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 import environments
 from contract.photos import PhotoFile, digest, listed_photos
-from ops.data.bucket import BucketError, deployed, explained, objects, split_uri
+from ops.data.bucket import BucketError, explained, objects, split_uri, training_reads
 from ops.session import session
 from training.data.dataset import DataError, DataSet, scan
 
@@ -63,7 +63,7 @@ def upload(
 ) -> UploadSummary:
     """Copy the photos of `folder` to `target`, such as s3://bucket/data, under the same names.
 
-    Without a target they go to the bucket of the environment's storage stack. Photos that the bucket has with the same
+    Without a target they go to where the environment's training reads them. Photos that the bucket has with the same
     size and checksum are not sent again, and nothing is deleted. An interrupted upload leaves complete photos, and the
     next call sends the others. `progress` is called in this thread.
 
@@ -115,7 +115,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def _deployed_target(environment: str, folder: Path) -> str:
-    uri = deployed(environment)
+    uri = training_reads(environment)
     if not uri:
         raise BucketError(
             f"There is no stack {environments.load(environment).stack('storage')} in this account and region; make it "

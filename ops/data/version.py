@@ -4,7 +4,7 @@ from botocore.exceptions import ClientError
 
 import environments
 from contract.photos import digest, listed_photos
-from ops.data.bucket import deployed, explained, objects, split_uri
+from ops.data.bucket import explained, objects, split_uri, training_reads
 from ops.session import session
 
 NO_BUCKET = ("NoSuchBucket", "404")
@@ -13,12 +13,13 @@ NO_BUCKET = ("NoSuchBucket", "404")
 def data_version(target: str = "", *, environment: str = environments.DEFAULT) -> str:
     """The digest of the photos under `target`, such as s3://bucket/data; empty if there are none yet.
 
-    Without a target: of the photos in the bucket of the environment's storage stack; empty before its first deploy.
+    Without a target: of the photos that the environment trains on (training.data_uri, or the bucket of its storage
+    stack); empty before its first deploy.
     It lists the photos, as the training job's handler does, and reads none of them.
 
     Raises BucketError where the photos cannot be listed.
     """
-    uri = target or deployed(environment)
+    uri = target or training_reads(environment)
     if not uri:
         return ""
     bucket, prefix = split_uri(uri)

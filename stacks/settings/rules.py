@@ -10,6 +10,8 @@ LogRetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 
 SAGEMAKER_INSTANCE_TYPE = Pattern(r"ml\.[a-z0-9-]+\.[0-9a-z]+", "an instance type of SageMaker, such as ml.g4dn.xlarge")
 PREFIX = Pattern(r"([A-Za-z0-9._-]+/)+", "a prefix that ends with /")
 BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/"
+S3_FOLDER = rf"{BUCKET}[^\s,*?$]+/"
+"""A prefix, which permissions name: no wildcards and no variables of IAM."""
 S3_OBJECT = rf"{BUCKET}[^\s,*?]+"
 
 

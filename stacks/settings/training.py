@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from contract.declarations import Pattern, Range
 from contract.options import TrainingOptions
-from stacks.settings.rules import S3_OBJECT, SAGEMAKER_INSTANCE_TYPE, check, require
+from stacks.settings.rules import S3_FOLDER, S3_OBJECT, SAGEMAKER_INSTANCE_TYPE, check, require
 
 WAIT_CEILING_MIN = 55
 """The CDK Provider framework waits an hour at most, its own calls included; five minutes are left for those."""
@@ -48,6 +48,10 @@ class TrainingSettings(TrainingOptions):
     """S3 object with pretrained ResNet50 weights, given to the job as the channel `pretrained`. Empty: the job
     downloads ImageNet's."""
 
+    data_uri: Annotated[str, Pattern(rf"|{S3_FOLDER}", "s3://BUCKET/PREFIX/, or empty")] = ""
+    """Where the photos are, if a bucket has them already: `train/`, `valid/` and `test/` below this prefix, in the
+    region of the deploy. The job may read this prefix and nothing else there; a bucket of another account must allow
+    it too. Empty: `storage.data_prefix` in the storage stack's bucket, which the workbench reads in any case."""
     data_version: Annotated[str, Pattern(r"[A-Za-z0-9._-]{0,64}", "at most 64 letters and digits, or empty")] = ""
     """Digest of the photos' listing; another digest starts another training. `make deploy` passes the one that
     `kennel data version` prints. Empty: a deploy that trains lists the photos itself, and a later deploy does so again

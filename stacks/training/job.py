@@ -20,6 +20,7 @@ from stacks.common.telemetry import FunctionTelemetry
 from stacks.common.trust import for_this_account, narrow_trust
 from stacks.settings import TrainingSettings
 from stacks.storage.bucket_access import BucketAccess
+from stacks.training.photos import Photos
 from stacks.training.source_files import ROOT
 
 SAGEMAKER = "sagemaker.amazonaws.com"
@@ -50,13 +51,14 @@ class TrainingJob(Construct):
         image_uri: str,
         hyperparameters: Mapping[str, str],
         storage: BucketAccess,
+        photos: Photos,
         telemetry: FunctionTelemetry,
         role: iam.Role,
         settings: TrainingSettings,
     ) -> None:
         super().__init__(scope, id)
         self._telemetry = telemetry
-        provider = self._provider(name_prefix, storage, role, settings)
+        provider = self._provider(name_prefix, storage, photos, role, settings)
         job = CustomResource(
             self,
             "Job",
@@ -71,7 +73,8 @@ class TrainingJob(Construct):
                 "HyperParameters": dict(hyperparameters),
                 "Pretrained": settings.pretrained_uri,
                 "Bucket": storage.bucket.bucket_name,
-                "DataPrefix": storage.settings.data_prefix,
+                **({"DataBucket": photos.bucket} if photos.bucket else {}),
+                "DataPrefix": photos.prefix,
                 "ArtifactPrefix": storage.settings.artifact_prefix,
                 "RoleArn": role.role_arn,
                 "VolumeGiB": str(settings.volume_gib),
@@ -95,10 +98,15 @@ class TrainingJob(Construct):
         self.trained_on = job.get_att_string("InstanceType")
 
     def _provider(
-        self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, settings: TrainingSettings
+        self,
+        name_prefix: str,
+        storage: BucketAccess,
+        photos: Photos,
+        job_role: iam.Role,
+        settings: TrainingSettings,
     ) -> cr.Provider:
         log_group = OwnedLogGroup(self, "Logs", retention_days=30)
-        role = self._role(name_prefix, storage, job_role, log_group)
+        role = self._role(name_prefix, storage, photos, job_role, log_group)
         on_event = self._function("on_event", "Starts, adopts or names Kennel's training job", role, log_group)
         is_complete = self._function("is_complete", "Watches or stops Kennel's training job", role, log_group)
         frameworks = {
@@ -121,11 +129,19 @@ class TrainingJob(Construct):
         self._wire(provider, frameworks["Start"], frameworks["Poll"])
         return provider
 
-    def _role(self, name_prefix: str, storage: BucketAccess, job_role: iam.Role, log_group: OwnedLogGroup) -> iam.Role:
+    def _role(
+        self,
+        name_prefix: str,
+        storage: BucketAccess,
+        photos: Photos,
+        job_role: iam.Role,
+        log_group: OwnedLogGroup,
+    ) -> iam.Role:
         """The role of the two handlers. The framework's functions, which only call them, have roles of their own."""
         jobs = f"training-job/{name_prefix}-*"
         on = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{jobs}"
-        prefixes = [f"{prefix}*" for prefix in (storage.settings.data_prefix, storage.settings.artifact_prefix)]
+        listed = {photos.bucket_arn: [f"{photos.prefix}*"]}
+        listed.setdefault(storage.arn, []).append(f"{storage.settings.artifact_prefix}*")
         role = function_role(
             self,
             "Role",
@@ -140,7 +156,10 @@ class TrainingJob(Construct):
                 ),
                 allow("sagemaker:ListTrainingJobs", on="*"),  # IAM defines no resource type for it
                 pass_role(job_role, SAGEMAKER),
-                allow("s3:ListBucket", on=storage.arn, conditions={"StringLike": {"s3:prefix": prefixes}}),
+                *(
+                    allow("s3:ListBucket", on=bucket, conditions={"StringLike": {"s3:prefix": prefixes}})
+                    for bucket, prefixes in listed.items()
+                ),
             ],
         )
         acknowledge(

@@ -10,6 +10,7 @@ from stacks.common.nag import acknowledge, wildcard
 from stacks.common.trust import for_this_account
 from stacks.storage.bucket_access import BucketAccess
 from stacks.training.image import TrainingImage
+from stacks.training.photos import Photos
 
 LOGS = "/aws/sagemaker/TrainingJobs"
 
@@ -23,6 +24,7 @@ class JobRole(iam.Role):
         id: str,
         *,
         storage: BucketAccess,
+        photos: Photos,
         source: assets.Asset,
         image: TrainingImage,
         pretrained_uri: str,
@@ -33,7 +35,7 @@ class JobRole(iam.Role):
             id,
             assumed_by=for_this_account("sagemaker.amazonaws.com", source=f"sagemaker:training-job/{job_prefix}-*"),
         )
-        storage.read_photos.to(self)
+        photos.reader.to(self)
         storage.write_outputs.to(self)
         log_group = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{LOGS}"
         for right in (

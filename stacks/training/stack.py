@@ -15,6 +15,7 @@ from stacks.training.artifact import ModelArtifact
 from stacks.training.image import TrainingImage
 from stacks.training.job import TrainingJob
 from stacks.training.job_role import JobRole
+from stacks.training.photos import Photos
 from stacks.training.source_archive import SourceArchive
 
 
@@ -61,10 +62,12 @@ class TrainingStack(cdk.Stack):
     ) -> ModelArtifact:
         source = SourceArchive(self, "Source")
         image = TrainingImage(self, "Image", tag=settings.image_tag)
+        photos = Photos.at(settings.data_uri, storage)
         role = JobRole(
             self,
             "JobRole",
             storage=storage,
+            photos=photos,
             source=source,
             image=image,
             pretrained_uri=settings.pretrained_uri,
@@ -79,6 +82,7 @@ class TrainingStack(cdk.Stack):
             hyperparameters=hyperparameters(source, settings),
             role=role,
             storage=storage,
+            photos=photos,
             telemetry=telemetry,
             settings=settings,
         )

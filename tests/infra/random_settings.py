@@ -34,6 +34,7 @@ SPECIAL: dict[str, Draw] = {
     "training.poll_interval_s": one_of(30, 50, 60, 100, 300),
     "training.batch_size": lambda dice: 20 * 2 ** dice.randint(0, 5) * 63,
     "training.pretrained_uri": one_of("", "s3://weights/resnet50.safetensors", "s3://team.weights/a/b.safetensors"),
+    "training.data_uri": one_of("", "", "s3://theirs/dogs/", "s3://team.photos/a/b=1/"),
     "training.data_version": one_of("", "2026-11", "0" * 64),
     "training.model_data": one_of("", "", "", "s3://models/dogs/model.tar.gz"),
     "training.image_tag": one_of("2.14-cu133-amzn2023-sagemaker", "2.13-cu130-amzn2023-sagemaker"),

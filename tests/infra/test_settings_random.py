@@ -24,6 +24,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "training.mode": ("half", ""),
     "training.precision": ("int8", ""),
     "training.pretrained_uri": ("https://example.org/weights.safetensors", "s3://weights", "s3://weights/resnet50.pth"),
+    "training.data_uri": ("https://example.org/dogs/", "s3://theirs", "s3://theirs/dogs", "s3://theirs/*/"),
     "training.data_version": ("two words", "x" * 65),
     "training.model_data": ("s3://bucket/model.zip", "model.tar.gz"),
     "training.image_tag": ("", "two words", "a:b"),

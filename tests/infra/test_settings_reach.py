@@ -84,6 +84,15 @@ REACH = {
     "training.pretrained_uri": Reach(
         "s3://weights/resnet50.safetensors", (f"{JOB}.Pretrained", f"Training/JobRole{POLICY}")
     ),
+    "training.data_uri": Reach(
+        "s3://theirs/dogs/",
+        (
+            f"{JOB}.DataBucket",
+            f"{JOB}.DataPrefix",
+            f"Training/JobRole{POLICY}",
+            f"Training/TrainingJobRole{POLICY}",
+        ),
+    ),
     "training.data_version": Reach("another", (f"{JOB}.DataVersion",)),
     "training.model_data": Reach(
         "s3://models/model.tar.gz",

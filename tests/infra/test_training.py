@@ -198,6 +198,33 @@ def test_pretrained_weights_are_readable_by_the_job(synthesise: Synthesise) -> N
     assert ":s3:::weights/resnet50.safetensors" in policy
 
 
+def test_photos_of_another_bucket_are_read_under_their_prefix_alone(synthesise: Synthesise) -> None:
+    assembly = synthesise(("training.data_uri", "s3://theirs/dogs/"))
+    job = assembly.only("Custom::TrainingJob")
+    assert (job["DataBucket"], job["DataPrefix"]) == ("theirs", "dogs/")
+    assert job["Bucket"] != "theirs"
+
+    def seen(role: str) -> set[tuple[str, str, str]]:
+        """Action, resource within `theirs`, and the prefix that may be listed; no role names `data/` any more."""
+        (policy,) = [
+            resource["Properties"]["PolicyDocument"]["Statement"]
+            for name, resource in assembly.raw("Training")["Resources"].items()
+            if name.startswith(f"{role}DefaultPolicy")
+        ]
+        assert "data/" not in str(policy)
+        return {
+            (action, str(statement["Resource"]).rpartition(":::")[2].rstrip("]}'"), str(statement.get("Condition", "")))
+            for statement in policy
+            if ":::theirs" in str(statement["Resource"])
+            for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+        }
+
+    listing = ("s3:ListBucket", "theirs", "{'StringLike': {'s3:prefix': ['dogs/*']}}")
+    one_listing = ("s3:ListBucket", "theirs", "{'StringLike': {'s3:prefix': 'dogs/*'}}")
+    assert seen("JobRole") == {("s3:GetObject", "theirs/dogs/*", ""), one_listing}
+    assert seen("TrainingJobRole") == {listing}
+
+
 def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
     """As on Lambda, with the package and without the rest of this repository on Python's path."""
     (asset,) = [path for path in development.folder.glob("asset.*") if (path / "stacks/training/handler").is_dir()]

@@ -3,6 +3,7 @@
 import pytest
 
 from stacks.training.handler.refusals import TrainingError
+from stacks.training.handler.request import JobRequest
 from tests.infra.deployment import Deployment, listing, name_for
 from tests.infra.events import BUCKET, PHOTOS, Json, properties
 
@@ -36,6 +37,26 @@ def test_other_photos_are_a_new_job(deployment: Deployment, change: str) -> None
     else:
         deployment.upload(PHOTOS["train"], body=b"larger photo" if change == "another size" else b"PHOTO")
     assert name_for(deployment) != before
+
+
+def test_the_photos_of_another_bucket_count(deployment: Deployment) -> None:
+    deployment.s3.create_bucket(Bucket="theirs")
+    for key in PHOTOS.values():
+        body = deployment.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        deployment.s3.put_object(Bucket="theirs", Key=key.replace("data/", "dogs/", 1), Body=body)
+    theirs = {"DataBucket": "theirs", "DataPrefix": "dogs/"}
+    same = name_for(deployment, **theirs)
+    deployment.s3.put_object(Bucket="theirs", Key="dogs/train/pug/another.jpg", Body=b"photo")
+
+    assert same == name_for(deployment)  # the same photos are the same job, wherever they are
+    assert name_for(deployment, **theirs) != same
+
+
+def test_the_job_reads_the_other_bucket_and_writes_to_its_own() -> None:
+    request = JobRequest.of({**properties(), "DataBucket": "theirs", "DataPrefix": "dogs/"})
+    arguments = request.arguments("kennel-1", "ml.g4dn.xlarge")
+    assert arguments["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://theirs/dogs/"
+    assert arguments["OutputDataConfig"]["S3OutputPath"].startswith(f"s3://{BUCKET}/")
 
 
 @pytest.mark.parametrize(

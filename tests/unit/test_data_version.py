@@ -1,6 +1,8 @@
 """`kennel data version`: the digest of the photos in the bucket."""
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -8,10 +10,12 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from environments import Environment
 from ops.cli import app
 from ops.data.bucket import BucketError
 from ops.data.version import data_version
 
+ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "kennel-photos"
 URI = f"s3://{BUCKET}/data"
 PHOTOS = [f"data/{name}/pug/1.jpg" for name in ("train", "valid", "test")]
@@ -96,6 +100,22 @@ def test_the_command_prints_options_for_cdk_with_the_account_and_the_region(s3: 
         *("-c", "kennel.photos_account=123456789012"),  # moto's
         *("-c", "kennel.photos_region=us-east-1"),
     ]
+
+
+def test_it_reads_the_bucket_from_which_the_environment_trains(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(s3, *PHOTOS)
+    settings = {"training": {"data_uri": f"{URI}/"}}
+    monkeypatch.setattr("environments.load", lambda name="qa": Environment(name=name, settings=settings))
+    assert data_version(environment="qa") == data_version(URI) != ""
+
+
+@pytest.mark.parametrize("verb", ["deploy", "diff"])
+def test_make_passes_on_the_bucket_that_is_named_in_args(verb: str) -> None:
+    arguments = "ARGS=-c training.data_uri=s3://theirs/dogs/ -c api.http=true"
+    script = subprocess.run(
+        ["make", "--dry-run", verb, arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "data version s3://theirs/dogs/ --cdk-options" in script.stdout
 
 
 def test_the_command_reads_the_named_environment(s3: Any) -> None:

@@ -199,6 +199,11 @@ def test_without_a_target_photos_go_to_the_deployed_stacks_bucket(bucket: str, p
     assert len(keys()) == 8
 
 
+def test_after_an_upload_elsewhere_the_next_command_trains_from_there(bucket: str, photos: Path) -> None:
+    done = CliRunner().invoke(app, ["data", "upload", str(photos), f"s3://{bucket}/dogs"])
+    assert done.stdout.endswith(f"make deploy ARGS='-c training.data_uri=s3://{bucket}/dogs/'\n")
+
+
 def test_without_a_stack_the_error_names_both_remedies(bucket: str, photos: Path) -> None:
     with pytest.raises(BucketError, match=r"no stack kennel-storage .*make deploy ENV=development.*--env"):
         upload(photos)

@@ -64,7 +64,7 @@ class JobRequest:
             instance_count=int(properties["InstanceCount"]),
             hyperparameters=dict(properties["HyperParameters"]),
             pretrained=properties.get("Pretrained", ""),
-            data=Location(bucket=bucket, prefix=properties["DataPrefix"]),
+            data=Location(bucket=properties.get("DataBucket", bucket), prefix=properties["DataPrefix"]),
             artifacts=Location(bucket=bucket, prefix=properties["ArtifactPrefix"]),
             role_arn=properties["RoleArn"],
             volume_gib=int(properties["VolumeGiB"]),
