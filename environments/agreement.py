@@ -51,6 +51,12 @@ def check_cdk(environment: Environment, context: Mapping[str, object], variables
             f"another one; run `export AWS_PROFILE={environment.profile}` first (`make` does it by itself)."
         )
     check_account(environment, account)
+    of_photos = str(context.get("kennel.photos_environment", environment.name))
+    if of_photos != environment.name:
+        raise EnvironmentRefusedError(
+            f"kennel read the photos of the environment {of_photos!r}, but CDK deploys {environment.name!r}; name the "
+            f"same one twice: -c kennel.environment={environment.name} and kennel --env {environment.name}."
+        )
     for key, cdk_has in (("account", account), ("region", environment.region or region)):
         photos = str(context.get(f"kennel.photos_{key}", ""))
         if photos and cdk_has and photos != cdk_has:

@@ -305,7 +305,7 @@ def version(
         typer.Argument(metavar="S3_URI", help="The folder of the photos. Default: where the environment trains from."),
     ] = "",
     cdk_options: Annotated[
-        bool, typer.Option("--cdk-options", help="Print the digest, the account and the region as options for cdk.")
+        bool, typer.Option("--cdk-options", help="Print digest, environment, account and region as options for cdk.")
     ] = False,
 ) -> None:
     """Print the digest of the photos in the bucket, or nothing if there are none. A new digest starts a training.
@@ -321,7 +321,7 @@ def version(
         typer.echo(digest)
         return
     with explained("the look-up of the account number", needs="sts:GetCallerIdentity"):
-        options = ops.session.cdk_options(ops.session.session(context.obj))
+        options = ops.session.cdk_options(context.obj)
     typer.echo(" ".join([*(["-c", f"training.data_version={digest}"] if digest else []), *options]))
 
 

@@ -34,10 +34,11 @@ def account(opened: boto3.Session) -> str:
     return identity
 
 
-def cdk_options(opened: boto3.Session) -> list[str]:
-    """Options for CDK with the account and region from which kennel read the photos. app.py compares them with
-    CDK's."""
-    found = {"account": account(opened), "region": opened.region_name}
+def cdk_options(environment: str) -> list[str]:
+    """Options for CDK with the environment, account and region from which kennel read the photos. app.py compares
+    them with CDK's."""
+    opened = session(environment)
+    found = {"environment": environment, "account": account(opened), "region": opened.region_name}
     return [option for key, value in found.items() for option in ("-c", f"kennel.photos_{key}={value}")]
 
 

@@ -8,8 +8,8 @@ from environments.suggestions import did_you_mean
 from stacks.settings.rules import SettingsError
 
 ENVIRONMENT = "kennel.environment"
-OWN = (ENVIRONMENT, "kennel.photos_account", "kennel.photos_region")
-"""Keys for the environment's name, and for the account and region from which kennel read the photos.
+OWN = (ENVIRONMENT, "kennel.photos_environment", "kennel.photos_account", "kennel.photos_region")
+"""Keys for the environment's name, and for the environment, account and region from which kennel read the photos.
 
 environments/agreement.py compares those with CDK's.
 """

@@ -78,6 +78,11 @@ def test_a_key_of_somebody_elses_in_the_users_context_passes(aws: str, tmp_path:
             {"AWS_REGION": "eu-west-1"},
             "in the region us-east-1, but CDK deploys to eu-west-1",
         ),
+        (
+            ("kennel.environment=production", "kennel.photos_environment=development"),
+            {},
+            "photos of the environment 'development', but CDK deploys 'production'",
+        ),
         (("project.region=eu-west-1",), {}, "edit 'region' in environments/development.toml"),
         (("kennel.enviroment=production",), {}, "Did you mean kennel.environment?"),
     ],
@@ -98,5 +103,9 @@ def test_an_open_region_is_the_same_for_cdk_and_for_kennel(aws: str) -> None:
     variables = {"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     quiet = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PATH": os.environ["PATH"]}
     read = subprocess.run(kennel, cwd=ROOT, env={**variables, **quiet}, capture_output=True, text=True, check=True)
-    assert read.stdout.split()[1::2] == [f"kennel.photos_account={ACCOUNT}", "kennel.photos_region=us-east-1"]
+    assert read.stdout.split()[1::2] == [
+        "kennel.photos_environment=development",
+        f"kennel.photos_account={ACCOUNT}",
+        "kennel.photos_region=us-east-1",
+    ]
     stacks(cdk("list", *read.stdout.split(), aws=aws))

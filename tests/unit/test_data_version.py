@@ -91,12 +91,13 @@ def test_the_command_prints_only_the_digest(s3: Any) -> None:
     assert (done.exit_code, done.stdout) == (0, data_version(URI) + "\n")
 
 
-def test_the_command_prints_options_for_cdk_with_the_account_and_the_region(s3: Any) -> None:
+def test_the_command_prints_options_for_cdk_with_environment_account_and_region(s3: Any) -> None:
     deploy_storage(s3)
     upload(s3, *PHOTOS)
     done = CliRunner().invoke(app, ["data", "version", "--cdk-options"])
     assert done.stdout.split() == [
         *("-c", f"training.data_version={data_version()}"),
+        *("-c", "kennel.photos_environment=development"),
         *("-c", "kennel.photos_account=123456789012"),  # moto's
         *("-c", "kennel.photos_region=us-east-1"),
     ]

@@ -168,6 +168,7 @@ OF_CDK = {"CDK_DEFAULT_ACCOUNT": "123456789012", "CDK_DEFAULT_REGION": "eu-west-
         ),
         ({"AWS_PROFILE": ""}, {}, "has the profile 'dogs', but AWS_PROFILE is not set.*export AWS_PROFILE=dogs"),
         ({}, {"kennel.photos_account": "999999999999"}, "photos in the account 999999999999, but CDK .* 123456789012"),
+        ({}, {"kennel.photos_environment": "development"}, "photos of the environment 'development', but CDK .* 'qa'"),
         ({}, {"kennel.photos_region": "us-east-1"}, "photos in the region us-east-1, but CDK deploys to eu-west-1"),
     ],
 )
