@@ -37,7 +37,7 @@ def bucket(region: str, prefix: str) -> str:
 def deploy(region: str, prefix: str) -> None:
     """Stacks with a bucket of their own, which has a photo and a report."""
     s3, name = boto3.client("s3", region_name=region), bucket(region, prefix)
-    place = {} if region == ELSEWHERE else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    place: Any = {} if region == ELSEWHERE else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=name, **place)
     s3.put_object(Bucket=name, Key="data/train/pug/1.jpg", Body=name.encode())
     s3.put_object(Bucket=name, Key=JOB, Body=report(name))
