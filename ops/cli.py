@@ -47,7 +47,7 @@ SENTENCES = frozenset(
     {
         "environments.environment.EnvironmentRefusedError",
         "inference.artifact.ArtifactError",
-        "ops.data.bucket.BucketError",
+        "ops.data.aws_errors.BucketError",
         "ops.model.report.ReportError",
         "ops.rehearse.RehearsalError",
         "rehearsal.aws.runtime_api.FunctionError",
@@ -313,7 +313,7 @@ def version(
     Example: [bold]cdk deploy --all $(kennel data version --cdk-options)[/bold]
     """
     import ops.session
-    from ops.data.bucket import explained
+    from ops.data.aws_errors import explained
     from ops.data.version import data_version
 
     digest = data_version(target, environment=context.obj)

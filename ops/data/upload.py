@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 
 import environments
 from contract.photos import PhotoFile, digest, listed_photos
-from ops.data.bucket import BucketError, explained, objects, split_uri, training_reads
+from ops.data.aws_errors import BucketError, explained
+from ops.data.bucket import objects, split_uri, training_reads
 from ops.session import session
 from training.data.dataset import DataError, DataSet, scan
 

@@ -4,7 +4,8 @@ from botocore.exceptions import ClientError
 
 import environments
 from contract.photos import digest, listed_photos
-from ops.data.bucket import explained, objects, split_uri, training_reads
+from ops.data.aws_errors import explained
+from ops.data.bucket import objects, split_uri, training_reads
 from ops.session import session
 
 NO_BUCKET = ("NoSuchBucket", "404")

@@ -12,7 +12,8 @@ from typing import IO
 from botocore.exceptions import ClientError
 
 import environments
-from ops.data.bucket import bucket_and_key, explained, output_of
+from ops.data.aws_errors import explained
+from ops.data.bucket import bucket_and_key, output_of
 from ops.session import session
 
 PAGE = "report/index.html"

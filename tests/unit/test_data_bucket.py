@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from ops.data.bucket import BucketError, split_uri
+from ops.data.aws_errors import BucketError
+from ops.data.bucket import split_uri
 from ops.data.upload import upload
 from ops.data.version import data_version
 from tests.distributed.dogs import write_photos

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from environments import Environment
 from ops.cli import app
-from ops.data.bucket import BucketError
+from ops.data.aws_errors import BucketError
 from ops.data.version import data_version
 
 ROOT = Path(__file__).resolve().parents[2]

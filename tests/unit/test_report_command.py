@@ -13,7 +13,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.data.bucket import BucketError
+from ops.data.aws_errors import BucketError
 from ops.model.report import ReportError, fetch_report
 
 BUCKET = "kennel-artifacts"

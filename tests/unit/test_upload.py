@@ -21,7 +21,7 @@ import environments
 import ops.data.upload
 from ops.cli import app
 from ops.data import check_file
-from ops.data.bucket import BucketError
+from ops.data.aws_errors import BucketError
 from ops.data.check import check
 from ops.data.upload import Progress, upload
 from ops.views.steps import Steps
