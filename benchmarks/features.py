@@ -1,7 +1,7 @@
 """Speed of the frozen backbone on one core in several forms, and the accuracy that mirrored photos add.
 
     make bench-features
-    make bench-features ARGS='--data dogImages --pretrained resnet50.safetensors'
+    make bench-features ARGS='--data dogImages --weights resnet50.safetensors'
 
 The first table uses processor time on one thread, so a busy machine changes it little: the best of several passes, with
 all forms in alternation. The second table trains the head on the photos' features, with and without mirrored photos,
@@ -14,15 +14,14 @@ import copy
 import io
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from benchmarks.training_time import inputs_of
+from benchmarks.inputs import add_options, for_training
+from benchmarks.processor import print_processor
 from contract.options import RECIPES
 from inference.photo.preprocessing import Preprocessing
 from training.data.dataset import DataSet, scan
@@ -43,19 +42,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description="Speed of the frozen backbone, and the accuracy that mirrored photos add."
     )
-    parser.add_argument(
-        "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
-    )
-    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
+    add_options(parser, weights="ImageNet's")
     parser.add_argument(
         "--rounds", type=int, default=4, help="passes of each form, in alternation (default: %(default)s)"
     )
     parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder, pretrained = inputs_of(options, Path(temporary))
+    print_processor()
+    with for_training(options) as (_, folder, weights):
         data = scan(folder)
-        model = build(len(data.labels), pretrained).eval()
+        model = build(len(data.labels), weights).eval()
         speed(model, options.rounds)
         views(data, model, options.seeds)
     return 0

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
+from benchmarks.processor import print_processor
 from benchmarks.serving_inputs import KEPT
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import listening
@@ -57,6 +58,7 @@ def main() -> None:
         "--model-dir", type=Path, help=f"the artifact (default: {TRAINED} if it exists, else a tiny network)"
     )
     arguments = parser.parse_args()
+    print_processor()
     with tempfile.TemporaryDirectory() as scratch:
         model = arguments.model_dir or (
             TRAINED if TRAINED.is_dir() else write_artifact(Path(scratch) / "model", size=224)

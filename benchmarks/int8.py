@@ -1,7 +1,7 @@
 """float32, int8 with weights of 8 bits and int8 with weights of 7 bits, on the processor as it is and limited to AVX2.
 
     make bench-quantisation
-    make bench-quantisation ARGS='--data dogImages --pretrained weights.safetensors'
+    make bench-quantisation ARGS='--data dogImages --weights resnet50.safetensors'
 
 One head is trained on frozen features. Each model then classifies valid and test, one photo at a time as in
 serving; losses have the temperature that the model would get from valid. Differences are int8 minus float32 on the same
@@ -14,7 +14,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -23,10 +22,11 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
-from benchmarks.training_time import inputs_of, lines_of
+from benchmarks.inputs import add_options, for_training
+from benchmarks.processor import print_processor
+from benchmarks.training_time import lines_of
 from inference.cores import usable_cores
 from inference.photo.preprocessing import Pixels, Preprocessing
-from inference.processor import instruction_sets
 from inference.runtime import Network
 from training.data.dataset import DataSet, scan
 from training.evaluation.calibration import fit_temperature, softmax
@@ -42,21 +42,17 @@ SPLITS = ("valid", "test")
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Accuracy and speed of int8, with and without VNNI.")
-    parser.add_argument(
-        "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
-    )
-    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
+    add_options(parser, weights="ImageNet's")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         measure(options.child)
         return 0
-    with tempfile.TemporaryDirectory() as temporary:
-        work = Path(temporary)
-        data_dir, pretrained = inputs_of(options, work)
+    print_processor()
+    with for_training(options) as (work, data_dir, weights):
         data = scan(data_dir)
-        prepare(work, data, data_dir, pretrained)
-        print(f"processor: {', '.join(instruction_sets()) or 'unknown'}; {len(data.labels)} breeds")
+        prepare(work, data, data_dir, weights)
+        print(f"{len(data.labels)} breeds")
         for limit, env in LIMITS.items():
             command = [sys.executable, "-m", "benchmarks.int8", "--child", str(work)]
             ended = subprocess.run(command, env={**os.environ, **env}, check=True, capture_output=True, text=True)
@@ -64,9 +60,9 @@ def main() -> int:
     return 0
 
 
-def prepare(work: Path, data: DataSet, data_dir: Path, pretrained: str) -> None:
+def prepare(work: Path, data: DataSet, data_dir: Path, weights: str) -> None:
     """Train a head, and write the three models and the preprocessed photos into `work`."""
-    given = ["--data", str(data_dir), "--pretrained", pretrained, "--precision", "fp32", "--model-dir", str(work / "m")]
+    given = ["--data", str(data_dir), "--pretrained", weights, "--precision", "fp32", "--model-dir", str(work / "m")]
     for _ in lines_of(["training.train", *given]):
         pass
     model = RESNET50.build(len(data.labels), False)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
+from benchmarks.processor import print_processor
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from ops.data.measure import CHECKED_SIDE, scaled
@@ -62,6 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, metavar="DIR", help="train/, valid/ and test/ with a folder a breed")
     data = parser.parse_args().data
+    print_processor()
     with tempfile.TemporaryDirectory() as scratch:
         if data is None:
             data = Path(scratch) / "sample"

@@ -27,6 +27,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.processor import print_processor
 from ops.views.training_log import fields_of
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 from rehearsal.hosts.network import Loopback, Network
@@ -179,6 +180,7 @@ def main() -> None:
         "--pretrained", type=Path, metavar="DIR", help="a folder with weights (default: random weights)"
     )
     arguments = parser.parse_args()
+    print_processor()
     cores = tuple(sorted(os.sched_getaffinity(0)))[:2]
     if len(cores) < 2:
         raise SystemExit("This benchmark needs two cores, but this process may use only one. Allow it another one.")

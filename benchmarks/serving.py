@@ -24,6 +24,7 @@ from PIL import Image
 
 from benchmarks import serving_processes as processes
 from benchmarks.http_load import Response, drive, invocation
+from benchmarks.processor import print_processor
 from benchmarks.serving_inputs import KEPT, Inputs, options, prepare
 from benchmarks.serving_processes import Server
 from inference.artifact import load
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--without-reference", action="store_true", help="measure Kennel alone")
     options(parser)
     arguments = parser.parse_args()
+    print_processor()
     missing = None if arguments.without_reference else processes.missing_for_reference()
     if missing:
         raise SystemExit(f"{missing} To measure Kennel alone, add --without-reference.")

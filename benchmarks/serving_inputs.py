@@ -1,10 +1,11 @@
 """Inputs of the serving benchmarks: an artifact that training exported, and photos to send.
 
-Real photos and weights if `../shared/real` exists (or --data and --weights name others), else ResNet50 with random
-weights and drawn dogs at 500 x 375. They are made once and kept in build/bench/.
+Without --data and --weights: drawn dogs at 500 x 375, and ResNet50 with random weights. They are made once and kept in
+build/bench/.
 """
 
 import argparse
+import hashlib
 import io
 import subprocess
 import sys
@@ -13,11 +14,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.inputs import add_options
 from sample_dogs.dataset import DEFAULT_COUNTS, write_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "bench"
-REAL = ROOT.parent / "shared" / "real"
 
 LARGE = (4000, 3000)
 """Size of a phone's photo: 12 megapixels."""
@@ -40,17 +41,14 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, help="an artifact to serve (default: trained on the photos once, then kept)"
     )
-    parser.add_argument("--data", type=Path, help="photos: train/, valid/, test/ with a folder a breed")
-    parser.add_argument("--weights", type=Path, help="ResNet50 weights to start from")
+    add_options(parser, weights="random ones")
 
 
 def prepare(model: Path | None, data: Path | None, weights: Path | None) -> Inputs:
     """Find or make the artifact and the photos. Raises SystemExit with a message if that fails."""
-    real = data is None and (REAL / "dogs").is_dir()
-    data = data or (REAL / "dogs" if real else _drawn())
-    if weights is None and real:
-        weights = REAL / "resnet50-imagenet.safetensors"
-    model = model or _trained(data, weights or _random_weights(), "real" if real else "drawn")
+    named = "-".join(str(path.resolve()) for path in (data, weights) if path)
+    data = data or _drawn()
+    model = model or _trained(data, weights or _random_weights(), _folder_name(named))
     files = sorted(data.glob("test/*/*.jpg"))
     if not files:
         raise SystemExit(f"There are no photos in {data}/test/<breed>/*.jpg; name another folder (--data).")
@@ -98,6 +96,11 @@ def _random_weights() -> Path:
         KEPT.mkdir(parents=True, exist_ok=True)
         save_file(build(10, "none").state_dict(), file)
     return file
+
+
+def _folder_name(inputs: str) -> str:
+    """One for each pair of photos and weights, so that a kept model is never that of other inputs."""
+    return hashlib.sha256(inputs.encode()).hexdigest()[:8] if inputs else "drawn"
 
 
 def _trained(data: Path, weights: Path, name: str) -> Path:

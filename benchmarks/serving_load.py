@@ -27,6 +27,7 @@ from PIL import Image
 
 from benchmarks import serving_processes as processes
 from benchmarks.http_load import Connection, Response, drive, invocation
+from benchmarks.processor import print_processor
 from benchmarks.serving import CONCURRENCY, CORES, goal
 from benchmarks.serving_inputs import LARGE, options, prepare
 from benchmarks.serving_processes import Server
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000, help="at concurrency 8 (default: 10,000)")
     options(parser)
     arguments = parser.parse_args()
+    print_processor()
     inputs = prepare(arguments.model, arguments.data, arguments.weights)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     classifier = Classifier(inputs.model_dir)

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.processor import print_processor
 from benchmarks.serving_inputs import options, prepare
 
 WITHOUT_AMX = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
@@ -47,6 +48,7 @@ def main() -> None:
         runtime, threads, streams = arguments.child
         print(json.dumps(measured(runtime, int(threads), int(streams), (arguments.model / "model.onnx").read_bytes())))
         return
+    print_processor()
     model = prepare(arguments.model, arguments.data, arguments.weights).model_dir
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     found: dict[str, list[dict[str, float]]] = {name: [] for name in CONFIGURATIONS}

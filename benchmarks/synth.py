@@ -21,6 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.processor import print_processor
+
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 1.5
 
@@ -49,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Synthesis of the whole app compared with an app with one bucket.")
     parser.add_argument("--runs", type=int, default=9, help="of each app, in alternation (default: 9)")
     runs = parser.parse_args().runs
+    print_processor()
     with tempfile.TemporaryDirectory() as folder:
         bucket, empty = Path(folder) / "one_bucket.py", Path(folder) / "empty_stacks.py"
         bucket.write_text(ONE_BUCKET)

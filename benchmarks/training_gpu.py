@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from benchmarks.processor import print_processor
 from contract.options import recipe
 from inference.photo.preprocessing import Preprocessing
 from sample_dogs.dataset import write_sample
@@ -46,6 +47,7 @@ Run = Callable[[], int]
 
 def main(arguments: Sequence[str] | None = None, *, backbone: Backbone = RESNET50) -> int:
     options = _options(arguments)
+    print_processor()
     if options.device == "cuda" and not torch.cuda.is_available():
         print("There is no GPU here, so nothing was measured. Run this on a g4dn.xlarge (the Workbench stack).")
         return 0

@@ -10,12 +10,12 @@ each rate. The table has every seed's accuracy on `test`, so that the spread is 
 import argparse
 import statistics
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from benchmarks.training_time import inputs_of, lines_of
+from benchmarks.inputs import add_options, for_training
+from benchmarks.processor import print_processor
+from benchmarks.training_time import lines_of
 
 
 @dataclass(slots=True)
@@ -31,10 +31,7 @@ class Mode:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Frozen features compared with full fine-tuning, over several seeds.")
-    parser.add_argument(
-        "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
-    )
-    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
+    add_options(parser, weights="ImageNet's")
     parser.add_argument("--seeds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--epochs", type=int, default=4, help="of full fine-tuning (default: %(default)s)")
     parser.add_argument(
@@ -46,12 +43,12 @@ def main() -> int:
     for rate in options.rates:
         modes[f"full, rate {rate}"] = Mode([*full, "--learning-rate", rate])
     modes = modes if options.rates else {**modes, "full": Mode(full)}
-    with tempfile.TemporaryDirectory() as temporary:
-        data, pretrained = inputs_of(options, Path(temporary))
+    print_processor()
+    with for_training(options) as (temporary, data, weights):
         for seed in range(options.seeds):
             for name, mode in modes.items():
                 print(f"{name}, seed {seed} ...", flush=True)
-                given = ["--data", str(data), "--pretrained", pretrained, "--seed", str(seed), "--precision", "fp32"]
+                given = ["--data", str(data), "--pretrained", weights, "--seed", str(seed), "--precision", "fp32"]
                 run(mode, ["training.train", *given, "--model-dir", f"{temporary}/model", *mode.options])
     report(modes)
     return 0

@@ -1,7 +1,7 @@
 """Time to accuracy: Kennel's training compared with the course's script, on the same photos and weights, in one run.
 
-    make bench-training                                    # photos of ../shared/real, or drawn ones
-    make bench-training ARGS='--data dogImages --pretrained resnet50.safetensors'
+    make bench-training                                    # drawn photos, and ImageNet's weights
+    make bench-training ARGS='--data dogImages --weights resnet50.safetensors'
     make bench-training ARGS='--epochs 3'                  # of the reference; the output marks extrapolated figures
 
 Each run is its own process, started as a user starts it, and timed from its start until its accuracy on `test` is
@@ -21,10 +21,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sample_dogs.dataset import write_sample
+from benchmarks.inputs import add_options, for_training
+from benchmarks.processor import print_processor
 
 ROOT = Path(__file__).resolve().parents[1]
-REAL = ROOT.parent / "shared" / "real"
 GOAL = 0.1
 """Share of the reference's time."""
 
@@ -54,23 +54,19 @@ class Epoch:
 
 def main() -> int:
     options = _options()
-    with tempfile.TemporaryDirectory() as temporary:
-        data, pretrained = inputs_of(options, Path(temporary))
-        arguments = ["--data", str(data), "--pretrained", pretrained]
-        print(f"photos in {data}, weights {pretrained}", flush=True)
-        runs = [_kennel(arguments, seed, Path(temporary)) for seed in range(options.seeds - 1)]
+    print_processor()
+    with for_training(options) as (temporary, data, weights):
+        arguments = ["--data", str(data), "--pretrained", weights]
+        runs = [_kennel(arguments, seed, temporary) for seed in range(options.seeds - 1)]
         epochs = _reference(arguments, options)
-        runs.append(_kennel(arguments, options.seeds - 1, Path(temporary)))
+        runs.append(_kennel(arguments, options.seeds - 1, temporary))
     _report(runs, epochs, options.of)
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time to accuracy, compared with the course's script.")
-    parser.add_argument(
-        "--data", type=Path, help="train/, valid/, test/ (default: ../shared/real/dogs, or drawn photos)"
-    )
-    parser.add_argument("--pretrained", help="resnet50 weights (default: those in ../shared/real, or ImageNet's)")
+    add_options(parser, weights="ImageNet's")
     parser.add_argument(
         "--epochs",
         type=int,
@@ -85,16 +81,6 @@ def _options() -> argparse.Namespace:
         parser.error("--epochs must be at least 1 and --seeds at least 2: one run before and one after the reference.")
     options.of = max(20, options.epochs)
     return options
-
-
-def inputs_of(options: argparse.Namespace, temporary: Path) -> tuple[Path, str]:
-    """The photos and weights that the options name, else real ones if they exist, else drawn photos."""
-    weights = sorted(REAL.glob("*.safetensors"))
-    pretrained = options.pretrained or (str(weights[0]) if weights else "imagenet")
-    if options.data or (REAL / "dogs").is_dir():
-        return options.data or REAL / "dogs", pretrained
-    write_sample(temporary / "photos", seed=0)
-    return temporary / "photos", pretrained
 
 
 def _kennel(arguments: Sequence[str], seed: int, folder: Path) -> Run:

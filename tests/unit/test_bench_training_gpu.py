@@ -24,6 +24,7 @@ def test_both_pairs_print_a_rate_for_photos_and_for_synthetic_tensors(
     photos = str(write_photos(tmp_path))
     small = ["--image-size", "32", "--batch-size", "6", "--steps", "2", "--rounds", "1"]
     assert training_gpu.main(["--device", "cpu", "--data", photos, *small], backbone=SMALL) == 0
-    lines = capsys.readouterr().out.splitlines()
+    processor, *lines = capsys.readouterr().out.splitlines()
+    assert processor.startswith("processor: ")
     assert [line.split()[0] for line in lines] == ["fine-tuning", "features"]
     assert all(float(word) > 0 for line in lines for word in line.split()[1::5][:1])

@@ -15,7 +15,7 @@ PHRASES = {
     "(innocent|guilty)": "peer, root cause",
     "doomed": "the action, such as: to stop",
     "mend(s|ed)?": "fix, repair, correct",
-    "nobody": "no caller, no user",
+    '(?<!")nobody(?!")': "no caller, no user",  # in quotes it is the Unix user
     "of ours": "Kennel's",
     "knows? (no|nothing)": "has no, does not support, does not import",
     "gives? way": "is dropped, is closed",
