@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from contract.declarations import Pattern, declarations
+from environments.tags import tags_error
 
 DEFAULT = "development"
 """The environment that is used if none is named."""
@@ -52,17 +53,20 @@ class Environment:
         DEFAULT_PROJECT
     )
     """Starts the name of each stack and training job. Another project is another, separate deployment."""
-    account: Annotated[str, Pattern(r"|\d{12}", "an account number of 12 digits, or empty")] = ""
+    account: Annotated[str, Pattern(r"|[0-9]{12}", "an account number of 12 digits, or empty")] = ""
     """The AWS account. Empty: the account of the credentials. Set: credentials of another account are refused."""
-    region: Annotated[str, Pattern(r"|[a-z]{2,}(-[a-z]+)+-\d+", "a region such as eu-west-1, or empty")] = ""
+    region: Annotated[str, Pattern(r"|[a-z]{2,}(-[a-z]+)+-[0-9]+", "a region such as eu-west-1, or empty")] = ""
     """The AWS region. Empty: the region that the CDK command line takes, from AWS_REGION, AWS_DEFAULT_REGION, the
     profile, or us-east-1. Set: another region in AWS_REGION is refused."""
-    profile: Annotated[str, Pattern(r"|[A-Za-z0-9_./@+-]+", "a profile of ~/.aws/config, or empty")] = ""
+    profile: Annotated[str, Pattern(r"|[A-Za-z0-9_./@+][A-Za-z0-9_./@+-]*", "a profile of ~/.aws/config, or empty")] = (
+        ""
+    )
     """The profile with the credentials. Empty: AWS_PROFILE, or the default profile. Set: another AWS_PROFILE is
     refused."""
     protection: Protection = field(default_factory=Protection)
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of every resource, in addition to `project`, which is always set."""
+    """Tags of every resource, in addition to `project`, which is always set. At most 46; IAM ignores the case of a
+    key."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The settings that differ from their defaults, by section (docs/settings.md)."""
 
@@ -75,11 +79,12 @@ class Environment:
             )
         if len(self.job_prefix) > LONGEST_PREFIX:
             raise EnvironmentRefusedError(
-                f"project is {self.project!r}, but with the environment's name it must be at most {LONGEST_PREFIX} "
-                f"characters, and {self.job_prefix!r} has {len(self.job_prefix)}: a training job is named after both."
+                f"The names of the project, {self.project!r}, and of the environment, {self.name!r}, have "
+                f"{len(self.project + self.name)} characters together, but must have at most {LONGEST_PREFIX - 1}: a "
+                "training job is named after both. Shorten project, or the name of the file."
             )
-        if "project" in self.tags:
-            raise EnvironmentRefusedError("tags.project is already set to the project's name. Leave it out.")
+        if sentence := tags_error(self.tags):
+            raise EnvironmentRefusedError(sentence)
 
     @property
     def file(self) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from contract.declarations import Declaration, declarations
 from environments import Environment, Protection
+from environments.environment import LONGEST_PREFIX
+from environments.tags import LONGEST_KEY, LONGEST_VALUE, MOST, PROJECT
 from stacks.settings import Settings
 
 HEAD = """# Settings
@@ -25,6 +27,12 @@ or for one command: `cdk deploy --all -c serving.scaling.max_instances=5`. Unkno
 "allowed" end the synth with one sentence. A few rules concern several settings, such as
 `serving.scaling.min_instances`, which is at most `max_instances`; their sentence names both.
 """
+
+_TAG_KEY = (
+    rf"^(?!{''.join(f'[{letter.upper()}{letter}]' for letter in PROJECT)}$)(?![Aa][Ww][Ss]:).{{1,{LONGEST_KEY}}}$"
+)
+"""A pattern for the key of a tag. It does not say which characters AWS accepts: editors differ in letters of other
+languages."""
 
 JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", date: "string", tuple: "array"}
 
@@ -46,7 +54,11 @@ def _escaped(cell: str) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema (draft 7) that editors use for environments/<name>.toml."""
+    """The JSON schema that editors use for environments/<name>.toml.
+
+    Draft 4: in later drafts 256.0 is an integer, and the app refuses it. A quoted day passes, because editors check a
+    day as a text.
+    """
     file = {
         declaration.name: _of_value(declaration)
         for declaration in _values(Environment)
@@ -54,15 +66,17 @@ def schema() -> dict[str, Any]:
     }
     described = {name: declaration.doc for name, declaration in declarations(Environment).items()}
     file["protection"] = _of_section(Protection) | {"description": "What keeps the deployment from being deleted."}
+    file["project"]["maxLength"] = LONGEST_PREFIX - len("-x")  # the shortest name of an environment
     file["tags"] = {
         "type": "object",
-        "additionalProperties": {"type": "string"},
-        "propertyNames": {"not": {"const": "project"}},
+        "patternProperties": {_TAG_KEY: {"type": "string", "maxLength": LONGEST_VALUE}},
+        "additionalProperties": False,
+        "maxProperties": MOST,
         "description": described["tags"],
     }
     file["settings"] = _of_section(Settings) | {"description": described["settings"]}
     return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$schema": "http://json-schema.org/draft-04/schema#",
         "title": "An environment of Kennel",
         "type": "object",
         "properties": file,

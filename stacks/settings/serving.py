@@ -90,7 +90,7 @@ class ServingSettings:
     image_uri: Annotated[
         str,
         Pattern(
-            r"|\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.[a-z.]+/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})",
+            r"|[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.[a-z.]+/[a-z0-9._/-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})",
             "ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG (or @sha256:DIGEST), or empty",
         ),
     ] = ""

@@ -15,6 +15,7 @@ import environments
 from app import build
 from environments import Environment, EnvironmentRefusedError
 from environments.environment import STACKS
+from environments.tags import MOST
 from stacks.settings import SettingsError
 from stacks.settings.parse import load
 from stacks.training.image import REGISTRIES
@@ -214,6 +215,17 @@ def test_the_tags_of_an_environment_are_on_its_resources_and_on_its_jobs(synthes
     tagged = synthesise(environment=Environment(name="qa", tags={"team": "dogs"}))
     assert {"Key": "team", "Value": "dogs"} in tagged.only("AWS::S3::Bucket")["Tags"]
     assert tagged.only("Custom::TrainingJob")["Tags"] == {"project": "kennel", "team": "dogs"}
+
+
+def test_the_most_tags_that_an_environment_may_have_are_50_on_a_resource(synthesise: Synthesise) -> None:
+    """50 is AWS's limit; some resources have tags of CDK besides."""
+    tags = {f"tag-{number}": "x" for number in range(MOST)}
+    counts = [
+        len(resource["Properties"]["Tags"])
+        for _, _, resource in synthesise(WITH_HTTP, environment=Environment(name="qa", tags=tags)).resources("*")
+        if "Tags" in resource.get("Properties", {})
+    ]
+    assert max(counts) == 50
 
 
 def deployed_stack(folder: Path, artifact: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from moto import mock_aws
 import environments
 from environments import Environment, EnvironmentRefusedError, load
 from environments.agreement import check_cdk, check_shell
-from environments.environment import DESIGNED_ENDPOINT, KINDS
+from environments.environment import DESIGNED_ENDPOINT
 from ops.session import session
 
 ROOT = Path(environments.FOLDER).parent
@@ -93,9 +93,24 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ('account = "1234"', "account is '1234', but must be an account number of 12 digits, or empty"),
         ('region = "Ireland"', "region is 'Ireland', but must be a region such as eu-west-1, or empty"),
         ('project = "dog-breeds"', "project is 'dog-breeds', but must be letters a-z and digits"),
-        ('project = "abcdefghijklmnopqrs"', "project is 'abcdefghijklmnopqrs', but .* at most 21 characters"),
+        ('account = "12345678901\u0662"', "but must be an account number of 12 digits, or empty"),  # a digit of Arabic
+        ('profile = "--debug"', "profile is '--debug', but must be a profile"),  # `make` would pass an option
+        (
+            'project = "abcdefghijklmnopqrs"',
+            "'abcdefghijklmnopqrs', and of the environment, 'qa', have 21 characters together, but .* at most 20",
+        ),
         ("[tags]\nteam = 5", "tags.team is 5, but must be a text in quotes"),
         ('[tags]\nproject = "x"', "tags.project is already set"),
+        ('[tags]\nProject = "x"', "tags.Project is already set"),
+        ('[tags]\nteam = "x"\nTeam = "x"', r"\[tags\] has 'team' and 'Team', but IAM ignores the case"),
+        ('[tags]\n"aws:x" = "x"', r"\[tags\] has the key 'aws:x', but AWS reserves"),
+        ('[tags]\n"AWS:x" = "x"', r"\[tags\] has the key 'AWS:x', but AWS reserves"),
+        ('[tags]\n"" = "x"', r"\[tags\] has a key of 0 characters, '', but a key must have between 1 and 128"),
+        (f'[tags]\n{"k" * 129} = "x"', r"\[tags\] has a key of 129 characters, 'k+', but .* between 1 and 128"),
+        (f'[tags]\nteam = "{"v" * 257}"', r"tags\.team has 257 characters, but must have at most 256"),
+        ('[tags]\nteam = "R&D"', r"has the value 'R&D', but AWS allows only letters.* Replace '&'"),
+        ('[tags]\n"te*am" = "x"', r"has the key 'te\*am', but AWS allows only letters.* Replace '\*'"),
+        ("[tags]\n" + "\n".join(f't{n} = "x"' for n in range(47)), r"\[tags\] has 47 tags, but must have at most 46"),
         ("project = ", "Invalid value"),
     ],
 )
@@ -104,12 +119,17 @@ def test_an_error_in_the_file_is_refused_with_file_and_key(tmp_path: Path, text:
         load("qa", written(tmp_path, text))
 
 
+def test_the_longest_tags_and_those_of_other_languages_are_accepted() -> None:
+    tags = {"k" * 128: "v" * 256, "équipe 2": "犬 1/2 = a+b@c:d_e.f-g", "empty": ""}
+    assert Environment(name="qa", tags=tags).tags == tags
+
+
 @pytest.mark.parametrize("region", ["", "eu-west-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1"])
 def test_a_region_of_each_partition_is_accepted(region: str) -> None:
     assert Environment(name="qa", region=region).region == region
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["storage", "training", "serving", "api", "workbench", "monitoring", "classifier"])
 def test_an_environment_cannot_have_a_reserved_name(kind: str) -> None:
     with pytest.raises(EnvironmentRefusedError, match="reserved for names of resources"):
         Environment(name=kind)
