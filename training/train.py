@@ -28,7 +28,7 @@ from torch import nn
 from inference.artifact import ArtifactError, sha256
 from inference.photo.preprocessing import Preprocessing
 from inference.processor import instruction_sets
-from training import checkpoint, distributed, failure, peers
+from training import checkpoint, distributed, failure, head, peers
 from training.checkpoint import CheckpointError
 from training.config import Config
 from training.data.batches import Batches
@@ -41,8 +41,6 @@ from training.evaluation.evaluate import EvalResult
 from training.evaluation.predictions import served_metrics
 from training.export.artifact import ExportError, annotate, check_writable, export, source_hash, verify_artifact
 from training.log import emit
-from training.loop import DivergedError, Trainer
-from training.model import head
 from training.model.backbone import RESNET50, Backbone, BackboneError
 from training.model.network import build, fingerprint, keep_head
 from training.model.weights import WeightsError
@@ -50,6 +48,7 @@ from training.precision import full_precision, mixed_precision
 from training.report.findings import findings
 from training.report.page import publish, render
 from training.signals import Stop
+from training.trainer import DivergedError, Trainer
 
 EXPECTED_ERRORS = (
     ArtifactError,

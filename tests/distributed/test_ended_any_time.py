@@ -11,7 +11,7 @@ import pytest
 from tests.distributed import ranks, work
 from tests.distributed.dogs import settings, write_photos
 from tests.distributed.small_network import write_weights
-from training import checkpoint, loop
+from training import checkpoint, trainer
 from training.config import Config
 
 EPOCHS = {"frozen": 600, "full": 60}
@@ -81,7 +81,7 @@ def test_killed_at_random_moments(tmp_path: Path, mode: str, size: int, kills: i
 def stopped_at(config: Config, step: int, rank: int, where: str) -> None:
     """The whole program. One of its processes gets SIGTERM in the middle of a step, or while it evaluates an epoch."""
     calls = 0
-    inner = getattr(loop, where)
+    inner = getattr(trainer, where)
 
     def outer(*arguments: object) -> object:
         nonlocal calls
@@ -90,7 +90,7 @@ def stopped_at(config: Config, step: int, rank: int, where: str) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return inner(*arguments)
 
-    setattr(loop, where, outer)
+    setattr(trainer, where, outer)
     work.main(config)
 
 
