@@ -65,6 +65,12 @@ def test_the_contracts_cover_each_package_that_is_installed() -> None:
     assert set(contracts["importlinter"]["root_packages"].split()) == packages == protected - {None}
 
 
+def test_no_package_is_exempt_from_importing_in_one_direction() -> None:
+    contracts = configuration()
+    ancestors = contracts["importlinter:contract:circles"]["ancestors"].split()
+    assert ancestors == contracts["importlinter"]["root_packages"].split()
+
+
 def test_in_inference_only_the_server_may_import_http() -> None:
     sources = set(configuration()["importlinter:contract:http"]["source_modules"].split())
     assert sources == grimp.build_graph("inference", cache_dir=None).find_children("inference") - {"inference.server"}
