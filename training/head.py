@@ -7,7 +7,7 @@ the same features, so the processes exchange nothing while it is fitted.
 import torch
 from torch import nn
 
-from contract.options import recipe
+from contract.options import TrainingOptions, recipe
 from inference.photo.preprocessing import Preprocessing
 from training.data.dataset import DataSet
 from training.data.features import FeatureBatches
@@ -15,9 +15,9 @@ from training.distributed import World
 from training.model.backbone import Backbone
 from training.optim import adamw, set_rate
 
-EPOCHS = 20
-BATCH_SIZE = 64
-"""Both are the defaults of frozen mode, whose recipe is used too. The options of a full run are about fine-tuning."""
+DEFAULTS = TrainingOptions()
+"""The epochs and the batch size of frozen mode, whose recipe is used too. The options of a full run are about
+fine-tuning."""
 
 
 def fit(
@@ -30,14 +30,14 @@ def fit(
         backbone=backbone,
         preprocessing=preprocessing,
         world=world,
-        batch_size=max(BATCH_SIZE, world.size),
+        batch_size=max(DEFAULTS.batch_size, world.size),
         seed=seed,
         splits=("train",),
     )
     head = backbone.head_of(model).to(world.device)
     optimizer = adamw(head, recipe("frozen", pretrained=True))
-    steps = EPOCHS * batches.steps()
-    for epoch in range(EPOCHS):
+    steps = DEFAULTS.epochs * batches.steps()
+    for epoch in range(DEFAULTS.epochs):
         for step, (features, targets) in enumerate(batches.global_epoch(epoch), start=epoch * batches.steps()):
             set_rate(optimizer, step / steps)
             loss = nn.functional.cross_entropy(head(features), targets)

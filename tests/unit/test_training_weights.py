@@ -180,7 +180,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def imagenet_backbone(published: Path) -> Backbone:
-    imagenet = PublishedWeights(name="small", url=published.as_uri(), sha256=sha256(published.read_bytes()))
+    imagenet = PublishedWeights(name="small", url=published.as_uri(), sha256=sha256(published.read_bytes()), classes=9)
     return replace(SMALL, imagenet=imagenet)
 
 
@@ -207,7 +207,7 @@ def test_a_server_that_sends_nothing_ends_the_download(monkeypatch: pytest.Monke
     monkeypatch.setattr(source, "STALLED_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/w.safetensors"
-        stalled = replace(SMALL, imagenet=PublishedWeights(name="small", url=url, sha256="0" * 64))
+        stalled = replace(SMALL, imagenet=PublishedWeights(name="small", url=url, sha256="0" * 64, classes=9))
         assert "timed out" in refusal("imagenet", stalled)
     assert socket.getdefaulttimeout() is None
 
@@ -278,15 +278,18 @@ def test_a_head_for_other_breeds_or_another_order_is_not_kept(tmp_path: Path, la
     assert torch.equal(head_weight(model), before)
 
 
-@pytest.mark.parametrize(("classes", "logged"), [(3, "its 3 classes"), (133, "its 133 classes"), (1000, "")])
+@pytest.mark.parametrize(
+    ("classes", "logged"), [(3, "its 3 classes"), (133, "its 133 classes"), (1000, "its 1000 classes"), (21, "")]
+)
 def test_a_head_without_breed_names_is_dropped_and_logged_unless_it_is_imagenets(
     tmp_path: Path, classes: int, logged: str
 ) -> None:
+    backbone = replace(SMALL, imagenet=PublishedWeights(name="small", url="", sha256="", classes=21))
     state = {f"module.{key}": tensor for key, tensor in SmallNetwork(classes).state_dict().items()}
     save_file(state, tmp_path / "w.safetensors")
     model = build(3, str(tmp_path), SMALL)
     before = head_weight(model).clone()
-    note = keep_head(model, str(tmp_path), BREEDS, SMALL)
+    note = keep_head(model, str(tmp_path), BREEDS, backbone)
     assert note.startswith("dropped") == bool(logged)
     assert logged in note
     # exact: the weights are copied from the file, not computed

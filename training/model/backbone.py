@@ -1,7 +1,8 @@
 """The backbone: which network is trained, and what the rest of the training needs to know about its layers.
 
-Everything that depends on the architecture is declared here, once for each network. No other module names a layer, a
-number of channels or a type of network.
+Everything that depends on one architecture is declared here, once for each network: the names of its layers, their
+widths, and which of torch's layers compute statistics. `network.folded` alone knows layers of torch too: it fuses any
+convolution with the batch norm after it, whatever network they belong to.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ class PublishedWeights:
     """File name in torch.hub's cache, without the suffix."""
     url: str
     sha256: str
+    classes: int
+    """Outputs of the head in the file. A new head always replaces it, because its classes are not breeds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +43,8 @@ class Backbone:
     width: int
     """Features of a photo: the size of the head's input."""
     stages: Mapping[str, float]
-    """Top-level modules before the head, and the share of the head's learning rate at which each is fine-tuned. Modules
-    without parameters need not be listed."""
+    """Top-level modules and parameters before the head, and the share of the head's learning rate at which each is
+    fine-tuned. Modules without parameters need not be listed."""
     feature_layers: Callable[[nn.Module], nn.Module]
     """The layers before the head, of a network from `build`: photos to (n, width) float32 features. In each module a
     convolution followed by a batch norm must be its only input, because the two are fused to extract features."""
@@ -67,7 +70,7 @@ class Backbone:
         if self.in_head(parameter):
             return 1.0
         for stage, share in self.stages.items():
-            if parameter.startswith(f"{stage}."):
+            if parameter == stage or parameter.startswith(f"{stage}."):
                 return share
         raise BackboneError(
             f"The parameter {parameter} of {self.name} belongs neither to the head ({self.head}) nor to a stage "
@@ -108,6 +111,7 @@ RESNET50 = Backbone(
         name="resnet50-imagenet1k-v1",
         url="https://huggingface.co/timm/resnet50.tv_in1k/resolve/78f3ecfdb38e06d9b8397f662e7ab8fee96026fa/model.safetensors",
         sha256="5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888",
+        classes=1000,
     ),
 )
 """The network that is trained, exported and served."""

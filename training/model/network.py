@@ -12,8 +12,6 @@ from training.model import weights
 from training.model.backbone import RESNET50, Backbone
 from training.model.weights import Weights, unfit
 
-IMAGENET_CLASSES = 1000
-
 
 def build(classes: int, pretrained: str, backbone: Backbone = RESNET50) -> nn.Module:
     """The backbone with a new head of `classes` outputs.
@@ -32,8 +30,8 @@ def build(classes: int, pretrained: str, backbone: Backbone = RESNET50) -> nn.Mo
 def keep_head(model: nn.Module, pretrained: str, labels: Sequence[str], backbone: Backbone = RESNET50) -> str:
     """Load the head too, if `pretrained` is the model.safetensors of an artifact for exactly these labels.
 
-    Returns what happened to the head in the file, for the log; an empty string if the file has none, or ImageNet's,
-    which is always replaced. Raises WeightsError if the head does not fit.
+    Returns what happened to the head in the file, for the log; an empty string if the file has none, or one with as
+    many classes as ImageNet's, which is always replaced. Raises WeightsError if the head does not fit.
     """
     if pretrained in ("imagenet", "none"):
         return ""
@@ -44,7 +42,7 @@ def keep_head(model: nn.Module, pretrained: str, labels: Sequence[str], backbone
         classes = len(last) if last is not None and last.ndim else 0
         if given.labels is not None:
             return "dropped: it was trained for other breeds, or for another order of them; a new head is trained"
-        if classes in (0, IMAGENET_CLASSES):
+        if classes == 0 or (backbone.imagenet and classes == backbone.imagenet.classes):
             return ""
         return f"dropped: the file does not say which breeds its {classes} classes are; a new head is trained"
     try:
