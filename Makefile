@@ -132,7 +132,7 @@ reference: $(BIN)/python  ## rewrite docs/settings.md and environments/schema.js
 .PHONY: audit
 audit: node_modules/.installed .venv-audit/.installed  ## check the templates of both environments with checkov, cloudsplaining and AWS's SDK
 	@for name in development production; do \
-	  $(CDK) synth --quiet --no-validation -c kennel.environment=$$name --output build/audit/$$name >/dev/null || exit 1; \
+	  KENNEL_ENV=$$name $(CDK) synth --quiet --no-validation --output build/audit/$$name >/dev/null || exit 1; \
 	done
 	@.venv-audit/bin/python -m tests.audit build/audit/development build/audit/production
 
@@ -191,26 +191,30 @@ bench-hostile: setup  ## hostile requests: responses, slowest request, memory (l
 # -- AWS -------------------------------------------------------------------------------------------------------------
 
 # Which deployment: environments/$(ENV).toml says its account, region, profile, protection and settings (docs/environments.md).
-ENV ?= development
+# ENV counts on make's command line alone: cdk and kennel do not read an exported ENV. All three read KENNEL_ENV.
+ifneq ($(origin ENV),command line)
+override ENV := $(or $(KENNEL_ENV),development)
+endif
 STACKS ?= --all
-AT = -c kennel.environment=$(ENV)
+# Before $(ARGS): of two names CDK takes the last, and the app compares it with KENNEL_ENV, which USE_ENV exports.
+AT = -c 'kennel.environment=$(ENV)'
 # CDK cannot read the profile from the file, so it gets it here. This fails if AWS_PROFILE or AWS_REGION differ from the file.
-USE_ENV = profile=$$($(BIN)/python -m environments $(ENV)) || exit 1; [ -z "$$profile" ] || export AWS_PROFILE="$$profile"
+USE_ENV = profile=$$($(BIN)/python -m environments '$(ENV)') || exit 1; export KENNEL_ENV='$(ENV)'; [ -z "$$profile" ] || export AWS_PROFILE="$$profile"
 # The digest of the photos starts a new training if they changed. The account and region that kennel used, so that the app
 # can compare them with CDK's.
 # The setting on the command line, -c training.data_uri=..., says where they are.
 DATA_URI = $(patsubst training.data_uri=%,%,$(filter training.data_uri=%,$(ARGS)))
-WITH_PHOTOS = $(USE_ENV); options=$$($(BIN)/kennel --env $(ENV) data version $(DATA_URI) --cdk-options) || exit 1; set -- $(AT) $$options
+WITH_PHOTOS = $(USE_ENV); options=$$($(BIN)/kennel --env '$(ENV)' data version $(DATA_URI) --cdk-options) || exit 1; set -- $(AT) $$options
 
 .PHONY: bootstrap cdk
 bootstrap: node_modules/.installed  ## prepare an account and region for CDK, once (needs an account)
 	@$(USE_ENV); $(CDK) bootstrap $(AT) $(ARGS)
 cdk: node_modules/.installed  ## any other command of the pinned CDK: make cdk ARGS='rollback Serving'
-	@$(USE_ENV); $(CDK) $(ARGS) $(AT)
+	@$(USE_ENV); $(CDK) $(AT) $(ARGS)
 
 .PHONY: data-upload
 data-upload: $(VENV)/.installed-deploy  ## copy your photos to the bucket: make data-upload DIR=dogImages
-	@$(BIN)/kennel --env $(ENV) data upload "$(or $(DIR),$(error Name the folder of your photos: make data-upload DIR=dogImages))" $(ARGS)
+	@$(BIN)/kennel --env '$(ENV)' data upload "$(or $(DIR),$(error Name the folder of your photos: make data-upload DIR=dogImages))" $(ARGS)
 
 .PHONY: synth diff deploy watch destroy
 # CDK's own validation takes twice as long as the rest of a synthesis: `make test` runs cfn-lint instead, a deploy runs it.
@@ -228,4 +232,4 @@ destroy: node_modules/.installed  ## delete every stack of the environment
 
 .PHONY: ami
 ami: $(VENV)/.installed-rehearse  ## pin the training host to today's Deep Learning AMI (needs an account)
-	@$(BIN)/python -m ops.ami --env $(ENV) $(ARGS)
+	@$(BIN)/python -m ops.ami --env '$(ENV)' $(ARGS)

@@ -15,7 +15,7 @@ from constructs import Construct
 
 import environments
 from environments import Environment, EnvironmentRefusedError
-from environments.agreement import check_cdk
+from environments.agreement import check_cdk, chosen
 from stacks.api.stack import ALIAS, ApiStack
 from stacks.monitoring.stack import MonitoringStack
 from stacks.serving.stack import VARIANT, ServingStack
@@ -118,7 +118,8 @@ def main() -> None:
     app = cdk.App()
     context = app.node.get_all_context()
     try:
-        environment = environments.load(str(context.get(ENVIRONMENT, environments.DEFAULT)))
+        named = str(context[ENVIRONMENT]) if ENVIRONMENT in context else None
+        environment = environments.load(chosen(named, os.environ))
         check_cdk(environment, context, os.environ)
         settings = load(environment, context)
         build(app, environment, settings)

@@ -1,18 +1,20 @@
 """Print the profile that an environment's file names, or nothing; `make` exports it for CDK and for kennel.
 
+Without a name: of the environment in KENNEL_ENV, or the default one.
+
 python -m environments [NAME]
 """
 
 import os
 import sys
 
-from environments import DEFAULT, EnvironmentRefusedError, load
-from environments.agreement import check_shell
+from environments import EnvironmentRefusedError, load
+from environments.agreement import check_shell, chosen
 
 
 def main(arguments: list[str]) -> int:
     try:
-        environment = load(arguments[0] if arguments else DEFAULT)
+        environment = load(chosen(arguments[0] if arguments else None, os.environ))
         check_shell(environment, os.environ)
     except EnvironmentRefusedError as error:
         print(f"kennel: {error}", file=sys.stderr)

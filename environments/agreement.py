@@ -6,17 +6,42 @@ CDK_DEFAULT_ACCOUNT and CDK_DEFAULT_REGION.
 
 from collections.abc import Mapping
 
-from environments.environment import Environment, EnvironmentRefusedError
+from environments.environment import DEFAULT, Environment, EnvironmentRefusedError
 
+VARIABLE = "KENNEL_ENV"
+"""The variable that names an environment to make, kennel and app.py alike."""
 REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON_DEFAULT_REGION")
 """In the order of the CDK command line (aws-cdk 2.1148, `AwsCliCompatible.region`)."""
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 LAST_REGION = "us-east-1"
 """The region that the CDK command line uses if no region is configured."""
+KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
+
+
+def chosen(named: str | None, variables: Mapping[str, str]) -> str:
+    """The environment's name: `named` on the command line, else KENNEL_ENV, else the default.
+
+    named: None if the command line names none. Raises EnvironmentRefusedError if the two differ, or one is empty.
+    """
+    in_shell = variables.get(VARIABLE)
+    if "" in (named, in_shell):
+        where = "on the command line" if named == "" else f"in {VARIABLE}"
+        raise EnvironmentRefusedError(
+            f"The environment's name {where} is ''; write a name, such as {DEFAULT}, or leave it out."
+        )
+    if named is not None and in_shell is not None and named != in_shell:
+        raise EnvironmentRefusedError(
+            f"The command line names the environment {named!r}, but {VARIABLE} is {in_shell!r}; unset {VARIABLE}, or "
+            "name the same one."
+        )
+    return named or in_shell or DEFAULT
 
 
 def check_shell(environment: Environment, variables: Mapping[str, str]) -> None:
-    """Compare the file's region and profile with the shell's. Raises EnvironmentRefusedError."""
+    """Compare the file's region and profile with the shell's. Raises EnvironmentRefusedError.
+
+    Also refuses a profile together with AWS_ACCESS_KEY_ID: CDK would use the keys, and boto3 the profile.
+    """
     for key, value, names in (
         ("region", environment.region, REGION_VARIABLES),
         ("profile", environment.profile, PROFILE_VARIABLES),
@@ -27,6 +52,13 @@ def check_shell(environment: Environment, variables: Mapping[str, str]) -> None:
                 f"{environment.file} has the {key} {value!r}, but {variable} is {variables[variable]!r}; unset "
                 f"{variable}, or name another environment."
             )
+    variable = next((name for name in PROFILE_VARIABLES if variables.get(name)), None)
+    profile = variables[variable] if variable else environment.profile
+    if profile and variables.get(KEY_VARIABLE):
+        raise EnvironmentRefusedError(
+            f"{variable or environment.file} has the profile {profile!r}, but {KEY_VARIABLE} is set too, and CDK would "
+            f"use that key instead of the profile; unset {KEY_VARIABLE}, or leave the profile out."
+        )
 
 
 def check_account(environment: Environment, account: str) -> None:
@@ -49,6 +81,12 @@ def check_cdk(environment: Environment, context: Mapping[str, object], variables
         raise EnvironmentRefusedError(
             f"{environment.file} has the profile {environment.profile!r}, but AWS_PROFILE is not set and CDK may use "
             f"another one; run `export AWS_PROFILE={environment.profile}` first (`make` does it by itself)."
+        )
+    if environment.profile and account and not environment.account:
+        # CDK's --profile changes the credentials and no variable, so only the account shows it.
+        raise EnvironmentRefusedError(
+            f"{environment.file} has the profile {environment.profile!r} and no account, but CDK's credentials, which "
+            f"`--profile` may change, belong to {account}; write the account of that profile into the file."
         )
     check_account(environment, account)
     of_photos = str(context.get("kennel.photos_environment", environment.name))

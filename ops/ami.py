@@ -8,12 +8,14 @@ docs/decisions/0025-pinning-the-ami.md says when to use which.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import environments
 from environments import EnvironmentRefusedError
+from environments.agreement import chosen
 from environments.edit import read_setting, write_setting
 from stacks.settings import WorkbenchSettings
 
@@ -72,11 +74,11 @@ def unpin(file: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make ami", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--env", default=environments.DEFAULT, help="the environment (make ami ENV=...)")
+    parser.add_argument("--env", help="the environment (make ami ENV=...)")
     parser.add_argument("--unpin", action="store_true", help="remove the pin: launch from the newest image of the day")
     options = parser.parse_args(arguments)
     try:
-        environment = environments.load(options.env)
+        environment = environments.load(chosen(options.env, os.environ))
         file = environments.FOLDER / f"{environment.name}.toml"
         print(unpin(file) if options.unpin else pin(file, resolve(environment.name)))
     except (LookupFailedError, EnvironmentRefusedError) as error:

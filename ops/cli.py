@@ -1,5 +1,6 @@
 """The `kennel` command."""
 
+import os
 import signal
 import sys
 from enum import StrEnum
@@ -19,6 +20,8 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
 import environments
 from contract.declarations import declarations
 from contract.options import TrainingOptions, option_name
+from environments import EnvironmentRefusedError
+from environments.agreement import VARIABLE, chosen
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,6 +82,29 @@ def _training_option(field: str, text: str) -> Any:
 Seed = Annotated[int, _training_option("seed", "The same seed draws the same photos.")]
 
 
+def _choose(context: typer.Context, name: str | None) -> str | None:
+    """Keep the environment's name for the command. --env before a command and after it must agree."""
+    outer = context.find_root().params.get("env") if context.parent else None
+    if name is not None and outer is not None and name != outer:
+        raise EnvironmentRefusedError(f"--env is {outer!r} and {name!r}; name one environment.")
+    if not context.resilient_parsing and (name is not None or context.obj is None):
+        context.obj = chosen(name, os.environ)
+        if context.obj != environments.DEFAULT:
+            environments.load(context.obj)  # refuse an unknown name, also if the command reads no environment
+    return name
+
+
+Env = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        callback=_choose,
+        help=f"The environment: environments/NAME.toml. Default: {VARIABLE}, or {environments.DEFAULT}.",
+    ),
+]
+
+
 def _print_version(requested: bool) -> None:
     """Print the version of the installed package, which pyproject.toml declares."""
     if requested:
@@ -88,16 +114,12 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def kennel(
-    context: typer.Context,
-    env: Annotated[
-        str, typer.Option(metavar="NAME", help="The environment: environments/NAME.toml.")
-    ] = environments.DEFAULT,
-    version: Annotated[  # noqa: ARG001 - its callback prints it
+    env: Env = None,
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Train and serve a dog-breed classifier, on AWS or on this machine."""
-    context.obj = env
 
 
 @app.command()
@@ -254,6 +276,7 @@ def upload_photos(
             metavar="S3_URI", help="Such as s3://my-bucket/data. Default: where the environment trains from."
         ),
     ] = "",
+    env: Env = None,  # noqa: ARG001 - its callback keeps it
 ) -> None:
     """Copy photos to the bucket. Photos that are already there are not sent again.
 
@@ -307,6 +330,7 @@ def version(
     cdk_options: Annotated[
         bool, typer.Option("--cdk-options", help="Print digest, environment, account and region as options for cdk.")
     ] = False,
+    env: Env = None,  # noqa: ARG001 - its callback keeps it
 ) -> None:
     """Print the digest of the photos in the bucket, or nothing if there are none. A new digest starts a training.
 
@@ -333,6 +357,7 @@ def report(
     ] = "",
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page.")] = Path("build/report"),
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    env: Env = None,  # noqa: ARG001 - its callback keeps it
 ) -> None:
     """Download the report of a training: learning curves, confused breeds, mistakes, calibration.
 

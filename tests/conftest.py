@@ -17,6 +17,7 @@ def pytest_configure() -> None:
     # hypothesis fails an example that takes 200 ms, which one does when the machine is busy.
     hypothesis.settings.register_profile("kennel", deadline=None)
     hypothesis.settings.load_profile("kennel")
+    os.environ.pop("KENNEL_ENV", None)  # a shell's environment would be that of each command here
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tests run several hosts on this machine, which cannot share its GPU
     # A shell starts a background job with SIGINT ignored, and every child inherits that, which breaks the tests of
     # Ctrl-C.

@@ -15,7 +15,7 @@ from moto import mock_aws
 
 import environments
 from environments import Environment, EnvironmentRefusedError, load
-from environments.agreement import check_cdk, check_shell
+from environments.agreement import check_cdk, check_shell, chosen
 from environments.environment import DESIGNED_ENDPOINT
 from ops.session import session
 
@@ -23,7 +23,7 @@ ROOT = Path(environments.FOLDER).parent
 PLACED = Environment(name="qa", account="123456789012", region="eu-west-1", profile="dogs")
 AWS_VARIABLES = (
     *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION"),
-    *("AMAZON_DEFAULT_REGION", "AWS_SESSION_TOKEN"),
+    *("AMAZON_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
 )
 
 
@@ -164,6 +164,23 @@ def test_a_shell_that_means_another_region_or_profile_is_refused(variables: Mapp
 
 
 @pytest.mark.parametrize(
+    ("environment", "variables", "sentence"),
+    [
+        (PLACED, {}, r"^environments/qa\.toml has the profile 'dogs', but AWS_ACCESS_KEY_ID is set too"),
+        (PLACED, {"AWS_PROFILE": "dogs"}, "^AWS_PROFILE has the profile 'dogs', but AWS_ACCESS_KEY_ID is set too"),
+        (Environment(name="qa"), {"AWS_DEFAULT_PROFILE": "cats"}, "^AWS_DEFAULT_PROFILE has the profile 'cats', but"),
+    ],
+)
+def test_keys_beside_a_profile_are_refused(
+    environment: Environment, variables: Mapping[str, str], sentence: str
+) -> None:
+    """The CDK command line deploys with the keys, and boto3 reads the photos with the profile."""
+    with pytest.raises(EnvironmentRefusedError, match=sentence):
+        check_shell(environment, {**variables, "AWS_ACCESS_KEY_ID": "AKIA"})
+    check_shell(Environment(name="qa"), {"AWS_ACCESS_KEY_ID": "AKIA"})
+
+
+@pytest.mark.parametrize(
     "variables",
     [
         {},
@@ -205,6 +222,58 @@ def test_photos_of_another_profile_are_refused_where_the_file_is_open() -> None:
         check_cdk(Environment(name="qa"), {"kennel.photos_account": "999999999999"}, OF_CDK)
 
 
+def test_a_profile_without_an_account_is_refused_where_cdk_has_credentials() -> None:
+    """`cdk deploy --profile cats` changes no variable: only the account shows that the profile is another one."""
+    open_account = replace(PLACED, account="")
+    with pytest.raises(EnvironmentRefusedError, match=r"profile 'dogs' and no account.*belong to 123456789012"):
+        check_cdk(open_account, {}, OF_CDK)
+    check_cdk(open_account, {}, {"AWS_PROFILE": "dogs"})  # synth, without credentials
+    check_cdk(replace(open_account, profile=""), {}, OF_CDK)
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"AWS_REGION": "us-east-1"}, "region 'eu-west-1', but AWS_REGION is 'us-east-1'"),
+        ({"AWS_PROFILE": "cats"}, "profile 'dogs', but AWS_PROFILE is 'cats'"),
+        ({"AWS_ACCESS_KEY_ID": "AKIA"}, "but AWS_ACCESS_KEY_ID is set too"),
+    ],
+)
+def test_cdk_is_compared_with_the_shell_too(variables: Mapping[str, str], sentence: str) -> None:
+    with pytest.raises(EnvironmentRefusedError, match=sentence):
+        check_cdk(PLACED, {}, {**OF_CDK, **variables})
+
+
+@pytest.mark.parametrize(
+    ("named", "variables", "name"),
+    [
+        (None, {}, "development"),
+        ("qa", {}, "qa"),
+        (None, {"KENNEL_ENV": "qa"}, "qa"),
+        ("qa", {"KENNEL_ENV": "qa"}, "qa"),
+        (None, {"ENV": "qa"}, "development"),
+    ],
+)
+def test_an_environment_is_named_on_the_command_line_or_in_the_shell(
+    named: str | None, variables: Mapping[str, str], name: str
+) -> None:
+    assert chosen(named, variables) == name
+
+
+@pytest.mark.parametrize(
+    ("named", "variables", "sentence"),
+    [
+        ("production", {"KENNEL_ENV": "qa"}, "names the environment 'production', but KENNEL_ENV is 'qa'"),
+        ("", {}, "name on the command line is ''"),
+        ("", {"KENNEL_ENV": "qa"}, "name on the command line is ''"),
+        (None, {"KENNEL_ENV": ""}, "name in KENNEL_ENV is ''"),
+    ],
+)
+def test_two_names_and_empty_names_are_refused(named: str | None, variables: Mapping[str, str], sentence: str) -> None:
+    with pytest.raises(EnvironmentRefusedError, match=sentence):
+        chosen(named, variables)
+
+
 def test_a_cdk_that_agrees_passes() -> None:
     context = {"kennel.photos_account": "123456789012", "kennel.photos_region": "eu-west-1"}
     check_cdk(PLACED, context, OF_CDK)
@@ -217,7 +286,7 @@ def test_a_cdk_that_agrees_passes() -> None:
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """Two profiles, of which the default one has a region, and no AWS variable but the keys."""
+    """Two profiles, of which the default one has a region, and no other AWS variable."""
     for name in AWS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     config = tmp_path / "config"
@@ -308,20 +377,66 @@ def test_make_reads_the_profile_and_stops_at_a_refusal(tmp_path: Path) -> None:
     assert len(refused.stderr.splitlines()) == 1
 
 
-READ_BY_CDK = ("-m environments production", "-c kennel.environment=production")
+READ_BY_CDK = ("-m environments production", "-c kennel.environment=production", "KENNEL_ENV=production")
 READ_BY_BOTH = (*READ_BY_CDK, "kennel --env production data version --cdk-options")
 VERBS = {
     **dict.fromkeys(("bootstrap", "cdk", "synth", "destroy"), READ_BY_CDK),
-    **dict.fromkeys(("diff", "deploy"), READ_BY_BOTH),
+    **dict.fromkeys(("diff", "deploy", "watch"), READ_BY_BOTH),
     "ami": ("-m ops.ami --env production",),
 }
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_of_make_means_the_named_environment(verb: str) -> None:
+def commands_of(verb: str, *words: str, **variables: str) -> str:
+    """The commands that `make verb` would run, without quotes and in one line."""
     stamps = ("node_modules/.installed", *(f".venv/.installed-{group}" for group in ("synth", "deploy", "rehearse")))
     old = [word for stamp in stamps for word in ("--old-file", stamp)]  # nothing is installed
-    command = ["make", "--dry-run", *old, verb, "ENV=production"]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--dry-run", *old, verb, *words]
+    shell = {**os.environ, **variables}
+    printed = subprocess.run(command, cwd=ROOT, env=shell, capture_output=True, text=True, check=True).stdout
+    return " ".join(printed.replace("'", "").split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("words", "variables"),
+    [(("ENV=production",), {}), ((), {"KENNEL_ENV": "production"}), ((), {"KENNEL_ENV": "production", "ENV": "dev"})],
+    ids=["command line", "KENNEL_ENV", "KENNEL_ENV beside ENV in the shell"],
+)
+def test_each_verb_of_make_means_the_named_environment(
+    verb: str, words: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    printed = commands_of(verb, *words, **variables)
     assert [part for part in VERBS[verb] if part not in printed] == []
     assert "development" not in printed
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_make_does_not_read_env_from_the_shell(verb: str) -> None:
+    """cdk and kennel would not read it, and mean the default environment."""
+    printed = commands_of(verb, ENV="production")
+    assert "development" in printed
+    assert "production" not in printed
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {"ami"}))
+def test_a_name_in_args_comes_after_makes_own(verb: str) -> None:
+    """CDK takes the last one, so the app sees it, and KENNEL_ENV differs from it."""
+    printed = commands_of(verb, "ARGS=destroy --all -c kennel.environment=production")
+    assert "export KENNEL_ENV=development;" in printed
+    assert printed.rindex("kennel.environment=production") > printed.rindex("kennel.environment=development")
+
+
+def test_an_empty_name_ends_make_with_a_sentence() -> None:
+    empty = subprocess.run([sys.executable, "-m", "environments", ""], cwd=ROOT, capture_output=True, text=True)
+    assert (
+        "-m environments ''"
+        in subprocess.run(
+            ["make", "--dry-run", "--old-file", "node_modules/.installed", "destroy", "ENV="],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    assert empty.returncode == 1
+    assert empty.stderr.startswith("kennel: The environment's name on the command line is ''")

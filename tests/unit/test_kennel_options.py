@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from contract.declarations import declarations
 from contract.options import TrainingOptions
+from environments import EnvironmentRefusedError
 from ops.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,35 @@ def test_every_command_shows_its_help(words: tuple[str, ...], option: str) -> No
 
     assert result.exit_code == 0
     assert "Usage:" in result.output
+
+
+READING = [("data", "upload", "photos"), ("data", "version"), ("report",)]
+"""The commands that read an environment."""
+
+
+@pytest.mark.parametrize("words", [*READING, ("data", "sample", "photos"), ("predict", "rex.jpg")], ids=" ".join)
+def test_an_unknown_environment_is_refused_by_every_command(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, ["--env", "nope", *words])
+
+    assert isinstance(result.exception, EnvironmentRefusedError)
+    assert "There is no environment 'nope'" in str(result.exception)
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_an_environment_can_be_named_after_the_command(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*words, "--env", "nope"])
+
+    assert "There is no environment 'nope'" in str(result.exception)
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_two_different_environments_are_refused(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = CliRunner().invoke(app, ["--env", "production", *words, "--env", "development"])
+    monkeypatch.setenv("KENNEL_ENV", "production")
+    in_shell = CliRunner().invoke(app, [*words, "--env", "development"])
+
+    assert "--env is 'production' and 'development'" in str(twice.exception)
+    assert "'development', but KENNEL_ENV is 'production'" in str(in_shell.exception)
 
 
 def test_the_version_is_that_of_pyproject() -> None:

@@ -102,6 +102,19 @@ def test_data_version(asked: list[str]) -> None:
     assert printed == digest_of(REGION, "kennel-qa")
 
 
+@pytest.mark.parametrize(
+    ("words", "variables"),
+    [(("data", "version", "--env", "qa"), {}), (("data", "version"), {"KENNEL_ENV": "qa"})],
+    ids=["after the command", "KENNEL_ENV"],
+)
+def test_an_environment_that_is_named_elsewhere(
+    asked: list[str], words: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    named = CliRunner().invoke(app, words, env=variables)
+    assert asked == [f"cloudformation in {REGION}", f"s3 in {REGION}"]
+    assert named.stdout == run("data", "version").stdout
+
+
 def test_data_version_for_cdk(asked: list[str]) -> None:
     options = run("data", "version", "--cdk-options").stdout.split()
     assert asked == [f"{service} in {REGION}" for service in ("cloudformation", "s3", "sts")]
