@@ -260,6 +260,10 @@ def check_photos(
         table.print_check(found, console)
         shown = breeds_shown(found)
         typer.echo(f"Image of the findings: {sheet}" + (f", of {shown}" if shown else ""))
+        if sheet.with_suffix(".json") != CHECK_FILE:
+            typer.echo(
+                f"The findings are in {sheet.with_suffix('.json')}; `kennel data upload` reads {CHECK_FILE} alone."
+            )
     if not found.sound:
         raise typer.Exit(1)
 
@@ -313,7 +317,7 @@ def upload_photos(
         case "errors":
             typer.echo(f"`make data-check DIR={folder}` found errors in these photos; correct them before you train.")
         case "not checked":
-            typer.echo(f"These photos have not been checked yet. Before you train: make data-check DIR={folder}")
+            typer.echo(f"{CHECK_FILE} has no check of these photos. Before you train: make data-check DIR={folder}")
     deploy = "make deploy" if context.obj == environments.DEFAULT else f"make deploy ENV={context.obj}"
     if target and f"{summary.target}/" != data_uri(context.obj):
         deploy += f" ARGS='-c training.data_uri={summary.target}/'"

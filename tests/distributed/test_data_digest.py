@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from contract.photos import digest, is_digest, listed_photos
+from contract.photos import PhotoFile, digest, is_digest, listed_photos
 from ops.cli import app
 from ops.data.upload import upload
 from stacks.training.handler.events import on_event
@@ -163,6 +164,21 @@ def test_an_object_that_was_uploaded_in_parts_is_replaced(s3: Any, tmp_path: Pat
     assert in_bucket(s3) != scan(photos).digest()
     upload(photos, URI)  # its SHA-256 is not known either, so it is sent again
     assert in_bucket(s3) == scan(photos).digest()
+
+
+@pytest.mark.parametrize("change", [{"name": "train/Pug/1.jpg"}, {"size": 2}, {"checksum": "0a-2"}], ids=str)
+def test_the_digest_depends_on_name_size_and_checksum_of_each_photo(change: dict[str, Any]) -> None:
+    """On the size too: an entity tag that is not an MD5 need not depend on the content alone."""
+    photo = PhotoFile(name="train/Pug/0.jpg", size=1, checksum="0a-1")
+    other = PhotoFile(name="valid/Pug/0.jpg", size=1, checksum="0b")
+    assert digest([replace(photo, **change), other]) != digest([photo, other])
+
+
+def test_the_checksum_of_an_object_is_its_whole_entity_tag() -> None:
+    """After the hyphen is the number of parts of an upload: another number is another object."""
+    listed = [{"Key": "data/train/Pug/0.jpg", "Size": 1, "ETag": '"9b2cf535f27731c974343645a3985328-2"'}]
+    (photo,) = listed_photos(listed, "data/").values()
+    assert photo == PhotoFile(name="train/Pug/0.jpg", size=1, checksum="9b2cf535f27731c974343645a3985328-2")
 
 
 def test_the_digest_does_not_depend_on_the_order_of_the_photos(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from app import build
 from environments import Environment, EnvironmentRefusedError
 from environments.environment import STACKS
 from environments.tags import MOST
-from stacks.settings import SettingsError
+from stacks.settings import SettingsError, TrainingSettings
 from stacks.settings.parse import load
+from stacks.training.handler.request import JobRequest
 from stacks.training.image import REGISTRIES
 from tests.infra.conftest import FLAGS, Assembly, Synthesise
+from tests.infra.events import properties
 from tests.infra.iam import rights
 
 WITH_HTTP = ("api.http", "true")
@@ -196,9 +198,22 @@ def test_another_environment_has_other_names(production: Assembly) -> None:
     ids=str,
 )
 def test_the_longest_names_fit_sagemakers_limit_of_63_characters(environment: Environment) -> None:
-    job = f"{environment.job_prefix}-{'0' * 20}-99-on-{'trn1n-32xlarge'}"
-    assert len(job) <= 63
+    longest = max((f"ml.{'x' * length}.32xlarge" for length in range(1, 60)), key=lambda kind: len(kind) * takes(kind))
+    request = JobRequest.of(
+        properties(NamePrefix=environment.job_prefix, FallbackInstanceTypes=f"ml.trn1n.32xlarge,{longest}")
+    )
+    assert takes("ml.trn1n.32xlarge")  # the longest that AWS has
+    for job in request.job_names(f"{environment.job_prefix}-{'0' * 20}-99"):
+        assert len(job) <= 63
     assert len(environment.endpoint_name) <= 63
+
+
+def takes(fallback: str) -> bool:
+    """Whether the settings accept an instance type to fall back to."""
+    try:
+        return bool(TrainingSettings(fallback_instance_types=(fallback,)))
+    except SettingsError:
+        return False
 
 
 def test_the_endpoint_of_the_design_is_refused_in_another_environment() -> None:

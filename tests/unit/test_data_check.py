@@ -279,6 +279,7 @@ def test_the_json_names_every_photo(tmp_path: Path) -> None:
     document = json.loads(check_file.as_json(check(tmp_path)))
 
     assert document["sound"] is False
+    assert document["folder"] == str(tmp_path)
     assert document["counts"]["Pug"] == {"train": 11, "valid": 2, "test": 2}
     assert len(next(each for each in document["findings"] if each["code"] == "unusable")["photos"]) == 10
 
@@ -370,6 +371,21 @@ def test_the_command_exits_with_1_if_there_are_errors(
     assert printed["sound"] is not leak
     assert sheet.exists()
     assert json.loads(sheet.with_suffix(".json").read_text()) == printed
+
+
+@pytest.mark.parametrize("sheet", ["data-check.png", "other.png"])
+def test_the_command_says_which_findings_an_upload_does_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sheet: str
+) -> None:
+    write_photos(tmp_path / "photos")
+    read = tmp_path / "data-check.json"
+    monkeypatch.setattr("ops.cli.CHECK_FILE", read)
+    words = ["data", "check", str(tmp_path / "photos"), "--sheet", str(tmp_path / sheet)]
+    printed = CliRunner().invoke(cli.app, words, env={"COLUMNS": "200"}).stdout
+
+    sentence = f"The findings are in {tmp_path / 'other.json'}; `kennel data upload` reads {read} alone.\n"
+    assert (sentence in printed) is (sheet == "other.png")
+    assert read.exists() is (sheet == "data-check.png")
 
 
 def test_a_picture_may_not_replace_the_file_with_the_findings(tmp_path: Path) -> None:

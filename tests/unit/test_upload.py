@@ -235,7 +235,7 @@ def test_the_command_says_what_the_check_of_these_photos_found(
         assert done.exit_code == 0
         return done.stdout
 
-    unchecked = f"These photos have not been checked yet. Before you train: make data-check DIR={mine}\n"
+    unchecked = f"{file} has no check of these photos. Before you train: make data-check DIR={mine}\n"
     assert unchecked in printed()
     check_file.write(check(mine), file)
     assert "check" not in printed()
