@@ -40,7 +40,8 @@ class TrainingOptions:
     fp32: always fp32."""
     # 32 bits: the largest seed that NumPy's and scikit-learn's own seed arguments accept
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0
-    """Seed of all random numbers. Two runs with the same seed, data and options give the same result."""
+    """Seed of all random numbers. Two runs with the same seed, data and options give the same result on the same kind
+    of processor with the same number of threads; elsewhere the last digits differ."""
 
     def arguments(self) -> dict[str, str]:
         """The options that are set, by their names on the command line: the hyperparameters of a SageMaker job."""
