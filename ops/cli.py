@@ -183,7 +183,8 @@ def predict(
 
     if not model_dir.exists():
         raise ArtifactError(
-            f"There is no {model_dir}. Name a job's model.tar.gz, or a training's model folder (--model)."
+            f"There is no {model_dir}. Name a job's model.tar.gz, or a training's model folder (--model); "
+            "`make rehearse` makes one."
         )
     if model_dir.is_file():
         with unpacked(model_dir) as folder:

@@ -161,9 +161,10 @@ def test_predict_continues_after_a_file_that_is_not_a_photo(
     ("arguments", "sentence"),
     [
         (["predict", "a.jpg", "--model", "/nowhere.tar.gz"], "There is no /nowhere.tar.gz. Name a job's model.tar.gz"),
-        (["predict", "a.jpg", "--model-dir", "/nowhere"], "a training's model folder (--model)"),
+        (["predict", "a.jpg", "--model-dir", "/nowhere"], "model folder (--model); `make rehearse` makes one."),
         (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "The data folder /nowhere does not exist"),
         (["data", "sample", "{foreign}"], "is not empty"),
+        (["data", "check", "/nowhere"], "name a folder that contains train/, valid/ and test/.\n"),
         (["data", "check", "{foreign}"], "has no train and no valid and no test folder"),
         (["data", "sample", "{tmp}", "--train", "0", "--valid", "0", "--test", "0"], "counts is 0 for every split"),
         (["rehearse", "--folder", "/proc/nowhere"], "/proc/nowhere"),

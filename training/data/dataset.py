@@ -112,7 +112,7 @@ def scan(folder: Path) -> DataSet:
 def _scan(folder: Path) -> DataSet:
     if not folder.is_dir():
         raise DataError(
-            f"The data folder {folder} does not exist; name a folder that contains train/, valid/ and test/ (--data)."
+            f"The data folder {folder} does not exist; name a folder that contains train/, valid/ and test/."
         )
     missing = _missing(folder)
     if missing:
