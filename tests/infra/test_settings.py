@@ -87,6 +87,19 @@ def test_an_override_changes_no_other_setting() -> None:
         "email",
         "acme.region",
         "acme.network.max_zones",
+        "environment.owner",
+        "ssm:account=1:parameterName=/kennel/photos",
+        "region",
+        "account",
+        "stage",
+        "project",
+        "api",
+        "tags",
+        "vpc-id",
+        "vpcId",
+        "max-azs",
+        "log-level",
+        "bucket_name",
     ],
 )
 def test_keys_of_cdk_and_of_other_tools_are_ignored(key: str) -> None:
@@ -103,6 +116,25 @@ def test_keys_of_cdk_and_of_other_tools_are_ignored(key: str) -> None:
         ("serving.scaling.max_instancs", "serving.scaling.max_instances"),
         ("max_instances", "serving.scaling.max_instances"),
         ("kennel.enviroment", "kennel.environment"),
+        ("kennel-environment", "kennel.environment"),
+        ("kennel_environment", "kennel.environment"),
+        ("kennel:environment", "kennel.environment"),
+        ("kennelEnvironment", "kennel.environment"),
+        ("Kennel.Environment", "kennel.environment"),
+        ("max_instance", "serving.scaling.max_instances"),
+        ("max-instances", "serving.scaling.max_instances"),
+        ("maxInstances", "serving.scaling.max_instances"),
+        ("learning_rates", "training.learning_rate"),
+        ("api-memory-mib", "api.memory_mib"),
+        ("apimemorymib", "api.memory_mib"),
+        ("training_epoch", "training.epochs"),
+        ("TRAINING.EPOCHS", "training.epochs"),
+        ("settings.api.memory_mib", "api.memory_mib"),
+        ("setting.api.memory_mib", "api.memory_mib"),
+        ("project-region", "project.region"),
+        ("project.tags", "project.name"),
+        ("api.url", "The sections are storage"),
+        ("protection.anything", "protection."),
         ("training.network", "training."),
     ],
 )
@@ -199,6 +231,11 @@ def refusal_of(context: Mapping[str, object]) -> str | None:
         ("environment.project", "project"),
         ("environment.region", "region"),
         ("environment.account", "account"),
+        ("env.region", "region"),
+        ("PROJECT.REGION", "region"),
+        ("protection.termination", "protection.termination"),
+        ("protection.keep-bucket", "protection.keep_bucket"),
+        ("tags.team", "tags.team"),
         ("environment.profile", "profile"),
     ],
 )
@@ -207,9 +244,21 @@ def test_the_identity_of_a_deployment_is_refused_with_the_file_to_edit(name: str
         load_settings({name: "anything"})
 
 
-def test_a_preset_is_refused_and_the_error_names_environments() -> None:
+@pytest.mark.parametrize("key", ["preset", "Preset", "project.environment", "environment.name", "env.name"])
+def test_another_key_for_the_environments_name_is_refused(key: str) -> None:
     with pytest.raises(SettingsError, match=r"-c kennel\.environment=NAME"):
-        load_settings({"preset": "production"})
+        load_settings({key: "production"})
+
+
+@pytest.mark.parametrize("section", ["api", "serving", "settings", "project", "protection", "tags", "kennel"])
+def test_an_object_with_a_sections_name_is_refused(section: str) -> None:
+    """~/.cdk.json and cdk.json can contain objects, in which no setting would be found."""
+    with pytest.raises(SettingsError, match=rf"no setting '{section}'"):
+        load_settings({section: {"memory_mib": 256}})
+
+
+def test_an_object_of_another_tool_is_ignored() -> None:
+    assert load_settings({"environment": {"owner": "cats"}, "acme": {"region": "eu-west-1"}}) == Settings()
 
 
 def in_file(**settings: object) -> Settings:
