@@ -1,8 +1,11 @@
 """The CDK app: builds the stacks of one environment, without calls to AWS."""
 
+import json
 import os
 import sys
+from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 
 try:
     import aws_cdk as cdk
@@ -25,6 +28,12 @@ from stacks.settings.parse import load
 from stacks.storage.stack import StorageStack
 from stacks.training.stack import TrainingStack
 from stacks.workbench.stack import WorkbenchStack
+
+FOLDER = Path(__file__).resolve().parent
+
+
+class FlagsMissingError(Exception):
+    """The context has not the feature flags of cdk.json. The message is one sentence for the user."""
 
 
 def build(scope: Construct, environment: Environment, settings: Settings) -> None:
@@ -103,6 +112,20 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         cdk.Tags.of(scope).add(key, value)
 
 
+def check_flags(context: Mapping[str, object]) -> None:
+    """Compare the context with the feature flags of cdk.json, which change templates.
+
+    Raises FlagsMissingError. CDK reads the cdk.json of the folder in which it is started, and no other.
+    """
+    flags = json.loads((FOLDER / "cdk.json").read_text(encoding="utf-8"))["context"]
+    missing = [flag for flag in flags if flag not in context]
+    if missing:
+        raise FlagsMissingError(
+            f"The CDK context has no {missing[0]}, which {FOLDER / 'cdk.json'} sets, so the templates would be others; "
+            f"run cdk in {FOLDER}."
+        )
+
+
 def warnings(settings: Settings, today: date) -> list[str]:
     """Warnings for the person who deploys these settings. `today` is a parameter, so that a test can set the date."""
     training = settings.training
@@ -118,12 +141,13 @@ def main() -> None:
     app = cdk.App()
     context = app.node.get_all_context()
     try:
+        check_flags(context)
         named = str(context[ENVIRONMENT]) if ENVIRONMENT in context else None
         environment = environments.load(chosen(named, os.environ))
         check_cdk(environment, context, os.environ)
         settings = load(environment, context)
         build(app, environment, settings)
-    except (EnvironmentRefusedError, SettingsError) as error:
+    except (EnvironmentRefusedError, FlagsMissingError, SettingsError) as error:
         sys.exit(f"kennel: {error}")
     for warning in warnings(settings, date.today()):
         print(f"kennel: warning: {warning}", file=sys.stderr)

@@ -21,10 +21,12 @@ def app(
     out: Path,
     overrides: Mapping[str, object] | None = None,
     variables: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] = FLAGS,
+    program: tuple[str, ...] = (str(ROOT / "app.py"),),
 ) -> subprocess.CompletedProcess[str]:
     """Runs app.py as the CDK command line does, with no trace of an account in its environment."""
     return subprocess.run(
-        [*command, sys.executable, str(ROOT / "app.py")],
+        [*command, sys.executable, *program],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
@@ -35,7 +37,7 @@ def app(
             "JSII_NODE": os.environ["JSII_NODE"],
             "CDK_OUTDIR": str(out / "cdk.out"),
             **(variables or {}),
-            "CDK_CONTEXT_JSON": json.dumps({**FLAGS, **(overrides or {})}),
+            "CDK_CONTEXT_JSON": json.dumps({**flags, **(overrides or {})}),
         },
         capture_output=True,
         text=True,
@@ -82,6 +84,54 @@ def test_a_cdk_that_deploys_to_another_account_than_kennel_read_ends_with_one_se
     done = app(out=tmp_path, variables=variables, overrides={"kennel.photos_account": "222222222222"})
     assert done.returncode == 1
     assert done.stderr.startswith("kennel: kennel read the photos in the account 222222222222, but CDK deploys to 111")
+    assert len(done.stderr.splitlines()) == 1
+
+
+IN_FOLDER = """
+import sys
+from functools import partial
+from pathlib import Path
+import environments
+environments.load = partial(environments.load, folder=Path(sys.argv[1]))
+import app
+app.main()
+"""
+"""app.py with the environments of a folder."""
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"AWS_REGION": "us-east-1"}, "has the region 'eu-west-1', but AWS_REGION is 'us-east-1'"),
+        ({"AWS_PROFILE": "cats"}, "has the profile 'dogs', but AWS_PROFILE is 'cats'"),
+        ({"KENNEL_ENV": "production"}, "names the environment 'qa', but KENNEL_ENV is 'production'"),
+    ],
+)
+def test_a_shell_that_disagrees_with_the_file_ends_with_one_sentence(
+    tmp_path: Path, variables: dict[str, str], sentence: str
+) -> None:
+    (tmp_path / "qa.toml").write_text('account = "123456789012"\nregion = "eu-west-1"\nprofile = "dogs"\n')
+    program = ("-c", IN_FOLDER, str(tmp_path))
+    done = app(out=tmp_path, variables=variables, overrides={"kennel.environment": "qa"}, program=program)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_shell_chooses_an_environment(tmp_path: Path) -> None:
+    """The file's own error shows that it was read: a whole synthesis takes seconds."""
+    (tmp_path / "qa.toml").write_text('region = "Ireland"\n')
+    done = app(out=tmp_path, variables={"KENNEL_ENV": "qa"}, program=("-c", IN_FOLDER, str(tmp_path)))
+    assert done.returncode == 1
+    assert done.stderr.startswith("kennel: environments/qa.toml: region is 'Ireland'")
+
+
+@pytest.mark.parametrize("missing", ["@aws-cdk/core:defaultCrossStackReferences", "@aws-cdk/aws-iam:minimizePolicies"])
+def test_a_cdk_that_has_not_read_cdk_json_ends_with_one_sentence(tmp_path: Path, missing: str) -> None:
+    """`cdk -a "python3 .../app.py"` in another folder: the templates would be others."""
+    done = app(out=tmp_path, flags={name: value for name, value in FLAGS.items() if name != missing})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"kennel: The CDK context has no {missing}, which {ROOT / 'cdk.json'} sets")
     assert len(done.stderr.splitlines()) == 1
 
 
