@@ -15,7 +15,8 @@ REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 LAST_REGION = "us-east-1"
 """The region that the CDK command line uses if no region is configured."""
-KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID")
+"""With one of them the CDK command line uses no profile of the shell (`shouldPrioritizeEnv`)."""
 
 
 def chosen(named: str | None, variables: Mapping[str, str]) -> str:
@@ -40,7 +41,7 @@ def chosen(named: str | None, variables: Mapping[str, str]) -> str:
 def check_shell(environment: Environment, variables: Mapping[str, str]) -> None:
     """Compare the file's region and profile with the shell's. Raises EnvironmentRefusedError.
 
-    Also refuses a profile together with AWS_ACCESS_KEY_ID: CDK would use the keys, and boto3 the profile.
+    Also refuses a profile together with an access key: CDK would use the keys, and boto3 the profile.
     """
     for key, value, names in (
         ("region", environment.region, REGION_VARIABLES),
@@ -54,10 +55,11 @@ def check_shell(environment: Environment, variables: Mapping[str, str]) -> None:
             )
     variable = next((name for name in PROFILE_VARIABLES if variables.get(name)), None)
     profile = variables[variable] if variable else environment.profile
-    if profile and variables.get(KEY_VARIABLE):
+    key_variable = next((name for name in KEY_VARIABLES if variables.get(name)), None)
+    if profile and key_variable:
         raise EnvironmentRefusedError(
-            f"{variable or environment.file} has the profile {profile!r}, but {KEY_VARIABLE} is set too, and CDK would "
-            f"use that key instead of the profile; unset {KEY_VARIABLE}, or leave the profile out."
+            f"{variable or environment.file} has the profile {profile!r}, but {key_variable} is set too, and CDK would "
+            f"use that key instead of the profile; unset {key_variable}, or leave the profile out."
         )
 
 

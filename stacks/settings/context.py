@@ -62,7 +62,7 @@ def overrides(
             )
         elif _is_misspelled(key, value, known):
             meant = _last_part(key, known) or key.lower().replace("-", "_")
-            suggestion = did_you_mean(meant, [*known, *OWN, *IN_THE_FILE], otherwise=_sections(known))
+            suggestion = did_you_mean(meant, [*known, ENVIRONMENT, *IN_THE_FILE], otherwise=_sections(known))
             raise SettingsError(f"There is no setting {key!r}. {suggestion}")
 
 

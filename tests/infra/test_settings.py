@@ -244,6 +244,10 @@ def test_the_identity_of_a_deployment_is_refused_with_the_file_to_edit(name: str
         load_settings({name: "anything"})
 
 
+def test_a_key_that_only_kennel_writes_is_not_suggested() -> None:
+    assert "photos" not in str(refusal_of({"kennel.enviroment": "production"}))
+
+
 @pytest.mark.parametrize("key", ["preset", "Preset", "project.environment", "environment.name", "env.name"])
 def test_another_key_for_the_environments_name_is_refused(key: str) -> None:
     with pytest.raises(SettingsError, match=r"-c kennel\.environment=NAME"):

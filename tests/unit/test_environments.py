@@ -178,6 +178,8 @@ def test_keys_beside_a_profile_are_refused(
     with pytest.raises(EnvironmentRefusedError, match=sentence):
         check_shell(environment, {**variables, "AWS_ACCESS_KEY_ID": "AKIA"})
     check_shell(Environment(name="qa"), {"AWS_ACCESS_KEY_ID": "AKIA"})
+    with pytest.raises(EnvironmentRefusedError, match="but AMAZON_ACCESS_KEY_ID is set too"):
+        check_shell(environment, {**variables, "AMAZON_ACCESS_KEY_ID": "AKIA"})
 
 
 @pytest.mark.parametrize(
