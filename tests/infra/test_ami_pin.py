@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def newest(image: str) -> Resolve:
     return resolve
 
 
+OLD = "ami-0aaaaaaaaaaaaaaaa"
 FILE = """# an environment
 region = "eu-west-1"  # Ireland
 
@@ -78,12 +80,61 @@ def test_without_a_pin_there_is_nothing_to_remove(file: Path) -> None:
     assert file.read_text() == FILE
 
 
-def test_a_file_that_sets_the_image_in_another_form_is_refused_and_stays(file: Path) -> None:
-    file.write_text('settings = { workbench = { host_image = "ami-0aaaaaaaaaaaaaaaa" } }\n')
-    before = file.read_text()
-    with pytest.raises(EnvironmentRefusedError, match=r"move it there"):
-        unpin(file)
-    assert file.read_text() == before
+@pytest.mark.parametrize(
+    "change", [lambda file: pin(file, newest("ami-0123456789abcdef0")), unpin], ids=["pin", "unpin"]
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'settings = {{ workbench = {{ host_image = "{OLD}" }} }}',
+        f'[settings]\nworkbench = {{ host_image = "{OLD}" }}',
+        f'[settings]\nworkbench.host_image = "{OLD}"',
+        f'[settings.workbench]\nhost_image = """\\\n{OLD}"""',
+        f'[settings.workbench]\n"host_image" = "{OLD}"',
+        f'x = """\n[settings.workbench]\nhost_image = "x"\n"""\n[settings.workbench]\nhost_image = "{OLD}"',
+    ],
+)
+def test_a_file_that_sets_the_image_in_another_form_is_refused_and_stays(
+    file: Path, text: str, change: Callable[[Path], str]
+) -> None:
+    file.write_text(text)
+    with pytest.raises(
+        EnvironmentRefusedError, match=r"environments/qa\.toml has .*move it there.*Nothing was changed"
+    ):
+        change(file)
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["settings = 5", "[settings]\nworkbench = 5"])
+def test_a_section_that_is_no_table_is_refused(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(EnvironmentRefusedError, match=r"environments/qa\.toml: .* is 5, but must be a table"):
+        pin(file, newest("ami-0123456789abcdef0"))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "byte order mark"])
+@pytest.mark.parametrize("last", ["", "\n"], ids=["no line end at the end", "a line end at the end"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_every_other_character_of_the_file_stays(file: Path, end: str, mark: str, last: str, quote: str) -> None:
+    """The comment of the setting's own line, and the line ends, too."""
+    text = f"{mark}{FILE}\n[settings.serving.scaling]\nmax_instances = 2{last}"
+    pinned = text.replace("zone_index", f"  host_image =  {quote}{OLD}{quote}  # since May\nzone_index")
+    file.write_bytes(pinned.replace("\n", end).encode())
+    pin(file, newest("ami-0123456789abcdef0"))
+    expected = pinned.replace(f"{quote}{OLD}{quote}", '"ami-0123456789abcdef0"')
+    assert file.read_bytes().decode() == expected.replace("\n", end)
+    unpin(file)
+    assert file.read_bytes().decode() == text.replace("zone_index", "# since May\nzone_index").replace("\n", end)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_a_new_line_ends_like_the_others(file: Path, end: str) -> None:
+    file.write_bytes(FILE.replace("\n", end).encode())
+    pin(file, newest("ami-0123456789abcdef0"))
+    assert file.read_bytes().count(end.encode()) == file.read_bytes().count(b"\n") == FILE.count("\n") + 1
+    unpin(file)
+    assert file.read_bytes().decode() == FILE.replace("\n", end)
 
 
 def test_nothing_changes_if_aws_cannot_be_asked(file: Path) -> None:
