@@ -234,7 +234,7 @@ def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
         *("stacks/__init__.py", "stacks/training/__init__.py"),
         *(
             f"stacks/training/handler/{name}.py"
-            for name in ("__init__", "description", "events", "jobs", "photos", "refusals", "request")
+            for name in ("__init__", "aws_errors", "description", "events", "jobs", "photos", "request")
         ),
     }
     named = {

@@ -2,8 +2,8 @@
 
 import pytest
 
+from stacks.training.handler.aws_errors import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
 from stacks.training.handler.jobs import MOST_ATTEMPTS
-from stacks.training.handler.refusals import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
 from tests.infra.deployment import Deployment
 from tests.infra.events import BUCKET, PHOTOS
 

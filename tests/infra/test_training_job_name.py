@@ -2,7 +2,7 @@
 
 import pytest
 
-from stacks.training.handler.refusals import TrainingError
+from stacks.training.handler.aws_errors import TrainingError
 from stacks.training.handler.request import JobRequest
 from tests.infra.deployment import Deployment, listing, name_for
 from tests.infra.events import BUCKET, PHOTOS, Json, properties

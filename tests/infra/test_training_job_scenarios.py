@@ -12,8 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from stacks.training.handler.aws_errors import NOT_YET_PROPAGATED
 from stacks.training.handler.jobs import Jobs
-from stacks.training.handler.refusals import NOT_YET_PROPAGATED
 from stacks.training.handler.request import JobRequest
 from tests.infra.events import BUCKET, INVENTED_ID, PHOTOS, properties
 from tests.infra.fake_cloudformation import CREATE_FAILED, CloudFormation, Outcome

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from stacks.training.handler.refusals import TrainingError
+from stacks.training.handler.aws_errors import TrainingError
 from tests.infra.deployment import Deployment
 from tests.infra.events import BUCKET
 

@@ -2,7 +2,7 @@
 
 from contract.training_metrics import METRIC_NAMES
 
-from .refusals import says_no_capacity
+from .aws_errors import says_no_capacity
 from .request import Json
 
 

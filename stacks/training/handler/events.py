@@ -8,8 +8,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .aws_errors import is_transient
 from .jobs import Jobs
-from .refusals import is_transient
 from .request import JobRequest, Json
 
 

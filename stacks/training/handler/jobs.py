@@ -10,9 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .description import failure_reason, lacked_capacity, test_accuracy
-from .photos import check_photos, data_digest
-from .refusals import (
+from .aws_errors import (
     PROPAGATION_WAITS_S,
     Answer,
     TrainingError,
@@ -22,6 +20,8 @@ from .refusals import (
     quota_sentence,
     wait_for_rights,
 )
+from .description import failure_reason, lacked_capacity, test_accuracy
+from .photos import check_photos, data_digest
 from .request import JobRequest, Json
 
 RUNNING = ("InProgress",)

@@ -4,7 +4,7 @@ from typing import Any
 
 from contract.photos import SPLITS, digest, is_digest, listed_photos
 
-from .refusals import TrainingError
+from .aws_errors import TrainingError
 from .request import JobRequest, Location
 
 

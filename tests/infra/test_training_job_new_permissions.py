@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from botocore.exceptions import ClientError
 
-from stacks.training.handler.refusals import PROPAGATION_WAITS_S, TrainingError
+from stacks.training.handler.aws_errors import PROPAGATION_WAITS_S, TrainingError
 from tests.infra.deployment import Deployment
 
 ROLE = "arn:aws:sts::123456789012:assumed-role/kennel-training/handler"
