@@ -101,6 +101,6 @@ def check_cdk(environment: Environment, context: Mapping[str, object], variables
         photos = str(context.get(f"kennel.photos_{key}", ""))
         if photos and cdk_has and photos != cdk_has:
             raise EnvironmentRefusedError(
-                f"kennel read the photos in the {key} {photos}, but CDK deploys to {cdk_has}; give both the same "
-                f"{key} in {environment.file}, or by AWS_PROFILE and AWS_REGION instead of options of CDK."
+                f"kennel read the photos in the {key} {photos}, but CDK deploys to {cdk_has}; set the "
+                f"{key} in {environment.file}, or in AWS_PROFILE/AWS_REGION; do not pass it as an option of cdk."
             )

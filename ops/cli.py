@@ -265,7 +265,7 @@ def check_photos(
             typer.echo(
                 f"The findings are in {sheet.with_suffix('.json')}; `kennel data upload` reads {CHECK_FILE} alone."
             )
-    if not found.sound:
+    if not found.passed:
         raise typer.Exit(1)
 
 
@@ -358,7 +358,7 @@ def version(
 def report(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(metavar="[S3_URI]", help="A job's output.tar.gz. Default: the deployed stack's.")
+        str, typer.Argument(metavar="S3_URI", help="A job's output.tar.gz. Default: the deployed stack's.")
     ] = "",
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page.")] = Path("build/report"),
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,

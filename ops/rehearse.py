@@ -267,14 +267,14 @@ def _print_answers(answers: Iterable[Answer], console: Console) -> None:
         table.add_column(heading, no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)
     for answer in answers:
-        guesses = [Text(f"{probability:4.0%} {breed}") for breed, probability in answer.predictions]
-        if guesses:
-            guesses[0].stylize("green" if answer.is_right else "red")
+        shown = [Text(f"{probability:4.0%} {breed}") for breed, probability in answer.predictions]
+        if shown:
+            shown[0].stylize("green" if answer.is_right else "red")
         else:
-            guesses = [Text("refused", style="red")]
-        guesses += [Text("")] * (TOP_K - len(guesses))
+            shown = [Text("refused", style="red")]
+        shown += [Text("")] * (TOP_K - len(shown))
         name = answer.photo.name if isinstance(answer.photo, Path) else ""
-        table.add_row(Text(name), Text(answer.true_label), *guesses, f"{answer.milliseconds:.0f}")
+        table.add_row(Text(name), Text(answer.true_label), *shown, f"{answer.milliseconds:.0f}")
     console.print()
     console.print(table)
 

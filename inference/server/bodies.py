@@ -10,8 +10,8 @@ from inference.server.errors import BusyError, RequestError
 class BodyBuffer:
     """Buffers at most `memory` bytes of bodies. Each may have `max_bytes` bytes and take `timeout_s` seconds to arrive.
 
-    If a new body does not fit, the one that has been arriving for the longest time is dropped. A body that has arrived
-    completely is kept until its block ends.
+    If a new body does not fit, the oldest unfinished upload is dropped. A body that has arrived completely is kept
+    until its block ends.
     """
 
     def __init__(self, *, max_bytes: int, memory: int, timeout_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The model in the server: loading it, predicting with it, and knowing whether it still answers."""
+"""The model in the server: loads it, predicts with it, and reports whether predictions succeed."""
 
 import time
 from pathlib import Path

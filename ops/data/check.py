@@ -23,7 +23,7 @@ class Check:
     """Errors first."""
 
     @property
-    def sound(self) -> bool:
+    def passed(self) -> bool:
         """Whether there is no error; warnings are allowed."""
         return all(finding.severity != "error" for finding in self.findings)
 

@@ -10,13 +10,13 @@ from ops.atomic_write import atomic_write
 if TYPE_CHECKING:  # an upload reads the file, and has not the packages of the check
     from ops.data.check import Check
 
-Verdict = Literal["sound", "errors", "not checked"]
+Verdict = Literal["passed", "errors", "not checked"]
 
 
 def as_json(found: "Check") -> str:
     """Everything that was found, with the name of every photo."""
     document = {
-        "sound": found.sound,
+        "passed": found.passed,
         "folder": str(found.data.folder),
         "digest": found.data.digest(),
         "counts": found.counts(),
@@ -35,9 +35,9 @@ def verdict(digest: str, path: Path) -> Verdict:
     """What the check in `path` found for the photos with this digest; a check of other photos does not count."""
     try:
         document = json.loads(path.read_bytes())
-        checked, sound = document["digest"], document["sound"]
+        checked, passed = document["digest"], document["passed"]
     except (OSError, ValueError, KeyError, TypeError):  # no file yet, or not one of this command's
         return "not checked"
     if checked != digest:
         return "not checked"
-    return "sound" if sound is True else "errors"
+    return "passed" if passed is True else "errors"

@@ -93,7 +93,8 @@ def balance(data: DataSet) -> Iterator[Finding]:
     train = counts["train"]
     few = [[f"{data.labels[label]} ({count})"] for label, count in sorted(train.items()) if count < FEWEST]
     if few:
-        yield _warning("few_photos", f"{_breeds(few)} fewer than {FEWEST} training photos; add more.", few)
+        it = "it" if len(few) == 1 else "them"
+        yield _warning("few_photos", f"{_breeds(few)} fewer than {FEWEST} training photos. Add photos of {it}.", few)
     largest = max(train, key=train.__getitem__, default=0)
     smallest = min(train, key=train.__getitem__, default=0)
     if train[largest] > MOST_UNEVEN * train[smallest]:

@@ -22,9 +22,9 @@ RIGHT: Colour = (46, 160, 96)
 WRONG: Colour = (214, 62, 62)
 
 MOST_CELLS = 60
-_CELL_WIDTH, _PHOTO_HEIGHT, _GUESS_HEIGHT, _GAP, _MARGIN, _HEADER = 236, 196, 34, 16, 32, 108
-_GUESSES = 3
-_CELL_HEIGHT = _PHOTO_HEIGHT + 48 + _GUESSES * _GUESS_HEIGHT
+_CELL_WIDTH, _PHOTO_HEIGHT, _PREDICTION_HEIGHT, _GAP, _MARGIN, _HEADER = 236, 196, 34, 16, 32, 108
+_PREDICTIONS = 3
+_CELL_HEIGHT = _PHOTO_HEIGHT + 48 + _PREDICTIONS * _PREDICTION_HEIGHT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,12 +114,12 @@ def _cell(sheet: Image.Image, answer: Answer, x: int, y: int) -> None:
     left = right - quiet.getlength(time)
     pen.text((left, top + 4), time, QUIET, quiet)
     pen.text((x + 14, top), fitted(named(answer.true_label), 18, left - x - 22), TEXT, typeface(18))
-    for place, (breed, probability) in enumerate(answer.predictions[:_GUESSES]):
+    for place, (breed, probability) in enumerate(answer.predictions[:_PREDICTIONS]):
         bar = RIGHT if breed == answer.true_label else WRONG if place == 0 else QUIET
-        _guess(pen, breed, probability, x + 14, right, top + 32 + place * _GUESS_HEIGHT, bar)
+        _prediction(pen, breed, probability, x + 14, right, top + 32 + place * _PREDICTION_HEIGHT, bar)
 
 
-def _guess(
+def _prediction(
     pen: ImageDraw.ImageDraw, breed: str, probability: float, x: int, right: int, y: int, colour: Colour
 ) -> None:
     """A line with the breed and its probability, above a bar of that length."""

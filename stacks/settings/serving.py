@@ -45,8 +45,8 @@ class RolloutSettings:
     max_latency_ms: Annotated[int, Range(1, 60_000, "ms")] = 2000
     """A 95th percentile of the model's own latency above this for three minutes rolls a rollout back."""
     rollback: bool = True
-    """Whether alarms roll a rollout back. False for the one deploy that repairs an endpoint: SageMaker ends a rollout
-    that begins while an alarm is in the state ALARM."""
+    """Whether a rollout is rolled back if an alarm fires. False for the one deploy that repairs an endpoint:
+    SageMaker ends a rollout that begins while an alarm is in the state ALARM."""
     retain_variant_properties: bool = True
     """Whether an update keeps the number of instances that autoscaling has chosen. False leaves
     RetainAllVariantProperties and ExcludeRetainedVariantProperties out of the template. AWS documents both for updates

@@ -61,7 +61,7 @@ HEAD = b"POST /invocations HTTP/1.1\r\nHost: dogs\r\nConnection: close\r\nConten
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("index", range(len(LABELS)))
-def test_a_photo_is_answered_with_its_breed(server: Server, format: str, index: int) -> None:
+def test_a_photo_returns_its_breed(server: Server, format: str, index: int) -> None:
     response = server.invoke(any_photo(colour_of(index), format=format), f"image/{format.lower()}")
 
     assert response.status_code == 200

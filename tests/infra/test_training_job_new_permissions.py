@@ -1,4 +1,4 @@
-"""The training job's handler while its role, or its role's policy, is seconds old."""
+"""The training job's handler while its role, or its role's policy, has not propagated."""
 
 from collections.abc import Callable
 
@@ -48,21 +48,21 @@ def list_photos(deployment: Deployment, message: Callable[[str], str]) -> None:
     deployment.refuse_next_listing(message("s3:ListBucket"))
 
 
-REFUSALS = [describe, create, add_tags, pass_role, list_photos]
+ERRORS = [describe, create, add_tags, pass_role, list_photos]
 
-Refusal = Callable[[Deployment, Callable[[str], str]], None]
+AwsError = Callable[[Deployment, Callable[[str], str]], None]
 
 
-@pytest.mark.parametrize("refuse", REFUSALS)
-def test_a_create_waits_for_a_right_that_is_seconds_old(deployment: Deployment, refuse: Refusal) -> None:
+@pytest.mark.parametrize("refuse", ERRORS)
+def test_a_create_waits_for_an_iam_permission_that_has_not_propagated(deployment: Deployment, refuse: AwsError) -> None:
     refuse(deployment, not_yet)
     name = deployment.create()["PhysicalResourceId"]
     assert deployment.sagemaker.running == [name]
     assert deployment.slept == [PROPAGATION_WAITS_S[0]]
 
 
-@pytest.mark.parametrize("refuse", REFUSALS)
-def test_an_explicit_deny_ends_a_create_at_once(deployment: Deployment, refuse: Refusal) -> None:
+@pytest.mark.parametrize("refuse", ERRORS)
+def test_an_explicit_deny_ends_a_create_at_once(deployment: Deployment, refuse: AwsError) -> None:
     refuse(deployment, denied)
     with pytest.raises((ClientError, TrainingError), match="with an explicit deny"):
         deployment.create()
@@ -70,7 +70,7 @@ def test_an_explicit_deny_ends_a_create_at_once(deployment: Deployment, refuse: 
     assert deployment.sagemaker.running == []
 
 
-def test_a_poll_waits_for_the_right_to_describe_the_job_that_it_started(deployment: Deployment) -> None:
+def test_a_poll_waits_for_the_permission_to_describe_the_job_that_it_started(deployment: Deployment) -> None:
     event = deployment.create()
     describe(deployment, not_yet)
     assert deployment.poll(event) == {"IsComplete": False}
@@ -85,7 +85,7 @@ def test_a_poll_ends_the_deploy_at_an_explicit_deny(deployment: Deployment) -> N
     assert deployment.slept == []
 
 
-def test_a_delete_waits_for_the_right_to_stop_the_job(deployment: Deployment) -> None:
+def test_a_delete_waits_for_the_permission_to_stop_the_job(deployment: Deployment) -> None:
     deployment.create()
     event = deployment.send("Delete")
     deployment.sagemaker.fail_next("StopTrainingJob", ANSWER, not_yet("sagemaker:StopTrainingJob"))
@@ -94,7 +94,7 @@ def test_a_delete_waits_for_the_right_to_stop_the_job(deployment: Deployment) ->
     assert deployment.sagemaker.running == []
 
 
-def test_a_right_that_never_comes_ends_the_wait_after_two_minutes_with_aws_own_reason(deployment: Deployment) -> None:
+def test_a_missing_permission_ends_the_wait_after_two_minutes_with_aws_own_reason(deployment: Deployment) -> None:
     for _ in range(len(PROPAGATION_WAITS_S) + 1):
         describe(deployment, not_yet)
     with pytest.raises(ClientError, match="no identity-based policy allows the sagemaker:DescribeTrainingJob action"):

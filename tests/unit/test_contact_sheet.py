@@ -16,11 +16,11 @@ def any_photo(width: int = 80, height: int = 60) -> bytes:
 
 
 def any_answer(*, right: bool = True, photo: bytes | Path | None = None) -> Answer:
-    guesses = [("Beagle", 0.9), ("Pug", 0.08), ("Golden_retriever", 0.02)]
+    predictions = [("Beagle", 0.9), ("Pug", 0.08), ("Golden_retriever", 0.02)]
     return Answer(
         photo=any_photo() if photo is None else photo,
         true_label="Beagle" if right else "Samoyed",
-        predictions=guesses,
+        predictions=predictions,
         milliseconds=31.4,
     )
 

@@ -52,14 +52,14 @@ def saved_again(path: Path, target: Path, change: Callable[[Image.Image], Image.
 def test_sound_photos_give_no_finding(tmp_path: Path) -> None:
     checked = check(write_photos(tmp_path))
     assert list(checked.findings) == []
-    assert checked.sound
+    assert checked.passed
     assert checked.counts() == {breed: {"train": 10, "valid": 2, "test": 2} for breed in ("Beagle", "Pug")}
 
 
 def test_the_udacity_layout_is_read_too(tmp_path: Path) -> None:
     checked = check(write_photos(tmp_path, breeds=("001.Affenpinscher", "002.Afghan_hound")))
     assert list(checked.counts()) == ["Affenpinscher", "Afghan_hound"]
-    assert checked.sound
+    assert checked.passed
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_copy_is_an_error_in_another_split_or_breed(tmp_path: Path, target: st
 
     assert found(checked).keys() == {code}
     assert sorted(found(checked)[code].photos[0]) == sorted(["train/Beagle/3.jpg", target])
-    assert checked.sound is not is_error
+    assert checked.passed is not is_error
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_unusable_photos_are_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "train/Pug/1.jpg").write_bytes(whole[: int(len(whole) * 0.9)])
     checked = check(tmp_path)
 
-    assert checked.sound
+    assert checked.passed
     assert found(checked).keys() == {"unusable", "truncated"}
     assert found(checked)["unusable"].photos[0][0].startswith("train/Pug/0.jpg: The photo has no bytes")
     assert found(checked)["truncated"].photos[0][0].startswith("train/Pug/1.jpg: 9")
@@ -174,7 +174,7 @@ def test_tiny_and_grey_photos_are_warnings(tmp_path: Path) -> None:
     saved_again(grey, grey, lambda photo: photo.convert("L").convert("RGB"), quality=95)
     checked = check(tmp_path)
 
-    assert checked.sound
+    assert checked.passed
     assert {code: finding.photos for code, finding in found(checked).items()} == {
         "tiny": [["train/Pug/4.jpg"]],
         "greyscale": [["test/Pug/1.jpg"]],
@@ -189,7 +189,7 @@ def test_files_of_other_types_are_counted_by_suffix_with_an_example_of_each(tmp_
         (tmp_path / "train/Pug" / passed_over).write_bytes(b"x")
     checked = check(tmp_path)
 
-    assert checked.sound
+    assert checked.passed
     assert found(checked).keys() == {"unknown_files"}
     finding = found(checked)["unknown_files"]
     assert finding.summary.startswith("5 files are of a type that training does not read (2 .heic, ")
@@ -206,7 +206,7 @@ def test_photos_at_another_depth_are_counted_by_folder(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(encoded(photo, "JPEG"))
     checked = check(tmp_path)
 
-    assert checked.sound
+    assert checked.passed
     assert found(checked).keys() == {"misplaced"}
     assert "4 photos are not directly in a breed's folder" in found(checked)["misplaced"].summary
     assert "(2 in train/Pug/more/, 1 in train/Pug/more/still/, 1 in test/)" in found(checked)["misplaced"].summary
@@ -253,8 +253,10 @@ def test_few_uneven_and_absent_photos_are_warnings(tmp_path: Path) -> None:
     (tmp_path / "valid/Pug/0.jpg").unlink()
     checked = check(tmp_path)
 
-    assert checked.sound
+    assert checked.passed
     assert found(checked).keys() == {"few_photos", "imbalance", "no_valid"}
+    summary = found(checked)["few_photos"].summary
+    assert summary == "1 breed has fewer than 10 training photos. Add photos of it."
     assert "Beagle has 22 training photos and Pug 2" in found(checked)["imbalance"].summary
 
 
@@ -278,7 +280,7 @@ def test_the_json_names_every_photo(tmp_path: Path) -> None:
         (tmp_path / f"train/Pug/{index}.jpg").write_bytes(b"")
     document = json.loads(check_file.as_json(check(tmp_path)))
 
-    assert document["sound"] is False
+    assert document["passed"] is False
     assert document["folder"] == str(tmp_path)
     assert document["counts"]["Pug"] == {"train": 11, "valid": 2, "test": 2}
     assert len(next(each for each in document["findings"] if each["code"] == "unusable")["photos"]) == 10
@@ -310,11 +312,11 @@ def test_the_sheet_shows_each_finding_and_each_breed(tmp_path: Path) -> None:
         assert sheet.format == "PNG"
         pixels = np.asarray(sheet.convert("RGB"))
         tile = pixels[144:280, 52:188]  # the leak is the first thing on it
-        twin = pixels[144:280, 192:328]
+        copy = pixels[144:280, 192:328]
     assert pixels.shape[1] == 1600
     assert tile.std() > 20
     # exact: both tiles are drawn from copies of one file, in whole numbers
-    assert (tile == twin).all()
+    assert (tile == copy).all()
 
 
 def test_a_sheet_without_all_breeds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +338,7 @@ def test_the_file_says_which_photos_were_checked_and_whether_they_are_sound(tmp_
     digest = checked.data.digest()
     assert check_file.verdict(digest, path) == "not checked"
     check_file.write(checked, path)
-    assert check_file.verdict(digest, path) == "sound"
+    assert check_file.verdict(digest, path) == "passed"
     assert check_file.verdict("0" * 16, path) == "not checked"
     assert [each.name for each in path.parent.iterdir()] == [path.name]  # written under another name, then renamed
     shutil.copy(tmp_path / "photos/train/Pug/0.jpg", tmp_path / "photos/test/Pug/leak.jpg")
@@ -368,7 +370,7 @@ def test_the_command_exits_with_1_if_there_are_errors(
 
     assert ended.value.code == int(leak)
     printed = json.loads(capsys.readouterr().out)
-    assert printed["sound"] is not leak
+    assert printed["passed"] is not leak
     assert sheet.exists()
     assert json.loads(sheet.with_suffix(".json").read_text()) == printed
 

@@ -37,6 +37,7 @@ def test_every_command_shows_its_help(words: tuple[str, ...], option: str) -> No
 
     assert result.exit_code == 0
     assert "Usage:" in result.output
+    assert "[[" not in result.output  # typer adds the brackets of an optional argument itself
 
 
 READING = [("data", "upload", "photos"), ("data", "version"), ("report",)]

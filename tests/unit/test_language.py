@@ -1,5 +1,6 @@
 """Phrases that are German in English words. CONTRIBUTING.md has the rule: a reader understands each sentence once."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -26,6 +27,29 @@ PHRASES = {
 }
 """Phrase, as a regular expression, and what to write instead."""
 
+NAMES = {
+    "anyone": "any_rank, or barrier",
+    "claim": "check_writable, declare",
+    "doomed": "jobs_to_stop",
+    "guess": "prediction",
+    "guesses": "predictions",
+    "guilty": "root_cause",
+    "innocent": "peer",
+    "judged": "evaluated",
+    "judgement": "EvalResult",
+    "leash": "reaper",
+    "learn": "train_step",
+    "lettering": "text",
+    "material": "batches",
+    "prove": "verify",
+    "refusals": "errors",
+    "stranger": "untracked",
+    "strangers": "untracked",
+    "twin": "near_duplicate",
+    "twins": "near_duplicates",
+}
+"""Words of names that no one else in the field uses, and a better word for each. `learning_rate` has none of them."""
+
 QUOTED = "CONTRIBUTING.md"
 """Has a table of sentences to avoid, each line of which begins with a bar."""
 
@@ -44,6 +68,42 @@ def lines() -> list[tuple[str, str]]:
 
 
 LINES = lines()
+
+
+def names() -> list[tuple[str, str]]:
+    """Place and name of each module, function, class, argument, variable and attribute that the Python code defines."""
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    found = []
+    for path in filter(Path.is_file, map(ROOT.joinpath, listed.splitlines())):
+        place = str(path.relative_to(ROOT))
+        found.append((place, path.stem))
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    found.append((f"{place}:{node.lineno}", name))
+                case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                    found.append((f"{place}:{node.lineno}", name))
+    return found
+
+
+def words_of(name: str) -> set[str]:
+    """`PhotoMaterial` has photo and material, `learning_rate` has learning and rate."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def test_no_name_has_a_word_that_only_this_project_uses() -> None:
+    found = [(place, name) for place, name in names() if words_of(name) & NAMES.keys()]
+
+    assert [
+        f"{place}: {name}: {', '.join(NAMES[word] for word in words_of(name) & NAMES.keys())}" for place, name in found
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("PhotoMaterial", {"photo", "material"}), ("learning_rate", {"learning", "rate"})]
+)
+def test_a_name_is_split_into_its_words(name: str, words: set[str]) -> None:
+    assert words_of(name) == words
 
 
 def test_every_folder_is_read() -> None:

@@ -1,4 +1,4 @@
-"""SageMaker's reasons for not starting a job, recognised by their wording, and what to do about each."""
+"""The errors of AWS that the handler recognises by code or message, and what to do about each."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 Answer = TypeVar("Answer")
 
 NOT_YET_PROPAGATED = (
-    # A new role or policy takes seconds to reach every service. Until then they refuse with these messages.
+    # A new role or policy takes seconds to reach every service. Until then they return these messages.
     "no identity-based policy allows",
     "Could not assume role",
     "Unauthorized to List objects under S3 URL",
@@ -58,8 +58,8 @@ def is_propagation(error: ClientError) -> bool:
     return EXPLICIT_DENY not in message and any(words in message for words in NOT_YET_PROPAGATED)
 
 
-def wait_for_rights(call: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer:
-    """Repeat a call while AWS may not know the caller's policy yet. Raises its last refusal after two minutes."""
+def wait_for_permission(call: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer:
+    """Repeat a call while AWS may not know the caller's policy yet. Raises AWS's last error after two minutes."""
     for wait_s in (*PROPAGATION_WAITS_S, None):
         try:
             return call()

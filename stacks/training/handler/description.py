@@ -27,4 +27,5 @@ def failure_reason(found: Json) -> str:
         "or turn training.spot off)",
     }
     secondary = found.get("SecondaryStatus", "")
-    return limits.get(secondary) or found.get("FailureReason") or f"SageMaker gives no reason; last state {secondary}"
+    unexplained = f"SageMaker gave no reason. Its last status was {secondary}"
+    return limits.get(secondary) or found.get("FailureReason") or unexplained

@@ -18,7 +18,7 @@ from .aws_errors import (
     is_propagation,
     is_transient,
     quota_sentence,
-    wait_for_rights,
+    wait_for_permission,
 )
 from .description import failure_reason, lacked_capacity, test_accuracy
 from .photos import check_photos, data_digest
@@ -116,8 +116,9 @@ class Jobs:
         left_s = request.deploy_wait_s - waited_s - request.startup_s
         if left_s < min(SHORTEST_S, request.max_runtime_s):
             raise TrainingError(
-                f"AWS reported that it has no capacity for training job {job} after {waited_s / 60:.0f} minutes, and a "
-                f"deploy waits {request.deploy_wait_s // 60}: too few are left for another instance type. "
+                f"AWS reported that it has no capacity for training job {job} after {waited_s / 60:.0f} minutes; the "
+                f"deploy may wait {request.deploy_wait_s // 60} minutes in total, so there is no time left to try "
+                "another instance type. "
                 "Deploy again: the next type is then tried first."
             )
         return request.limited_to(left_s)
@@ -262,7 +263,7 @@ class Jobs:
 
     def _allowed(self, call: Callable[[], Answer]) -> Answer:
         """The answer to a call that this function's role may not be known to be allowed yet."""
-        return wait_for_rights(call, self.sleep)
+        return wait_for_permission(call, self.sleep)
 
 
 def _attempt_names(name: str) -> Iterator[str]:
