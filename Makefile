@@ -42,7 +42,7 @@ GIB_check := 1
 
 $(VENV)/.installed-%: locks/kennel.txt pyproject.toml | $(BIN)/uv
 	@$(BIN)/python -c 'import shutil, sys; free, need = shutil.disk_usage(".").free / 2**30, $(or $(GIB_$*),8); sys.exit(0 if free >= need else f"The packages of \"$*\" need {need} GiB on this disk, and {free:.1f} GiB are free. Free some space, then run make again.")'
-	@echo "== installing the locked packages of '$*' (once$(if $(GIB_$*),,; torch for Linux includes CUDA: 3.2 GiB to download$(comma) 6.3 GB on disk))"
+	@echo "== installing the locked packages of '$*' (once$(if $(GIB_$*),,; torch for Linux includes CUDA: 3.4 GB to download$(comma) 6.3 GB on disk))"
 	@$(UV) --require-hashes --group $* --constraints $< && $(UV) --no-deps --editable . || \
 	  { echo "uv could not install the packages; its own message is above. Is the package index reachable? Behind a mirror: export UV_DEFAULT_INDEX=<address>" >&2; exit 1; }
 	@touch $@ $(INCLUDED_$*:%=$(VENV)/.installed-%)

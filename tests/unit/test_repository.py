@@ -101,3 +101,21 @@ def test_the_change_log_has_the_current_version_below_the_unreleased_changes() -
     assert headings[0] == ("Unreleased", "")
     assert headings[1][0] == version
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for _, date in headings[1:])
+
+
+def test_each_list_of_the_change_log_is_one_list() -> None:
+    assert not re.search(r"^(- |  ).*\n\n- ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+def test_git_attributes_name_existing_files() -> None:
+    named = [line.split()[0] for line in (ROOT / ".gitattributes").read_text().splitlines() if line and line[0] != "#"]
+
+    assert [name for name in named if "*" not in name and not (ROOT / name).exists()] == []
+
+
+def test_each_row_of_the_benchmarks_with_a_figure_names_its_processor() -> None:
+    rows = re.findall(r"^\| (?!what|--)(.+) \|$", (ROOT / "docs" / "benchmarks.md").read_text(), re.MULTILINE)
+    cells = [[cell.strip() for cell in row.split("|")] for row in rows]
+
+    assert len(cells) > 15
+    assert [row[0] for row in cells if "not measured" not in row[1] and not row[-1]] == []
