@@ -22,6 +22,7 @@ def test_a_resumed_run_reports_all_epochs_and_the_truncated_photos(tmp_path: Pat
     assert "stage=resume epoch=4" in log
     assert "loss over 4 epochs" in page
     metrics = {"epoch", "train_loss", "valid_loss", "valid_accuracy", "valid_loss_calibrated"}
+    # exact: these are the names of the metrics, and below the numbers of the epochs
     assert [epoch.keys() for epoch in training["history"]] == [metrics] * 4
     assert [epoch["epoch"] for epoch in training["history"]] == [1, 2, 3, 4]
     assert training["truncated"].keys() == {"train/Beagle/1.jpg"}

@@ -13,13 +13,21 @@ EQUALITY = {"equal", "array_equal", "array_equiv", "assert_equal", "assert_array
 """Functions of torch and NumPy that compare bit by bit."""
 TOLERANT = {"allclose", "isclose", "assert_close", "assert_allclose", "approx"}
 TOLERANCES = {"rtol", "atol", "rel", "abs", "rel_tol", "abs_tol"}
-AS_NUMBERS = {"tolist", "tobytes", "numpy", "item"}
+AS_NUMBERS = {"tolist", "tobytes", "numpy", "item", "float"}
+DIGESTS = {"fingerprint"}
+"""Functions of this repository that compute a digest of weights."""
+RESULTS = {"predict"} | DIGESTS
+"""Functions that return computed floats, or a digest of them."""
+REDUCTIONS = {"max", "mean", "min", "norm", "prod", "std", "sum", "var"}
+DISTANCES = {"abs", "absolute", "count_nonzero", "norm"}
+"""Functions whose result is 0 only if nothing differs."""
+MODEL_FILES = re.compile(r"artifact|checkpoint|model|onnx|safetensors|weights")
 FLOAT = re.compile(
-    r"(^|_)(accuracy|difference|features?|logits?|loss(es)?|prob(ability|abilities)?|rates?|recall|score[ds]?|temperature|"
+    r"(^|_)(accuracy|difference|features?|history|logits?|loss(es)?|metrics|prob(ability|abilities)?|rates?|recall|score[ds]?|temperature|"
     r"weights?)($|_)"
 )
 """Names of computed floats in this repository."""
-PLAIN = {"len", "shape", "size", "ndim", "dtype", "stride", "in_features", "out_features", "str", "type", "sha256"}
+PLAIN = {"len", "shape", "size", "ndim", "dtype", "stride", "in_features", "out_features", "str", "type"}
 """A call or an attribute by one of these names is not a float, whatever it belongs to."""
 
 MARKER = re.compile(r"# exact: \S+( \S+){2,}")
@@ -36,6 +44,8 @@ def parts(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of an expression, without those that only give a shape or a length."""
     if called(node) in PLAIN or (isinstance(node, ast.Attribute) and node.attr in PLAIN):
         return
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "epoch":
+        return  # the number of an epoch is the one whole number among the metrics
     yield node
     for child in ast.iter_child_nodes(node):
         yield from parts(child)
@@ -71,15 +81,24 @@ def is_float(node: ast.AST, known: set[str]) -> bool:
 
 
 def floats_in(function: ast.AST) -> set[str]:
-    """Variables of a function to which results of `tolist`, `numpy` and similar calls are assigned."""
-    return {
+    """Variables of a function to which results of `tolist`, `numpy`, `fingerprint` and similar calls are assigned or
+    appended."""
+    computed = AS_NUMBERS | DIGESTS
+    assigned = {
         target.id
         for node in ast.walk(function)
-        if isinstance(node, ast.Assign) and methods(node.value) & AS_NUMBERS
+        if isinstance(node, ast.Assign) and methods(node.value) & computed
         for place in node.targets
         for target in (place.elts if isinstance(place, ast.Tuple) else [place])
         if isinstance(target, ast.Name)
     }
+    appended = {
+        node.func.value.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append"
+        if isinstance(node.func.value, ast.Name) and any(methods(argument) & computed for argument in node.args)
+    }
+    return assigned | appended
 
 
 def is_exact(node: ast.AST, known: set[str]) -> bool:
@@ -91,16 +110,52 @@ def is_exact(node: ast.AST, known: set[str]) -> bool:
     if isinstance(node, ast.alias):
         return node.name in EQUALITY
     if isinstance(node, ast.Call) and called(node) in TOLERANT:
-        zero = {word.arg for word in node.keywords if isinstance(word.value, ast.Constant) and not word.value.value}
-        return bool(zero & TOLERANCES)
-    if called(node) in ("all", "any"):  # (one == other).all(), torch.all(one == other)
-        return isinstance(getattr(node, "func", None), ast.Attribute) and has_comparison(node)
+        first = 1 if called(node) == "approx" else 2  # the tolerances follow the value, or the two values
+        given = [*node.args[first:], *(word.value for word in node.keywords if word.arg in TOLERANCES)]
+        return any(isinstance(value, ast.Constant) and not value.value for value in given)
+    if called(node) in ("all", "any"):
+        if isinstance(getattr(node, "func", None), ast.Attribute):  # (one == other).all(), torch.all(one == other)
+            return has_comparison(node)
+        return compares_elements(node, known)
+    if isinstance(node, ast.Compare) and is_nothing(node):
+        return True
     if isinstance(node, ast.Compare) and any(isinstance(sign, ast.Eq | ast.NotEq) for sign in node.ops):
         sides = [node.left, *node.comparators]
         if any(one_of_floats(side) for side in sides) and 1 in [value for side in sides for value in literals(side)]:
             return True
+        if any(called(side) in RESULTS for side in sides) or sum(is_content(side) for side in sides) > 1:
+            return True
+        if sum(called(side) in REDUCTIONS and isinstance(side.func, ast.Attribute) for side in sides) > 1:  # type: ignore[attr-defined]
+            return True
         return not any(methods(side) & TOLERANT for side in sides) and any(is_float(side, known) for side in sides)
     return False
+
+
+def is_nothing(node: ast.Compare) -> bool:
+    """`(one - other).abs().max() == 0`, `(one != other).sum() == 0`: whether a difference is compared with 0."""
+    if not isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.LtE | ast.Gt):
+        return False
+    for side, other in ((node.left, node.comparators[0]), (node.comparators[0], node.left)):
+        if isinstance(other, ast.Constant) and type(other.value) in (int, float) and other.value == 0:
+            return bool(methods(side) & DISTANCES) or (called(side) in REDUCTIONS and has_comparison(side))
+    return False
+
+
+def compares_elements(node: ast.AST, known: set[str]) -> bool:
+    """`all(x == y for x, y in zip(one.tolist(), other.tolist()))`."""
+    loops = [
+        argument for argument in getattr(node, "args", []) if isinstance(argument, ast.GeneratorExp | ast.ListComp)
+    ]
+    return any(
+        has_comparison(loop.elt) and any(is_float(generator.iter, known) for generator in loop.generators)
+        for loop in loops
+    )
+
+
+def is_content(node: ast.AST) -> bool:
+    """`(folder / "model.onnx").read_bytes()`: the content of a file with computed weights."""
+    words = [*names(node), *(part.value for part in ast.walk(node) if isinstance(part, ast.Constant))]
+    return "read_bytes" in methods(node) and any(MODEL_FILES.search(str(word)) for word in words)
 
 
 def one_of_floats(node: ast.AST) -> bool:

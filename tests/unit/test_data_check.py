@@ -118,12 +118,14 @@ def test_two_dogs_before_the_same_background_are_two_photos(tmp_path: Path) -> N
 def test_photos_of_one_colour_are_no_near_duplicates() -> None:
     """Two white walls have no structure to compare; that does not make them one photo."""
     walls = [fingerprint(Image.new("RGB", (90, 60), (shade, shade, shade))) for shade in (250, 240)]
+    # exact: an empty list has no floats
     assert list(near_duplicates(walls)) == []
 
 
 def test_near_duplicates_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.data.near_duplicates._BLOCK", 4)
     marks = [fingerprint(detailed((60, 60), seed=number % 9)) for number in range(11)]
+    # exact: these are positions in the list, which are whole numbers
     assert sorted(near_duplicates(marks)) == [(0, 9), (1, 10)]
 
 
@@ -329,6 +331,7 @@ def test_a_sheet_without_all_breeds_says_so(tmp_path: Path, monkeypatch: pytest.
         assert ("sheet.png, of the first 2 of 3 breeds" in done.stdout) == (most == 2)
         with Image.open(tmp_path / "sheet.png") as sheet:
             headers.append(sheet.crop((0, 70, 1600, 100)).tobytes())
+    # exact: these are the pixels of two texts, which are whole numbers
     assert headers[0] != headers[1]
 
 

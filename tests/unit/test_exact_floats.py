@@ -44,6 +44,27 @@ FORMS = [
     "assert work.difference(one, other) == 0",
     "assert {run.losses for run in runs} == {1}",
     "assert len({run.loss for run in runs}) == 1",
+    "assert (one - other).abs().max() == 0",
+    "assert np.abs(one - other).max() <= 0",
+    "assert not np.abs(one - other).max() > 0",
+    "assert 0 == torch.count_nonzero(one - other)",
+    "assert (one != other).sum() == 0",
+    "assert one.sum() == other.sum()",
+    "assert torch.allclose(one, other, 0, 0)",
+    "assert np.isclose(one, other, 0, 0).all()",
+    "assert one == pytest.approx(other, 0, 0)",
+    "assert all(x == y for x, y in zip(one.tolist(), other.tolist()))",
+    "assert float(one) == float(other)",
+    "assert fingerprint(one) == fingerprint(other)",
+    "before = fingerprint(one)\nassert before == other",
+    "prints.append(fingerprint(one))\nassert prints[0] == prints[1]",
+    "assert sha256(one.numpy()) == sha256(other.numpy())",
+    "assert first.metrics == second.metrics",
+    "assert first.history == second.history",
+    "assert predict(one) == predict(other)",
+    "assert classifier.predict(one) == expected",
+    "assert (one / 'model.onnx').read_bytes() == (other / 'model.onnx').read_bytes()",
+    "assert sha256(weights.read_bytes()) == sha256(copy.read_bytes())",
 ]
 
 
@@ -84,6 +105,10 @@ def test_a_comment_without_a_reason_or_elsewhere_does_not_count(comment: str) ->
         "assert loss < 0.5",
         "assert budget(0.25) == 4",
         "assert model.fc.out_features == 3",
+        "assert run.metrics['epoch'] == 0",
+        "assert predict(photo)[0].breed == 'Pug'",
+        "assert sum(counts) == 0",
+        "assert (photos / 'a.jpg').read_bytes() == (copy / 'a.jpg').read_bytes()",
     ],
 )
 def test_what_is_not_an_exact_comparison_of_floats_is_left_alone(line: str) -> None:

@@ -44,6 +44,7 @@ def test_too_few_examples_for_the_processes_are_refused(count: int, batch_size: 
 
 def test_an_order_contains_every_example_and_depends_on_epoch_and_seed() -> None:
     orders = [order(50, seed, epoch).tolist() for seed, epoch in ((0, 0), (0, 1), (1, 0), (2**32 - 1, 9999))]
+    # exact: an order is a permutation of whole numbers
     assert all(sorted(each) == list(range(50)) for each in orders)
     assert len({tuple(each) for each in orders}) == 4
     # exact: an order is a permutation of whole numbers, drawn from one seed

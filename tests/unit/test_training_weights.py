@@ -237,6 +237,7 @@ def test_without_pretrained_weights_the_seed_decides() -> None:
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
         prints.append(fingerprint(build(3, "none", SMALL)))
+    # exact: the weights are random numbers of a seed, drawn by the same generator
     assert prints[0] == prints[1] != prints[2]
 
 
@@ -325,4 +326,5 @@ def test_another_head_gives_another_fingerprint(tmp_path: Path) -> None:
     model = build(3, artifact(tmp_path, BREEDS), SMALL)
     before = fingerprint(model)
     keep_head(model, str(tmp_path), BREEDS, SMALL)
+    # exact: the two heads are random numbers of different seeds
     assert fingerprint(model) != before
