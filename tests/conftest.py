@@ -18,6 +18,9 @@ def pytest_configure() -> None:
     hypothesis.settings.register_profile("kennel", deadline=None)
     hypothesis.settings.load_profile("kennel")
     os.environ.pop("KENNEL_ENV", None)  # a shell's environment would be that of each command here
+    # `make test ARGS=...` hands its own variables to each make that a test starts
+    for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "WORKERS"):
+        os.environ.pop(name, None)
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tests run several hosts on this machine, which cannot share its GPU
     # A shell starts a background job with SIGINT ignored, and every child inherits that, which breaks the tests of
     # Ctrl-C.
