@@ -80,17 +80,16 @@ data-check: $(VENV)/.installed-check  ## check your photos before a training: ma
 	@$(BIN)/kennel data check "$(or $(DIR),$(error Name the folder of your photos: make data-check DIR=dogImages))" $(ARGS)
 
 .PHONY: lint
-lint: setup  ## ruff, import-linter and mypy
+lint: setup  ## ruff, mypy and import-linter
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
 	@report=$$(PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; exit 1; }
 
 # A file's tests stay in one process, so each fixture of a file is made once. OpenMP's threads sleep while they wait:
 # those of two processes on two cores would otherwise spend a third of their time waiting for each other.
 WORKERS ?= 2
-.PHONY: test check
-test: lint  ## everything CI runs: ruff, import-linter, mypy, pytest (WORKERS=4 for more processes than two)
+.PHONY: test
+test: lint  ## everything CI runs: ruff, mypy, import-linter, pytest (WORKERS=4 for more processes than two)
 	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
-check: test  ## the same as `make test`
 
 .PHONY: format
 format: setup  ## format the code and apply ruff's automatic fixes

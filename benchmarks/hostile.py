@@ -29,8 +29,8 @@ from tests.security.make_attacks import all_attacks
 from tests.security.mutations import mutations
 
 CAP, MOST_RESIDENT, MOST_SECONDS = 512 * 2**20, 300, 1.0
-TRAINED = KEPT / "model-real"
-"""The ResNet50 that `make bench-serving` trains on real photos and keeps."""
+TRAINED = KEPT / "model-drawn"
+"""The ResNet50 that `make bench-serving` trains on drawn photos and keeps."""
 
 PILLOW_LIMIT_S = 10
 PILLOW = f"""

@@ -156,3 +156,15 @@ def test_the_documents_name_commands_settings_and_verbs() -> None:
     assert len(found(r"^(?:\.venv/bin/)?kennel (.+)")) > 5
     assert len(found(rf"(?:^|-c )((?:{SECTIONS})\.[a-z0-9_.]+)")) > 20
     assert sum("training.train" in line or "training/train.py" in line for line in LINES) == 2
+
+
+PROSE = sorted([*DOCUMENTS, *(ROOT / "docs" / "decisions").glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_prose_is_wrapped_at_120_columns(page: Path) -> None:
+    """As .editorconfig says. A table's row, code, and what cannot be broken (a link, a command) may be longer."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for line in text.splitlines():
+        unbreakable = re.sub(r"`[^`]*`|!?\[[^]]*\]\([^)]*\)", "x", line)
+        assert len(line) <= 120 or line.startswith("|") or len(unbreakable.split()) <= 2, line
