@@ -81,7 +81,7 @@ def test_a_file_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    assert "--data" in refusal(tmp_path / "gone")
+    assert f"{tmp_path / 'gone'} does not exist; name a folder" in refusal(tmp_path / "gone")
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
