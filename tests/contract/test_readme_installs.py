@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ops.cli import SENTENCES
+from ops.sentences import SENTENCES
 from tests.distributed.dogs import write_photos
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -384,7 +384,7 @@ def test_the_command_says_which_findings_an_upload_does_not_read(
 ) -> None:
     write_photos(tmp_path / "photos")
     read = tmp_path / "data-check.json"
-    monkeypatch.setattr("ops.cli.CHECK_FILE", read)
+    monkeypatch.setattr("ops.commands.data.CHECK_FILE", read)
     words = ["data", "check", str(tmp_path / "photos"), "--sheet", str(tmp_path / sheet)]
     printed = CliRunner().invoke(cli.app, words, env={"COLUMNS": "200"}).stdout
 

@@ -214,7 +214,7 @@ def test_the_command_says_what_to_do_next(
     bucket: str, photos: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy_storage(environments.load(name).prefix)
-    monkeypatch.setattr("ops.cli.CHECK_FILE", tmp_path / "data-check.json")
+    monkeypatch.setattr("ops.commands.data.CHECK_FILE", tmp_path / "data-check.json")
     done = CliRunner().invoke(app, ["--env", name, "data", "upload", str(photos)])
 
     assert done.exit_code == 0
@@ -226,7 +226,7 @@ def test_the_command_says_what_the_check_of_these_photos_found(
     bucket: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "data-check.json"
-    monkeypatch.setattr("ops.cli.CHECK_FILE", file)
+    monkeypatch.setattr("ops.commands.data.CHECK_FILE", file)
     mine = tmp_path / "photos"
     shutil.copytree(photos, mine)
 

@@ -1,0 +1,166 @@
+"""`kennel data`: draw a sample, check and upload photos."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import environments
+from ops.commands.options import Env, Seed
+
+app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, check and upload yours.")
+
+SHEET = Path("build/data-check.png")
+"""The image that `data check` writes."""
+CHECK_FILE = SHEET.with_suffix(".json")
+"""The findings that `data check` writes and `data upload` reads."""
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or an earlier sample.")],
+    train: Annotated[int, typer.Option(min=0, help="Training photos for each breed.")] = 40,
+    valid: Annotated[int, typer.Option(min=0, help="Validation photos for each breed.")] = 8,
+    test: Annotated[int, typer.Option(min=0, help="Test photos for each breed.")] = 8,
+    seed: Seed = 0,
+) -> None:
+    """Draw a small data set of cartoon dogs, DIR/{train,valid,test}/<breed>/*.jpg.
+
+    Example: [bold]kennel data sample photos --train 100 --seed 7[/bold]
+    """
+    from ops.views.steps import Steps, terminal
+    from sample_dogs.dataset import write_sample
+
+    console = terminal()
+    with Steps(console, total=1).step("Draw cartoon dogs") as report:
+        counts = {"train": train, "valid": valid, "test": test}
+        summary = write_sample(folder, counts=counts, seed=seed, progress=lambda done, all_: report(done, all_, ""))
+    typer.echo(f"{summary.photos} photos of {len(summary.breeds)} breeds are in {folder}: {', '.join(summary.breeds)}")
+
+
+@app.command(name="check")
+def check_photos(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/, each with a folder for each breed.")
+    ],
+    sheet: Annotated[
+        Path,
+        typer.Option(metavar="PNG", help="Image of the findings. A .json with the findings is written next to it."),
+    ] = SHEET,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, with every photo.")] = False,
+) -> None:
+    """Check every photo for faults that make a training worse: leaks between splits, broken and missing photos.
+
+    Exit status 1 if there are errors. Example: [bold]kennel data check dogImages[/bold]
+    """
+    from rich.console import Console
+
+    from ops.data import check_file, table
+    from ops.data.check import check
+    from ops.views.data_sheet import breeds_shown, data_sheet
+    from ops.views.steps import Steps, terminal
+
+    if sheet.suffix == ".json":
+        raise typer.BadParameter(f"{sheet} is the file for the findings. Name a PNG.", param_hint="--sheet")
+    console = Console(stderr=True) if as_json else terminal()
+    with Steps(console, total=1).step(f"Check the photos in {folder}") as report:
+        found = check(folder, progress=lambda done, total: report(done, total, ""))
+        data_sheet(found, sheet)
+        check_file.write(found, sheet.with_suffix(".json"))
+    if as_json:
+        typer.echo(check_file.as_json(found))
+    else:
+        table.print_check(found, console)
+        shown = breeds_shown(found)
+        typer.echo(f"Image of the findings: {sheet}" + (f", of {shown}" if shown else ""))
+        if sheet.with_suffix(".json") != CHECK_FILE:
+            typer.echo(
+                f"The findings are in {sheet.with_suffix('.json')}; `kennel data upload` reads {CHECK_FILE} alone."
+            )
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+@app.command(name="upload")
+def upload_photos(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="train/, valid/ and test/, each with a folder for each breed.")
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="S3_URI", help="Such as s3://my-bucket/data. Default: where the environment trains from."
+        ),
+    ] = "",
+    env: Env = None,  # noqa: ARG001 - its callback keeps it
+) -> None:
+    """Copy photos to the bucket. Photos that are already there are not sent again.
+
+    Example: [bold]kennel data upload dogImages[/bold], after `make deploy STACKS=Storage` has created the bucket
+    """
+    from ops.data import check_file
+    from ops.data.bucket import data_uri
+    from ops.data.upload import Progress, upload
+    from ops.views.steps import Steps, terminal
+
+    console = terminal()
+    with Steps(console, total=1).step(f"Upload {folder.resolve().name}", in_bytes=True) as report:
+
+        def show(now: Progress) -> None:
+            note = f"{now.photos}/{now.of_photos} photos" if console.is_terminal else ""  # not one line for each photo
+            report(now.done_bytes, now.of_bytes, note)
+
+        summary = upload(folder, target, environment=context.obj, progress=show)
+    typer.echo(f"{summary.uploaded} photos sent to {summary.target}, {summary.already_there} were already there.")
+    typer.echo(f"Digest of the photos in {folder}: {summary.digest}; in the bucket: {summary.bucket_digest}")
+    if summary.untracked:
+        typer.echo(
+            f"{len(summary.untracked)} photos in the bucket are not in {folder}, such as {summary.untracked[0]}. "
+            "Training uses them too. Remove them with `aws s3 rm` if that is wrong.",
+            err=True,
+        )
+    if not summary.is_comparable:
+        typer.echo(
+            "The photos are the same, but the digests differ: S3's checksums in this bucket are not MD5s (a KMS key). "
+            "Compare what `kennel data version` prints for it with itself only.",
+            err=True,
+        )
+    match check_file.verdict(summary.digest, CHECK_FILE):
+        case "errors":
+            typer.echo(f"`make data-check DIR={folder}` found errors in these photos; correct them before you train.")
+        case "not checked":
+            typer.echo(f"{CHECK_FILE} has no check of these photos. Before you train: make data-check DIR={folder}")
+    deploy = "make deploy" if context.obj == environments.DEFAULT else f"make deploy ENV={context.obj}"
+    if target and f"{summary.target}/" != data_uri(context.obj):
+        deploy += f" ARGS='-c training.data_uri={summary.target}/'"
+    typer.echo(f"Train and serve: {deploy}")
+
+
+@app.command()
+def version(
+    context: typer.Context,
+    target: Annotated[
+        str,
+        typer.Argument(metavar="S3_URI", help="The folder of the photos. Default: where the environment trains from."),
+    ] = "",
+    cdk_options: Annotated[
+        bool, typer.Option("--cdk-options", help="Print digest, environment, account and region as options for cdk.")
+    ] = False,
+    env: Env = None,  # noqa: ARG001 - its callback keeps it
+) -> None:
+    """Print the digest of the photos in the bucket, or nothing if there are none. A new digest starts a training.
+
+    Example: [bold]cdk deploy --all $(kennel data version --cdk-options)[/bold]
+    """
+    import ops.session
+    from ops.data.aws_errors import explained
+    from ops.data.version import data_version
+
+    digest = data_version(target, environment=context.obj)
+    if not cdk_options:
+        typer.echo(digest)
+        return
+    with explained("the look-up of the account number", needs="sts:GetCallerIdentity"):
+        options = ops.session.cdk_options(context.obj)
+    typer.echo(" ".join([*(["-c", f"training.data_version={digest}"] if digest else []), *options]))
