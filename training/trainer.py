@@ -163,6 +163,7 @@ class Trainer:
         try:
             with self._stop.interruptible():
                 result = self.evaluate("valid")
+            self._world.barrier()  # a peer that was stopped after it has evaluated is noticed here, while this saves
         except (KeyboardInterrupt, RuntimeError):  # a stop was requested, or a peer is gone
             self.save()
             raise

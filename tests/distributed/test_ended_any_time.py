@@ -78,17 +78,21 @@ def test_killed_at_random_moments(tmp_path: Path, mode: str, size: int, kills: i
     assert same_weights_as_uninterrupted(config, tmp_path, size=size)
 
 
-def stopped_at(config: Config, step: int, rank: int, where: str) -> None:
-    """The whole program. One of its processes gets SIGTERM in the middle of a step, or while it evaluates an epoch."""
+def stopped_at(config: Config, call: int, rank: int, where: str, after: bool = False) -> None:
+    """The whole program. One of its processes gets SIGTERM at the start or the end of a call of trainer.`where`."""
     calls = 0
     inner = getattr(trainer, where)
 
     def outer(*arguments: object) -> object:
         nonlocal calls
         calls += 1
-        if calls == step and os.environ["RANK"] == str(rank):
+        now = calls == call and os.environ["RANK"] == str(rank)
+        if now and not after:
             os.kill(os.getpid(), signal.SIGTERM)
-        return inner(*arguments)
+        result = inner(*arguments)
+        if now and after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
 
     setattr(trainer, where, outer)
     work.main(config)
@@ -109,12 +113,17 @@ def test_stopped_in_mid_epoch(tmp_path: Path, mode: str, rank: int, step: int) -
     assert f"stage=resume epoch={at.epochs} step={at.steps}" in (tmp_path / "last" / "rank-0.log").read_text()
 
 
-def test_stopped_while_an_epoch_is_evaluated(tmp_path: Path) -> None:
-    """Only the evaluation is repeated, not the steps. (The first evaluation is of the fitted head.)"""
-    config = prepared(tmp_path, "full", epochs=3)
-    started = ranks.start(stopped_at, config, 3, 0, "evaluate", size=2, folder=tmp_path / "stopped")
-    assert started[0].wait().status == 128 + signal.SIGTERM
-    assert started[1].wait().status == 1  # its peer is gone
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_stopped_while_an_epoch_is_evaluated(tmp_path: Path, rank: int, after: bool) -> None:
+    """Only the evaluation is repeated, not the steps. (The first evaluation is of the fitted head.)
+
+    The first process saves. It does so too if the other one stops when both have evaluated.
+    """
+    config = replace(prepared(tmp_path, "full", epochs=3), checkpoint_every=1000)
+    started = ranks.start(stopped_at, config, 3, rank, "evaluate", after, size=2, folder=tmp_path / "stopped")
+    assert started[rank].wait().status == 128 + signal.SIGTERM
+    assert started[1 - rank].wait().status == 1  # its peer is gone
     assert saved(config)[-1].startswith("epoch-000001-000003-")
 
     assert same_weights_as_uninterrupted(config, tmp_path, size=2)
