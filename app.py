@@ -41,8 +41,11 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
 
     scope: the app, or a stage if one app contains several environments.
     """
+    tags = {**environment.tags, "project": environment.project}
     shared = {
         "env": cdk.Environment(account=environment.account or None, region=environment.region or None),
+        # Those of the stack itself. CloudFormation also gives them to each resource that it can tag.
+        "tags": tags,
         "termination_protection": environment.protection.termination,
     }
     storage = StorageStack(
@@ -58,7 +61,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         "Training",
         stack_name=environment.stack("training"),
         job_prefix=environment.job_prefix,
-        job_tags={**environment.tags, "project": environment.project},
+        job_tags=tags,
         storage=storage.access,
         telemetry=storage.telemetry,
         settings=settings.training,
@@ -108,7 +111,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         settings=settings.monitoring,
         **shared,
     )
-    for key, value in {**environment.tags, "project": environment.project}.items():
+    for key, value in tags.items():
         cdk.Tags.of(scope).add(key, value)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 import environments
 from app import build
@@ -79,6 +80,12 @@ def physical_names(assembly: Assembly) -> set[tuple[str, str]]:
         name = resource.get("Properties", {}).get(NAMING.get(resource["Type"], ""))
         if name is not None:
             found.add((resource["Type"], text(name)))
+    return found
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    """CloudFormation's schema of a resource type."""
+    found: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     return found
 
 
@@ -226,10 +233,45 @@ def test_an_endpoint_of_another_environments_file_is_refused() -> None:
         load(Environment(name="qa"), {"serving.endpoint_name": "kennel-production-classifier"})
 
 
-def test_the_tags_of_an_environment_are_on_its_resources_and_on_its_jobs(synthesise: Synthesise) -> None:
-    tagged = synthesise(environment=Environment(name="qa", tags={"team": "dogs"}))
-    assert {"Key": "team", "Value": "dogs"} in tagged.only("AWS::S3::Bucket")["Tags"]
-    assert tagged.only("Custom::TrainingJob")["Tags"] == {"project": "kennel", "team": "dogs"}
+TAGS = {"project": "kennel", "team": "dogs"}
+ONLY_BY_THE_STACK = "CustomS3AutoDelete"
+"""CDK gives its own function and role no tags; the stack's tags reach them."""
+
+
+@pytest.fixture
+def tagged(synthesise: Synthesise) -> Assembly:
+    return synthesise(WITH_HTTP, environment=Environment(name="qa", tags={"team": "dogs"}))
+
+
+def test_the_tags_of_an_environment_are_on_each_stack(tagged: Assembly) -> None:
+    """CloudFormation puts those also on the resources that have no tags in the template."""
+    for stack in tagged.names:
+        assert deployed_stack(tagged.folder, stack)["tags"] == TAGS, stack
+
+
+def test_the_tags_of_an_environment_are_on_each_resource_that_can_have_tags(tagged: Assembly) -> None:
+    seen = set()
+    for stack, logical_id, resource in tagged.resources("*"):
+        if resource["Type"].startswith("Custom::") or logical_id.startswith(ONLY_BY_THE_STACK):
+            continue
+        # a launch template has no such property, and any change of it would replace the host
+        tagging = schema_of(resource["Type"]).get("tagging", {})
+        if tagging.get("taggable"):
+            found = resource["Properties"][tagging.get("tagProperty", "/properties/Tags").rpartition("/")[2]]
+            tags = found if isinstance(found, dict) else {tag["Key"]: tag["Value"] for tag in found}
+            assert tags.items() >= TAGS.items(), (stack, logical_id)
+            seen.add(resource["Type"])
+    assert len(seen) > 20
+
+
+def test_the_hosts_volume_gets_the_hosts_tags(tagged: Assembly) -> None:
+    assert tagged.only("AWS::EC2::Instance")["PropagateTagsToVolumeOnCreation"] is True
+
+
+def test_the_tags_of_an_environment_are_on_its_jobs(tagged: Assembly) -> None:
+    assert tagged.only("Custom::TrainingJob")["Tags"] == TAGS
+    job = JobRequest.of(properties(Tags=TAGS)).arguments("kennel-qa-0", "ml.g4dn.xlarge")
+    assert {tag["Key"]: tag["Value"] for tag in job["Tags"]} == TAGS
 
 
 def test_the_most_tags_that_an_environment_may_have_are_50_on_a_resource(synthesise: Synthesise) -> None:
