@@ -17,7 +17,10 @@ from stacks.workbench.notebook import Deployment, Notebook
 
 
 class WorkbenchStack(cdk.Stack):
-    """Owns the host, the notebook and their network. Deleting it deletes their volumes: run `kennel-save` first."""
+    """Owns the host, the notebook and their network. Deleting it deletes their volumes: run `kennel-save` first.
+
+    With neither of the two it has no network and no code either: nothing that AWS bills or an account limits.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,11 @@ class WorkbenchStack(cdk.Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
+        if not (settings.host or settings.notebook):
+            # The stack stays, so that the next deploy deletes what an earlier one made. Without any resource CDK would
+            # delete the stack itself, which fails if it has termination protection.
+            cdk.CfnWaitConditionHandle(self, "NoWorkbench")
+            return
 
         network = WorkbenchNetwork(self, "Network", zone_index=settings.zone_index)
         source = SourceArchive(self, "Source")

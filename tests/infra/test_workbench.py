@@ -1,10 +1,13 @@
 """The GPU host, the notebook and their network."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.infra.conftest import Assembly, Synthesise
 
@@ -83,10 +86,32 @@ def test_the_notebook_is_a_g4dn_xlarge_without_root(development: Assembly) -> No
     assert notebook["InstanceMetadataServiceConfiguration"] == {"MinimumInstanceMetadataServiceVersion": "2"}
 
 
-def test_host_and_notebook_can_each_be_left_out(synthesise: Synthesise) -> None:
-    assembly = synthesise(("workbench.host", "false"), ("workbench.notebook", "false"))
-    assert list(assembly.resources("AWS::EC2::Instance")) == []
-    assert list(assembly.resources("AWS::SageMaker::NotebookInstance")) == []
+BOTH_OFF = (("workbench.host", "false"), ("workbench.notebook", "false"))
+INSTANCES = {"AWS::EC2::Instance": "host", "AWS::SageMaker::NotebookInstance": "notebook"}
+
+
+@pytest.mark.parametrize("kind", INSTANCES)
+def test_host_and_notebook_can_each_be_left_out(synthesise: Synthesise, kind: str) -> None:
+    (other,) = INSTANCES.keys() - {kind}
+    assembly = synthesise((f"workbench.{INSTANCES[other]}", "false"))
+    assert [len(list(assembly.resources(kind))), len(list(assembly.resources(other)))] == [1, 0]
+    assert len(list(assembly.resources("AWS::EC2::VPC"))) == 1
+
+
+def test_without_host_and_notebook_no_network_and_nothing_else_is_left(synthesise: Synthesise) -> None:
+    assembly = synthesise(*BOTH_OFF)
+    kinds = {resource["Type"] for _, _, resource in assembly.resources("*")}
+    assert not {kind for kind in kinds if kind.startswith("AWS::EC2::")}
+    # CloudFormation refuses a template without a resource, and a handle is free
+    left = [resource["Type"] for resource in assembly.raw("Workbench")["Resources"].values()]
+    assert left == ["AWS::CloudFormation::WaitConditionHandle"]
+
+
+def test_a_deploy_without_host_and_notebook_deletes_those_of_an_earlier_one(synthesise: Synthesise) -> None:
+    """Only a stack that is still in the app is updated by `cdk deploy --all`, and deleted by `cdk destroy --all`."""
+    off = synthesise(*BOTH_OFF)
+    manifest = json.loads((off.folder / "manifest.json").read_text())["artifacts"]
+    assert manifest["Workbench"]["properties"]["stackName"] == "kennel-workbench"
 
 
 def user_data(assembly: Assembly, **values: str) -> str:
