@@ -17,6 +17,7 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
 
 from ops.commands import data, model
 from ops.commands.options import Env
+from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(rehearse)
 app.command()(model.predict)
 app.command()(model.report)
+app.command()(preflight)
 app.add_typer(data.app, name="data")
 
 

@@ -44,7 +44,7 @@ _REMEDIES = {
 }
 
 
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "403")
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 """The action that AWS names where it refuses one. https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
 _EXPLICIT_DENY = "explicit deny"
@@ -62,16 +62,31 @@ def explained(doing: str, *, needs: str) -> Iterator[None]:
     """
     try:
         yield
-    except ClientError as error:
-        details = error.response.get("Error", {})
-        code, message = details.get("Code", "unknown"), _one_line(details.get("Message") or "nothing")
-        remedy = _denied(message, needs) if code in _DENIED else _REMEDIES.get(code, "Correct that, then try again.")
-        raise BucketError(f"AWS refused {doing} ({code}). {remedy} AWS says: {message}") from error
-    except BotoCoreError as error:
-        raise BucketError(_sentence(error, doing)) from error
+    except (ClientError, BotoCoreError) as error:
+        raise BucketError(sentence(error, doing, needs=needs)) from error
 
 
-def _denied(message: str, needs: str) -> str:
+def sentence(error: ClientError | BotoCoreError, doing: str, *, needs: str) -> str:
+    """What went wrong, and the remedy. doing: the work that failed. needs: the permissions of that work."""
+    if isinstance(error, BotoCoreError):
+        return _without_answer(error, doing)
+    code, message = code_and_message(error)
+    remedy = denied_remedy(message, needs) if is_denied(error) else _REMEDIES.get(code, "Correct that, then try again.")
+    return f"AWS refused {doing} ({code}). {remedy} AWS says: {message}"
+
+
+def code_and_message(error: ClientError) -> tuple[str, str]:
+    """AWS's code, such as AccessDenied, and its message in one line."""
+    details = error.response.get("Error", {})
+    return details.get("Code", "unknown"), _one_line(details.get("Message") or "nothing")
+
+
+def is_denied(error: Exception) -> bool:
+    """Whether AWS refused the call because a permission is missing."""
+    return isinstance(error, ClientError) and code_and_message(error)[0] in _DENIED
+
+
+def denied_remedy(message: str, needs: str) -> str:
     """The remedy for a missing permission: the one that AWS names, which may be another than the request's own."""
     named = _ACTION.search(message)
     action = named[1] if named else needs
@@ -82,7 +97,7 @@ def _denied(message: str, needs: str) -> str:
     return f"These credentials need {action}."
 
 
-def _sentence(error: BotoCoreError, doing: str) -> str:
+def _without_answer(error: BotoCoreError, doing: str) -> str:
     match error:
         case NoCredentialsError():
             return "There are no AWS credentials. Run `aws configure sso` or set AWS_PROFILE, then try again."

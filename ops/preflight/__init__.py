@@ -1,0 +1,1 @@
+"""What would stop a deploy, found before anything is paid for (`kennel preflight`)."""

@@ -1,0 +1,121 @@
+"""CDK's bootstrap stack: its version, its bucket for assets, and that bucket's key."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ops.preflight.finding import Finding, error
+from ops.preflight.target import Target
+
+SUBJECT = "bootstrap"
+
+LEAST_VERSION = 6
+"""What the templates require (the rule CheckBootstrapVersion of each)."""
+AWS_MANAGED = "alias/aws/s3"
+
+
+def version(target: Target) -> Iterator[Finding]:
+    """A region without the bootstrap stack, or with an old one."""
+    name = f"/cdk-bootstrap/{target.qualifier}/version"
+    try:
+        found = target.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+    except ClientError as refusal:
+        if refusal.response["Error"]["Code"] != "ParameterNotFound":
+            raise
+        yield error(
+            SUBJECT,
+            f"{target.account} is not bootstrapped for CDK in {target.region}: there is no SSM parameter {name}.",
+            _make(target, "bootstrap"),
+        )
+        return
+    if not found.isdigit() or int(found) < LEAST_VERSION:
+        yield error(
+            SUBJECT,
+            f"CDK's bootstrap stack in {target.region} has the version {found}; the templates need {LEAST_VERSION}.",
+            _make(target, "bootstrap"),
+        )
+
+
+def asset_bucket(target: Target) -> Iterator[Finding]:
+    """A bucket that was deleted by hand: the bootstrap stack, and its version, are still there."""
+    bucket = bucket_name(target)
+    try:
+        target.client("s3").head_bucket(Bucket=bucket)
+    except ClientError as refusal:
+        if refusal.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+            raise
+        yield error(
+            SUBJECT,
+            f"CDK's bucket for assets, {bucket}, does not exist.",
+            f"If there is a stack CDKToolkit, delete it first; then {_make(target, 'bootstrap')}",
+        )
+
+
+def asset_key(target: Target) -> Iterator[Finding]:
+    """A customer-managed key that leaves decryption to the callers' own policies.
+
+    The roles that read assets at run time have no kms:Decrypt. AWS's own key needs none, nor does the key that CDK
+    makes: its policy lets every principal of the account decrypt through S3.
+    """
+    try:
+        rules = target.client("s3").get_bucket_encryption(Bucket=bucket_name(target))
+    except ClientError as refusal:
+        if refusal.response["Error"]["Code"] in ("ServerSideEncryptionConfigurationNotFoundError", "NoSuchBucket"):
+            return
+        raise
+    default = rules["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+    key = default.get("KMSMasterKeyID", "")
+    if not default["SSEAlgorithm"].startswith("aws:kms") or not key or key.endswith(AWS_MANAGED):
+        return
+    kms = target.client("kms")
+    described = kms.describe_key(KeyId=key)["KeyMetadata"]
+    if described["KeyManager"] == "AWS":
+        return
+    policy = json.loads(kms.get_key_policy(KeyId=described["KeyId"], PolicyName="default")["Policy"])
+    if any(_lets_everyone_decrypt(statement) for statement in _listed(policy["Statement"])):
+        return
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {
+                "kms:CallerAccount": target.account,
+                "kms:ViaService": f"s3.{target.region}.amazonaws.com",
+            }
+        },
+    }
+    yield error(
+        SUBJECT,
+        f"CDK's bucket for assets is encrypted with {described['Arn']}, and the roles of the training job, the image "
+        "build, the training host and the notebook may not use that key.",
+        f"Add this statement to the key's policy (aws kms put-key-policy): {json.dumps(statement)}",
+    )
+
+
+def bucket_name(target: Target) -> str:
+    """The bucket of the bootstrap stack. CDK's synthesizer writes the same name into the templates."""
+    return f"cdk-{target.qualifier}-assets-{target.account}-{target.region}"
+
+
+def _lets_everyone_decrypt(statement: Mapping[str, Any]) -> bool:
+    """Whether the statement lets any principal decrypt. Its conditions, if any, are not looked at."""
+    principal = statement.get("Principal", {})
+    principals = _listed(principal.get("AWS", []) if isinstance(principal, dict) else principal)
+    actions = [action.lower() for action in _listed(statement.get("Action", []))]
+    return (
+        statement["Effect"] == "Allow"
+        and "*" in principals
+        and any(action in ("*", "kms:*", "kms:decrypt*", "kms:decrypt") for action in actions)
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _make(target: Target, verb: str) -> str:
+    return f"make {verb}" + ("" if target.environment.name == "development" else f" ENV={target.environment.name}")

@@ -1,0 +1,79 @@
+"""The credentials: whether they work, whose account they belong to, and how long they last."""
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+import ops.session
+from environments import Environment
+from ops.data.aws_errors import sentence
+from ops.preflight.finding import Finding, error, unknown, warning
+from ops.preflight.target import DEFAULT_QUALIFIER, QUALIFIER, Target
+from stacks.settings import Settings
+
+SUBJECT = "credentials"
+
+REFRESHED_METHODS = ("iam-role", "container-role", "custom-process", "assume-role", "assume-role-with-web-identity")
+"""Sources, as botocore names them, that give new credentials by themselves when the old ones end."""
+BESIDE_TRAINING = timedelta(minutes=35)
+"""What a first deploy takes without the training: building the image, starting the endpoint, the other stacks."""
+
+
+def sign_in(
+    environment: Environment, settings: Settings, stacks: frozenset[str], context: Mapping[str, object]
+) -> Target | Finding:
+    """The deployment, with the account of the credentials; a finding if AWS does not accept them.
+
+    Raises EnvironmentRefusedError if the shell or the account disagree with the environment's file.
+    """
+    try:
+        session = ops.session.session(environment.name)
+        account = ops.session.account(session)
+    except (ClientError, BotoCoreError) as refusal:
+        reason = sentence(refusal, "the look-up of the account", needs="sts:GetCallerIdentity")
+        return error(SUBJECT, "AWS does not accept these credentials, so nothing else was checked.", reason)
+    return Target(
+        environment=environment,
+        settings=settings,
+        stacks=stacks,
+        session=session,
+        account=account,
+        region=session.region_name,
+        qualifier=str(context.get(QUALIFIER, DEFAULT_QUALIFIER)),
+    )
+
+
+def duration(target: Target) -> timedelta:
+    """The longest that the deploy of these stacks takes."""
+    return BESIDE_TRAINING + timedelta(minutes=target.settings.training.WAIT_CEILING_MIN if target.trains else 0)
+
+
+def remaining_life(target: Target) -> Iterator[Finding]:
+    """Temporary credentials that end during the deploy, unless their source renews them."""
+    credentials: Any = target.session.get_credentials()
+    takes = duration(target)
+    minutes = f"{takes.total_seconds() / 60:.0f} minutes"
+    if not credentials.token or credentials.method in REFRESHED_METHODS:
+        return
+    ends = getattr(credentials, "_expiry_time", None)  # botocore has no public attribute for it
+    if ends is None and credentials.method == "env" and (text := os.environ.get("AWS_CREDENTIAL_EXPIRATION")):
+        ends = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if ends is None:
+        yield unknown(
+            SUBJECT,
+            f"These are temporary credentials that do not say when they end; the deploy takes up to {minutes}.",
+            "If they are older than a few minutes, get new ones before the deploy.",
+        )
+        return
+    left = ends - datetime.now(UTC)
+    if left < takes:
+        minutes_left = max(0, left.total_seconds() / 60)
+        yield (error if left < timedelta(minutes=5) else warning)(
+            SUBJECT,
+            f"These credentials end in {minutes_left:.0f} minutes; the deploy takes up to {minutes}, and stops between "
+            "two stacks if they end before it.",
+            "Get new credentials before the deploy, for example with `aws sso login`.",
+        )

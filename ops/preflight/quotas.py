@@ -1,0 +1,139 @@
+"""The quotas of the account that these settings need, with the number that they need of each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ops.preflight.finding import Finding, error, unknown, warning
+from ops.preflight.service_quotas import Quota, ServiceQuotas
+from ops.preflight.target import Target
+
+SUBJECT = "quotas"
+PERMISSIONS = (
+    "servicequotas:GetServiceQuota, servicequotas:GetAWSDefaultServiceQuota, servicequotas:ListServiceQuotas and "
+    "servicequotas:ListAWSDefaultServiceQuotas"
+)
+
+KEPT_FREE = 10
+"""Lambda leaves at least this much of an account's concurrency to functions without provisioned concurrency."""
+LAMBDA_REQUEST = 1000
+"""AWS's default for Lambda's concurrency, and the least that can be requested where a new account has less."""
+CONCURRENCY_CODE = "L-B99A9384"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """A quota, and what the deployment needs of it."""
+
+    service: str
+    name: str
+    least: int
+    severity: Literal["error", "warning"] = "error"
+    why: str
+    """Who needs it, and the settings that say how much."""
+    without: str
+    """What to deploy until AWS has raised it."""
+
+
+def sagemaker_needs(target: Target) -> Iterator[Need]:
+    """Instances of SageMaker, by type and by what they do."""
+    training, serving, workbench = target.settings.training, target.settings.serving, target.settings.workbench
+    if target.trains:
+        usage = "spot training job usage" if training.spot else "training job usage"
+        yield Need(
+            service="sagemaker",
+            name=f"{training.instance_type} for {usage}",
+            least=training.instance_count,
+            why=f"the training job runs on {training.instance_count} (training.instance_count)",
+            without="-c training.instance_count=1 trains on one instance, and -c training.model_data=s3://... on none",
+        )
+        for kind in training.fallback_instance_types:
+            yield Need(
+                service="sagemaker",
+                name=f"{kind} for {usage}",
+                least=training.instance_count,
+                severity="warning",
+                why="it is the type that training.fallback_instance_types names if AWS has no capacity for the first",
+                without="leave the type out of training.fallback_instance_types",
+            )
+    if "serving" in target.stacks:
+        most = serving.scaling.max_instances
+        name = f"{serving.instance_type} for endpoint usage"
+        yield Need(
+            service="sagemaker",
+            name=name,
+            least=serving.initial_instances,
+            why=f"the endpoint starts with {serving.initial_instances} (serving.initial_instances)",
+            without="there is no endpoint without it; serving.instance_type names another type",
+        )
+        yield Need(
+            service="sagemaker",
+            name=name,
+            least=2 * most,
+            severity="warning",
+            why=f"the endpoint may grow to {most} (serving.scaling.max_instances), and an update runs both fleets",
+            without="-c serving.scaling.max_instances=1 needs 2",
+        )
+    if target.has_notebook:
+        yield Need(
+            service="sagemaker",
+            name=f"{workbench.notebook_instance_type} for notebook instance usage",
+            least=1,
+            why="the notebook instance runs on it (workbench.notebook_instance_type)",
+            without="-c workbench.notebook=false leaves it out",
+        )
+
+
+def codebuild_needs(target: Target) -> Iterator[Need]:
+    """CodeBuild accepts five builds in its queue for each that may run: with a quota of 0, none ("Cannot have more than
+    0 builds in queue"). https://docs.aws.amazon.com/codebuild/latest/userguide/builds-working.html"""
+    if target.builds_image:
+        yield Need(
+            service="codebuild",
+            name="Concurrently running builds for Linux/Small environment",
+            least=1,
+            why="CodeBuild builds the serving image; with 0 it accepts no build",
+            without="-c serving.image_uri=... uses an image that exists",
+        )
+
+
+def check(need: Need, quotas: ServiceQuotas, target: Target) -> Iterator[Finding]:
+    """A quota that is smaller than needed."""
+    quota = quotas.find(need.service, need.name)
+    if quota is None:
+        yield unknown(
+            SUBJECT,
+            f"AWS has no quota {need.name!r} in {target.region}, so it may not offer that there ({need.why}).",
+            "Look it up in the console of Service Quotas, or choose another region or type.",
+        )
+    elif quota.value < need.least:
+        yield too_small(need, quota, target)
+
+
+def too_small(need: Need, quota: Quota, target: Target) -> Finding:
+    make = error if need.severity == "error" else warning
+    return make(
+        SUBJECT,
+        f"The quota {need.name!r} is {quota.value:.0f}, but should be at least {need.least}: {need.why}.",
+        f"{quota.request(need.least, target.region)} (AWS takes hours to days. Until then: {need.without}.)",
+    )
+
+
+def concurrency(target: Target) -> Iterator[Finding]:
+    """Too little concurrency of Lambda for the provisioned one."""
+    provisioned = target.settings.api.provisioned_concurrency
+    least = provisioned + KEPT_FREE
+    limits = target.client("lambda").get_account_settings()["AccountLimit"]
+    if limits["ConcurrentExecutions"] < least:
+        quota = Quota(service="lambda", name="Concurrent executions", code=CONCURRENCY_CODE, value=0)
+        yield error(
+            SUBJECT,
+            f"The account's concurrency of Lambda is {limits['ConcurrentExecutions']}, but must be at least {least}: "
+            f"api.provisioned_concurrency is {provisioned}, and Lambda keeps {KEPT_FREE} free.",
+            f"{quota.request(max(least, LAMBDA_REQUEST), target.region)} (Until then: "
+            "-c api.provisioned_concurrency=0 deploys without.)",
+        )
+
+
+def needs(target: Target) -> list[Need]:
+    return [*sagemaker_needs(target), *codebuild_needs(target)]

@@ -1,0 +1,107 @@
+"""Run every check at once, and gather what they find."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+import environments
+from environments.agreement import chosen
+from ops.data.aws_errors import code_and_message, denied_remedy, is_denied, sentence
+from ops.preflight import identity
+from ops.preflight.checks import Check, checks
+from ops.preflight.finding import Finding, unknown
+from ops.preflight.target import ALL, Target, with_needed
+from stacks.settings.context import ENVIRONMENT
+from stacks.settings.parse import load
+
+THREADS = 12
+"""Checks at a time: the whole takes seconds, and AWS does not throttle it."""
+
+SEVERITIES = ("error", "warning", "unknown")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What stands in the way of a deploy."""
+
+    account: str
+    """Empty if the credentials do not work."""
+    region: str
+    subjects: Sequence[str]
+    """What was checked, in the order of the table."""
+    findings: Sequence[Finding]
+    """Errors first."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the deploy would not fail, as far as these credentials can see. Warnings are allowed."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def preflight(
+    environment: str = environments.DEFAULT,
+    context: Mapping[str, object] | None = None,
+    *,
+    stacks: Sequence[str] = (ALL,),
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Report:
+    """Find out what would stop a deploy. It creates and changes nothing.
+
+    context: overrides as CDK's option -c has them, such as {"serving.scaling.max_instances": "5"}.
+    stacks: what CDK gets, such as ["Serving"]; the stacks that they refer to are deployed too.
+    progress: called in this thread with the number of checks that are done, of all, and the subject of the last one.
+
+    Raises EnvironmentRefusedError, and SettingsError for an invalid setting.
+    """
+    context = context or {}
+    if ENVIRONMENT in context:
+        chosen(str(context[ENVIRONMENT]), {"KENNEL_ENV": environment})
+    chosen_environment = environments.load(environment)
+    settings = load(chosen_environment, context)
+    found = identity.sign_in(chosen_environment, settings, with_needed(stacks), context)
+    if not isinstance(found, Target):
+        return Report(account="", region="", subjects=["credentials"], findings=[found])
+    planned = checks(found)
+    findings: list[Finding] = []
+    with ThreadPoolExecutor(THREADS) as pool:
+        running = {pool.submit(_run, check, found): check for check in planned}
+        try:
+            for done, future in enumerate(as_completed(running), start=1):
+                findings += future.result()
+                if progress:
+                    progress(done, len(planned), running[future].title)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    subjects = list(dict.fromkeys(check.subject for check in planned))
+    return Report(
+        account=found.account,
+        region=found.region,
+        subjects=subjects,
+        findings=sorted(
+            findings, key=lambda each: (SEVERITIES.index(each.severity), subjects.index(each.subject), each.summary)
+        ),
+    )
+
+
+def _run(check: Check, target: Target) -> list[Finding]:
+    """What a check finds. A call that AWS refused, or that got no answer, becomes a line of its own."""
+    findings = []
+    try:
+        for finding in check.find(target):
+            findings.append(finding)  # noqa: PERF402 - what was found before an error is kept
+    except ClientError as error:
+        code, message = code_and_message(error)
+        if is_denied(error):
+            what = f"These credentials may not look up {check.title} ({code}), so it is not checked."
+            findings.append(unknown(check.subject, what, denied_remedy(message, check.needs)))
+        else:
+            what = f"AWS did not answer the question about {check.title} ({code}: {message}), so it is not checked."
+            findings.append(unknown(check.subject, what, "Run kennel preflight again, or look it up in AWS's console."))
+    except BotoCoreError as error:
+        what = f"There was no answer about {check.title}, so it is not checked."
+        findings.append(
+            unknown(check.subject, what, sentence(error, f"the look-up of {check.title}", needs=check.needs))
+        )
+    return findings
