@@ -82,6 +82,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         "Api",
         stack_name=environment.stack("api"),
         endpoint_name=settings.serving.endpoint_name,
+        storage=storage.access,
         telemetry=storage.telemetry,
         settings=settings.api,
         **shared,

@@ -17,6 +17,7 @@ from stacks.common.sources import sources
 from stacks.common.staging import python_code
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.settings import ApiSettings
+from stacks.storage.bucket_access import BucketAccess
 
 ROOT = Path(__file__).resolve().parents[2]
 ALIAS = "live"
@@ -34,13 +35,14 @@ class ApiStack(cdk.Stack):
         id: str,
         *,
         endpoint_name: str,
+        storage: BucketAccess,
         telemetry: FunctionTelemetry,
         settings: ApiSettings,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
 
-        function = self._function(endpoint_name, telemetry, settings)
+        function = self._function(endpoint_name, storage, telemetry, settings)
         if settings.readable_s3_prefixes:
             acknowledge(
                 function.execution_role,
@@ -62,7 +64,9 @@ class ApiStack(cdk.Stack):
             cdk.CfnOutput(self, "HttpUrl", value=http.url)
             cdk.CfnOutput(self, "HttpRouteArn", value=http.route_arn)
 
-    def _function(self, endpoint_name: str, telemetry: FunctionTelemetry, settings: ApiSettings) -> PythonFunction:
+    def _function(
+        self, endpoint_name: str, storage: BucketAccess, telemetry: FunctionTelemetry, settings: ApiSettings
+    ) -> PythonFunction:
         return PythonFunction(
             self,
             "Function",
@@ -77,17 +81,18 @@ class ApiStack(cdk.Stack):
                 "READABLE_S3_PREFIXES": ",".join(settings.readable_s3_prefixes),
             },
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
-            rights=self._rights(endpoint_name, settings),
+            rights=self._rights(endpoint_name, storage, settings),
             telemetry=telemetry,
             failed_events=False,  # callers invoke it synchronously
         )
 
-    def _rights(self, endpoint_name: str, settings: ApiSettings) -> list[iam.PolicyStatement]:
+    def _rights(self, endpoint_name: str, storage: BucketAccess, settings: ApiSettings) -> list[iam.PolicyStatement]:
         """The right to invoke this endpoint and to read the S3 prefixes of the settings."""
         endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         rights = [allow("sagemaker:InvokeEndpoint", on=endpoint)]
         if settings.readable_s3_prefixes:
-            rights.append(allow("s3:GetObject", on=_readable(settings)))
+            # one of the prefixes may be in the stack's own bucket
+            rights += [allow("s3:GetObject", on=_readable(settings)), *storage.key_rights("s3:GetObject")]
         return rights
 
 

@@ -76,6 +76,7 @@ class TrainingJob(Construct):
                 **({"DataBucket": photos.bucket} if photos.bucket else {}),
                 "DataPrefix": photos.prefix,
                 "ArtifactPrefix": storage.settings.artifact_prefix,
+                **({"KmsKey": storage.key_arn} if storage.key_arn else {}),
                 "RoleArn": role.role_arn,
                 "VolumeGiB": str(settings.volume_gib),
                 "MaxRuntimeSeconds": str(settings.max_runtime_min * 60),
