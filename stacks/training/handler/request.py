@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contract.photos import is_digest
+from contract.training_container import ARGUMENTS, ENTRY_POINT
 
 Json = dict[str, Any]
 
@@ -147,6 +148,9 @@ class JobRequest:
             "AlgorithmSpecification": {
                 "TrainingImage": self.image,
                 "TrainingInputMode": "File",
+                # the image's own start script fails in part (docs/decisions/0070-how-the-job-starts.md)
+                "ContainerEntrypoint": list(ENTRY_POINT),
+                "ContainerArguments": list(ARGUMENTS),
                 "MetricDefinitions": [{"Name": name, "Regex": regex} for name, regex in self.metrics.items()],
             },
             "HyperParameters": {**self.hyperparameters, "sagemaker_job_name": job},
