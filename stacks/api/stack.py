@@ -34,6 +34,7 @@ class ApiStack(cdk.Stack):
         scope: Construct,
         id: str,
         *,
+        function_name: str,
         endpoint_name: str,
         storage: BucketAccess,
         telemetry: FunctionTelemetry,
@@ -42,7 +43,7 @@ class ApiStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, id, **kwargs)
 
-        function = self._function(endpoint_name, storage, telemetry, settings)
+        function = self._function(function_name, endpoint_name, storage, telemetry, settings)
         if settings.readable_s3_prefixes:
             acknowledge(
                 function.execution_role,
@@ -57,7 +58,6 @@ class ApiStack(cdk.Stack):
             provisioned_concurrent_executions=settings.provisioned_concurrency or None,
         )
 
-        self.function_name = function.function_name
         cdk.CfnOutput(self, "FunctionArn", value=alias.function_arn)
         if settings.http:
             http = HttpApi(self, "Http", name=self.stack_name, alias=alias, settings=settings)
@@ -65,11 +65,12 @@ class ApiStack(cdk.Stack):
             cdk.CfnOutput(self, "HttpRouteArn", value=http.route_arn)
 
     def _function(
-        self, endpoint_name: str, storage: BucketAccess, telemetry: FunctionTelemetry, settings: ApiSettings
+        self, name: str, endpoint_name: str, storage: BucketAccess, telemetry: FunctionTelemetry, settings: ApiSettings
     ) -> PythonFunction:
         return PythonFunction(
             self,
             "Function",
+            name=name,  # the alarms refer to it before it exists
             description="Predicts the breed of the dog in a photo",
             # the folder is itself the Python package, so the archive contains the folder and not only its files
             code=python_code(sources(ROOT, packages=["lambda_fn"])),

@@ -1,4 +1,4 @@
-"""Storage: the bucket with photos and artifacts, and the dead-letter queue that all stacks share."""
+"""Storage: the bucket with photos and artifacts."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from constructs import Construct
 
 from stacks.common.nag import acknowledge
 from stacks.common.runbook import RUNBOOK, anchor
-from stacks.common.telemetry import FunctionTelemetry
 from stacks.settings import SettingsError, StorageSettings
 from stacks.storage.auto_delete import ScopedAutoDelete
 from stacks.storage.bucket_access import BucketAccess
@@ -26,7 +25,6 @@ class StorageStack(cdk.Stack):
         self.bucket = self._bucket(keep_bucket, settings)
         name = cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         self.access = BucketAccess(self, "Access", bucket=self.bucket, bucket_name=name, settings=settings)
-        self.telemetry = FunctionTelemetry(self, "Functions")
         if not keep_bucket:
             ScopedAutoDelete(self, "AutoDelete")
 

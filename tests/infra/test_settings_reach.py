@@ -250,9 +250,9 @@ REACH = {
     "monitoring.email": Reach(
         "team@example.org",
         # what publishes to the topic waits for its subscription too
-        ("Monitoring/AlertsEmail", "Monitoring/Budget itself", "Monitoring/Notices* itself"),
+        ("Monitoring/AlertsEmail", "Monitoring/Notices* itself"),
     ),
-    "monitoring.monthly_budget_usd": Reach(500, ("Monitoring/Budget.Budget.BudgetLimit.Amount",)),
+    "monitoring.monthly_budget_usd": Reach(500, ("Budget/Budget.Budget.BudgetLimit.Amount",)),
 }
 
 
