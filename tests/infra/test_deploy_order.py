@@ -8,6 +8,7 @@ import pytest
 
 import environments
 from environments.environment import STACKS
+from ops.preflight.target import with_needed
 from tests.infra.conftest import Assembly, Synthesise
 from tests.infra.monitoring import alarms, rules
 
@@ -90,6 +91,11 @@ def test_the_names_of_the_stacks_are_listed_in_the_order_of_their_deployment(ass
     assert sorted(order) == assembly.names
     for place, stack in enumerate(order):
         assert before[stack] <= set(order[:place]), stack
+
+
+def test_preflight_checks_the_stacks_that_cdk_deploys_before_the_named_one(assembly: Assembly) -> None:
+    for stack, earlier in waits_for(assembly).items():
+        assert with_needed([stack]) == {kind.lower() for kind in {stack, *earlier}}, stack
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
