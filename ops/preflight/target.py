@@ -26,7 +26,7 @@ NEEDED_BY: Mapping[str, tuple[str, ...]] = {
     "storage": ALERTS,
     "training": (*ALERTS, "storage"),
     "serving": (*ALERTS, "storage", "training"),
-    "api": ALERTS,
+    "api": (*ALERTS, "storage"),
     "workbench": (*ALERTS, "storage", "training", "serving", "api"),
 }
 """The stacks that CDK deploys before each stack."""
