@@ -20,7 +20,6 @@ import environments
 from environments import Environment, EnvironmentRefusedError
 from environments.agreement import check_cdk, chosen
 from stacks.api.stack import ALIAS, ApiStack
-from stacks.budget.stack import BudgetStack
 from stacks.monitoring.stack import MonitoringStack
 from stacks.serving.stack import VARIANT, ServingStack
 from stacks.settings import Settings, SettingsError
@@ -38,10 +37,7 @@ class FlagsMissingError(Exception):
 
 
 def build(scope: Construct, environment: Environment, settings: Settings) -> None:
-    """Build every stack of one environment, in the order in which they are deployed.
-
-    Alerts and the budget come before everything that can bill, then photos, artifact, endpoint and API, and the
-    workbench last: CDK stops at the first stack that fails, and no other stack waits for this one.
+    """Build every stack of one environment, in the order of the data flow: photos, artifact, endpoint, API.
 
     scope: the app, or a stage if one app contains several environments.
     """
@@ -52,29 +48,6 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         "tags": tags,
         "termination_protection": environment.protection.termination,
     }
-    monitoring = MonitoringStack(
-        scope,
-        "Monitoring",
-        stack_name=environment.stack("monitoring"),
-        dashboard_prefix=environment.prefix,
-        job_prefix=environment.job_prefix,
-        function_name=environment.function_name,
-        alias=ALIAS,
-        variant_name=VARIANT,
-        watched_stacks=[environment.stack(kind) for kind in ("training", "serving", "api", "workbench")],
-        serving=settings.serving,
-        api=settings.api,
-        settings=settings.monitoring,
-        **shared,
-    )
-    budget = BudgetStack(
-        scope,
-        "Budget",
-        stack_name=environment.stack("budget"),
-        limit_usd=settings.monitoring.monthly_budget_usd,
-        alerts=monitoring.alerts,
-        **shared,
-    )
     storage = StorageStack(
         scope,
         "Storage",
@@ -90,7 +63,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         job_prefix=environment.job_prefix,
         job_tags=tags,
         storage=storage.access,
-        telemetry=monitoring.telemetry,
+        telemetry=storage.telemetry,
         settings=settings.training,
         **shared,
     )
@@ -100,7 +73,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         stack_name=environment.stack("serving"),
         artifact=training.artifact,
         storage=storage.access,
-        telemetry=monitoring.telemetry,
+        telemetry=storage.telemetry,
         settings=settings.serving,
         **shared,
     )
@@ -108,10 +81,8 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         scope,
         "Api",
         stack_name=environment.stack("api"),
-        function_name=environment.function_name,
         endpoint_name=settings.serving.endpoint_name,
-        storage=storage.access,
-        telemetry=monitoring.telemetry,
+        telemetry=storage.telemetry,
         settings=settings.api,
         **shared,
     )
@@ -124,11 +95,22 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         settings=settings.workbench,
         **shared,
     )
-    storage.add_stack_dependency(budget, reason="what bills comes after the budget")
-    for stack in (training, serving, api):
-        stack.add_stack_dependency(storage, reason="what bills comes after the budget")
-    for stack in (training, serving, api):
-        workbench.add_stack_dependency(stack, reason="a workbench that fails must cost nothing else")
+    MonitoringStack(
+        scope,
+        "Monitoring",
+        stack_name=environment.stack("monitoring"),
+        dashboard_prefix=environment.prefix,
+        job_prefix=environment.job_prefix,
+        function_name=api.function_name,
+        alias=ALIAS,
+        variant_name=VARIANT,
+        telemetry=storage.telemetry,
+        watched_stacks=[stack.stack_name for stack in (training, serving, api, workbench)],
+        serving=settings.serving,
+        api=settings.api,
+        settings=settings.monitoring,
+        **shared,
+    )
     for key, value in tags.items():
         cdk.Tags.of(scope).add(key, value)
 

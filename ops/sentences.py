@@ -4,7 +4,6 @@ SENTENCES = frozenset(
     {
         "environments.environment.EnvironmentRefusedError",
         "inference.artifact.ArtifactError",
-        "ops.cost.price_table.CostError",
         "ops.data.aws_errors.BucketError",
         "ops.model.report.ReportError",
         "ops.rehearse.RehearsalError",

@@ -12,15 +12,7 @@ ROOT = THIS.parents[2]
 PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))}
 PARTS = ["Context", "Choice", "Consequence", "What would change it"]
 
-FOREIGN = {
-    "Gather",
-    "LD_LIBRARY_PATH",
-    "ModelTrainer",
-    "fp16_compress_hook",
-    "limit_concurrency",
-    "pylock",
-    "start_with_right_hostname",
-}
+FOREIGN = {"ContainerEntrypoint", "Gather", "ModelTrainer", "fp16_compress_hook", "limit_concurrency", "pylock"}
 """Identifiers of other projects that no code of this one mentions."""
 
 
