@@ -20,6 +20,7 @@ import environments
 from environments import Environment, EnvironmentRefusedError
 from environments.agreement import check_cdk, chosen
 from stacks.api.stack import ALIAS, ApiStack
+from stacks.budget.stack import BudgetStack
 from stacks.monitoring.stack import MonitoringStack
 from stacks.serving.stack import VARIANT, ServingStack
 from stacks.settings import Settings, SettingsError
@@ -37,7 +38,10 @@ class FlagsMissingError(Exception):
 
 
 def build(scope: Construct, environment: Environment, settings: Settings) -> None:
-    """Build every stack of one environment, in the order of the data flow: photos, artifact, endpoint, API.
+    """Build every stack of one environment, in the order in which they are deployed.
+
+    Alerts and the budget come before everything that can bill, then photos, artifact, endpoint and API, and the
+    workbench last: CDK stops at the first stack that fails, and no other stack waits for this one.
 
     scope: the app, or a stage if one app contains several environments.
     """
@@ -48,6 +52,29 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         "tags": tags,
         "termination_protection": environment.protection.termination,
     }
+    monitoring = MonitoringStack(
+        scope,
+        "Monitoring",
+        stack_name=environment.stack("monitoring"),
+        dashboard_prefix=environment.prefix,
+        job_prefix=environment.job_prefix,
+        function_name=environment.function_name,
+        alias=ALIAS,
+        variant_name=VARIANT,
+        watched_stacks=[environment.stack(kind) for kind in ("training", "serving", "api", "workbench")],
+        serving=settings.serving,
+        api=settings.api,
+        settings=settings.monitoring,
+        **shared,
+    )
+    budget = BudgetStack(
+        scope,
+        "Budget",
+        stack_name=environment.stack("budget"),
+        limit_usd=settings.monitoring.monthly_budget_usd,
+        alerts=monitoring.alerts,
+        **shared,
+    )
     storage = StorageStack(
         scope,
         "Storage",
@@ -63,7 +90,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         job_prefix=environment.job_prefix,
         job_tags=tags,
         storage=storage.access,
-        telemetry=storage.telemetry,
+        telemetry=monitoring.telemetry,
         settings=settings.training,
         **shared,
     )
@@ -73,7 +100,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         stack_name=environment.stack("serving"),
         artifact=training.artifact,
         storage=storage.access,
-        telemetry=storage.telemetry,
+        telemetry=monitoring.telemetry,
         settings=settings.serving,
         **shared,
     )
@@ -81,8 +108,10 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         scope,
         "Api",
         stack_name=environment.stack("api"),
+        function_name=environment.function_name,
         endpoint_name=settings.serving.endpoint_name,
-        telemetry=storage.telemetry,
+        storage=storage.access,
+        telemetry=monitoring.telemetry,
         settings=settings.api,
         **shared,
     )
@@ -95,22 +124,11 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         settings=settings.workbench,
         **shared,
     )
-    MonitoringStack(
-        scope,
-        "Monitoring",
-        stack_name=environment.stack("monitoring"),
-        dashboard_prefix=environment.prefix,
-        job_prefix=environment.job_prefix,
-        function_name=api.function_name,
-        alias=ALIAS,
-        variant_name=VARIANT,
-        telemetry=storage.telemetry,
-        watched_stacks=[stack.stack_name for stack in (training, serving, api, workbench)],
-        serving=settings.serving,
-        api=settings.api,
-        settings=settings.monitoring,
-        **shared,
-    )
+    storage.add_stack_dependency(budget, reason="what bills comes after the budget")
+    for stack in (training, serving, api):
+        stack.add_stack_dependency(storage, reason="what bills comes after the budget")
+    for stack in (training, serving, api):
+        workbench.add_stack_dependency(stack, reason="a workbench that fails must cost nothing else")
     for key, value in tags.items():
         cdk.Tags.of(scope).add(key, value)
 

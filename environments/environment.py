@@ -11,7 +11,8 @@ DEFAULT = "development"
 """The environment that is used if none is named."""
 DEFAULT_PROJECT = "kennel"
 
-STACKS = ("storage", "training", "serving", "api", "workbench", "monitoring")
+STACKS = ("monitoring", "budget", "storage", "training", "serving", "api", "workbench")
+"""In the order of their deployment."""
 KINDS = (*STACKS, "classifier")
 """The words that can follow a prefix in a name. No environment may have one of them as its name: the default
 environment's stack `serving` is kennel-serving, and the names of an environment `serving` would start with the same
@@ -107,6 +108,11 @@ class Environment:
         if (self.project, self.name) == (DEFAULT_PROJECT, DEFAULT):
             return DESIGNED_ENDPOINT
         return f"{self.prefix}-classifier"
+
+    @property
+    def function_name(self) -> str:
+        """The Lambda function's name, which is also its stack's."""
+        return self.stack("api")
 
     def stack(self, kind: str) -> str:
         """The name of a stack, such as kennel-storage. kind: one of `STACKS`."""

@@ -4,6 +4,7 @@ SENTENCES = frozenset(
     {
         "environments.environment.EnvironmentRefusedError",
         "inference.artifact.ArtifactError",
+        "ops.cost.price_table.CostError",
         "ops.data.aws_errors.BucketError",
         "ops.model.report.ReportError",
         "ops.rehearse.RehearsalError",

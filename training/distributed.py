@@ -133,6 +133,10 @@ def join() -> World:
     if size > 1:
         if interface := os.environ.get("SM_NETWORK_INTERFACE_NAME"):
             os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)  # the toolkit sets it only for NCCL
+        if host := os.environ.get("SM_CURRENT_HOST"):
+            # NCCL takes processes whose host name and boot id are equal for neighbours, which share memory. SageMaker's
+            # containers all have the same host name, and hosts that were started from one snapshot the same boot id.
+            os.environ.setdefault("NCCL_HOSTID", host)
         try:
             backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
             dist.init_process_group(backend, timeout=TIMEOUT)

@@ -19,15 +19,17 @@ DEFAULT_QUALIFIER = "hnb659fds"
 ALL = "--all"
 """What `make deploy` passes to CDK instead of names."""
 
+ALERTS = ("monitoring", "budget")
 NEEDED_BY: Mapping[str, tuple[str, ...]] = {
-    "storage": (),
-    "training": ("storage",),
-    "serving": ("storage", "training"),
-    "api": ("storage",),
-    "workbench": ("storage",),
-    "monitoring": ("storage", "api"),
+    "monitoring": (),
+    "budget": ("monitoring",),
+    "storage": ALERTS,
+    "training": (*ALERTS, "storage"),
+    "serving": (*ALERTS, "storage", "training"),
+    "api": (*ALERTS, "storage"),
+    "workbench": (*ALERTS, "storage", "training", "serving", "api"),
 }
-"""The stacks that CDK deploys before each stack, because it refers to them."""
+"""The stacks that CDK deploys before each stack."""
 
 PATIENCE = Config(
     retries={"mode": "standard", "max_attempts": 8},  # AWS throttles Service Quotas at a few calls a second

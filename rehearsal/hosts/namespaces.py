@@ -3,9 +3,10 @@
     with Namespaces(Path("build/network")) as network:
         job = run_training_job([...], job_dir=Path("build/job"), network=network)
 
-As in a SageMaker container, a host has its own name, `algo-N`, its own `eth0` and /opt/ml, and its first process has
-PID 1. A bridge, the switch, connects the `eth0` of all hosts. There is no route to the internet, as with SageMaker's
-network isolation. Except for /opt/ml and /etc/hosts, the file system is that of the machine.
+As in a SageMaker container, a host has its own `eth0` and /opt/ml, and its first process has PID 1. gethostname()
+returns the same name on every host; the names that differ, `algo-N`, are those that resolve. A bridge, the switch,
+connects the `eth0` of all hosts. There is no route to the internet, as with SageMaker's network isolation. Except for
+/opt/ml and /etc/hosts, the file system is that of the machine.
 """
 
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from contract.training_container import HOST_NAME
 from rehearsal.hosts.network import OPT_ML, Host
 from rehearsal.processes import ProcessFailedError, ProcessGroup
 
@@ -34,9 +36,9 @@ exec sleep infinity
 # The PID of the switch is valid only outside the host's PID namespace, so that one is created last.
 _HOST = """
 set -eu
-switch=$1 name=$2 address=$3 names=$4 scratch=$5 base=$6 channels=$7
-shift 7
-hostname "$name"
+switch=$1 name=$2 own=$3 address=$4 names=$5 scratch=$6 base=$7 channels=$8
+shift 8
+hostname "$own"
 ip link set lo up
 # After a restart of the host, the kernel may not have removed the port of its predecessor yet.
 nsenter --target "$switch" --net ip link delete "$name" 2>/dev/null || true
@@ -44,7 +46,8 @@ ip link add eth0 type veth peer name "$name" netns "$switch"
 nsenter --target "$switch" --net ip link set "$name" master switch up
 ip addr add "$address/24" dev eth0
 ip link set eth0 up
-mount --bind "$names" /etc/hosts
+{ cat "$names"; echo "$address $own"; } > "$scratch/hosts"  # as Docker does with a container's host name
+mount --bind "$scratch/hosts" /etc/hosts
 while [ "$channels" -gt 0 ]; do
   mkdir -p "$base/input/data/$1"
   mount --bind "$2" "$base/input/data/$1"
@@ -131,7 +134,8 @@ class Namespaces:
         scratch = self._folder / f"{host.name}-scratch"
         scratch.mkdir(exist_ok=True)
         folders = [word for name, folder in channels for word in (name, str(folder.resolve()))]
-        settings = [str(self._switch.pid), host.name, _address(host.rank), str(self._folder / "hosts"), str(scratch)]
+        names = [host.name, HOST_NAME, _address(host.rank), str(self._folder / "hosts")]
+        settings = [str(self._switch.pid), *names, str(scratch)]
         unshare = ["unshare", "--net", "--mount", "--uts", "sh", "-c", _HOST, host.name]
         return [*self._inside(), *unshare, *settings, str(host.base), str(len(channels)), *folders, *words]
 

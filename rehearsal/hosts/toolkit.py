@@ -3,9 +3,10 @@
     with Namespaces(Path("build/network")) as network:
         job = run_toolkit_job("training/train.py", source=Path("source.tar.gz"), job_dir=Path("build/job"), ...)
 
-As on SageMaker, its command `train` unpacks the source into /opt/ml/code, installs the requirements.txt in it, sets the
-SM_* variables and starts torchrun. The toolkit has a virtual environment of its own (`make toolkit`), since it is
-published as source with a part in C; torchrun and the program run in the current environment.
+The hosts run the entry point that a deploy gives the job (contract/training_container.py). As on SageMaker, its command
+`train` unpacks the source into /opt/ml/code, installs the requirements.txt in it, sets the SM_* variables and starts
+torchrun. The toolkit has a virtual environment of its own (`make toolkit`), since it is published as source with a part
+in C; torchrun and the program run in the current environment.
 """
 
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.training_container import ARGUMENTS, ENTRY_POINT
 from rehearsal.hosts.network import Host, Loopback, Network
 from rehearsal.hosts.training_job import Start, TrainingJob, supervise
 
@@ -25,7 +27,7 @@ class Toolkit:
     """The installed toolkit."""
 
     train: Path
-    """Path of its command `train`, the entry point of SageMaker's training containers."""
+    """Path of its command `train`."""
 
     @staticmethod
     def find(environment: Path = ENVIRONMENT) -> "Toolkit | None":
@@ -69,14 +71,17 @@ def run_toolkit_job(
         **inherited,
         "SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main",
         "AWS_REGION": "us-east-1",
-        # finds torchrun in the current environment; each host gets its share of the cores
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        # finds torchrun in the current environment, and `train` in that of the toolkit
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), str(toolkit.train.parent), os.environ.get("PATH", os.defpath)]
+        ),
+        # each host gets its share of the cores
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // hosts)),
         **(env or {}),
     }
     return supervise(
         all_hosts,
-        lambda _: Start([str(toolkit.train)], variables),
+        lambda _: Start([*ENTRY_POINT, *ARGUMENTS], variables),
         job_dir=job_dir,
         network=network,
         channels={name: folder.resolve() for name, folder in (channels or {}).items()},

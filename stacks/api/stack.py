@@ -17,6 +17,7 @@ from stacks.common.sources import sources
 from stacks.common.staging import python_code
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.settings import ApiSettings
+from stacks.storage.bucket_access import BucketAccess
 
 ROOT = Path(__file__).resolve().parents[2]
 ALIAS = "live"
@@ -33,14 +34,16 @@ class ApiStack(cdk.Stack):
         scope: Construct,
         id: str,
         *,
+        function_name: str,
         endpoint_name: str,
+        storage: BucketAccess,
         telemetry: FunctionTelemetry,
         settings: ApiSettings,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
 
-        function = self._function(endpoint_name, telemetry, settings)
+        function = self._function(function_name, endpoint_name, storage, telemetry, settings)
         if settings.readable_s3_prefixes:
             acknowledge(
                 function.execution_role,
@@ -55,17 +58,19 @@ class ApiStack(cdk.Stack):
             provisioned_concurrent_executions=settings.provisioned_concurrency or None,
         )
 
-        self.function_name = function.function_name
         cdk.CfnOutput(self, "FunctionArn", value=alias.function_arn)
         if settings.http:
             http = HttpApi(self, "Http", name=self.stack_name, alias=alias, settings=settings)
             cdk.CfnOutput(self, "HttpUrl", value=http.url)
             cdk.CfnOutput(self, "HttpRouteArn", value=http.route_arn)
 
-    def _function(self, endpoint_name: str, telemetry: FunctionTelemetry, settings: ApiSettings) -> PythonFunction:
+    def _function(
+        self, name: str, endpoint_name: str, storage: BucketAccess, telemetry: FunctionTelemetry, settings: ApiSettings
+    ) -> PythonFunction:
         return PythonFunction(
             self,
             "Function",
+            name=name,  # the alarms refer to it before it exists
             description="Predicts the breed of the dog in a photo",
             # the folder is itself the Python package, so the archive contains the folder and not only its files
             code=python_code(sources(ROOT, packages=["lambda_fn"])),
@@ -77,17 +82,18 @@ class ApiStack(cdk.Stack):
                 "READABLE_S3_PREFIXES": ",".join(settings.readable_s3_prefixes),
             },
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
-            rights=self._rights(endpoint_name, settings),
+            rights=self._rights(endpoint_name, storage, settings),
             telemetry=telemetry,
             failed_events=False,  # callers invoke it synchronously
         )
 
-    def _rights(self, endpoint_name: str, settings: ApiSettings) -> list[iam.PolicyStatement]:
+    def _rights(self, endpoint_name: str, storage: BucketAccess, settings: ApiSettings) -> list[iam.PolicyStatement]:
         """The right to invoke this endpoint and to read the S3 prefixes of the settings."""
         endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         rights = [allow("sagemaker:InvokeEndpoint", on=endpoint)]
         if settings.readable_s3_prefixes:
-            rights.append(allow("s3:GetObject", on=_readable(settings)))
+            # one of the prefixes may be in the stack's own bucket
+            rights += [allow("s3:GetObject", on=_readable(settings)), *storage.key_rights("s3:GetObject")]
         return rights
 
 

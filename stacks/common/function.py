@@ -44,6 +44,7 @@ class PythonFunction(lambda_.Function):
         description: str,
         log_group: logs.ILogGroup,
         timeout_s: int,
+        name: str | None = None,
         rights: Sequence[iam.PolicyStatement] = (),
         role: iam.Role | None = None,
         memory_mib: int = 256,
@@ -55,6 +56,7 @@ class PythonFunction(lambda_.Function):
         super().__init__(
             scope,
             id,
+            function_name=name,
             runtime=PYTHON,
             architecture=lambda_.Architecture.ARM_64,
             code=code,

@@ -1,4 +1,4 @@
-"""Monitoring: a dashboard, alarms, event notifications and a budget."""
+"""Monitoring: the alert topic, alarms, event notifications, a dashboard, and the dead-letter queue of all stacks."""
 
 from typing import Any
 
@@ -9,14 +9,17 @@ from stacks.common.metrics import EndpointMetrics, FunctionMetrics, failed_event
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.monitoring.alarms import ServiceAlarms
 from stacks.monitoring.alert_topic import AlertTopic
-from stacks.monitoring.budget import MonthlyBudget
 from stacks.monitoring.dashboard import ServiceDashboard
 from stacks.monitoring.notifications import EventNotifications
 from stacks.settings import ApiSettings, MonitoringSettings, ServingSettings
 
 
 class MonitoringStack(cdk.Stack):
-    """Owns the alerts and the dashboard. No other stack depends on it: without it they run on, unmonitored."""
+    """Owns the alerts, the dashboard and the dead-letter queue. Deleting it alone leaves the others unmonitored.
+
+    It is deployed first, so that alerts exist before anything is billed, and refers to what it watches by literal
+    names. A metric without data is no alarm.
+    """
 
     def __init__(
         self,
@@ -28,7 +31,6 @@ class MonitoringStack(cdk.Stack):
         function_name: str,
         alias: str,
         variant_name: str,
-        telemetry: FunctionTelemetry,
         watched_stacks: list[str],
         serving: ServingSettings,
         api: ApiSettings,
@@ -39,29 +41,28 @@ class MonitoringStack(cdk.Stack):
         endpoint = EndpointMetrics(endpoint_name=serving.endpoint_name, variant_name=variant_name)
         function = FunctionMetrics(function_name=function_name, alias=alias)
 
-        alerts = AlertTopic(self, "Alerts", telemetry=telemetry, email=settings.email)
+        self.telemetry = FunctionTelemetry(self, "Functions")
+        self.alerts = AlertTopic(self, "Alerts", telemetry=self.telemetry, email=settings.email)
         alarms = ServiceAlarms(
             self,
             "Alarms",
             endpoint=endpoint,
             function=function,
-            failed_events=failed_events(queue_name=telemetry.queue_name),
+            failed_events=failed_events(queue_name=self.telemetry.queue_name),
             serving=serving,
             api=api,
         )
         for alarm in alarms.all:
-            alarm.add_alarm_action(alerts.action)
+            alarm.add_alarm_action(self.alerts.action)
         EventNotifications(
             self,
             "Notices",
-            alerts=alerts,
-            telemetry=telemetry,
+            alerts=self.alerts,
+            telemetry=self.telemetry,
             job_prefix=f"{job_prefix}-",
             endpoint_name=serving.endpoint_name,
             alarm_prefixes=[f"{stack}-" for stack in watched_stacks],
         )
-        if settings.monthly_budget_usd:
-            MonthlyBudget(self, "Budget", limit_usd=settings.monthly_budget_usd, alerts=alerts)
         # With the region in its name: dashboard names are unique within an account, across its regions.
         dashboard = f"{dashboard_prefix}-{cdk.Aws.REGION}"
         ServiceDashboard(
@@ -78,4 +79,4 @@ class MonitoringStack(cdk.Stack):
 
         console = f"https://{cdk.Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region={cdk.Aws.REGION}"
         cdk.CfnOutput(self, "DashboardUrl", value=f"{console}#dashboards/dashboard/{dashboard}")
-        cdk.CfnOutput(self, "AlertTopicArn", value=alerts.topic.topic_arn)
+        cdk.CfnOutput(self, "AlertTopicArn", value=self.alerts.topic.topic_arn)

@@ -26,7 +26,8 @@ class EndpointCapture(Construct):
             noncurrent_version_expiration=Duration.days(1),
         )
         objects = f"{scope.arn}/{settings.prefix}*"
-        self.writer = BucketGrant([allow("s3:PutObject", on=objects)], objects=[objects])
+        rights = [allow("s3:PutObject", on=objects), *scope.key_rights("s3:PutObject")]
+        self.writer = BucketGrant(rights, objects=[objects])
         content = sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
             json_content_types=["application/json"]  # responses are written as text; photos in base64
         )
@@ -34,6 +35,7 @@ class EndpointCapture(Construct):
             enable_capture=True,
             initial_sampling_percentage=settings.percent,
             destination_s3_uri=f"s3://{bucket.bucket_name}/{settings.prefix}",
+            kms_key_id=scope.key_arn or None,
             capture_options=[
                 sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode) for mode in ("Input", "Output")
             ],

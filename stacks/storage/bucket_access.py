@@ -57,6 +57,7 @@ class BucketAccess(Construct):
             noncurrent_version_expiration=Duration.days(1),
         )
         write = ("s3:PutObject", "s3:AbortMultipartUpload")
+        self.key_arn = settings.kms_key_arn
         self.read_photos = self._grant([settings.data_prefix], "s3:GetObject")
         self.read_artifacts = self._grant([artifacts], "s3:GetObject")
         # results of the workbench have a prefix of their own, so that they cannot replace a job's artifact
@@ -67,8 +68,21 @@ class BucketAccess(Construct):
             [artifacts, checkpoints], "s3:GetObject", *write, listed=settings.artifact_prefix
         )
 
+    def key_rights(self, *actions: str) -> list[iam.PolicyStatement]:
+        """The rights on the bucket's key that these actions on its objects need: none without a key of the user's.
+
+        Only through S3: with them alone, a role can neither encrypt nor decrypt anything else.
+        """
+        if not self.key_arn:
+            return []
+        # the parts of a large upload are decrypted when S3 joins them
+        needed = ["kms:Decrypt", *(["kms:GenerateDataKey"] if "s3:PutObject" in actions else [])]
+        through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{Aws.REGION}.{Aws.URL_SUFFIX}"}}
+        return [allow(*needed, on=self.key_arn, conditions=through_s3)]
+
     def _grant(self, prefixes: Sequence[str], *actions: str, listed: str = "") -> BucketGrant:
         objects = [f"{self.arn}/{prefix}*" for prefix in prefixes]
         seen = f"{listed or prefixes[0]}*"
         listing = allow("s3:ListBucket", on=self.arn, conditions={"StringLike": {"s3:prefix": seen}})
-        return BucketGrant([allow(*actions, on=objects), listing], objects=objects, of=Stack.of(self))
+        rights = [allow(*actions, on=objects), listing, *self.key_rights(*actions)]
+        return BucketGrant(rights, objects=objects, of=Stack.of(self))

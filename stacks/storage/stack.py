@@ -1,15 +1,15 @@
-"""Storage: the bucket with photos and artifacts, and the dead-letter queue that all stacks share."""
+"""Storage: the bucket with photos and artifacts."""
 
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.common.nag import acknowledge
 from stacks.common.runbook import RUNBOOK, anchor
-from stacks.common.telemetry import FunctionTelemetry
-from stacks.settings import StorageSettings
+from stacks.settings import SettingsError, StorageSettings
 from stacks.storage.auto_delete import ScopedAutoDelete
 from stacks.storage.bucket_access import BucketAccess
 
@@ -25,7 +25,6 @@ class StorageStack(cdk.Stack):
         self.bucket = self._bucket(keep_bucket, settings)
         name = cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         self.access = BucketAccess(self, "Access", bucket=self.bucket, bucket_name=name, settings=settings)
-        self.telemetry = FunctionTelemetry(self, "Functions")
         if not keep_bucket:
             ScopedAutoDelete(self, "AutoDelete")
 
@@ -43,7 +42,7 @@ class StorageStack(cdk.Stack):
         bucket = s3.Bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            **self._encryption(settings.kms_key_arn),
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
@@ -66,3 +65,20 @@ class StorageStack(cdk.Stack):
             "S1",
         )
         return bucket
+
+    def _encryption(self, key_arn: str) -> dict[str, Any]:
+        """The bucket's default encryption. Raises SettingsError for a key of another region than the stack's."""
+        if not key_arn:
+            return {"encryption": s3.BucketEncryption.S3_MANAGED}
+        region = key_arn.split(":")[3]
+        if not cdk.Token.is_unresolved(self.region) and region != self.region:
+            raise SettingsError(
+                f"storage.kms_key_arn is {key_arn!r}, a key of {region}, but S3 accepts only keys of the bucket's own "
+                f"region, {self.region}; name a key of that region."
+            )
+        return {
+            "encryption": s3.BucketEncryption.KMS,
+            "encryption_key": kms.Key.from_key_arn(self, "Key", key_arn),
+            # one call to KMS for many photos, instead of one for each
+            "bucket_key_enabled": True,
+        }

@@ -27,9 +27,9 @@ SAGEMAKER = "sagemaker.amazonaws.com"
 
 PACKAGE = "stacks/training/handler"
 BESIDE_PACKAGE = (
-    # What the handler imports, at the paths that its imports have in the repository: of contract/, two modules alone,
-    # so that a change of a training option does not deploy the functions again.
-    *("contract/__init__.py", "contract/photos.py", "contract/training_metrics.py"),
+    # What the handler imports, at the paths that its imports have in the repository: of contract/, three modules
+    # alone, so that a change of a training option does not deploy the functions again.
+    *("contract/__init__.py", "contract/photos.py", "contract/training_container.py", "contract/training_metrics.py"),
     *("stacks/__init__.py", "stacks/training/__init__.py"),
 )
 
@@ -76,6 +76,7 @@ class TrainingJob(Construct):
                 **({"DataBucket": photos.bucket} if photos.bucket else {}),
                 "DataPrefix": photos.prefix,
                 "ArtifactPrefix": storage.settings.artifact_prefix,
+                **({"KmsKey": storage.key_arn} if storage.key_arn else {}),
                 "RoleArn": role.role_arn,
                 "VolumeGiB": str(settings.volume_gib),
                 "MaxRuntimeSeconds": str(settings.max_runtime_min * 60),

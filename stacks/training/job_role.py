@@ -50,6 +50,8 @@ class JobRole(iam.Role):
             ),
             publish_metrics(LOGS),
             *(_weights(pretrained_uri) if pretrained_uri else []),
+            # what SageMaker's OutputDataConfig documents for its KmsKeyId, besides the rights to read and write
+            *([allow("kms:Encrypt", on=storage.key_arn)] if storage.key_arn else []),
         ):
             self.add_to_policy(right)
         acknowledge(

@@ -39,17 +39,18 @@ class TrainingStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, id, **kwargs)
         self.artifact = (
-            self._existing(settings.model_data)
+            self._existing(settings.model_data, storage)
             if settings.model_data
             else self._trained(job_prefix, job_tags, storage, telemetry, settings)
         )
 
-    def _existing(self, uri: str) -> ModelArtifact:
+    def _existing(self, uri: str, storage: BucketAccess) -> ModelArtifact:
         """An artifact that was trained elsewhere."""
         # CDK deletes a stack without resources, which fails if the stack has termination protection.
         cdk.CfnWaitConditionHandle(self, "NothingToTrain")
         arn = f"arn:{cdk.Aws.PARTITION}:s3:::{uri.removeprefix('s3://')}"
-        reader = BucketGrant([allow("s3:GetObject", on=arn)])
+        # the artifact may be an earlier one of the stack's own bucket
+        reader = BucketGrant([allow("s3:GetObject", on=arn), *storage.key_rights("s3:GetObject")])
         return ModelArtifact(uri=uri, reader=reader, inputs_digest=_digest(uri))
 
     def _trained(

@@ -4,7 +4,7 @@ import gzip
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -63,7 +63,9 @@ def channels(folder: Path) -> dict[str, Path]:
     return {"data": folder / "photos", "pretrained": weights}
 
 
-def small_job(folder: Path, toolkit: Toolkit, network: Network, **hyperparameters: object) -> TrainingJob:
+def small_job(
+    folder: Path, toolkit: Toolkit, network: Network, *, env: Mapping[str, str] = {}, **hyperparameters: object
+) -> TrainingJob:
     source = folder / "source"
     return run_toolkit_job(
         "tests/distributed/small_train.py",
@@ -72,6 +74,7 @@ def small_job(folder: Path, toolkit: Toolkit, network: Network, **hyperparameter
         job_dir=folder / "job",
         channels=channels(folder),
         hyperparameters={**SMALL, **hyperparameters},
+        env=env,
         network=network,
         timeout_s=300,
     )
@@ -110,14 +113,36 @@ def test_the_archive_of_the_deploy_trains_on_two_hosts(tmp_path: Path, toolkit: 
         assert "sent_bytes_per_step=" in first
 
 
-def test_a_host_reports_the_root_cause_of_its_peer(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
-    """Only rank 0 writes checkpoints, and it fails. torchrun hosts the store, so the reason outlives the process."""
+@pytest.mark.parametrize("env", [{}, {"LD_PRELOAD": "/libchangehostname.so"}], ids=["", "the image's start script"])
+def test_a_host_reports_the_root_cause_of_its_peer(
+    tmp_path: Path, toolkit: Toolkit, network: Network, env: dict[str, str]
+) -> None:
+    """Only rank 0 writes checkpoints, and it fails. torchrun hosts the store, so the reason outlives the process.
+
+    With the image's start script, every process also prints that a library cannot be preloaded.
+    """
     reason = "The checkpoint epoch-000001-000000 cannot be written into /dev/null/full"
     with pytest.raises(TrainingJobFailedError, match=f"Training failed on algo-1: {reason}"):
-        small_job(tmp_path, toolkit, network, **{"checkpoint-dir": "/dev/null/full"})
+        small_job(tmp_path, toolkit, network, env=env, **{"checkpoint-dir": "/dev/null/full"})
+    log = (tmp_path / "job" / "logs" / "algo-1.log").read_text()
+    assert ("cannot be preloaded" in log) is bool(env)
     if isinstance(network, Namespaces):  # over loopback the second host's processes get SIGTERM, too
         peer = (tmp_path / "job" / "algo-2" / "output" / "failure").read_text()
         assert f"algo-1 (rank 0): {reason}" in peer
+
+
+def test_the_start_of_a_job_needs_neither_jq_nor_a_compiler(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for folder in os.environ["PATH"].split(os.pathsep):
+        for program in Path(folder).glob("*"):
+            if program.name not in ("jq", "cc", "gcc") and not (programs / program.name).is_symlink():
+                (programs / program.name).symlink_to(program)
+    path = os.pathsep.join(str(each) for each in (Path(sys.executable).parent, toolkit.train.parent, programs))
+
+    job = small_job(tmp_path, toolkit, network, env={"PATH": path}, epochs=2, precision="fp32")
+
+    assert (job.model_dir / "manifest.json").is_file()
 
 
 def test_two_hosts_train_the_same_weights_as_one_process(tmp_path: Path, toolkit: Toolkit, network: Network) -> None:

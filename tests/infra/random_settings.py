@@ -28,6 +28,7 @@ SPECIAL: dict[str, Draw] = {
     # texts, and numbers that other settings limit so far that a draw from the whole range would hardly ever fit
     "storage.data_prefix": one_of("data/", "photos/", "team/2026/dogs/", "d-1_x.y/"),
     "storage.artifact_prefix": one_of("training/", "models/", "out/put/"),
+    "storage.kms_key_arn": one_of("", "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"),
     "training.instance_type": one_of("ml.g4dn.xlarge", "ml.g5.2xlarge", "ml.p3.2xlarge", "ml.c5.xlarge"),
     "training.fallback_instance_types": one_of("", "ml.g6.xlarge", "ml.g6.xlarge,ml.g6.2xlarge,ml.trn1n.32xlarge"),
     "training.volume_gib": between(1, 125),

@@ -160,22 +160,6 @@ def test_an_environment_may_name_its_account_and_its_region(synthesise: Synthesi
     assert manifest["artifacts"]["Serving"]["environment"] == "aws://123456789012/eu-west-1"
 
 
-def test_the_stacks_deploy_in_the_order_of_the_data(development: Assembly) -> None:
-    manifest = json.loads((development.folder / "manifest.json").read_text())["artifacts"]
-    depends = {
-        name: {other for other in manifest[name]["dependencies"] if not other.endswith(".assets")}
-        for name in development.names
-    }
-    assert depends == {
-        "Storage": set(),
-        "Training": {"Storage"},
-        "Serving": {"Storage", "Training"},
-        "Api": {"Storage"},
-        "Workbench": {"Storage"},
-        "Monitoring": {"Api", "Storage"},
-    }
-
-
 def test_everything_that_can_be_tagged_is_tagged_with_the_project(development: Assembly) -> None:
     for _, logical_id, resource in development.resources("*"):
         tags = resource.get("Properties", {}).get("Tags")

@@ -1,5 +1,7 @@
 """The monthly budget."""
 
+import json
+
 from tests.infra.conftest import Assembly, Synthesise
 
 
@@ -12,15 +14,25 @@ def test_the_budget_notifies_on_forecast_and_on_actual_cost(development: Assembl
         (entry["Notification"]["NotificationType"], entry["Notification"]["Threshold"], entry["Subscribers"][0])
         for entry in budget["NotificationsWithSubscribers"]
     ]
-    ((_, topic, _),) = development.resources("AWS::SNS::Topic")
-    subscriber = {"SubscriptionType": "SNS", "Address": {"Ref": topic}}
-    assert notifications == [("FORECASTED", 100, subscriber), ("ACTUAL", 80, subscriber)]
+    ((stack, topic, _),) = development.resources("AWS::SNS::Topic")
+    (output,) = [
+        name
+        for name, output in development.raw(stack)["Outputs"].items()
+        if output["Value"] == {"Ref": topic} and name.startswith("Publish")
+    ]
+    assert [(kind, threshold) for kind, threshold, _ in notifications] == [("FORECASTED", 100), ("ACTUAL", 80)]
+    for _, _, subscriber in notifications:
+        assert subscriber["SubscriptionType"] == "SNS"
+        reference = subscriber["Address"]["Fn::GetStackOutput"]
+        assert (reference["StackName"], reference["OutputName"]) == ("kennel-monitoring", output)
 
 
 def test_the_budget_is_created_after_the_topics_policy(development: Assembly) -> None:
-    ((_, _, budget),) = development.resources("AWS::Budgets::Budget")
-    ((_, policy, _),) = development.resources("AWS::SNS::TopicPolicy")
-    assert policy in budget["DependsOn"]
+    """AWS Budgets rejects a topic that it may not publish to."""
+    ((alerts_in, _, _),) = development.resources("AWS::SNS::TopicPolicy")
+    ((budget_in, _, _),) = development.resources("AWS::Budgets::Budget")
+    manifest = json.loads((development.folder / "manifest.json").read_text())["artifacts"]
+    assert alerts_in in manifest[budget_in]["dependencies"]
 
 
 def test_the_budget_can_be_changed_and_left_out(synthesise: Synthesise) -> None:
@@ -31,6 +43,11 @@ def test_the_budget_can_be_changed_and_left_out(synthesise: Synthesise) -> None:
         == 30
     )
     assert list(synthesise(("monitoring.monthly_budget_usd", 0)).resources("AWS::Budgets::Budget")) == []
+
+
+def test_without_a_budget_its_stack_stays(synthesise: Synthesise) -> None:
+    """CDK would delete a stack without resources, which a termination protection refuses."""
+    assert len(synthesise(("monitoring.monthly_budget_usd", 0)).raw("Budget")["Resources"]) == 1
 
 
 def test_the_budget_warns_above_its_thresholds_and_not_below(development: Assembly) -> None:

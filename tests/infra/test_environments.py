@@ -47,6 +47,7 @@ NAMING = {
     "AWS::ApiGatewayV2::Api": "Name",
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::CodeBuild::Project": "Name",
+    "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::SageMaker::Endpoint": "EndpointName",
     "Custom::TrainingJob": "NamePrefix",
@@ -183,6 +184,7 @@ def test_no_name_of_one_deployment_begins_like_those_of_another() -> None:
         assert not any(stack.startswith(f"{one.stack(kind)}-") for stack in stacks for kind in STACKS), (one, other)
         assert not jobs.startswith(f"{one.job_prefix}-"), (one, other)
         assert one.endpoint_name != other.endpoint_name
+        assert one.function_name != other.function_name
         dashboards = {f"{other.prefix}-{region}" for region in REGISTRIES}
         assert not dashboards & {f"{one.prefix}-{region}" for region in REGISTRIES}
 

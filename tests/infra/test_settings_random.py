@@ -19,6 +19,7 @@ from tests.infra.random_settings import EVERYDAY, THOROUGH, random_environment, 
 WRONG: dict[str, tuple[object, ...]] = {
     "storage.data_prefix": ("data", "/", "da ta/"),
     "storage.artifact_prefix": ("training", "//"),
+    "storage.kms_key_arn": ("alias/photos", "1234abcd", "arn:aws:kms:eu-west-1:111122223333:alias/photos"),
     "training.instance_type": ("g4dn.xlarge", "ml.g4dn", "gpu"),
     "training.fallback_instance_types": ("g5.xlarge", "ml.g5.xlarge,ml.g5.xlarge"),
     "training.mode": ("half", ""),
@@ -77,6 +78,8 @@ def test_an_invalid_setting_is_refused_by_name_before_anything_is_synthesised(se
 def synthesised(seed: int, folder: Path) -> tuple[Assembly, Environment, Settings]:
     context = {**FLAGS, **dict(random_settings(seed))}
     environment = random_environment(seed)
+    if environment.region and "storage.kms_key_arn" in context:  # S3 accepts keys of the bucket's own region alone
+        context["storage.kms_key_arn"] = str(context["storage.kms_key_arn"]).replace("eu-west-1", environment.region)
     settings = load(environment, context)
     app = cdk.App(context=context, outdir=str(folder))
     build(app, environment, settings)

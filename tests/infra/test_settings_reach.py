@@ -62,6 +62,20 @@ REACH = {
     "storage.checkpoint_days": Reach(7, (f"{LIFECYCLE}.ExpirationInDays",)),
     "storage.noncurrent_version_days": Reach(7, (f"{LIFECYCLE}.NoncurrentVersionExpiration.NoncurrentDays",)),
     "storage.incomplete_upload_days": Reach(3, (f"{LIFECYCLE}.AbortIncompleteMultipartUpload.DaysAfterInitiation",)),
+    "storage.kms_key_arn": Reach(
+        "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        (
+            "Storage/Bucket.BucketEncryption.ServerSideEncryptionConfiguration.*",
+            f"{JOB}.KmsKey",
+            f"Training/JobRole{POLICY}",
+            f"Serving/ModelRole{POLICY}",
+            "Serving/EndpointConfig.DataCaptureConfig.KmsKeyId",
+            f"Api/FunctionRole{POLICY}",
+            f"Workbench/HostRole{POLICY}",
+            f"Workbench/NotebookRole{POLICY}",
+        ),
+        beside={**CAPTURE, "api.readable_s3_prefixes": "s3://callers/photos/"},
+    ),
     "training.mode": Reach("full", (f"{JOB}.HyperParameters.mode",)),
     "training.epochs": Reach(7, (f"{JOB}.HyperParameters.epochs",)),
     "training.batch_size": Reach(32, (f"{JOB}.HyperParameters.batch-size",)),
@@ -236,9 +250,9 @@ REACH = {
     "monitoring.email": Reach(
         "team@example.org",
         # what publishes to the topic waits for its subscription too
-        ("Monitoring/AlertsEmail", "Monitoring/Budget itself", "Monitoring/Notices* itself"),
+        ("Monitoring/AlertsEmail", "Monitoring/Notices* itself"),
     ),
-    "monitoring.monthly_budget_usd": Reach(500, ("Monitoring/Budget.Budget.BudgetLimit.Amount",)),
+    "monitoring.monthly_budget_usd": Reach(500, ("Budget/Budget.Budget.BudgetLimit.Amount",)),
 }
 
 

@@ -230,7 +230,8 @@ def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
     (asset,) = [path for path in development.folder.glob("asset.*") if (path / "stacks/training/handler").is_dir()]
     packed = {path.relative_to(asset).as_posix() for path in asset.rglob("*") if path.is_file()}
     assert packed == {
-        *("contract/__init__.py", "contract/photos.py", "contract/training_metrics.py"),
+        *("contract/__init__.py", "contract/photos.py", "contract/training_container.py"),
+        "contract/training_metrics.py",
         *("stacks/__init__.py", "stacks/training/__init__.py"),
         *(
             f"stacks/training/handler/{name}.py"

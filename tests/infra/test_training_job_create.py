@@ -32,6 +32,15 @@ def test_the_job_trains_on_two_hosts_that_see_all_photos(deployment: Deployment)
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
 
 
+def test_the_toolkit_is_started_without_the_images_start_script(deployment: Deployment) -> None:
+    """The script calls jq, which the image lacks, and then names a library to every process that was not built."""
+    deployment.create()
+    (request,) = deployment.sagemaker.created
+    algorithm = request["AlgorithmSpecification"]
+    assert algorithm["ContainerEntrypoint"] == ["/bin/bash"]
+    assert algorithm["ContainerArguments"] == ["-c", "exec train"]
+
+
 def test_checkpoints_go_to_a_folder_of_these_inputs_and_photos(deployment: Deployment) -> None:
     name = deployment.create()["PhysicalResourceId"]
     (request,) = deployment.sagemaker.created

@@ -129,7 +129,7 @@ def test_an_update_changes_only_the_stacks_that_it_concerns(
         "other photos": {"Training", "Serving"},
         "another scaling": {"Serving", "Monitoring"},
         "more memory": {"Api", "Monitoring"},
-        "other alerts": {"Monitoring"},
+        "other alerts": {"Monitoring", "Budget"},
         "no idle stop": (("workbench.idle_stop_min", 0),),
         "another idle time": {"Workbench"},
         "longer logs": {"Serving", "Api"},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.training_container import HOST_NAME
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 from rehearsal.hosts.training_job import run_training_job
 from tests.patience import PATIENCE_S
@@ -22,9 +23,10 @@ def error_of(call):
         call()
     except OSError as error:
         return error.strerror
-Path(os.environ["SM_MODEL_DIR"], socket.gethostname()).write_text("weights")
+Path(os.environ["SM_MODEL_DIR"], os.environ["SM_CURRENT_HOST"]).write_text("weights")
 print(json.dumps({
-    "name": socket.gethostname(), "pid": os.getpid(), "peers": [socket.gethostbyname(f"algo-{n}") for n in (1, 2)],
+    "name": os.environ["SM_CURRENT_HOST"], "gethostname": socket.gethostname(), "pid": os.getpid(),
+    "own": socket.gethostbyname(socket.gethostname()), "peers": [socket.gethostbyname(f"algo-{n}") for n in (1, 2)],
     "model_dir": os.environ["SM_MODEL_DIR"], "data": os.listdir(os.environ["SM_CHANNEL_DATA"]),
     "interfaces": [name for _, name in socket.if_nameindex()], "network": os.environ["SM_NETWORK_INTERFACE_NAME"],
     "write": error_of(lambda: Path(os.environ["SM_CHANNEL_DATA"], "new").touch()),
@@ -88,6 +90,8 @@ def test_a_host_sees_what_a_container_of_sagemaker_sees(tmp_path: Path, network:
     for number in (1, 2):
         report = json.loads((tmp_path / "job" / "logs" / f"algo-{number}.log").read_text())
         assert report["name"] == f"algo-{number}"
+        assert report["gethostname"] == HOST_NAME  # the same on both
+        assert report["own"] == f"10.77.0.{number}"
         assert report["pid"] == 1
         assert report["peers"] == ["10.77.0.1", "10.77.0.2"]
         assert report["model_dir"] == "/opt/ml/model"

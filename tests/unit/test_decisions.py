@@ -12,7 +12,15 @@ ROOT = THIS.parents[2]
 PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))}
 PARTS = ["Context", "Choice", "Consequence", "What would change it"]
 
-FOREIGN = {"ContainerEntrypoint", "Gather", "ModelTrainer", "fp16_compress_hook", "limit_concurrency", "pylock"}
+FOREIGN = {
+    "Gather",
+    "LD_LIBRARY_PATH",
+    "ModelTrainer",
+    "fp16_compress_hook",
+    "limit_concurrency",
+    "pylock",
+    "start_with_right_hostname",
+}
 """Identifiers of other projects that no code of this one mentions."""
 
 

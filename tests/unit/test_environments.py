@@ -16,7 +16,7 @@ from moto import mock_aws
 import environments
 from environments import Environment, EnvironmentRefusedError, load
 from environments.agreement import check_cdk, check_shell, chosen
-from environments.environment import DESIGNED_ENDPOINT
+from environments.environment import DESIGNED_ENDPOINT, STACKS
 from ops.session import session
 
 ROOT = Path(environments.FOLDER).parent
@@ -129,7 +129,7 @@ def test_a_region_of_each_partition_is_accepted(region: str) -> None:
     assert Environment(name="qa", region=region).region == region
 
 
-@pytest.mark.parametrize("kind", ["storage", "training", "serving", "api", "workbench", "monitoring", "classifier"])
+@pytest.mark.parametrize("kind", [*STACKS, "classifier"])
 def test_an_environment_cannot_have_a_reserved_name(kind: str) -> None:
     with pytest.raises(EnvironmentRefusedError, match="reserved for names of resources"):
         Environment(name=kind)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contract.photos import is_digest
+from contract.training_container import ARGUMENTS, ENTRY_POINT
 
 Json = dict[str, Any]
 
@@ -44,6 +45,8 @@ class JobRequest:
     tags: Mapping[str, str] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
     """Instance types to try, in this order, where AWS has no capacity for `instance_type`."""
+    kms_key: str = ""
+    """ARN of the key with which S3 encrypts the artifact. Empty: the bucket's default."""
     data_version: str = ""
     """Digest of the photos, or a name that the operator chose for them. Empty: the handler computes the digest."""
     max_wait_s: int = 0
@@ -72,6 +75,7 @@ class JobRequest:
             metrics=dict(properties["Metrics"]),
             tags=dict(properties.get("Tags", {})),
             fallbacks=tuple(kind for kind in properties.get("FallbackInstanceTypes", "").split(",") if kind),
+            kms_key=properties.get("KmsKey", ""),
             data_version=properties.get("DataVersion", ""),
             max_wait_s=int(properties.get("MaxWaitSeconds") or 0),
             deploy_wait_s=int(properties.get("DeployWaitSeconds") or 0),
@@ -88,8 +92,8 @@ class JobRequest:
 
         The first ten digits are a digest of code, options, image and instances; the source archive is among the
         hyperparameters, by an S3 key that is the hash of its content. The second ten are the start of the photos'
-        digest. Left out is what changes no result: role, volume, time limit, spot or on demand, and metrics. A job on a
-        fallback type has that type in its name.
+        digest. Left out is what changes no result: role, volume, key, time limit, spot or on demand, and metrics. A
+        job on a fallback type has that type in its name.
         """
         # a name that the operator chose means the photos at this address
         photos = data_version[:10] if is_digest(data_version) else _digest([self.data.uri, data_version])
@@ -144,11 +148,18 @@ class JobRequest:
             "AlgorithmSpecification": {
                 "TrainingImage": self.image,
                 "TrainingInputMode": "File",
+                # the image's own start script fails in part (docs/decisions/0070-how-the-job-starts.md)
+                "ContainerEntrypoint": list(ENTRY_POINT),
+                "ContainerArguments": list(ARGUMENTS),
                 "MetricDefinitions": [{"Name": name, "Regex": regex} for name, regex in self.metrics.items()],
             },
             "HyperParameters": {**self.hyperparameters, "sagemaker_job_name": job},
             "InputDataConfig": channels,
-            "OutputDataConfig": {"S3OutputPath": f"{self.artifacts.uri}artifacts"},
+            "OutputDataConfig": {
+                "S3OutputPath": f"{self.artifacts.uri}artifacts",
+                # otherwise SageMaker names AWS's own key for S3, whatever the bucket's default is
+                **({"KmsKeyId": self.kms_key} if self.kms_key else {}),
+            },
             "CheckpointConfig": {
                 "S3Uri": f"{self.artifacts.uri}checkpoints/{self._shared_by_attempts(job)}",
                 "LocalPath": "/opt/ml/checkpoints",
@@ -156,6 +167,7 @@ class JobRequest:
             "ResourceConfig": {
                 "InstanceType": instance_type,
                 "InstanceCount": self.instance_count,
+                # No VolumeKmsKeyId: SageMaker refuses it for the local disks of a g4dn, which the hardware encrypts.
                 "VolumeSizeInGB": self.volume_gib,
             },
             "StoppingCondition": stopping,

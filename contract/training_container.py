@@ -1,0 +1,12 @@
+"""How the training container is started: by the job's CreateTrainingJob, and by a rehearsal in the same way.
+
+docs/decisions/0070-how-the-job-starts.md
+"""
+
+ENTRY_POINT = ("/bin/bash",)
+ARGUMENTS = ("-c", "exec train")
+"""Instead of the image's own start script: `train`, the command of SageMaker's training toolkit, found in the image's
+PATH."""
+
+HOST_NAME = "aws"
+"""What gethostname() returns in every training container. `algo-1`, `algo-2` and so on are names that resolve."""
