@@ -1,29 +1,24 @@
 """The commands of README run with no other packages than those that the verbs before them install."""
 
-import importlib.metadata
+import importlib
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from ops.sentences import SENTENCES
 from tests.distributed.dogs import write_photos
+from tests.packages import ROOT, groups_of, install, planned
 
-ROOT = Path(__file__).resolve().parents[2]
-GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 START = (
     "import sys; sys.path[:0], sys.argv[1:] = sys.argv[1].split(':'), sys.argv[2:]; from ops.cli import main; main()"
 )
@@ -42,14 +37,6 @@ class Command:
         return f"kennel {' '.join(self.words)} ({'+'.join(self.groups)})"
 
 
-def planned(line: str) -> str:
-    """What make would run for a line of README in a new clone."""
-    arguments = ["make", "--dry-run", "--always-make", "--no-print-directory", "VENV=absent"]
-    return subprocess.run(
-        [*arguments, *shlex.split(line, comments=True)[1:]], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-
-
 def commands() -> list[Command]:
     """Each `kennel` command of README's blocks, written there or run by a verb of make."""
     found: dict[Command, None] = {}
@@ -57,46 +44,10 @@ def commands() -> list[Command]:
         groups: dict[str, None] = {}
         for line in block.splitlines():
             script = planned(line) if line.startswith("make ") else line
-            groups |= dict.fromkeys(re.findall(r"--group (\S+)", script))
+            groups |= dict.fromkeys(groups_of(script))
             for words in re.findall(r"bin/kennel ([^;|&)#\n]+)", script):
                 found[Command(tuple(shlex.split(words)), tuple(groups))] = None
     return list(found)
-
-
-@cache
-def closure(requirement: str) -> frozenset[str]:
-    """Names of the installed distributions that pip would install for a requirement."""
-    wanted, found = [Requirement(requirement)], set[str]()
-    seen: set[tuple[str, str]] = set()
-    while wanted:
-        one = wanted.pop()
-        for extra in ("", *one.extras):
-            name = canonicalize_name(one.name)
-            if (name, extra) in seen:
-                continue
-            seen.add((name, extra))
-            found.add(name)
-            needed = map(Requirement, importlib.metadata.requires(name) or [])
-            wanted += [each for each in needed if each.marker is None or each.marker.evaluate({"extra": extra})]
-    return frozenset(found)
-
-
-def packages(group: str) -> set[str]:
-    found: set[str] = set()
-    for entry in GROUPS[group]:
-        found |= packages(entry["include-group"]) if isinstance(entry, dict) else closure(entry)
-    return found
-
-
-def install(groups: Sequence[str], place: Path) -> Path:
-    """Link the distributions of these groups into one folder. They are those of this environment: no network."""
-    for name in set().union(*map(packages, groups)):
-        for file in importlib.metadata.files(name) or ():
-            top = place / file.parts[0]
-            if file.parts[0] not in ("..", "__pycache__") and not top.exists():
-                source = Path(str(file.locate())).parents[len(file.parts) - 1] / file.parts[0]
-                top.symlink_to(source.resolve())
-    return place
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,54 @@
+"""A command in a pseudo-terminal, with a person who answers y to each question."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.patience import PATIENCE_S
+
+QUESTION = re.compile(r"\((?:y/n|yes/no)\)|\[y/N\]", re.IGNORECASE)
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that has ended. output: without colours. questions: how many it asked."""
+
+    status: int
+    output: str
+    questions: int
+
+
+def run_in_terminal(command: str, *, cwd: Path, env: Mapping[str, str]) -> Ended:
+    """Run a line of bash. Raises TimeoutError if it prints nothing for `PATIENCE_S` seconds."""
+    screen, keyboard = pty.openpty()
+    child = subprocess.Popen(
+        ["bash", "-c", command], cwd=cwd, env=dict(env), stdin=keyboard, stdout=keyboard, stderr=keyboard,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(keyboard)
+    printed, asked = "", 0
+    try:
+        while True:
+            if not select.select([screen], [], [], PATIENCE_S)[0]:
+                raise TimeoutError(f"{command!r} printed nothing for {PATIENCE_S:g} s. So far: {printed[-2000:]}")
+            try:
+                chunk = os.read(screen, 65536)
+            except OSError:  # Linux: the last process has closed the terminal
+                break
+            if not chunk:
+                break
+            printed += chunk.decode(errors="replace")
+            if len(QUESTION.findall(printed)) > asked:
+                asked += 1
+                os.write(screen, b"y\n")
+    finally:
+        if child.poll() is None:
+            child.wait(PATIENCE_S)
+        os.close(screen)
+    return Ended(child.returncode, _COLOUR.sub("", printed).replace("\r\n", "\n"), asked)

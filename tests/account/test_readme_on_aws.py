@@ -1,0 +1,113 @@
+"""README's part "On AWS", played from a fresh clone by the real CDK command line up to what only AWS can answer."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.account.account import Account
+from tests.account.readme import Played, commands, fresh_clone
+from tests.builders import LABELS
+from tests.packages import ROOT
+
+pytestmark = pytest.mark.slow  # the real CDK command line synthesises and polls: two to three minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A command, and the account after it."""
+
+    played: Played
+    stacks: dict[str, str]
+    """Names and states."""
+    photos: list[str]
+    """Keys below data/ in the bucket of the storage stack."""
+    endpoints: list[str]
+    answer: dict[str, Any] | None
+    """What the function has answered."""
+
+
+def look(account: Account, played: Played, answer: dict[str, Any] | None) -> Seen:
+    stacks = account.cloudformation.stacks
+    storage = stacks.get("kennel-storage")
+    photos = []
+    if storage and "BucketName" in storage.outputs:
+        found = account.client("s3").list_objects_v2(Bucket=storage.outputs["BucketName"], Prefix="data/")
+        photos = [each["Key"] for each in found.get("Contents", [])]
+    return Seen(
+        played=played,
+        stacks={name: stack.status for name, stack in stacks.items()},
+        photos=photos,
+        endpoints=[each["EndpointName"] for each in account.client("sagemaker").list_endpoints()["Endpoints"]],
+        answer=answer,
+    )
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[dict[str, Seen]]:
+    """Each command of README's part, without its comment, to what was seen after it."""
+    if subprocess.run(["git", "rev-parse"], cwd=ROOT, capture_output=True).returncode:
+        pytest.skip("this folder is no git repository, so it cannot be cloned")
+    with fresh_clone() as (account, clone):
+        found = {}
+        for line in commands((clone.folder / "README.md").read_text()):
+            played = clone.play(line)
+            print(played.command, played.answered_by, dict(played.recorded), played.ended.output, sep="\n")
+            answer = clone.folder / "answer.json"
+            found[played.command] = look(account, played, json.loads(answer.read_text()) if answer.exists() else None)
+        yield found
+
+
+def test_every_command_ends_well(seen: dict[str, Seen]) -> None:
+    assert {command: one.played.ended.status for command, one in seen.items()} == dict.fromkeys(seen, 0)
+
+
+def test_synth_asks_aws_nothing(seen: dict[str, Seen]) -> None:
+    assert not seen["make synth"].played.calls
+
+
+def test_bootstrap_makes_what_cdk_publishes_to(seen: dict[str, Seen]) -> None:
+    assert seen["make bootstrap"].stacks == {"CDKToolkit": "CREATE_COMPLETE"}
+
+
+def test_deploying_storage_alone_makes_no_other_stack(seen: dict[str, Seen]) -> None:
+    assert seen["make deploy STACKS=Storage"].stacks == {
+        "CDKToolkit": "CREATE_COMPLETE",
+        "kennel-storage": "CREATE_COMPLETE",
+    }
+
+
+def test_the_photos_are_in_the_bucket_of_the_storage_stack(seen: dict[str, Seen]) -> None:
+    photos = seen["make data-upload DIR=dogImages"].photos
+    assert {key.split("/")[1] for key in photos} == {"train", "valid", "test"}
+    assert len(photos) == 36
+
+
+def test_a_deploy_makes_every_stack_and_the_endpoint(seen: dict[str, Seen]) -> None:
+    after = seen["make deploy"]
+    assert set(after.stacks.values()) == {"CREATE_COMPLETE"}
+    assert {"kennel-training", "kennel-serving", "kennel-api", "kennel-monitoring"} <= set(after.stacks)
+    assert after.endpoints == ["pytorch-dog-classifier-multi-instance"]
+
+
+def test_the_training_and_the_image_are_what_only_aws_can_answer(seen: dict[str, Seen]) -> None:
+    assert {"Custom::TrainingJob", "Custom::CDKContainerImageBuild", "Custom::EndpointCheck"} <= set(
+        seen["make deploy"].played.recorded
+    )
+
+
+def test_the_function_answers_with_the_code_that_the_deploy_has_published(seen: dict[str, Seen]) -> None:
+    command, after = next((command, one) for command, one in seen.items() if command.startswith("aws lambda invoke"))
+    assert after.played.calls["lambda:Invoke"] == 1, command
+    assert after.answer is not None
+    assert after.answer["statusCode"] == 200
+    assert {each["breed"] for each in json.loads(after.answer["body"])["predictions"]} == set(LABELS)
+
+
+def test_a_destroy_leaves_the_bootstrap_alone(seen: dict[str, Seen]) -> None:
+    last = seen["make destroy"]
+    assert last.stacks == {"CDKToolkit": "CREATE_COMPLETE"}
+    assert last.endpoints == []
