@@ -118,8 +118,8 @@ test-processors: setup  ## the tests that compute floats: as on a processor with
 	done
 
 .PHONY: golden
-golden: setup  ## rewrite tests/infra/golden/ after an intended change of the templates
-	@$(BIN)/python -m pytest -q tests/infra/test_golden.py --update-golden
+golden: setup  ## rewrite the golden templates and costs after an intended change of the templates
+	@$(BIN)/python -m pytest -q tests/infra/test_golden.py tests/infra/test_cost_command.py --update-golden
 
 .PHONY: reference
 reference: $(BIN)/python  ## rewrite docs/settings.md and environments/schema.json after a change of the settings
@@ -220,6 +220,10 @@ cdk: node_modules/.installed  ## any other command of the pinned CDK: make cdk A
 .PHONY: data-upload
 data-upload: $(VENV)/.installed-deploy  ## copy your photos to the bucket: make data-upload DIR=dogImages
 	@$(BIN)/kennel --env '$(ENV)' data upload "$(or $(DIR),$(error Name the folder of your photos: make data-upload DIR=dogImages))" $(ARGS)
+
+.PHONY: cost
+cost: $(VENV)/.installed-deploy  ## what the environment costs: idle, expected and at worst, offline; ARGS='-c NAME=VALUE'
+	@$(BIN)/kennel --env '$(ENV)' cost $(ARGS)
 
 .PHONY: synth diff deploy watch destroy
 # CDK's own validation takes twice as long as the rest of a synthesis: `make test` runs cfn-lint instead, a deploy runs it.

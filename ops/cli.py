@@ -16,6 +16,7 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
     sys.exit(f"kennel: {missing_package(error, sys.argv)}")
 
 from ops.commands import data, model
+from ops.commands.cost import cost
 from ops.commands.options import Env
 from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
@@ -31,6 +32,7 @@ app.command()(rehearse)
 app.command()(model.predict)
 app.command()(model.report)
 app.command()(preflight)
+app.command()(cost)
 app.add_typer(data.app, name="data")
 
 

@@ -17,15 +17,25 @@ def session(environment: str = environments.DEFAULT) -> boto3.Session:
     profile that does not exist.
     """
     chosen = environments.load(environment)
+    opened = _opened(chosen)
+    if chosen.account:
+        check_account(chosen, account(opened))
+    return opened
+
+
+def region(environment: str = environments.DEFAULT) -> str:
+    """The region of that session, without credentials. Raises EnvironmentRefusedError if the shell has another."""
+    found: str = _opened(environments.load(environment)).region_name
+    return found
+
+
+def _opened(chosen: environments.Environment) -> boto3.Session:
     check_shell(chosen, os.environ)
     # boto3 prefers AWS_DEFAULT_PROFILE to AWS_PROFILE, and reads neither AWS_REGION nor the default profile's region
     profile = chosen.profile or _first(PROFILE_VARIABLES)
     opened = boto3.Session(profile_name=profile)
     region = chosen.region or _first(REGION_VARIABLES) or opened.region_name or _region_of_default_profile(opened)
-    opened = boto3.Session(profile_name=profile, region_name=region or _region_of_this_host() or LAST_REGION)
-    if chosen.account:
-        check_account(chosen, account(opened))
-    return opened
+    return boto3.Session(profile_name=profile, region_name=region or _region_of_this_host() or LAST_REGION)
 
 
 def account(opened: boto3.Session) -> str:

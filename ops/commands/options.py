@@ -49,3 +49,20 @@ Env = Annotated[
         help=f"The environment: environments/NAME.toml. Default: {VARIABLE}, or {environments.DEFAULT}.",
     ),
 ]
+
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context", "-c", metavar="NAME=VALUE", help="A setting, as `make deploy` takes it. May be repeated."
+    ),
+]
+
+
+def overrides(given: list[str] | None) -> dict[str, str]:
+    """The context that CDK would make of these options."""
+    pairs = [option.partition("=") for option in given or []]
+    for name, equals, _ in pairs:
+        if not equals or not name:
+            raise typer.BadParameter(f"{name!r} has no value. Write NAME=VALUE.", param_hint="-c")
+    return {name: value for name, _, value in pairs}

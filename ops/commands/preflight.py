@@ -4,17 +4,12 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.options import Env
+from ops.commands.options import Env, Settings, overrides
 
 
 def preflight(
     context: typer.Context,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--context", "-c", metavar="NAME=VALUE", help="A setting, as `make deploy` takes it. May be repeated."
-        ),
-    ] = None,
+    settings: Settings = None,
     stacks: Annotated[
         str, typer.Option("--stacks", metavar="NAMES", help="The stacks to deploy, such as 'Storage Serving'.")
     ] = "--all",
@@ -35,7 +30,7 @@ def preflight(
     with Steps(console, total=1).step("Check the account") as report:
         found = run(
             context.obj,
-            _overrides(settings or []),
+            overrides(settings),
             stacks=stacks.split(),
             progress=lambda done, total, title: report(done, total, title if console.is_terminal else ""),
         )
@@ -45,12 +40,3 @@ def preflight(
         table.print_report(found, console)
     if not found.passed:
         raise typer.Exit(1)
-
-
-def _overrides(given: list[str]) -> dict[str, str]:
-    """The context that CDK would make of these options."""
-    pairs = [option.partition("=") for option in given]
-    for name, equals, _ in pairs:
-        if not equals or not name:
-            raise typer.BadParameter(f"{name!r} has no value. Write NAME=VALUE.", param_hint="-c")
-    return {name: value for name, _, value in pairs}

@@ -77,13 +77,7 @@ def estimate(templates: Path, region: str, assumptions: Assumptions | None = Non
             for stack, charge in charged
             if charge.price in table.prices
         ),
-        without_price=tuple(
-            sorted(
-                f"{charge.what} ({charge.price})"
-                for _, charge in charged
-                if charge.price not in table.prices and any(getattr(charge.usage, case) for case in CASES)
-            )
-        ),
+        without_price=_without_price(charged, table),
         without_verdict=tuple(sorted({resource.type for resource in app.resources} - VERDICTS.keys())),
         budget_usd=_budget(app),
     )
@@ -92,6 +86,15 @@ def estimate(templates: Path, region: str, assumptions: Assumptions | None = Non
 def _charges(resource: Resource, app: Templates, given: Assumptions) -> list[Charge]:
     verdict = VERDICTS.get(resource.type)
     return list(verdict(resource, app, given)) if callable(verdict) else []
+
+
+def _without_price(charged: list[tuple[str, Charge]], table: PriceTable) -> tuple[str, ...]:
+    """The prices that are missing in the table, each with a charge that needs it."""
+    missing: dict[str, str] = {}
+    for _, charge in charged:
+        if charge.price not in table.prices and any(getattr(charge.usage, case) for case in CASES):
+            missing.setdefault(charge.price, charge.what)
+    return tuple(f"{price} (such as: {what})" for price, what in sorted(missing.items()))
 
 
 def _budget(app: Templates) -> float | None:

@@ -39,12 +39,6 @@ def alias(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Ch
                 )
 
 
-def schedule(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:
-    del app, given
-    calls = calls_a_month(resource)
-    yield Charge(what="the canary's schedule", price="scheduler.invocations", usage=standing(calls / 1e6))
-
-
 def http_api(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:
     del resource
     yield Charge(what="HTTP API", price="http-api.requests", usage=predictions(app, given) * 1e-6)

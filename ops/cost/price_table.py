@@ -34,7 +34,6 @@ UNITS = {
     "sagemaker.data": "GB",
     "sagemaker.instance": "hour",
     "sagemaker.storage": "GB-month",
-    "scheduler.invocations": "million",
     "sns.email": "thousand",
     "states.transitions": "thousand",
     "vpc.endpoint": "hour",
@@ -54,7 +53,7 @@ class Source:
 
     address: str
     read: date
-    """The date of the price list, or when the page was stored."""
+    """The date of the price list, or the day on which the page was read."""
     about: str
 
 

@@ -88,7 +88,7 @@ VERDICTS: dict[str, Charges | Free | NotPriced] = {
     "AWS::SageMaker::Model": Free("a name for the artifact, which is billed with the bucket"),
     "AWS::SageMaker::NotebookInstance": workbench.notebook,
     "AWS::SageMaker::NotebookInstanceLifecycleConfig": Free("a script"),
-    "AWS::Scheduler::Schedule": functions.schedule,
+    "AWS::Scheduler::Schedule": NotPriced("the canary's 43,800 calls a month cost about 0.05 USD"),
     "AWS::StepFunctions::StateMachine": training.state_machine,
     "Custom::CDKContainerImageBuild": Free("its function and its build are billed"),
     "Custom::EndpointCheck": Free("its function is billed"),

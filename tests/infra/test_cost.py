@@ -121,3 +121,16 @@ def test_every_figure_of_a_table_has_a_dated_source(region: str) -> None:
     for source in table.sources.values():
         assert re.match(r"https://\S+$", source.address)
         assert source.about.endswith(".")
+
+
+def test_an_idle_month_does_not_reach_the_alert_of_the_default_budget(environment: Assembly) -> None:
+    """The alert at 80 % must tell of something unexpected, and so must the forecast."""
+    for region in regions():
+        found = estimated(environment, region)
+        assert found.budget_usd is not None
+        assert found.usd("idle") < found.usd("expected") < 0.8 * found.budget_usd, region
+
+
+@pytest.mark.parametrize("region", regions())
+def test_a_table_has_every_price_that_the_environments_need(region: str, environment: Assembly) -> None:
+    assert estimated(environment, region).without_price == ()
