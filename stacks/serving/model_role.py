@@ -10,6 +10,7 @@ from constructs import Construct
 from stacks.common.iam import allow, publish_metrics
 from stacks.common.nag import acknowledge
 from stacks.common.trust import for_this_account
+from stacks.common.vpc import VpcAccess
 from stacks.storage.bucket_access import BucketGrant
 
 
@@ -25,6 +26,7 @@ class ModelRole(iam.Role):
         log_group: logs.ILogGroup,
         alarms: Sequence[cloudwatch.Alarm],
         grants: Sequence[BucketGrant],
+        vpc: VpcAccess,
     ) -> None:
         super().__init__(scope, id, assumed_by=for_this_account("sagemaker.amazonaws.com"))
         for grant in grants:
@@ -41,3 +43,4 @@ class ModelRole(iam.Role):
             "IAM defines no resource type for registry log-ins and metrics; the metrics are limited to one namespace.",
             "IAM5[Resource::*]",
         )
+        vpc.attach(self)

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.telemetry import FunctionTelemetry
+from stacks.common.vpc import VpcAccess
 from stacks.serving.canary import EndpointCanary
 from stacks.serving.capture import EndpointCapture
 from stacks.serving.check import EndpointCheck
@@ -54,6 +55,7 @@ class ServingStack(cdk.Stack):
         alarms = RolloutAlarms(self, "Alarms", variant_name=VARIANT, settings=settings)
         self.alarms = [*alarms.all, *([canary.alarm] if canary else [])]
         capture = EndpointCapture(storage, "Capture", settings=settings.capture) if settings.capture.percent else None
+        vpc = VpcAccess(subnets=settings.subnets, security_groups=settings.security_groups)
         role = ModelRole(
             self,
             "ModelRole",
@@ -61,8 +63,9 @@ class ServingStack(cdk.Stack):
             log_group=log_group,
             alarms=self.alarms,
             grants=[artifact.reader, *([capture.writer] if capture else [])],
+            vpc=vpc,
         )
-        model = self._model(artifact, image.uri, role)
+        model = self._model(artifact, image.uri, role, vpc)
         config = self._endpoint_config(model, capture, settings)
         endpoint = self._endpoint(config, settings)
         endpoint.node.add_dependency(log_group)
@@ -94,7 +97,7 @@ class ServingStack(cdk.Stack):
             return ExistingImage(self, "Image", uri=settings.image_uri)
         return ServingImage(self, "Image", telemetry=telemetry)
 
-    def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role) -> sagemaker.CfnModel:
+    def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role, vpc: VpcAccess) -> sagemaker.CfnModel:
         # No name, here and for the endpoint config: each change replaces both, and a replacement cannot reuse a name.
         model = sagemaker.CfnModel(
             self,
@@ -104,6 +107,11 @@ class ServingStack(cdk.Stack):
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image_uri, model_data_url=artifact.uri
             ),
+            vpc_config=sagemaker.CfnModel.VpcConfigProperty(
+                subnets=list(vpc.subnets), security_group_ids=list(vpc.security_groups)
+            )
+            if vpc
+            else None,
             tags=[cdk.CfnTag(key="inputs-digest", value=artifact.inputs_digest)],
         )
         # The role's policy too: SageMaker uses it to read the artifact when it creates the model.

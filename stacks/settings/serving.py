@@ -6,6 +6,7 @@ from typing import Annotated
 
 from contract.declarations import Pattern, Range
 from environments.environment import DESIGNED_ENDPOINT
+from stacks.settings.network import SECURITY_GROUPS, SUBNETS, check_vpc
 from stacks.settings.rules import PREFIX, SAGEMAKER_INSTANCE_TYPE, LogRetentionDays, check, require
 
 
@@ -105,6 +106,11 @@ class ServingSettings:
     canary_interval_min: Annotated[int, Range(0, 10, "minutes")] = 1
     """How often a canary sends a photo to the endpoint, so that a rollout without callers is monitored too; 0 turns it
     off."""
+    subnets: Annotated[tuple[str, ...], SUBNETS] = ()
+    """Subnets of your VPC in which the containers run, 2 to 16, in different availability zones and with a route to S3
+    (docs/environments.md). Empty: SageMaker's own network."""
+    security_groups: Annotated[tuple[str, ...], SECURITY_GROUPS] = ()
+    """Security groups of the containers, 1 to 5, if they have `subnets`. They need no inbound rule."""
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     capture: CaptureSettings = field(default_factory=CaptureSettings)
@@ -116,6 +122,13 @@ class ServingSettings:
             "serving.instance_type",
             self.instance_type,
             "of another family: the burstable ones cannot be scaled automatically",
+        )
+        check_vpc(
+            "serving",
+            self.subnets,
+            self.security_groups,
+            least=2,
+            because=", in different availability zones: SageMaker asks for two even if there is one instance",
         )
         low, high = self.scaling.min_instances, self.scaling.max_instances
         require(

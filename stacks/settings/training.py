@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from contract.declarations import Pattern, Range
 from contract.options import TrainingOptions
+from stacks.settings.network import SECURITY_GROUPS, SUBNETS, check_vpc
 from stacks.settings.rules import S3_FOLDER, S3_OBJECT, SAGEMAKER_INSTANCE_TYPE, check, require
 
 WAIT_CEILING_MIN = 55
@@ -65,6 +66,13 @@ class TrainingSettings(TrainingOptions):
     """Until when AWS patches this image: for a year. 2.14 was published after 2026-08-21, so this is the earliest end.
     Synth warns once it has passed."""
 
+    subnets: Annotated[tuple[str, ...], SUBNETS] = ()
+    """Subnets of your VPC in which the job runs, 1 to 16, with a route to S3 and to the package index
+    (docs/environments.md). Empty: SageMaker's own network."""
+    security_groups: Annotated[tuple[str, ...], SECURITY_GROUPS] = ()
+    """Security groups of the job, 1 to 5, if it has `subnets`. With several hosts they must allow TCP between their
+    members; a deploy checks that before it starts the job."""
+
     WAIT_CEILING_MIN: ClassVar = WAIT_CEILING_MIN
     STARTUP_MIN: ClassVar = STARTUP_MIN
 
@@ -103,6 +111,7 @@ class TrainingSettings(TrainingOptions):
             f"a multiple of training.instance_count ({self.instance_count})",
         )
         self._check_fallbacks()
+        check_vpc("training", self.subnets, self.security_groups)
 
     def _check_fallbacks(self) -> None:
         kinds, written = self.fallback_instance_types, ",".join(self.fallback_instance_types)

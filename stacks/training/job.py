@@ -77,6 +77,7 @@ class TrainingJob(Construct):
                 "DataPrefix": photos.prefix,
                 "ArtifactPrefix": storage.settings.artifact_prefix,
                 **({"KmsKey": storage.key_arn} if storage.key_arn else {}),
+                **_vpc(settings),
                 "RoleArn": role.role_arn,
                 "VolumeGiB": str(settings.volume_gib),
                 "MaxRuntimeSeconds": str(settings.max_runtime_min * 60),
@@ -107,7 +108,7 @@ class TrainingJob(Construct):
         settings: TrainingSettings,
     ) -> cr.Provider:
         log_group = OwnedLogGroup(self, "Logs", retention_days=30)
-        role = self._role(name_prefix, storage, photos, job_role, log_group)
+        role = self._role(name_prefix, storage, photos, job_role, log_group, settings)
         on_event = self._function("on_event", "Starts, adopts or names Kennel's training job", role, log_group)
         is_complete = self._function("is_complete", "Watches or stops Kennel's training job", role, log_group)
         frameworks = {
@@ -137,6 +138,7 @@ class TrainingJob(Construct):
         photos: Photos,
         job_role: iam.Role,
         log_group: OwnedLogGroup,
+        settings: TrainingSettings,
     ) -> iam.Role:
         """The role of the two handlers. The framework's functions, which only call them, have roles of their own."""
         jobs = f"training-job/{name_prefix}-*"
@@ -157,6 +159,8 @@ class TrainingJob(Construct):
                 ),
                 allow("sagemaker:ListTrainingJobs", on="*"),  # IAM defines no resource type for it
                 pass_role(job_role, SAGEMAKER),
+                # to see whether the hosts may reach each other; IAM defines no resource type for it
+                *([allow("ec2:DescribeSecurityGroups", on="*")] if _hosts_meet_in_a_vpc(settings) else []),
                 *(
                     allow("s3:ListBucket", on=bucket, conditions={"StringLike": {"s3:prefix": prefixes}})
                     for bucket, prefixes in listed.items()
@@ -213,6 +217,17 @@ class TrainingJob(Construct):
             "SF2",
             "Serverless-StepFunctionStateMachineXray",
         )
+
+
+def _vpc(settings: TrainingSettings) -> dict[str, list[str]]:
+    """The properties of a job in a VPC; none for a job in SageMaker's own network."""
+    if not settings.subnets:
+        return {}
+    return {"Subnets": list(settings.subnets), "SecurityGroups": list(settings.security_groups)}
+
+
+def _hosts_meet_in_a_vpc(settings: TrainingSettings) -> bool:
+    return bool(settings.subnets) and settings.instance_count > 1
 
 
 def _invoke(function: PythonFunction) -> iam.PolicyStatement:

@@ -8,6 +8,7 @@ from constructs import Construct
 from stacks.common.iam import allow, publish_metrics
 from stacks.common.nag import acknowledge, wildcard
 from stacks.common.trust import for_this_account
+from stacks.common.vpc import VpcAccess
 from stacks.storage.bucket_access import BucketAccess
 from stacks.training.image import TrainingImage
 from stacks.training.photos import Photos
@@ -29,6 +30,7 @@ class JobRole(iam.Role):
         image: TrainingImage,
         pretrained_uri: str,
         job_prefix: str,
+        vpc: VpcAccess,
     ) -> None:
         super().__init__(
             scope,
@@ -61,6 +63,7 @@ class JobRole(iam.Role):
             wildcard(f"{log_group}:*", within=self),
             wildcard("*", within=self),
         )
+        vpc.attach(self)
 
 
 def _weights(uri: str) -> list[iam.PolicyStatement]:

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.common.iam import allow
 from stacks.common.telemetry import FunctionTelemetry
+from stacks.common.vpc import VpcAccess
 from stacks.settings import TrainingSettings
 from stacks.storage.bucket_access import BucketAccess, BucketGrant
 from stacks.training.artifact import ModelArtifact
@@ -73,6 +74,7 @@ class TrainingStack(cdk.Stack):
             image=image,
             pretrained_uri=settings.pretrained_uri,
             job_prefix=job_prefix,
+            vpc=VpcAccess(subnets=settings.subnets, security_groups=settings.security_groups),
         )
         job = TrainingJob(
             self,

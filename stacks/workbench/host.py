@@ -15,7 +15,7 @@ from stacks.common.metrics import cpu_utilization
 from stacks.common.nag import acknowledge
 from stacks.common.runbook import with_runbook_link
 from stacks.settings import WorkbenchSettings
-from stacks.workbench.network import WorkbenchNetwork
+from stacks.workbench.network import Place
 
 USER = "ubuntu"
 IDLE_BELOW_PERCENT = 5
@@ -29,7 +29,7 @@ class TrainingHost(Construct):
         scope: Construct,
         id: str,
         *,
-        network: WorkbenchNetwork,
+        place: Place,
         code: ssm.StringParameter,
         data_uri: str,
         results_uri: str,
@@ -37,8 +37,8 @@ class TrainingHost(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.role = self._role()
-        self.instance = self._instance(network, code, data_uri, results_uri, self.role, settings)
-        self.instance.node.add_dependency(self.role, network.ready)
+        self.instance = self._instance(place, code, data_uri, results_uri, self.role, settings)
+        self.instance.node.add_dependency(self.role, *place.ready)
         acknowledge(
             self.instance,
             "The host is deleted with its stack on purpose; results belong in the bucket (kennel-save).",
@@ -66,7 +66,7 @@ class TrainingHost(Construct):
 
     def _instance(
         self,
-        network: WorkbenchNetwork,
+        place: Place,
         code: ssm.StringParameter,
         data_uri: str,
         results_uri: str,
@@ -101,8 +101,8 @@ class TrainingHost(Construct):
             ),
             instance_type=settings.host_instance_type,
             iam_instance_profile=iam.CfnInstanceProfile(self, "Profile", roles=[role.role_name]).ref,
-            subnet_id=network.subnet_id,
-            security_group_ids=[network.security_group.security_group_id],
+            subnet_id=place.subnet_id,
+            security_group_ids=list(place.security_group_ids),
             block_device_mappings=[
                 ec2.CfnInstance.BlockDeviceMappingProperty(
                     device_name="/dev/sda1",

@@ -1,15 +1,46 @@
-"""The workbench's network: outbound traffic only."""
+"""The workbench's network: outbound traffic only, in a VPC of its own or in one that exists."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from stacks.common.iam import allow
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.trust import for_this_account
+from stacks.settings import WorkbenchSettings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where the host and the notebook instance are."""
+
+    subnet_id: str
+    security_group_ids: Sequence[str]
+    ready: Sequence[IDependable] = ()
+    """What must exist before an instance starts there."""
+
+
+def existing_place(scope: Construct, id: str, *, settings: WorkbenchSettings) -> Place:
+    """The subnet of the settings. Nothing is looked up; with `vpc` alone its security group is made in that VPC."""
+    groups = settings.security_groups
+    if not groups:
+        within = Construct(scope, id)
+        vpc = ec2.Vpc.from_vpc_attributes(
+            within, "Vpc", vpc_id=settings.vpc, availability_zones=[Fn.select(0, Fn.get_azs())]
+        )
+        groups = (_outbound(within, vpc).security_group_id,)
+    return Place(subnet_id=settings.subnet, security_group_ids=groups)
+
+
+def _outbound(scope: Construct, vpc: ec2.IVpc) -> ec2.SecurityGroup:
+    return ec2.SecurityGroup(
+        scope, "Outbound", vpc=vpc, description="Kennel workbench: out, never in", allow_all_outbound=True
+    )
 
 
 class WorkbenchNetwork(Construct):
@@ -34,10 +65,10 @@ class WorkbenchNetwork(Construct):
         subnet = vpc.public_subnets[0]
         # Another address range in each zone: CloudFormation creates a new subnet before it deletes the old one.
         cast(ec2.CfnSubnet, subnet.node.default_child).cidr_block = f"10.77.0.{32 * zone_index}/27"
-        self.subnet_id = subnet.subnet_id
-        self.ready = subnet.internet_connectivity_established
-        self.security_group = ec2.SecurityGroup(
-            self, "Outbound", vpc=vpc, description="Kennel workbench: out, never in", allow_all_outbound=True
+        self.place = Place(
+            subnet_id=subnet.subnet_id,
+            security_group_ids=[_outbound(self, vpc).security_group_id],
+            ready=[subnet.internet_connectivity_established],
         )
 
     def _log_rejected_traffic(self, vpc: ec2.Vpc) -> None:

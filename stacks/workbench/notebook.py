@@ -16,7 +16,7 @@ from stacks.common.nag import acknowledge
 from stacks.common.sources import content
 from stacks.common.staging import staged
 from stacks.settings import WorkbenchSettings
-from stacks.workbench.network import WorkbenchNetwork
+from stacks.workbench.network import Place
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE.parents[1] / "notebooks" / "kennel.ipynb"
@@ -46,7 +46,7 @@ class Notebook(Construct):
         scope: Construct,
         id: str,
         *,
-        network: WorkbenchNetwork,
+        place: Place,
         code: ssm.StringParameter,
         deployment: Deployment,
         settings: WorkbenchSettings,
@@ -81,10 +81,10 @@ class Notebook(Construct):
             platform_identifier="notebook-al2023-v1",
             role_arn=role.role_arn,
             root_access="Disabled",
-            # through SageMaker's own network interface; the alternative would need a NAT gateway in the subnet
-            direct_internet_access="Enabled",
-            subnet_id=network.subnet_id,
-            security_group_ids=[network.security_group.security_group_id],
+            # through SageMaker's own network interface; the alternative needs a NAT gateway or endpoints in the subnet
+            direct_internet_access="Enabled" if settings.notebook_internet else "Disabled",
+            subnet_id=place.subnet_id,
+            security_group_ids=list(place.security_group_ids),
             volume_size_in_gb=settings.notebook_volume_gib,
             lifecycle_config_name=lifecycle.attr_notebook_instance_lifecycle_config_name,
             instance_metadata_service_configuration=sagemaker.CfnNotebookInstance.InstanceMetadataServiceConfigurationProperty(
@@ -96,7 +96,7 @@ class Notebook(Construct):
             "A customer-managed key costs 1 USD a month and protects no more than the default key; without direct "
             "internet access the subnet would need a NAT gateway at 32 USD a month.",
             "SM2",
-            "SM3",
+            *(["SM3"] if settings.notebook_internet else []),
         )
         self.instance.node.add_dependency(role)
         if settings.notebook_idle_stop_min:

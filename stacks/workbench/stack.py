@@ -12,7 +12,7 @@ from stacks.settings import WorkbenchSettings
 from stacks.storage.bucket_access import BucketAccess, BucketGrant
 from stacks.training.source_archive import SourceArchive
 from stacks.workbench.host import TrainingHost
-from stacks.workbench.network import WorkbenchNetwork
+from stacks.workbench.network import WorkbenchNetwork, existing_place
 from stacks.workbench.notebook import Deployment, Notebook
 
 
@@ -39,7 +39,10 @@ class WorkbenchStack(cdk.Stack):
             cdk.CfnWaitConditionHandle(self, "NoWorkbench")
             return
 
-        network = WorkbenchNetwork(self, "Network", zone_index=settings.zone_index)
+        if settings.subnet:
+            place = existing_place(self, "Network", settings=settings)
+        else:
+            place = WorkbenchNetwork(self, "Network", zone_index=settings.zone_index).place
         source = SourceArchive(self, "Source")
         code = ssm.StringParameter(
             self, "Code", string_value=source.s3_object_url, description="Kennel's code, for the workbench"
@@ -49,7 +52,7 @@ class WorkbenchStack(cdk.Stack):
             host = TrainingHost(
                 self,
                 "Host",
-                network=network,
+                place=place,
                 code=code,
                 data_uri=f"{bucket_uri}{storage.settings.data_prefix}",
                 results_uri=f"{bucket_uri}{storage.results_prefix}",
@@ -66,7 +69,7 @@ class WorkbenchStack(cdk.Stack):
                 artifact_prefix=f"{storage.settings.artifact_prefix}artifacts/",
                 endpoint=endpoint_name,
             )
-            notebook = Notebook(self, "Notebook", network=network, code=code, deployment=deployment, settings=settings)
+            notebook = Notebook(self, "Notebook", place=place, code=code, deployment=deployment, settings=settings)
             self._grant(notebook.role, source, code, storage.read_photos, storage.read_artifacts)
             endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
             notebook.role.add_to_policy(allow("sagemaker:InvokeEndpoint", on=endpoint))

@@ -78,7 +78,7 @@ def test_folder_manifest_check_bucket_and_job_name_agree(s3: Any, tmp_path: Path
     assert (summary.digest, summary.bucket_digest, summary.is_comparable) == (expected, expected, True)
     assert printed("version", URI).strip() == expected
 
-    jobs = Jobs(sagemaker=FakeSageMaker(s3), s3=s3, region="us-east-1")
+    jobs = Jobs(sagemaker=FakeSageMaker(s3), s3=s3, ec2=lambda: None, region="us-east-1")
     assert data_digest(s3, Location(bucket=BUCKET, prefix="data/")) == expected
     started = on_event({"RequestType": "Create", "ResourceProperties": properties(Bucket=BUCKET)}, None, jobs)
     assert started["PhysicalResourceId"].endswith(expected[:10])

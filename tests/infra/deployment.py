@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from urllib3 import HTTPResponse
@@ -29,7 +30,14 @@ class Deployment:
     @property
     def jobs(self) -> Jobs:
         clock = lambda: self.sagemaker.time  # noqa: E731
-        return Jobs(sagemaker=self.sagemaker, s3=self.s3, region="eu-west-1", sleep=self.slept.append, now=clock)
+        return Jobs(
+            sagemaker=self.sagemaker,
+            s3=self.s3,
+            ec2=lambda: boto3.client("ec2", region_name="eu-west-1"),
+            region="eu-west-1",
+            sleep=self.slept.append,
+            now=clock,
+        )
 
     def send(self, request: str, **event: Any) -> Json:
         event = {"RequestType": request, "ResourceProperties": properties(), **event}

@@ -12,6 +12,12 @@ from tests.infra.template_places import differences
 
 CAPTURE = {"serving.capture.percent": 10}
 HTTP = {"api.http": "true"}
+JOB_IN_VPC = {"training.subnets": "subnet-00000000000000001", "training.security_groups": "sg-00000000000000001"}
+MODEL_IN_VPC = {
+    "serving.subnets": "subnet-00000000000000001,subnet-00000000000000002",
+    "serving.security_groups": "sg-00000000000000001",
+}
+WORKBENCH_IN_VPC = {"workbench.vpc": "vpc-00000000000000001", "workbench.subnet": "subnet-00000000000000001"}
 VARIANT = "Serving/EndpointConfig.ProductionVariants"
 FLEET_TOO_SMALL_AFTER = "Monitoring/AlarmsFleetTooSmall.EvaluationPeriods"
 ROLLOUT = "Serving/Endpoint.DeploymentConfig"
@@ -118,6 +124,12 @@ REACH = {
         ),
     ),
     "training.image_tag": Reach("2.15-cu140-amzn2023-sagemaker", (f"{JOB}.Image",)),
+    "training.subnets": Reach(
+        "subnet-00000000000000002", (f"{JOB}.Subnets", f"Training/JobRole{POLICY}"), beside=JOB_IN_VPC
+    ),
+    "training.security_groups": Reach(
+        "sg-00000000000000002", (f"{JOB}.SecurityGroups", f"Training/JobRole{POLICY}"), beside=JOB_IN_VPC
+    ),
     # no template: synth warns after this day (tests/infra/test_app.py)
     "training.image_end_of_patch": Reach("2028-01-01", ()),
     "serving.endpoint_name": Reach(
@@ -167,6 +179,16 @@ REACH = {
         2,
         ("Serving/CanarySchedule.ScheduleExpression", "Serving/CanaryUnanswered.Period"),
         beside={"serving.rollout.bake_s": 600},
+    ),
+    "serving.subnets": Reach(
+        "subnet-00000000000000001,subnet-00000000000000003",
+        ("Serving/Model.VpcConfig.Subnets", f"Serving/ModelRole{POLICY}"),
+        beside=MODEL_IN_VPC,
+    ),
+    "serving.security_groups": Reach(
+        "sg-00000000000000002",
+        ("Serving/Model.VpcConfig.SecurityGroupIds", f"Serving/ModelRole{POLICY}"),
+        beside=MODEL_IN_VPC,
     ),
     "serving.scaling.min_instances": Reach(
         2, ("Serving/ScalingTarget.MinCapacity",), beside={"serving.initial_instances": 2}
@@ -247,6 +269,20 @@ REACH = {
     "workbench.notebook_instance_type": Reach("ml.g5.xlarge", ("Workbench/NotebookInstance.InstanceType",)),
     "workbench.notebook_volume_gib": Reach(20, ("Workbench/NotebookInstance.VolumeSizeInGB",)),
     "workbench.notebook_idle_stop_min": Reach(30, ("Workbench/NotebookLifecycle.OnStart.Content",)),
+    "workbench.notebook_internet": Reach(
+        "false", ("Workbench/NotebookInstance.DirectInternetAccess",), beside=WORKBENCH_IN_VPC
+    ),
+    "workbench.vpc": Reach("vpc-00000000000000002", ("Workbench/NetworkOutbound.VpcId",), beside=WORKBENCH_IN_VPC),
+    "workbench.subnet": Reach(
+        "subnet-00000000000000002",
+        ("Workbench/HostInstance.SubnetId", "Workbench/NotebookInstance.SubnetId"),
+        beside=WORKBENCH_IN_VPC,
+    ),
+    "workbench.security_groups": Reach(
+        "sg-00000000000000002",
+        ("Workbench/HostInstance.SecurityGroupIds", "Workbench/NotebookInstance.SecurityGroupIds"),
+        beside={**WORKBENCH_IN_VPC, "workbench.security_groups": "sg-00000000000000001"},
+    ),
     "monitoring.email": Reach(
         "team@example.org",
         # what publishes to the topic waits for its subscription too

@@ -20,7 +20,8 @@ def jobs() -> Iterator[Jobs]:
         s3.create_bucket(Bucket=BUCKET)
         for key in PHOTOS.values():
             s3.put_object(Bucket=BUCKET, Key=key, Body=b"photo")
-        yield Jobs(sagemaker=boto3.client("sagemaker", region_name="us-east-1"), s3=s3, region="us-east-1")
+        sagemaker, ec2 = (boto3.client(service, region_name="us-east-1") for service in ("sagemaker", "ec2"))
+        yield Jobs(sagemaker=sagemaker, s3=s3, ec2=lambda: ec2, region="us-east-1")
 
 
 def send(jobs: Jobs, request: str, **event: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ deletion of the stack, no job runs at all.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import boto3
 import pytest
@@ -143,6 +143,10 @@ FATAL_FAULTS: dict[Callable[["Scenario"], None], str] = {
 }
 
 
+def no_ec2() -> NoReturn:
+    raise AssertionError("a job in SageMaker's own network needs no EC2")
+
+
 class Scenario:
     """One stack with a training job, in one account."""
 
@@ -155,6 +159,7 @@ class Scenario:
         jobs = Jobs(
             sagemaker=self.sagemaker,
             s3=s3,
+            ec2=no_ec2,
             region="eu-west-1",
             sleep=lambda _: None,
             now=lambda: self.sagemaker.time,

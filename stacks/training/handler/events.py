@@ -51,5 +51,6 @@ def _jobs() -> Jobs:
     return Jobs(
         sagemaker=boto3.client("sagemaker", config=config),
         s3=boto3.client("s3", config=config),
+        ec2=lambda: boto3.client("ec2", config=config),
         region=os.environ["AWS_REGION"],
     )

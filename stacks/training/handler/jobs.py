@@ -21,6 +21,7 @@ from .aws_errors import (
     wait_for_permission,
 )
 from .description import failure_reason, lacked_capacity, test_accuracy
+from .network import check_security_groups
 from .photos import check_photos, data_digest
 from .request import JobRequest, Json
 
@@ -48,6 +49,8 @@ class Jobs:
 
     sagemaker: Any
     s3: Any
+    ec2: Callable[[], Any]
+    """Makes the client when it is needed: the description of EC2's API takes seconds to load."""
     region: str
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -69,6 +72,7 @@ class Jobs:
             found = self._newest_job(request, first)
             if found is None:
                 self._allowed(lambda: check_photos(self.s3, request))
+                self._allowed(lambda: check_security_groups(self.ec2, request))
                 self._launch(request, first, list(request.job_names(first)))
                 return first
             if found["TrainingJobStatus"] in RUNNING or self._has_result(request, found):
