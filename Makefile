@@ -58,6 +58,11 @@ node_modules/.installed: package-lock.json $(VENV)/.installed-synth
 setup: $(VENV)/.installed-test  ## install everything (the other verbs do it when they need to)
 	@$(MAKE) --silent --no-print-directory node_modules/.installed
 
+# Packages that are on a training host already: those of AWS's training image, and those that torch and torchvision need.
+IN_IMAGE = $(shell sed -n 's/==.*//p' locks/training-image.txt)
+WITH_TORCH := mpmath numpy sympy typing-extensions
+WITHOUT = $(1:%=--no-emit-package %)
+
 .PHONY: lock
 lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ again; UPGRADE=1 takes newer releases
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -65,6 +70,8 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 	compile test locks/kennel.txt && \
 	compile uv locks/uv.txt --constraints locks/kennel.txt && \
 	compile serve inference/requirements.txt --constraints locks/kennel.txt && \
+	compile export training/requirements.txt --constraints locks/kennel.txt $(call WITHOUT,$(IN_IMAGE)) && \
+	compile export training/requirements-host.txt --constraints locks/kennel.txt $(call WITHOUT,$(WITH_TORCH)) && \
 	compile toolkit locks/toolkit.txt --constraints locks/kennel.txt && \
 	compile audit locks/audit.txt --override locks/audit-overrides.txt && \
 	compile reference-serving locks/reference-serving.txt

@@ -16,7 +16,7 @@ if not __package__:  # started as a file, or through a link to it
 
 from training.config import Config
 
-REQUIREMENTS = Path(__file__).resolve().with_name("requirements.txt")
+REQUIREMENTS = Path(__file__).resolve().with_name("requirements-host.txt")
 DATA = Path("dogImages")
 MODELS = Path("TrainedModels")
 
@@ -42,9 +42,9 @@ def main() -> int:
         from training import distributed, train  # only now: importing torch takes seconds
     except ModuleNotFoundError as error:
         print(
-            f"The package {error.name} is not installed for this Python ({sys.executable}). On the DLAMI use "
-            "/opt/pytorch/bin/python; elsewhere install torch and torchvision. Then run: "
-            f"python -m pip install -r {REQUIREMENTS}",
+            f"The package {error.name} is not installed for this Python ({sys.executable}). On the training host run "
+            "kennel-code, and `python3` in a login shell (bash -l). Elsewhere install torch and torchvision, then run: "
+            f"python -m pip install --require-hashes -r {REQUIREMENTS}",
             file=sys.stderr,
         )
         return 1

@@ -13,9 +13,10 @@ from stacks.training.source_files import ROOT, pack
 
 
 class SourceArchive(assets.Asset):
-    """`contract/`, `training/` and `inference/` as source.tar.gz: code, JSON, the report's page, requirements.
+    """`contract/`, `training/` and `inference/` as source.tar.gz: code, the report's page, requirements.
 
-    SageMaker unpacks it into /opt/ml/code and installs the requirements.txt at its root.
+    SageMaker unpacks it into /opt/ml/code and installs the requirements.txt at its root, which has every version and
+    hash. So a change of what is installed is another archive, and another training job.
     """
 
     def __init__(self, scope: Construct, id: str, *, root: Path = ROOT) -> None:

@@ -12,6 +12,10 @@ FOLDERS = ("contract", "training", "inference")
 """`training` verifies its artifact with `inference` and takes its options from `contract`."""
 REPORT_PAGE = "training/report/page.html"
 """The template of the job's report, the only file beside the modules that the job reads."""
+REQUIREMENTS = "training/requirements.txt"
+"""The packages that AWS's training image lacks. The toolkit installs them from the root of the archive."""
+HOST_REQUIREMENTS = "training/requirements-host.txt"
+"""The packages that a host with torch alone lacks. The workbench's host installs them."""
 
 
 @cache
@@ -28,8 +32,6 @@ def pack(root: Path) -> bytes:
 
 
 def _members(root: Path) -> dict[str, bytes]:
-    members = sources(root, packages=FOLDERS, files=[REPORT_PAGE])
-    requirements = root / "training" / "requirements.txt"
-    if requirements.exists():  # optional: the training image may contain all packages already
-        members[requirements.name] = content(requirements)
-    return members
+    members = sources(root, packages=FOLDERS, files=[REPORT_PAGE, HOST_REQUIREMENTS])
+    requirements = root / REQUIREMENTS
+    return {**members, requirements.name: content(requirements)}

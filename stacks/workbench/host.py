@@ -18,6 +18,8 @@ from stacks.settings import WorkbenchSettings
 from stacks.workbench.network import Place
 
 USER = "ubuntu"
+PYTHON = "/opt/pytorch/bin/python3"
+"""The Deep Learning AMI's Python with torch and CUDA."""
 IDLE_BELOW_PERCENT = 5
 
 
@@ -92,6 +94,7 @@ class TrainingHost(Construct):
             "DataUri": data_uri,
             "ResultsUri": results_uri,
             "User": USER,
+            "Python": PYTHON,
         }
         return ec2.CfnInstance(
             self,

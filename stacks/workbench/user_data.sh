@@ -2,19 +2,26 @@
 # Runs once, as root, when the host is launched. What is in braces is CloudFormation's; the shell has none here.
 set -euo pipefail
 
-# Plain `python3` is the one with torch and CUDA, in every login shell.
-[ -e /opt/pytorch/bin/python3 ] || ln -s python /opt/pytorch/bin/python3
-echo 'PATH=/opt/pytorch/bin:$PATH' > /etc/profile.d/kennel.sh
+# Plain `python3` is the one with torch, CUDA and Kennel's packages, in every login shell.
+[ -e ${Python} ] || ln -s python ${Python}
+echo 'PATH=$HOME/.kennel/bin:$(dirname ${Python}):$PATH' > /etc/profile.d/kennel.sh
 
 cat > /usr/local/bin/kennel-code <<'SCRIPT'
 #!/bin/bash
-# Puts the code of the latest deploy in your home folder.
+# Puts the code of the latest deploy in your home folder, and the packages that it needs into ~/.kennel. That is an
+# environment of your own: what the image installed for torch stays as it is, and is visible there.
 set -euo pipefail
 cd ~
 uri=$(aws ssm get-parameter --region ${Region} --name ${CodeParameter} --query Parameter.Value --output text)
 aws s3 cp --only-show-errors "$uri" - | tar -xz
 ln -sfn training/solution.py solution.py
-ln -sfn ../requirements.txt training/requirements.txt
+if [ ! -e .kennel/torch ]; then
+  ${Python} -m venv --without-pip .kennel
+  packages='import site; print(*site.getsitepackages(), sep="\n")'
+  ${Python} -c "$packages" > "$(.kennel/bin/python3 -c "$packages" | head -1)/torch.pth"
+  touch .kennel/torch
+fi
+.kennel/bin/python3 -m pip install --quiet --require-hashes --requirement training/requirements-host.txt
 SCRIPT
 
 cat > /usr/local/bin/kennel-data <<'SCRIPT'
@@ -36,7 +43,7 @@ SCRIPT
 chmod 755 /usr/local/bin/kennel-code /usr/local/bin/kennel-data /usr/local/bin/kennel-save
 cat > /etc/motd <<'TEXT'
 Kennel's training host. It is billed while it runs, and stops itself when idle.
-  kennel-code           the code of the latest deploy, into ~
+  kennel-code           the code of the latest deploy, into ~, and its packages
   kennel-data           the photos of the bucket, into ~/dogImages
   python3 solution.py   trains; the result is in ~/TrainedModels
   kennel-save           copies the result to the bucket
@@ -48,5 +55,4 @@ for attempt in 1 2 3 4 5 6; do
   [ "$attempt" -lt 6 ] || exit 1
   sleep 10
 done
-/opt/pytorch/bin/python3 -m pip install --quiet --requirement /home/${User}/requirements.txt
 runuser -u ${User} -- env HOME=/home/${User} kennel-data || echo "no photos in the bucket yet; run kennel-data later"

@@ -113,18 +113,9 @@ def test_the_solution_names_the_missing_package(tmp_path: Path) -> None:
     ended = subprocess.run(bare, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 1
-    assert "/opt/pytorch/bin/python" in ended.stderr
-    assert "requirements.txt" in ended.stderr
+    assert "kennel-code" in ended.stderr
+    assert str(ROOT / "training" / "requirements-host.txt") in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def test_the_requirements_are_the_versions_of_the_lock() -> None:
-    lock = dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / "locks" / "kennel.txt").read_text(), re.MULTILINE))
-    lines = (ROOT / "training" / "requirements.txt").read_text().splitlines()
-    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
-
-    assert pins.keys() == {"onnx", "onnxruntime", "onnxscript", "openvino", "safetensors"}
-    assert pins == {name: lock[name] for name in pins}
 
 
 @pytest.mark.slow

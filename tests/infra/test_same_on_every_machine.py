@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stacks.common.sources import BINARY, sources
-from stacks.training.source_files import FOLDERS, ROOT, pack
+from stacks.training.source_files import FOLDERS, HOST_REQUIREMENTS, REQUIREMENTS, ROOT, pack
 from tests.infra.conftest import FLAGS
 
 TEXT = (".py", ".json", ".html", ".txt", ".sh", ".toml", ".ipynb", ".md", "Dockerfile", ".dockerignore")
@@ -93,7 +93,7 @@ def test_every_tracked_file_of_the_job_is_in_its_archive(tmp_path: Path) -> None
     """A new kind of file is not packed until it is named: decide here, and not on two GPUs."""
     other = {"inference/.dockerignore", "inference/Dockerfile", "inference/requirements.txt"}
     mine = {name for name in tracked() if name.startswith(tuple(f"{folder}/" for folder in FOLDERS))}
-    packed = {*sources(ROOT, packages=FOLDERS), "training/report/page.html", "training/requirements.txt"}
+    packed = {*sources(ROOT, packages=FOLDERS), "training/report/page.html", REQUIREMENTS, HOST_REQUIREMENTS}
     assert mine - other == packed
 
 

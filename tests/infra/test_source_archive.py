@@ -16,6 +16,7 @@ def project(root: Path) -> Path:
         "training/report/page.html",
         "training/sub/data.json",
         "training/requirements.txt",
+        "training/requirements-host.txt",
         "training/README.md",
         "training/__pycache__/train.cpython-311.pyc",
         "training/__pycache__/stray.py",
@@ -40,13 +41,17 @@ def test_it_holds_the_code_of_training_and_inference_and_the_requirements_at_its
         "inference/classifier.py",
         "requirements.txt",
         "training/report/page.html",
+        "training/requirements-host.txt",
         "training/train.py",
     ]
 
 
-def test_requirements_are_optional(tmp_path: Path) -> None:
-    (project(tmp_path) / "training" / "requirements.txt").unlink()
-    assert "requirements.txt" not in [member.name for member in members(pack(tmp_path))]
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-host.txt"])
+def test_an_archive_without_requirements_is_not_made(tmp_path: Path, name: str) -> None:
+    """Its job would start without them and fail after minutes."""
+    (project(tmp_path) / "training" / name).unlink()
+    with pytest.raises(FileNotFoundError, match=name):
+        pack(tmp_path)
 
 
 def test_it_contains_no_owners_and_times(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """The GPU host, the notebook and their network."""
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -128,6 +131,7 @@ VALUES = {
     "DataUri": "s3://bucket/data/",
     "ResultsUri": "s3://bucket/training/workbench/",
     "User": "ubuntu",
+    "Python": sys.executable,
 }
 
 
@@ -137,27 +141,90 @@ def test_the_hosts_user_data_is_valid_bash(development: Assembly) -> None:
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
-def test_kennel_code_unpacks_the_deployed_code_into_the_home_folder(development: Assembly, tmp_path: Path) -> None:
-    """Runs the command from the user data, with a fake `aws` that returns the synthesised archive."""
-    command = user_data(development, **VALUES).split("kennel-code <<'SCRIPT'\n")[1].split("SCRIPT\n")[0]
-    (archive,) = development.folder.glob("asset.*.tar.gz")
-    fake_aws = tmp_path / "bin" / "aws"
+def any_wheel(folder: Path, name: str) -> Path:
+    """A wheel of version 1.0 with one empty module."""
+    folder.mkdir()
+    wheel = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+    return wheel
+
+
+def kennel_code(assembly: Assembly, folder: Path, archive: Path) -> subprocess.CompletedProcess[str]:
+    """Runs the command from the user data in folder/home. A fake `aws` returns the archive, pip finds packages in
+    folder/wheels alone, and this Python stands in for the image's."""
+    command = user_data(assembly, **VALUES).split("kennel-code <<'SCRIPT'\n")[1].split("SCRIPT\n")[0]
+    fake_aws = folder / "bin" / "aws"
     fake_aws.parent.mkdir()
     fake_aws.write_text(f'#!/bin/bash\ncase "$1" in ssm) echo s3://assets/code;; s3) cat "{archive}";; esac\n')
     fake_aws.chmod(0o755)
-    home = tmp_path / "home"
+    home = folder / "home"
     home.mkdir()
-    path = f"{fake_aws.parent}:{os.environ['PATH']}"
-    subprocess.run(["bash", "-c", command], env={"HOME": str(home), "PATH": path}, check=True)
+    wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "wheels")}
+    env = {"HOME": str(home), "PATH": f"{fake_aws.parent}:{os.environ['PATH']}", **wheels}
+    return subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False)
+
+
+def test_kennel_code_unpacks_the_deployed_code_into_the_home_folder(development: Assembly, tmp_path: Path) -> None:
+    (archive,) = development.folder.glob("asset.*.tar.gz")
+    done = kennel_code(development, tmp_path, archive)
+    home = tmp_path / "home"
+
+    assert done.returncode == 0, done.stderr
     assert (home / "training" / "train.py").exists()
     assert (home / "inference" / "classifier.py").exists()
     assert (home / "solution.py").is_symlink()
-    assert (home / "training" / "requirements.txt").exists(), "solution.py names it where a package is missing"
-    done = subprocess.run(
-        [sys.executable, "solution.py"], cwd=home, env={"PATH": path}, capture_output=True, text=True, check=False
+    python = home / ".kennel" / "bin" / "python3"
+    solution = subprocess.run([python, "solution.py"], cwd=home, env={}, capture_output=True, text=True, check=False)
+    assert solution.returncode == 1
+    assert f"The folder of photos {home / 'dogImages'} does not exist" in solution.stderr
+
+
+def test_the_hosts_environment_has_the_images_torch(development: Assembly, tmp_path: Path) -> None:
+    (archive,) = development.folder.glob("asset.*.tar.gz")
+    done = kennel_code(development, tmp_path, archive)
+    environment = tmp_path / "home" / ".kennel"
+
+    assert done.returncode == 0, done.stderr
+    find = (
+        "import sys, importlib.util as u; print(sys.prefix, *[u.find_spec(n) is not None for n in ('torch', 'onnx')])"
     )
-    assert done.returncode == 1
-    assert f"The folder of photos {home / 'dogImages'} does not exist" in done.stderr
+    seen = subprocess.run([environment / "bin" / "python3", "-c", find], capture_output=True, text=True, check=True)
+    assert seen.stdout.split() == [str(environment), "True", "True"]
+
+
+@pytest.mark.parametrize("hashed", [True, False], ids=["with its hash", "without a hash"])
+def test_a_package_is_installed_on_the_host_by_its_hash_alone(
+    development: Assembly, tmp_path: Path, hashed: bool
+) -> None:
+    wheel = any_wheel(tmp_path / "wheels", "some_package")
+    sha256 = f" --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" if hashed else ""
+    (deployed,) = development.folder.glob("asset.*.tar.gz")
+    with tarfile.open(deployed) as archive:
+        archive.extractall(tmp_path / "code", filter="data")
+    (tmp_path / "code" / "training" / "requirements-host.txt").write_text(f"some-package==1.0{sha256}\n")
+    with tarfile.open(tmp_path / "changed.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "code", arcname=".")
+
+    done = kennel_code(development, tmp_path, tmp_path / "changed.tar.gz")
+
+    installed = list((tmp_path / "home" / ".kennel").glob("lib/*/site-packages/some_package.py"))
+    assert (done.returncode == 0, len(installed)) == (hashed, int(hashed)), done.stderr
+    assert hashed or "Hashes are required" in done.stderr
+
+
+def test_root_installs_no_package_on_the_host(development: Assembly) -> None:
+    """The user data runs as root; only kennel-code, which the user runs, calls pip."""
+    before, _, rest = user_data(development, **VALUES).partition("kennel-code <<'SCRIPT'\n")
+    command, _, after = rest.partition("SCRIPT\n")
+
+    assert "pip install" in command
+    assert "pip" not in (before + after).replace("pipefail", "")
+    assert "runuser -u ubuntu -- env HOME=/home/ubuntu kennel-code" in after
 
 
 def test_kennel_save_copies_the_result_to_a_new_folder_in_the_bucket(development: Assembly, tmp_path: Path) -> None:
