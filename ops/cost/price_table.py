@@ -72,6 +72,8 @@ class PriceTable:
     region: str
     prices: dict[str, Price]
     sources: dict[str, Source]
+    left_out: tuple[str, ...]
+    """Prices for which no source was found. None of them bills when idle."""
 
     @property
     def oldest(self) -> date:
@@ -94,7 +96,12 @@ class PriceTable:
             )
         content = tomllib.loads(file.read_text(encoding="utf-8"))
         sources = {name: Source(**fields) for name, fields in content["sources"].items()}
-        return cls(region=content["region"], prices=dict(_prices(content["prices"])), sources=sources)
+        return cls(
+            region=content["region"],
+            prices=dict(_prices(content["prices"])),
+            sources=sources,
+            left_out=tuple(content.get("left_out", ())),
+        )
 
 
 def regions() -> list[str]:

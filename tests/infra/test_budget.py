@@ -7,7 +7,7 @@ from tests.infra.conftest import Assembly, Synthesise
 
 def test_the_budget_notifies_on_forecast_and_on_actual_cost(development: Assembly) -> None:
     budget = development.only("AWS::Budgets::Budget")
-    assert budget["Budget"]["BudgetLimit"] == {"Amount": 200, "Unit": "USD"}
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 220, "Unit": "USD"}
     assert budget["Budget"]["TimeUnit"] == "MONTHLY"
     assert "BudgetName" not in budget["Budget"]
     notifications = [

@@ -132,5 +132,10 @@ def test_an_idle_month_does_not_reach_the_alert_of_the_default_budget(environmen
 
 
 @pytest.mark.parametrize("region", regions())
-def test_a_table_has_every_price_that_the_environments_need(region: str, environment: Assembly) -> None:
-    assert estimated(environment, region).without_price == ()
+def test_a_table_has_every_price_that_the_environments_need_or_says_that_it_has_not(
+    region: str, environment: Assembly
+) -> None:
+    found = estimated(environment, region)
+    missing = {text.partition(" ")[0] for text in found.without_price}
+    assert missing == set(found.table.left_out)
+    assert missing <= {"codebuild.small", "sns.email"}, "a price that bills when idle, or more than cents"
