@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 VERBS = {
+    ("cost",): "make cost",
     ("data", "check"): "make data-check DIR=FOLDER",
     ("data", "upload"): "make data-upload DIR=FOLDER",
 }
@@ -17,7 +18,8 @@ def missing_package(error: ModuleNotFoundError, arguments: Sequence[str]) -> str
     package = (error.name or "").partition(".")[0]
     if not package or (Path(__file__).parents[1] / package).is_dir():
         return ""
-    verb = next((VERBS[pair] for pair in pairwise(arguments) if pair in VERBS), "")
+    words = {*((word,) for word in arguments), *pairwise(arguments)}
+    verb = next((verb for command, verb in VERBS.items() if command in words), "")
     remedy = (
         f"Run `{verb}`, which installs what this command needs and runs it"
         if verb

@@ -127,6 +127,7 @@ def test_the_commands_that_need_photos_are_among_them() -> None:
     [
         ([], ["--help"], "typer", "make setup"),
         (["synth"], ["data", "upload", "photos"], "typer", "make data-upload DIR=FOLDER"),
+        (["synth"], ["cost", "--json"], "typer", "make cost"),
         (["deploy"], ["--env", "production", "data", "check", "photos"], "numpy", "make data-check DIR=FOLDER"),
         (["deploy"], ["predict", "rex.jpg"], "PIL|numpy", "make setup"),
         (["check"], ["report"], "botocore|boto3", "make setup"),
@@ -141,6 +142,16 @@ def test_a_missing_package_is_one_sentence_with_the_command_that_installs_it(
     sentence = rf"kennel: This command needs the Python package ({package}), which .* does not have. Run `{verb}`, .*\n"
     assert re.fullmatch(sentence, ended.stderr)
     assert ended.returncode == 1
+
+
+def test_the_cost_needs_the_packages_of_a_deploy_alone(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "Stack.template.json").write_text('{"Resources": {"Key": {"Type": "AWS::KMS::Key"}}}')
+    words = ["cost", "--region", "us-east-1", "--templates", str(tmp_path)]
+    ended = run(words, install(["deploy"], tmp_path / "site"), tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "The environment development in us-east-1" in ended.stdout
 
 
 @pytest.mark.parametrize("name", sorted(SENTENCES))

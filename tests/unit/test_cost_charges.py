@@ -1,0 +1,147 @@
+"""What single resources cost: templates of a few lines, priced with us-east-1's table."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.cost import Estimate, estimate
+from ops.cost.assumptions import Assumptions
+from ops.cost.price_table import CostError, PriceTable
+
+PRICES = PriceTable.of("us-east-1").prices
+HOURS = 730
+
+
+def priced(folder: Path, resources: Mapping[str, Any], assumptions: Assumptions | None = None) -> Estimate:
+    """The estimate of one stack, called Stack."""
+    (folder / "Stack.template.json").write_text(json.dumps({"Resources": resources}))
+    return estimate(folder, "us-east-1", assumptions)
+
+
+def usd(price: str) -> float:
+    return PRICES[price].usd
+
+
+def variant(**changes: Any) -> dict[str, Any]:
+    return {"VariantName": "AllTraffic", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2} | changes
+
+
+def endpoint(**changes: Any) -> dict[str, Any]:
+    return {
+        "Config": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": {"ProductionVariants": [variant(**changes)]}}
+    }
+
+
+def test_an_endpoint_that_is_not_scaled_bills_its_initial_instances(tmp_path: Path) -> None:
+    found = priced(tmp_path, endpoint(VolumeSizeInGB=10))
+    each = usd("sagemaker.instance.ml.m5.large") * HOURS + 10 * usd("sagemaker.storage")
+    assert found.usd("idle", "Stack") == pytest.approx(2 * each)
+
+
+@pytest.mark.parametrize(("kind", "gb"), [("ml.m5.large", 30), ("ml.c5.xlarge", 30), ("ml.g4dn.xlarge", 0)])
+def test_only_an_instance_without_a_disk_of_its_own_has_a_volume(kind: str, gb: int, tmp_path: Path) -> None:
+    found = priced(tmp_path, endpoint(InstanceType=kind, InitialInstanceCount=1))
+    instance = usd(f"sagemaker.instance.{kind}") * HOURS
+    assert found.usd("idle", "Stack") == pytest.approx(instance + gb * usd("sagemaker.storage"))
+
+
+def test_an_update_bills_two_fleets_until_the_old_one_is_removed(tmp_path: Path) -> None:
+    policy = {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 3000},
+        "TerminationWaitInSeconds": 600,
+    }
+    deployed = {
+        "Type": "AWS::SageMaker::Endpoint",
+        "Properties": {
+            "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
+            "DeploymentConfig": {"BlueGreenUpdatePolicy": policy},
+        },
+    }
+    given = Assumptions(deploys=3, new_fleet_min=30)
+    plain = priced(tmp_path, endpoint(InstanceType="ml.g4dn.xlarge"), given)
+    updated = priced(tmp_path, endpoint(InstanceType="ml.g4dn.xlarge") | {"Endpoint": deployed}, given)
+    extra = 3 * 2 * (0.5 + 1) * usd("sagemaker.instance.ml.g4dn.xlarge")
+    assert updated.usd("expected") - plain.usd("expected") == pytest.approx(extra)
+    assert updated.usd("idle") == pytest.approx(plain.usd("idle"))
+
+
+def test_a_captured_call_is_kept_in_the_bucket(tmp_path: Path) -> None:
+    config = endpoint()
+    plain = priced(tmp_path, config)
+    config["Config"]["Properties"]["DataCaptureConfig"] = {"EnableCapture": True, "InitialSamplingPercentage": 50}
+    captured = priced(tmp_path, config)
+    assert captured.usd("predictions") > plain.usd("predictions")
+
+
+def test_a_training_on_instances_without_a_disk_bills_their_volumes(tmp_path: Path) -> None:
+    job = {"InstanceType": "ml.m5.xlarge", "InstanceCount": "2", "MaxRuntimeSeconds": "3600", "VolumeGiB": "73"}
+    found = priced(
+        tmp_path, {"Job": {"Type": "Custom::TrainingJob", "Properties": job}}, Assumptions(training_min=60, photos=0)
+    )
+    volumes = 2 * 73 / HOURS * usd("sagemaker.storage")
+    assert found.usd("training") == pytest.approx(2 * usd("sagemaker.instance.ml.m5.xlarge") + volumes)
+
+
+def test_a_function_of_x86_costs_more_than_one_of_arm(tmp_path: Path) -> None:
+    def stack(architecture: str) -> float:
+        properties = {"MemorySize": 1024, "Architectures": [architecture]}
+        found = priced(tmp_path, {"Function": {"Type": "AWS::Lambda::Function", "Properties": properties}})
+        return found.usd("expected", "Stack")
+
+    calls = 4 * 30 * 1e-6 * usd("lambda.requests")
+    assert stack("x86_64") - calls == pytest.approx(4 * 60 * usd("lambda.duration.x86_64"))
+    assert stack("arm64") - calls == pytest.approx(4 * 60 * usd("lambda.duration.arm64"))
+
+
+def test_the_lines_of_a_log_are_billed_for_as_long_as_they_are_kept(tmp_path: Path) -> None:
+    def stack(days: int) -> float:
+        log = {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": days}}
+        return priced(tmp_path, {"Log": log}, Assumptions(deploys=1, deploy_log_mb=1000)).usd("expected", "Stack")
+
+    assert stack(30) == pytest.approx(usd("logs.ingested") + usd("logs.stored"))
+    assert stack(90) == pytest.approx(usd("logs.ingested") + 3 * usd("logs.stored"))
+
+
+def test_x_ray_records_the_first_call_of_each_second_and_a_twentieth_of_the_others(tmp_path: Path) -> None:
+    properties = {"MemorySize": 1024, "TracingConfig": {"Mode": "Active"}, "Architectures": ["arm64"]}
+    version = {"FunctionName": {"Ref": "Function"}}
+    alias = {"FunctionVersion": {"Fn::GetAtt": ["Version", "Version"]}, "Name": "live"}
+    resources = {
+        "Function": {"Type": "AWS::Lambda::Function", "Properties": properties},
+        "Version": {"Type": "AWS::Lambda::Version", "Properties": version},
+        "Alias": {"Type": "AWS::Lambda::Alias", "Properties": alias},
+    }
+    seconds = HOURS * 3600
+    found = priced(tmp_path, resources, Assumptions(predictions=3 * seconds))
+    (traces,) = [line for line in found.lines if line.price.key == "xray.traces"]
+    assert traces.usd("expected") == pytest.approx((seconds + 0.05 * 2 * seconds) / 1e6 * usd("xray.traces"))
+
+
+def test_an_interface_endpoint_is_billed_in_each_subnet_and_a_gateway_endpoint_is_free(tmp_path: Path) -> None:
+    def stack(**properties: Any) -> float:
+        return priced(tmp_path, {"Point": {"Type": "AWS::EC2::VPCEndpoint", "Properties": properties}}).usd(
+            "idle", "Stack"
+        )
+
+    assert stack(VpcEndpointType="Interface", SubnetIds=["a", "b"]) == pytest.approx(2 * HOURS * usd("vpc.endpoint"))
+    assert stack(VpcEndpointType="Gateway") == 0  # exact: there is no charge at all
+
+
+def test_a_nat_gateway_bills_all_month(tmp_path: Path) -> None:
+    found = priced(tmp_path, {"Nat": {"Type": "AWS::EC2::NatGateway", "Properties": {}}})
+    assert found.usd("idle", "Stack") == pytest.approx(HOURS * usd("nat.gateway"))
+
+
+def test_an_alarm_is_billed_for_each_metric_that_it_reads(tmp_path: Path) -> None:
+    queries = [{"Id": "a", "MetricStat": {}}, {"Id": "b", "MetricStat": {}}, {"Id": "c", "Expression": "a+b"}]
+    found = priced(tmp_path, {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": queries}}})
+    assert found.usd("idle", "Stack") == pytest.approx(2 * usd("cloudwatch.alarm"))
+
+
+def test_a_number_that_the_template_does_not_have_is_named(tmp_path: Path) -> None:
+    volume = {"VolumeSizeInGB": {"Ref": "Size"}, "InstanceType": "ml.t3.medium"}
+    with pytest.raises(CostError, match="VolumeSizeInGB of Notebook in the stack Stack must be a number"):
+        priced(tmp_path, {"Notebook": {"Type": "AWS::SageMaker::NotebookInstance", "Properties": volume}})
