@@ -37,7 +37,9 @@ class Classifier:
         self.labels = loaded.labels
         self.manifest = loaded.manifest
         self.preprocessing = loaded.manifest.preprocessing
-        self._network = Network(loaded.model, threads=usable_cores() if threads is None else threads)
+        model = io.BytesIO(loaded.model)
+        del loaded  # so that the network can free the model's bytes when it has read them
+        self._network = Network(model, threads=usable_cores() if threads is None else threads)
         if self._network.classes != len(self.labels):
             raise ArtifactError(
                 f"model.onnx has {self._network.classes} classes, but labels.json has {len(self.labels)} breeds; "

@@ -13,6 +13,7 @@ from openvino.frontend import FrontEndManager
 
 from inference.artifact import ArtifactError
 from inference.photo.preprocessing import Pixels
+from inference.weights import WeightsFile, unnamed_file
 
 Logits = npt.NDArray[np.float32]
 
@@ -22,10 +23,12 @@ class Network:
 
     Raises ArtifactError for bytes that are not an ONNX model, and for a network that is not an image classifier: it
     must take one tensor (photos, 3, side, side) and return one of (photos, classes).
+
+    model: the bytes of model.onnx. An io.BytesIO is closed as soon as it has been read, so that its bytes are freed.
     """
 
-    def __init__(self, model: bytes, *, threads: int) -> None:
-        graph = _read(model)
+    def __init__(self, model: bytes | io.BytesIO, *, threads: int) -> None:
+        graph = _read(model if isinstance(model, io.BytesIO) else io.BytesIO(model))
         self.classes = _classes(graph)
         _fix_batch_size(graph)
         options = {
@@ -33,8 +36,11 @@ class Network:
             "NUM_STREAMS": 1,  # every thread works on the same photo
             "INFERENCE_PRECISION_HINT": "f32",  # the default rounds to bf16 where the processor can
         }
+        weights = WeightsFile(graph)
+        _trim_heap()
         try:
-            self._compiled = _core().compile_model(graph, "CPU", options)
+            with weights.dropped():
+                self._compiled = _core().compile_model(graph, "CPU", options)
         except Exception as error:
             raise _load_error(error) from error
         del graph
@@ -72,13 +78,23 @@ def _core() -> ov.Core:
     return ov.Core()
 
 
-def _read(model: bytes) -> ov.Model:
+def _read(model: io.BytesIO) -> ov.Model:
+    """Read the model, and close the stream."""
     # Core.read_model would also read half a dozen other formats, and the files that they refer to.
     onnx = FrontEndManager().load_by_framework("onnx")
+    file = unnamed_file([model.getbuffer()])
     try:
-        return onnx.convert(onnx.load(io.BytesIO(model)))
+        if file is None:
+            return onnx.convert(onnx.load(model))
+        model.close()
+        # from a path, because OpenVINO copies a stream into memory before it reads it
+        return onnx.convert(onnx.load(f"/proc/self/fd/{file.fileno()}"))
     except Exception as error:
         raise _load_error(error) from error
+    finally:
+        model.close()
+        if file is not None:
+            file.close()
 
 
 def _classes(graph: ov.Model) -> int:
