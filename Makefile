@@ -178,11 +178,13 @@ bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core ea
 	@.venv-torchserve/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-.PHONY: bench-serving bench-load
+.PHONY: bench-serving bench-load bench-memory
 bench-serving: setup .venv-torchserve/.installed  ## Kennel's server compared with AWS's PyTorch serving stack
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 bench-load: setup  ## 10,000 requests, 1 % invalid, then overload: lost and wrong responses, memory growth
 	@$(BIN)/python -m benchmarks.serving_load $(ARGS)
+bench-memory: setup  ## memory of the server in float32 and in int8, after loading and after 500 photos
+	@$(BIN)/python -m benchmarks.serving_memory $(ARGS)
 
 .PHONY: bench-features bench-training bench-training-modes bench-quantisation bench-training-gpu
 bench-features: setup  ## speed of the frozen backbone on one core, and the accuracy that mirrored photos add

@@ -9,7 +9,7 @@ import hashlib
 import io
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -57,6 +57,32 @@ def prepare(model: Path | None, data: Path | None, weights: Path | None) -> Inpu
     if data == KEPT / "drawn":
         photos = [encoded(photo, (500, 375)) for photo in photos]
     return Inputs(model_dir=model, photos=photos, described=f"{len(photos)} {kind}")
+
+
+def in_float32(model_dir: Path) -> Path:
+    """The same network in float32, as the job would serve it if int8 were refused, from the artifact's weights."""
+    from safetensors.torch import load_file
+
+    from inference import artifact
+    from training.export.onnx_graph import to_onnx
+    from training.model.backbone import RESNET50
+
+    loaded = artifact.load(model_dir)
+    folder = KEPT / f"float32-{loaded.manifest.id}"
+    if not (folder / artifact.MANIFEST).is_file():
+        network = RESNET50.build(len(loaded.labels), False)
+        network.load_state_dict(load_file(model_dir / "model.safetensors"))
+        contents = {
+            artifact.MODEL: to_onnx(network, loaded.manifest.preprocessing.crop),
+            artifact.LABELS: (model_dir / artifact.LABELS).read_bytes(),
+            "model.safetensors": (model_dir / "model.safetensors").read_bytes(),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        files = {name: artifact.sha256(content) for name, content in contents.items()}
+        replace(loaded.manifest, precision="fp32", files=files).write(folder)
+    return folder
 
 
 def enlarged(photo: bytes) -> bytes:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -31,6 +32,22 @@ class Server:
     def resident_mb(self, field: str = "VmRSS") -> float:
         """Memory of the process and its children. `field`: VmRSS, or VmHWM for the peak."""
         return sum(_status(pid, field) for pid in _family(self.child.pid)) / 1024
+
+    def memory_mb(self) -> dict[str, float]:
+        """Memory of the process and its children, by the names of smaps_rollup in proc(5): Rss, Pss, Private_Dirty and
+        more. Rss counts the pages of shared libraries too, Pss a process's share of them."""
+        found: Counter[str] = Counter()
+        for pid in _family(self.child.pid):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+                name, size = line.split(":")
+                found[name] += int(size.split()[0])
+        return {name: kib / 1024 for name, kib in found.items()}
+
+    def processor_s(self) -> float:
+        """Seconds that all threads of the process and its children have run. Other programs on the same cores change
+        it far less than the time that a caller waits. A process's children that have ended are not counted."""
+        threads = [thread for pid in _family(self.child.pid) for thread in Path(f"/proc/{pid}/task").iterdir()]
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
     def descriptors(self) -> int:
         """Files and sockets that the process has open."""

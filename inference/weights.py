@@ -2,7 +2,7 @@
 
 OpenVINO packs the weights of each layer for the processor's instructions. It keeps the constants of the model that it
 compiled for as long as the network lives, and does not read them again. They need 94 MB for a ResNet50 in float32. Here
-they become pages of a file: the system drops those that nobody reads, and reads them back if somebody does.
+they become pages of a file: those that are not used can be dropped, and the system reads them back when they are.
 """
 
 import mmap

@@ -49,6 +49,11 @@ def test_predictions_are_sorted_by_probability_and_add_up_to_1(classifier: Class
     assert sum(probabilities) == pytest.approx(1, abs=1e-6)
 
 
+def test_the_models_id_is_computed_once(classifier: Classifier) -> None:
+    assert classifier.model_id == classifier.manifest.id
+    assert classifier.model_id is classifier.model_id  # each response names it
+
+
 def test_five_breeds_are_the_default(tmp_path: Path) -> None:
     classifier = Classifier(write_artifact(tmp_path, labels=[f"breed {number}" for number in range(12)]))
 
