@@ -66,6 +66,17 @@ class TrainingSettings(TrainingOptions):
     """Until when AWS patches this image: for a year. 2.14 was published after 2026-08-21, so this is the earliest end.
     Synth warns once it has passed."""
 
+    package_index: Annotated[
+        str,
+        Pattern(
+            r"|https://[^\s@?#]{1,500}|"
+            r"arn:aws[a-z-]*:codeartifact:[a-z0-9-]+:[0-9]{12}:repository/[A-Za-z0-9-]+/[A-Za-z0-9._-]+",
+            "https://HOST/PATH of a package index without a password, the ARN of a CodeArtifact repository "
+            "(arn:aws:codeartifact:REGION:ACCOUNT:repository/DOMAIN/REPOSITORY), or empty",
+        ),
+    ] = ""
+    """Where the job finds its packages, for a VPC without a route to PyPI. Their hashes are checked in any case. Empty:
+    PyPI."""
     subnets: Annotated[tuple[str, ...], SUBNETS] = ()
     """Subnets of your VPC in which the job runs, 1 to 16, with a route to S3 and to the package index
     (docs/environments.md). Empty: SageMaker's own network."""

@@ -1,5 +1,7 @@
 """The execution role of the training job."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
@@ -30,6 +32,7 @@ class JobRole(iam.Role):
         image: TrainingImage,
         pretrained_uri: str,
         job_prefix: str,
+        package_rights: Sequence[iam.PolicyStatement],
         vpc: VpcAccess,
     ) -> None:
         super().__init__(
@@ -52,6 +55,7 @@ class JobRole(iam.Role):
             ),
             publish_metrics(LOGS),
             *(_weights(pretrained_uri) if pretrained_uri else []),
+            *package_rights,
             # what SageMaker's OutputDataConfig documents for its KmsKeyId, besides the rights to read and write
             *([allow("kms:Encrypt", on=storage.key_arn)] if storage.key_arn else []),
         ):

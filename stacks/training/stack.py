@@ -16,6 +16,7 @@ from stacks.training.artifact import ModelArtifact
 from stacks.training.image import TrainingImage
 from stacks.training.job import TrainingJob
 from stacks.training.job_role import JobRole
+from stacks.training.packages import package_index
 from stacks.training.photos import Photos
 from stacks.training.source_archive import SourceArchive
 
@@ -65,6 +66,7 @@ class TrainingStack(cdk.Stack):
         source = SourceArchive(self, "Source")
         image = TrainingImage(self, "Image", tag=settings.image_tag)
         photos = Photos.at(settings.data_uri, storage)
+        environment, rights = package_index(settings.package_index)
         role = JobRole(
             self,
             "JobRole",
@@ -74,6 +76,7 @@ class TrainingStack(cdk.Stack):
             image=image,
             pretrained_uri=settings.pretrained_uri,
             job_prefix=job_prefix,
+            package_rights=rights,
             vpc=VpcAccess(subnets=settings.subnets, security_groups=settings.security_groups),
         )
         job = TrainingJob(
@@ -83,6 +86,7 @@ class TrainingStack(cdk.Stack):
             tags=job_tags,
             image_uri=image.uri,
             hyperparameters=hyperparameters(source, settings),
+            environment=environment,
             role=role,
             storage=storage,
             photos=photos,

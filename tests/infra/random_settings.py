@@ -38,6 +38,9 @@ SPECIAL: dict[str, Draw] = {
     "training.data_uri": one_of("", "", "s3://theirs/dogs/", "s3://team.photos/a/b=1/"),
     "training.data_version": one_of("", "2026-11", "0" * 64),
     "training.model_data": one_of("", "", "", "s3://models/dogs/model.tar.gz"),
+    "training.package_index": one_of(
+        "", "https://packages.example.org/pypi/simple/", "arn:aws:codeartifact:eu-west-1:111122223333:repository/d/r.1"
+    ),
     "training.subnets": one_of("", "subnet-01234567", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
     "training.security_groups": one_of("", "sg-0123456789abcdef0"),
     "training.image_tag": one_of("2.14-cu133-amzn2023-sagemaker", "2.13-cu130-amzn2023-sagemaker"),

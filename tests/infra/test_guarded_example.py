@@ -14,11 +14,11 @@ from tests.infra.nag import findings
 
 SECTION = "## Accounts with guardrails"
 OPTIONAL = {
-    # every setting for such accounts: those that are ids of the user's own, and the one that closes the notebook
+    # every setting for such accounts: those that are ids of the user's own, and two more
     name
     for name, declared in SETTINGS.items()
     if (declared.pattern and re.search(r"subnet-|sg-|vpc-|:kms:", declared.pattern.expression))
-    or name == "workbench.notebook_internet"
+    or name in ("training.package_index", "workbench.notebook_internet")
 }
 
 

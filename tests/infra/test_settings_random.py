@@ -28,6 +28,11 @@ WRONG: dict[str, tuple[object, ...]] = {
     "training.data_uri": ("https://example.org/dogs/", "s3://theirs", "s3://theirs/dogs", "s3://theirs/*/"),
     "training.data_version": ("two words", "x" * 65),
     "training.model_data": ("s3://bucket/model.zip", "model.tar.gz"),
+    "training.package_index": (
+        "http://packages.example.org/simple/",
+        "https://user:password@packages.example.org/simple/",
+        "arn:aws:codeartifact:eu-west-1:111122223333:domain/dogs",
+    ),
     "training.subnets": ("subnet-1", "vpc-0123456789abcdef0", "subnet-0123456789abcdef0;subnet-0123456789abcdef1"),
     "training.security_groups": ("default", "subnet-0123456789abcdef0"),
     "training.image_tag": ("", "two words", "a:b"),

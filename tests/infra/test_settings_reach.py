@@ -124,6 +124,10 @@ REACH = {
         ),
     ),
     "training.image_tag": Reach("2.15-cu140-amzn2023-sagemaker", (f"{JOB}.Image",)),
+    "training.package_index": Reach(
+        "arn:aws:codeartifact:eu-west-1:111122223333:repository/dogs/pypi",
+        (f"{JOB}.Environment", f"Training/JobRole{POLICY}"),
+    ),
     "training.subnets": Reach(
         "subnet-00000000000000002", (f"{JOB}.Subnets", f"Training/JobRole{POLICY}"), beside=JOB_IN_VPC
     ),

@@ -101,13 +101,47 @@ def test_the_handler_may_read_security_groups_only_where_hosts_meet_in_a_vpc(syn
 
 def test_another_network_starts_no_other_training(deployment: Deployment) -> None:
     single = {"InstanceCount": "1"}
-    in_vpc = name_for(deployment, Subnets=SUBNETS, SecurityGroups=GROUPS, **single)
+    environment = {"PIP_INDEX_URL": "https://packages.example.org/simple/"}
+    in_vpc = name_for(deployment, Subnets=SUBNETS, SecurityGroups=GROUPS, Environment=environment, **single)
     assert in_vpc == name_for(deployment, **single)
 
 
 def test_every_finding_is_acknowledged_in_a_vpc_too(synthesise: Synthesise) -> None:
     everything = synthesise(*JOB, *MODEL, *WORKBENCH, ("workbench.notebook_internet", "false"))
     assert findings(everything.app) == []
+
+
+REPOSITORY = "arn:aws:codeartifact:eu-west-1:111122223333:repository/dogs/pypi"
+
+
+def test_the_job_finds_its_packages_in_a_codeartifact_repository(synthesise: Synthesise) -> None:
+    """SageMaker's training toolkit reads this variable, and calls CodeArtifact with the job's role."""
+    assembly = synthesise(("training.package_index", REPOSITORY))
+    job = assembly.only("Custom::TrainingJob")
+    arguments = JobRequest.of(properties(Environment=job["Environment"])).arguments("kennel-0", "ml.g4dn.xlarge")
+    assert arguments["Environment"] == {"CA_REPOSITORY_ARN": REPOSITORY}
+    held = {
+        action: (right.resources, right.conditions)
+        for right in rights(assembly)
+        for action in right.actions
+        if right.holder.startswith("JobRole") and action.startswith(("codeartifact:", "sts:"))
+    }
+    domain = REPOSITORY.replace("repository/dogs/pypi", "domain/dogs")
+    only = {"StringEquals": {"sts:AWSServiceName": "codeartifact.amazonaws.com"}}
+    assert held == {
+        "codeartifact:GetAuthorizationToken": ([domain], {}),
+        "codeartifact:GetRepositoryEndpoint": ([REPOSITORY], {}),
+        "codeartifact:ReadFromRepository": ([REPOSITORY], {}),
+        "sts:GetServiceBearerToken": (["*"], only),
+    }
+
+
+def test_the_job_finds_its_packages_at_an_address(synthesise: Synthesise, development: Assembly) -> None:
+    index = "https://packages.example.org/pypi/simple/"
+    job = synthesise(("training.package_index", index)).only("Custom::TrainingJob")
+    assert job["Environment"] == {"PIP_INDEX_URL": index}
+    assert "Environment" not in development.only("Custom::TrainingJob")
+    assert "Environment" not in JobRequest.of(properties()).arguments("kennel-0", "ml.g4dn.xlarge")
 
 
 @pytest.mark.parametrize("section", ["training", "serving"])

@@ -47,6 +47,8 @@ class JobRequest:
     """Instance types to try, in this order, where AWS has no capacity for `instance_type`."""
     kms_key: str = ""
     """ARN of the key with which S3 encrypts the artifact. Empty: the bucket's default."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the container."""
     subnets: tuple[str, ...] = ()
     """Empty: SageMaker's own network."""
     security_groups: tuple[str, ...] = ()
@@ -79,6 +81,7 @@ class JobRequest:
             tags=dict(properties.get("Tags", {})),
             fallbacks=tuple(kind for kind in properties.get("FallbackInstanceTypes", "").split(",") if kind),
             kms_key=properties.get("KmsKey", ""),
+            environment=dict(properties.get("Environment", {})),
             subnets=tuple(properties.get("Subnets", ())),
             security_groups=tuple(properties.get("SecurityGroups", ())),
             data_version=properties.get("DataVersion", ""),
@@ -97,8 +100,8 @@ class JobRequest:
 
         The first ten digits are a digest of code, options, image and instances; the source archive is among the
         hyperparameters, by an S3 key that is the hash of its content. The second ten are the start of the photos'
-        digest. Left out is what changes no result: role, volume, key, network, time limit, spot or on demand, and
-        metrics. A job on a fallback type has that type in its name.
+        digest. Left out is what changes no result: role, volume, key, network, package index (the packages have
+        hashes), time limit, spot or on demand, and metrics. A job on a fallback type has that type in its name.
         """
         # a name that the operator chose means the photos at this address
         photos = data_version[:10] if is_digest(data_version) else _digest([self.data.uri, data_version])
@@ -176,6 +179,7 @@ class JobRequest:
                 # No VolumeKmsKeyId: SageMaker refuses it for the local disks of a g4dn, which the hardware encrypts.
                 "VolumeSizeInGB": self.volume_gib,
             },
+            **({"Environment": dict(self.environment)} if self.environment else {}),
             **({"VpcConfig": vpc} if self.subnets else {}),
             "StoppingCondition": stopping,
             # SageMaker restarts an interrupted job, which resumes from its last checkpoint
