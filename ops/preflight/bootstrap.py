@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error
 from ops.preflight.target import Target
 
@@ -14,6 +15,17 @@ SUBJECT = "bootstrap"
 LEAST_VERSION = 6
 """What the templates require (the rule CheckBootstrapVersion of each)."""
 AWS_MANAGED = "alias/aws/s3"
+
+
+def checks() -> Iterator[Check]:
+    yield Check(subject=SUBJECT, title="the version of CDK's bootstrap stack", needs="ssm:GetParameter", find=version)
+    yield Check(subject=SUBJECT, title="CDK's bucket for assets", needs="s3:ListBucket", find=asset_bucket)
+    yield Check(
+        subject=SUBJECT,
+        title="the key of CDK's bucket for assets",
+        needs="s3:GetEncryptionConfiguration, kms:DescribeKey and kms:GetKeyPolicy",
+        find=asset_key,
+    )
 
 
 def version(target: Target) -> Iterator[Finding]:
@@ -27,14 +39,14 @@ def version(target: Target) -> Iterator[Finding]:
         yield error(
             SUBJECT,
             f"{target.account} is not bootstrapped for CDK in {target.region}: there is no SSM parameter {name}.",
-            _make(target, "bootstrap"),
+            f"make bootstrap{target.env_option}",
         )
         return
     if not found.isdigit() or int(found) < LEAST_VERSION:
         yield error(
             SUBJECT,
             f"CDK's bootstrap stack in {target.region} has the version {found}; the templates need {LEAST_VERSION}.",
-            _make(target, "bootstrap"),
+            f"make bootstrap{target.env_option}",
         )
 
 
@@ -49,7 +61,7 @@ def asset_bucket(target: Target) -> Iterator[Finding]:
         yield error(
             SUBJECT,
             f"CDK's bucket for assets, {bucket}, does not exist.",
-            f"If there is a stack CDKToolkit, delete it first; then {_make(target, 'bootstrap')}",
+            f"If there is a stack CDKToolkit, delete it first; then make bootstrap{target.env_option}",
         )
 
 
@@ -115,7 +127,3 @@ def _lets_everyone_decrypt(statement: Mapping[str, Any]) -> bool:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _make(target: Target, verb: str) -> str:
-    return f"make {verb}" + ("" if target.environment.name == "development" else f" ENV={target.environment.name}")

@@ -1,25 +1,34 @@
 """The credentials: whether they work, whose account they belong to, and how long they last."""
 
-import os
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.tokens import SSOTokenProvider
 
 import ops.session
 from environments import Environment
 from ops.data.aws_errors import sentence
+from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error, unknown, warning
 from ops.preflight.target import DEFAULT_QUALIFIER, QUALIFIER, Target
 from stacks.settings import Settings
 
 SUBJECT = "credentials"
 
-REFRESHED_METHODS = ("iam-role", "container-role", "custom-process", "assume-role", "assume-role-with-web-identity")
+RENEWED = ("iam-role", "container-role", "custom-process", "assume-role", "assume-role-with-web-identity", "login")
 """Sources, as botocore names them, that give new credentials by themselves when the old ones end."""
+RENEW = "Get new credentials, for example with `aws sso login`, then try again."
 BESIDE_TRAINING = timedelta(minutes=35)
 """What a first deploy takes without the training: building the image, starting the endpoint, the other stacks."""
+
+
+def checks() -> Iterator[Check]:
+    yield Check(subject=SUBJECT, title="the remaining life of the credentials", needs="nothing", find=remaining_life)
 
 
 def sign_in(
@@ -32,6 +41,8 @@ def sign_in(
     try:
         session = ops.session.session(environment.name)
         account = ops.session.account(session)
+    except RuntimeError as refusal:  # botocore's, for keys whose end has passed
+        return error(SUBJECT, "These credentials have expired, so nothing else was checked.", f"{RENEW} ({refusal})")
     except (ClientError, BotoCoreError) as refusal:
         reason = sentence(refusal, "the look-up of the account", needs="sts:GetCallerIdentity")
         return error(SUBJECT, "AWS does not accept these credentials, so nothing else was checked.", reason)
@@ -56,11 +67,14 @@ def remaining_life(target: Target) -> Iterator[Finding]:
     credentials: Any = target.session.get_credentials()
     takes = duration(target)
     minutes = f"{takes.total_seconds() / 60:.0f} minutes"
-    if not credentials.token or credentials.method in REFRESHED_METHODS:
+    if not credentials.token or credentials.method in RENEWED:
         return
-    ends = getattr(credentials, "_expiry_time", None)  # botocore has no public attribute for it
-    if ends is None and credentials.method == "env" and (text := os.environ.get("AWS_CREDENTIAL_EXPIRATION")):
-        ends = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if credentials.method == "sso":
+        ends = _end_of_sign_in(target)
+        if ends is None:
+            return
+    else:
+        ends = getattr(credentials, "_expiry_time", None)  # botocore has no public attribute for it
     if ends is None:
         yield unknown(
             SUBJECT,
@@ -75,5 +89,21 @@ def remaining_life(target: Target) -> Iterator[Finding]:
             SUBJECT,
             f"These credentials end in {minutes_left:.0f} minutes; the deploy takes up to {minutes}, and stops between "
             "two stacks if they end before it.",
-            "Get new credentials before the deploy, for example with `aws sso login`.",
+            RENEW,
         )
+
+
+def _end_of_sign_in(target: Target) -> datetime | None:
+    """When IAM Identity Center gives no more keys: when its token ends. None if that is renewed too, or not known.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html has the names of the files.
+    """
+    profile = target.session._session.get_scoped_config()
+    name = profile.get("sso_session") or profile.get("sso_start_url", "")
+    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+    cache = Path(SSOTokenProvider._SSO_TOKEN_CACHE_DIR)  # type: ignore[attr-defined]
+    try:
+        token = json.loads((cache / f"{digest}.json").read_text(encoding="utf-8"))
+        return None if token.get("refreshToken") else datetime.fromisoformat(token["expiresAt"].replace("Z", "+00:00"))
+    except (OSError, ValueError, KeyError):
+        return None

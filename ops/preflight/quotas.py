@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error, unknown, warning
 from ops.preflight.service_quotas import Quota, ServiceQuotas
 from ops.preflight.target import Target
@@ -33,6 +35,23 @@ class Need:
     """Who needs it, and the settings that say how much."""
     without: str
     """What to deploy until AWS has raised it."""
+
+
+def checks(target: Target, quotas: ServiceQuotas) -> Iterator[Check]:
+    for need in [*sagemaker_needs(target), *codebuild_needs(target)]:
+        yield Check(
+            subject=SUBJECT,
+            title=f"the quota {need.name!r}",
+            needs=PERMISSIONS,
+            find=partial(check, need, quotas),
+        )
+    if "api" in target.stacks and target.settings.api.provisioned_concurrency:
+        yield Check(
+            subject=SUBJECT,
+            title="the account's concurrency of Lambda",
+            needs="lambda:GetAccountSettings",
+            find=concurrency,
+        )
 
 
 def sagemaker_needs(target: Target) -> Iterator[Need]:
@@ -133,7 +152,3 @@ def concurrency(target: Target) -> Iterator[Finding]:
             f"{quota.request(max(least, LAMBDA_REQUEST), target.region)} (Until then: "
             "-c api.provisioned_concurrency=0 deploys without.)",
         )
-
-
-def needs(target: Target) -> list[Need]:
-    return [*sagemaker_needs(target), *codebuild_needs(target)]

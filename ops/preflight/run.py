@@ -4,14 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 import environments
-from environments.agreement import chosen
-from ops.data.aws_errors import code_and_message, denied_remedy, is_denied, sentence
+from environments import EnvironmentRefusedError
 from ops.preflight import identity
-from ops.preflight.checks import Check, checks
-from ops.preflight.finding import Finding, unknown
+from ops.preflight.checks import checks
+from ops.preflight.finding import Finding
 from ops.preflight.target import ALL, Target, with_needed
 from stacks.settings.context import ENVIRONMENT
 from stacks.settings.parse import load
@@ -56,17 +53,20 @@ def preflight(
     Raises EnvironmentRefusedError, and SettingsError for an invalid setting.
     """
     context = context or {}
-    if ENVIRONMENT in context:
-        chosen(str(context[ENVIRONMENT]), {"KENNEL_ENV": environment})
-    chosen_environment = environments.load(environment)
-    settings = load(chosen_environment, context)
-    found = identity.sign_in(chosen_environment, settings, with_needed(stacks), context)
+    if context.get(ENVIRONMENT, environment) != environment:
+        raise EnvironmentRefusedError(
+            f"-c {ENVIRONMENT}={context[ENVIRONMENT]} names another environment than {environment!r}; leave it out, "
+            "and name the environment with --env."
+        )
+    chosen = environments.load(environment)
+    settings = load(chosen, context)
+    found = identity.sign_in(chosen, settings, with_needed(stacks), context)
     if not isinstance(found, Target):
         return Report(account="", region="", subjects=["credentials"], findings=[found])
     planned = checks(found)
     findings: list[Finding] = []
     with ThreadPoolExecutor(THREADS) as pool:
-        running = {pool.submit(_run, check, found): check for check in planned}
+        running = {pool.submit(check.run, found): check for check in planned}
         try:
             for done, future in enumerate(as_completed(running), start=1):
                 findings += future.result()
@@ -83,25 +83,3 @@ def preflight(
             findings, key=lambda each: (SEVERITIES.index(each.severity), subjects.index(each.subject), each.summary)
         ),
     )
-
-
-def _run(check: Check, target: Target) -> list[Finding]:
-    """What a check finds. A call that AWS refused, or that got no answer, becomes a line of its own."""
-    findings = []
-    try:
-        for finding in check.find(target):
-            findings.append(finding)  # noqa: PERF402 - what was found before an error is kept
-    except ClientError as error:
-        code, message = code_and_message(error)
-        if is_denied(error):
-            what = f"These credentials may not look up {check.title} ({code}), so it is not checked."
-            findings.append(unknown(check.subject, what, denied_remedy(message, check.needs)))
-        else:
-            what = f"AWS did not answer the question about {check.title} ({code}: {message}), so it is not checked."
-            findings.append(unknown(check.subject, what, "Run kennel preflight again, or look it up in AWS's console."))
-    except BotoCoreError as error:
-        what = f"There was no answer about {check.title}, so it is not checked."
-        findings.append(
-            unknown(check.subject, what, sentence(error, f"the look-up of {check.title}", needs=check.needs))
-        )
-    return findings

@@ -17,6 +17,7 @@ CODES: Mapping[tuple[str, str], str] = {
     ("sagemaker", "ml.g4dn.xlarge for notebook instance usage"): "L-D8B97089",
     ("sagemaker", "ml.g4dn.xlarge for training job usage"): "L-3F53BF0F",
     ("sagemaker", "ml.m5.large for endpoint usage"): "L-1E9C780D",
+    ("vpc", "VPCs per Region"): "L-F678F1CE",
 }
 """Service and name of a quota, to its code. A code saves the listing of all quotas of a service, which are thousands
 for SageMaker. AWS documents the names; the answer's name is compared, so a wrong code costs time and never a result."""

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+import environments
 from environments import Environment
 from environments.environment import STACKS, EnvironmentRefusedError
 from environments.suggestions import did_you_mean
@@ -59,6 +60,11 @@ class Target:
         return self.session.get_partition_for_region(self.region)
 
     @property
+    def env_option(self) -> str:
+        """What a command of make needs to mean this environment."""
+        return "" if self.environment.name == environments.DEFAULT else f" ENV={self.environment.name}"
+
+    @property
     def trains(self) -> bool:
         """Whether a training job may start."""
         return "training" in self.stacks and not self.settings.training.model_data
@@ -70,6 +76,11 @@ class Target:
     @property
     def has_notebook(self) -> bool:
         return "workbench" in self.stacks and self.settings.workbench.notebook
+
+    @property
+    def makes_vpc(self) -> bool:
+        """Whether the workbench makes a VPC of its own."""
+        return (self.has_host or self.has_notebook) and not self.settings.workbench.subnet
 
     @property
     def builds_image(self) -> bool:

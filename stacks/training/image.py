@@ -6,47 +6,7 @@ from constructs import Construct
 
 from stacks.common.iam import pull_image
 from stacks.settings import SettingsError
-
-REPOSITORY = "pytorch"
-
-REGISTRIES = {
-    "af-south-1": "626614931356",
-    "ap-east-1": "871362719292",
-    "ap-east-2": "975050140332",
-    "ap-northeast-1": "763104351884",
-    "ap-northeast-2": "763104351884",
-    "ap-northeast-3": "364406365360",
-    "ap-south-1": "763104351884",
-    "ap-south-2": "772153158452",
-    "ap-southeast-1": "763104351884",
-    "ap-southeast-2": "763104351884",
-    "ap-southeast-3": "907027046896",
-    "ap-southeast-4": "457447274322",
-    "ap-southeast-5": "550225433462",
-    "ap-southeast-6": "633930458069",
-    "ap-southeast-7": "590183813437",
-    "ca-central-1": "763104351884",
-    "ca-west-1": "204538143572",
-    "eu-central-1": "763104351884",
-    "eu-central-2": "380420809688",
-    "eu-north-1": "763104351884",
-    "eu-south-1": "692866216735",
-    "eu-south-2": "503227376785",
-    "eu-west-1": "763104351884",
-    "eu-west-2": "763104351884",
-    "eu-west-3": "763104351884",
-    "il-central-1": "780543022126",
-    "me-central-1": "914824155844",
-    "me-south-1": "217643126080",
-    "me-west-1": "124382933778",
-    "mx-central-1": "637423239942",
-    "sa-east-1": "763104351884",
-    "us-east-1": "763104351884",
-    "us-east-2": "763104351884",
-    "us-west-1": "763104351884",
-    "us-west-2": "763104351884",
-}
-"""Region to account. Read from sagemaker-core 2.27.0, `image_uri_config/pytorch-amzn2023.json`, training image 2.14."""
+from stacks.training.registries import REGISTRIES, REPOSITORY
 
 
 class TrainingImage(Construct):

@@ -20,7 +20,7 @@ from environments.tags import MOST
 from stacks.settings import SettingsError, TrainingSettings
 from stacks.settings.parse import load
 from stacks.training.handler.request import JobRequest
-from stacks.training.image import REGISTRIES
+from stacks.training.registries import REGISTRIES
 from tests.infra.conftest import FLAGS, Assembly, Synthesise
 from tests.infra.events import properties
 from tests.infra.iam import rights

@@ -11,7 +11,7 @@ import pytest
 
 from contract.training_metrics import METRIC_DEFINITIONS
 from stacks.settings import SettingsError
-from stacks.training.image import REGISTRIES
+from stacks.training.registries import REGISTRIES
 from tests.infra.conftest import DEVELOPMENT, Assembly, Synthesise
 from tests.infra.iam import rights
 from training.config import Config
