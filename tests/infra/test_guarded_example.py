@@ -1,6 +1,8 @@
 """docs/environments.md, "Accounts with guardrails": the example is a file that the app reads, and does what it says."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,13 @@ def test_the_examples_resources_are_in_its_network_and_under_its_key(assembly: A
 
 def test_the_example_brings_no_finding_of_cdk_nag(assembly: Assembly) -> None:
     assert findings(assembly.app) == []
+
+
+def test_cfn_lint_finds_nothing_in_the_examples_templates(assembly: Assembly) -> None:
+    templates = [str(assembly.folder / f"{stack}.template.json") for stack in assembly.names]
+    lint = Path(sys.executable).parent / "cfn-lint"
+    done = subprocess.run([str(lint), *templates], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_section_names_every_setting_for_such_accounts() -> None:

@@ -45,6 +45,13 @@ UPDATES = {
     "other alerts": (("monitoring.email", "ops@example.com"), ("monitoring.monthly_budget_usd", 500)),
     "no idle stop": (("workbench.idle_stop_min", 0),),
     "another idle time": (("workbench.idle_stop_min", 30), ("workbench.notebook_idle_stop_min", 30)),
+    "a key of the user": (("storage.kms_key_arn", "arn:aws:kms:eu-west-1:111122223333:key/1234abcd"),),
+    "job and model in a VPC": (
+        ("training.subnets", "subnet-0123456789abcdef0"),
+        ("training.security_groups", "sg-0123456789abcdef0"),
+        ("serving.subnets", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
+        ("serving.security_groups", "sg-0123456789abcdef0"),
+    ),
     "longer logs": (("serving.log_retention_days", 90), ("api.log_retention_days", 90)),
 }
 PROTECTED = replace(DEVELOPMENT, protection=Protection(termination=True, keep_bucket=True))
