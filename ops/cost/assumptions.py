@@ -16,7 +16,7 @@ class Assumptions:
     scaled_out: float = 0.05
     """Share of the expected month in which the endpoint runs at its maximum."""
     deploys: int = 4
-    """Deploys in the expected month; each updates the endpoint and builds the serving image."""
+    """Deploys in the expected month. Each builds the image and updates the endpoint, which then runs two fleets."""
     worst_deploys: int = 30
     """Deploys in the worst month; each also trains until it is stopped."""
     new_fleet_min: int = 10

@@ -56,6 +56,16 @@ def endpoint_config(config: Resource, app: Templates, given: Assumptions) -> Ite
         )
 
 
+def scaling_policy(policy: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:
+    """Target tracking creates an alarm for more instances and one for fewer.
+
+    https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
+    """
+    del app, given
+    if policy.properties.get("PolicyType") == "TargetTrackingScaling":
+        yield Charge(what="alarms that scale the endpoint", price="cloudwatch.alarm", usage=standing(2))
+
+
 def predictions(app: Templates, given: Assumptions) -> Usage:
     """Predictions in each case. The worst month is one in which the largest fleet is always at its scaling target."""
     return Usage(expected=given.predictions, worst=_most_predictions(app), predictions=1000)

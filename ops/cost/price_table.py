@@ -20,7 +20,6 @@ UNITS = {
     "ecr.storage": "GB-month",
     "http-api.requests": "million",
     "kms.key": "month",
-    "kms.requests": "million",
     "lambda.duration": "GB-second",
     "lambda.provisioned": "GB-second",
     "lambda.provisioned-duration": "GB-second",

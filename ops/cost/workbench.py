@@ -52,6 +52,12 @@ def nat_gateway(resource: Resource, app: Templates, given: Assumptions) -> Itera
     yield Charge(what=f"NAT gateway {resource.id}", price="nat.gateway", usage=standing(HOURS_A_MONTH))
 
 
+def address(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:
+    """A public IPv4 address is billed whether or not something uses it."""
+    del app, given
+    yield Charge(what=f"address {resource.id}", price="ec2.public-ipv4", usage=standing(HOURS_A_MONTH))
+
+
 def vpc_endpoint(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:
     """A gateway endpoint is free; an interface endpoint is billed in each of its subnets."""
     del app, given

@@ -145,3 +145,14 @@ def test_a_number_that_the_template_does_not_have_is_named(tmp_path: Path) -> No
     volume = {"VolumeSizeInGB": {"Ref": "Size"}, "InstanceType": "ml.t3.medium"}
     with pytest.raises(CostError, match="VolumeSizeInGB of Notebook in the stack Stack must be a number"):
         priced(tmp_path, {"Notebook": {"Type": "AWS::SageMaker::NotebookInstance", "Properties": volume}})
+
+
+def test_a_scaled_endpoint_bills_the_alarms_that_scale_it(tmp_path: Path) -> None:
+    tracking = {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 25}}
+    policy = {"Policy": {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": tracking}}
+    assert priced(tmp_path, policy).usd("idle", "Stack") == pytest.approx(2 * usd("cloudwatch.alarm"))
+
+
+def test_an_elastic_address_bills_all_month(tmp_path: Path) -> None:
+    found = priced(tmp_path, {"Address": {"Type": "AWS::EC2::EIP", "Properties": {}}})
+    assert found.usd("idle", "Stack") == pytest.approx(HOURS * usd("ec2.public-ipv4"))
