@@ -43,7 +43,7 @@ from training.export.artifact import ExportError, annotate, check_writable, expo
 from training.log import emit
 from training.model.backbone import RESNET50, Backbone, BackboneError
 from training.model.network import build, fingerprint, keep_head
-from training.model.weights import WeightsError
+from training.model.weights_file import WeightsError
 from training.precision import full_precision, mixed_precision
 from training.report.findings import findings
 from training.report.page import publish, render

@@ -14,12 +14,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from contract.weights import PublishedWeights
 from inference.artifact import sha256
 from tests.distributed.small_network import SMALL, SmallNetwork, separable, write_weights
-from training.model import weights as source
-from training.model.backbone import RESNET50, Backbone, PublishedWeights
+from tests.faults.fault_server import cuts_short, misbehaving
+from training.model import download
+from training.model.backbone import RESNET50, Backbone
 from training.model.network import build, fingerprint, keep_head
-from training.model.weights import WeightsError, metadata
+from training.model.weights import metadata
+from training.model.weights_file import WeightsError
 
 
 def refusal(pretrained: Path | str, backbone: Backbone = SMALL) -> str:
@@ -204,7 +207,7 @@ def test_an_incomplete_copy_is_downloaded_again(published: Path, imagenet_backbo
 
 @pytest.mark.usefixtures("published")
 def test_a_server_that_sends_nothing_ends_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "STALLED_S", 0.2)
+    monkeypatch.setattr(download, "STALLED_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/w.safetensors"
         stalled = replace(SMALL, imagenet=PublishedWeights(name="small", url=url, sha256="0" * 64, classes=9))
@@ -217,8 +220,26 @@ def test_a_download_with_another_checksum_is_refused_and_deleted(
 ) -> None:
     published.write_bytes(published.read_bytes()[:-1] + b"!")
     for _ in range(2):
-        assert "invalid hash" in refusal("imagenet", imagenet_backbone)
+        assert "its SHA-256 is" in refusal("imagenet", imagenet_backbone)
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.usefixtures("published")
+def test_a_download_that_ends_early_is_refused_with_its_length(tmp_path: Path) -> None:
+    with misbehaving() as server:
+        server.play(cuts_short)
+        url = f"{server.url}/w.safetensors"
+        short = replace(SMALL, imagenet=PublishedWeights(name="small", url=url, sha256="0" * 64, classes=9))
+        assert "ended after 17 of 1000 bytes" in refusal("imagenet", short)
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_the_download_goes_where_torch_hub_looks_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("TORCH_HOME", "XDG_CACHE_HOME", "HOME"):
+        for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+        assert download.cache() == Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def test_a_failed_download_names_the_option(published: Path, imagenet_backbone: Backbone) -> None:

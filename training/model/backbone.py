@@ -12,21 +12,11 @@ import torch
 from torch import nn
 from torchvision.models import resnet50
 
+from contract.weights import RESNET50_IMAGENET, PublishedWeights
+
 
 class BackboneError(Exception):
     """A network and its declaration do not fit. The message is one sentence with the remedy."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PublishedWeights:
-    """A .safetensors file that is downloaded and checked."""
-
-    name: str
-    """File name in torch.hub's cache, without the suffix."""
-    url: str
-    sha256: str
-    classes: int
-    """Outputs of the head in the file. A new head always replaces it, because its classes are not breeds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,13 +95,6 @@ RESNET50 = Backbone(
     stages={"conv1": 0.0125, "bn1": 0.0125, "layer1": 0.0125, "layer2": 0.025, "layer3": 0.05, "layer4": 0.1},
     feature_layers=_resnet50_feature_layers,
     norm_layers=(nn.BatchNorm2d,),
-    # timm's copy of torchvision's IMAGENET1K_V1, which torchvision itself publishes only as a pickle. V1, not V2: the
-    # training of V2 scores higher on ImageNet, but its features transfer worse to a linear head.
-    imagenet=PublishedWeights(
-        name="resnet50-imagenet1k-v1",
-        url="https://huggingface.co/timm/resnet50.tv_in1k/resolve/78f3ecfdb38e06d9b8397f662e7ab8fee96026fa/model.safetensors",
-        sha256="5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888",
-        classes=1000,
-    ),
+    imagenet=RESNET50_IMAGENET,
 )
 """The network that is trained, exported and served."""

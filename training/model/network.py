@@ -10,7 +10,8 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from training.model import weights
 from training.model.backbone import RESNET50, Backbone
-from training.model.weights import Weights, unfit
+from training.model.weights import Weights
+from training.model.weights_file import misfit, unfit
 
 
 def build(classes: int, pretrained: str, backbone: Backbone = RESNET50) -> nn.Module:
@@ -49,9 +50,9 @@ def keep_head(model: nn.Module, pretrained: str, labels: Sequence[str], backbone
         state = {name: given.state[f"{backbone.head}.{name}"] for name in wanted}
         head.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
-        raise unfit(given.source, backbone, f"its head is not one of {len(labels)} classes") from error
+        raise unfit(given.source, backbone.name, f"its head is not one of {len(labels)} classes") from error
     if not all(tensor.isfinite().all() for tensor in state.values()):
-        raise unfit(given.source, backbone, "its head contains values that are not finite")
+        raise unfit(given.source, backbone.name, "its head contains values that are not finite")
     return "kept: the weights come from an artifact for the same breeds"
 
 
@@ -89,20 +90,17 @@ def folded(layers: nn.Module) -> nn.Module:
 
 
 def _fill(model: nn.Module, given: Weights, backbone: Backbone) -> None:
-    # without the head: the file's classes may be other ones
+    own = model.state_dict()
+    reason = misfit(
+        {name: tuple(tensor.shape) for name, tensor in given.state.items()},
+        {name: tuple(tensor.shape) for name, tensor in own.items()},
+        in_head=backbone.in_head,
+    )
+    if reason:
+        raise unfit(given.source, backbone.name, reason)
     state = {name: tensor for name, tensor in given.state.items() if not backbone.in_head(name)}
-    wanted = {name: tensor for name, tensor in model.state_dict().items() if not backbone.in_head(name)}
-    if unknown := sorted(state.keys() - wanted.keys()):
-        raise unfit(given.source, backbone, f"{unknown[0]} is not part of it")
-    for name, tensor in wanted.items():
-        found = state.get(name)
-        if found is None and name.endswith("num_batches_tracked"):
-            continue
-        if found is None:
-            raise unfit(given.source, backbone, f"{name} is missing")
-        if found.shape != tensor.shape:
-            raise unfit(given.source, backbone, f"{name} has the shape {tuple(found.shape)}, not {tuple(tensor.shape)}")
+    for name, found in state.items():
         if not found.isfinite().all():
-            raise unfit(given.source, backbone, f"{name} contains values that are not finite")
-        state[name] = found.to(tensor.dtype)
-    model.load_state_dict({name: state[name] for name in wanted if name in state}, strict=False)
+            raise unfit(given.source, backbone.name, f"{name} contains values that are not finite")
+        state[name] = found.to(own[name].dtype)
+    model.load_state_dict(state, strict=False)
