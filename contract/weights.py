@@ -38,12 +38,24 @@ RESNET50_IMAGENET = PublishedWeights(
 """What `--pretrained imagenet`, and a training job without weights in the bucket, downloads."""
 
 
-def key(sha256: str) -> str:
+def weights_key(sha256: str) -> str:
     """The S3 key of ResNet50 weights with this content."""
     return f"{PREFIX}resnet50-{sha256[:DIGITS]}.safetensors"
 
 
 def content_of(found: str) -> str:
-    """The digits of the SHA-256 in an S3 key, or an empty text if `key` did not make it."""
+    """The digits of the SHA-256 in an S3 key, or an empty text if `weights_key` did not make it."""
     named = re.fullmatch(rf"{PREFIX}resnet50-([0-9a-f]{{{DIGITS}}})\.safetensors", found)
     return named[1] if named else ""
+
+
+def identity(uri: str, bucket: str) -> str:
+    """What distinguishes the weights at an S3 URI, or those of a job that has none and downloads them.
+
+    In the storage stack's `bucket` it is their content, so that the same weights are the same training wherever they
+    come from: ImageNet's have the identity of the download. Elsewhere it is the URI, because a name says nothing there.
+    """
+    digits = content_of(uri.removeprefix(f"s3://{bucket}/"))
+    if digits == RESNET50_IMAGENET.sha256[:DIGITS]:
+        return ""
+    return digits or uri

@@ -230,8 +230,10 @@ def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
     (asset,) = [path for path in development.folder.glob("asset.*") if (path / "stacks/training/handler").is_dir()]
     packed = {path.relative_to(asset).as_posix() for path in asset.rglob("*") if path.is_file()}
     assert packed == {
-        *("contract/__init__.py", "contract/photos.py", "contract/training_container.py"),
-        "contract/training_metrics.py",
+        *(
+            f"contract/{name}.py"
+            for name in ("__init__", "photos", "training_container", "training_metrics", "weights")
+        ),
         *("stacks/__init__.py", "stacks/training/__init__.py"),
         *(
             f"stacks/training/handler/{name}.py"

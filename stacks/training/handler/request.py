@@ -8,6 +8,7 @@ from typing import Any
 
 from contract.photos import is_digest
 from contract.training_container import ARGUMENTS, ENTRY_POINT
+from contract.weights import identity
 
 Json = dict[str, Any]
 
@@ -98,8 +99,8 @@ class JobRequest:
     def name(self, data_version: str) -> str:
         """The job's name: a hash of all inputs that determine the result, so that no result is paid for twice.
 
-        The first ten digits are a digest of code, options, image and instances; the source archive is among the
-        hyperparameters, by an S3 key that is the hash of its content. The second ten are the start of the photos'
+        The first ten digits are a digest of code, options, image, instances and weights; the source archive is among
+        the hyperparameters, by an S3 key that is the hash of its content. The second ten are the start of the photos'
         digest. Left out is what changes no result: role, volume, key, network, package index (the packages have
         hashes), time limit, spot or on demand, and metrics. A job on a fallback type has that type in its name.
         """
@@ -122,7 +123,7 @@ class JobRequest:
                 "image": self.image,
                 "instances": [self.instance_type, self.instance_count],
                 "hyperparameters": dict(self.hyperparameters),
-                "pretrained": self.pretrained,
+                "pretrained": identity(self.pretrained, self.artifacts.bucket),
             }
         )
 
