@@ -40,11 +40,15 @@ _REMEDIES = {
         "The secret key does not belong to this access key. Copy both again (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)."
     ),
     "RequestTimeTooSkewed": "This machine's clock is wrong. Set it, then try again.",
-    "NoSuchBucket": "Deploy the Storage stack first (make deploy STACKS=Storage), and use its output DataUri.",
+    "NoSuchBucket": (
+        "That bucket does not exist. Correct its name, or create it first. Without a name, `kennel` uses the bucket of "
+        "the environment, which `make deploy STACKS=Storage` creates."
+    ),
 }
 
 
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "403")
+"""403 is the code of a refused HeadObject, whose answer has no body."""
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 """The action that AWS names where it refuses one. https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
 _EXPLICIT_DENY = "explicit deny"

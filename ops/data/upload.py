@@ -13,10 +13,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import environments
+from contract.declarations import declarations
 from contract.photos import PhotoFile, digest, listed_photos
 from ops.data.aws_errors import BucketError, explained
 from ops.data.bucket import objects, split_uri, training_reads
 from ops.session import session
+from stacks.settings import TrainingSettings
 from training.data.dataset import DataError, DataSet, scan
 
 if TYPE_CHECKING:
@@ -68,13 +70,14 @@ def upload(
     size and checksum are not sent again, and nothing is deleted. An interrupted upload leaves complete photos, and the
     next call sends the others. `progress` is called in this thread.
 
-    Raises DataError if the folder is not a data folder or a photo's name is not UTF-8, BucketError if the bucket cannot
-    be listed or written.
+    Raises DataError if the folder is not a data folder or a photo's name is not UTF-8, BucketError if no training could
+    read the target, or if the bucket cannot be listed or written.
     """
     data = scan(folder)
     _check_names(data)
     target = target or _deployed_target(environment, folder)
     bucket, prefix = split_uri(target)
+    _check_target(bucket, prefix)
     files = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
     with explained(f"the upload to {bucket}", needs="s3:ListBucket and s3:PutObject on it"):
         s3 = session(environment).client(
@@ -94,6 +97,15 @@ def upload(
         untracked=sorted(after.keys() - files.keys()),
         is_comparable=here == there,
     )
+
+
+def _check_target(bucket: str, prefix: str) -> None:
+    """Raise BucketError for a target that the setting training.data_uri would refuse, before anything is sent."""
+    if declarations(TrainingSettings)["data_uri"].error("", f"s3://{bucket}/{prefix}"):
+        raise BucketError(
+            f"A training cannot read its photos from s3://{bucket}/{prefix}, so nothing was sent: it needs a prefix "
+            f"without spaces, commas and the characters * ? $. Write for example s3://{bucket}/data"
+        )
 
 
 def _check_names(data: DataSet) -> None:

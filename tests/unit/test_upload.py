@@ -27,6 +27,7 @@ from ops.data.upload import Progress, upload
 from ops.views.steps import Steps
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample
+from stacks.settings import SettingsError, TrainingSettings
 from tests.distributed.dogs import write_photos
 from tests.patience import PATIENCE_S
 from training.data.dataset import DataError
@@ -150,9 +151,21 @@ def test_untracked_photos_are_reported_and_not_deleted(bucket: str, photos: Path
     assert "data/test/Pug/moved away.jpg" in keys()
 
 
-def test_a_missing_bucket_is_reported_with_the_command_that_creates_it(bucket: str, photos: Path) -> None:
-    with pytest.raises(BucketError, match=r"upload to nowhere \(NoSuchBucket\). Deploy the Storage stack first"):
+def test_a_bucket_that_does_not_exist_is_not_said_to_be_the_stacks(bucket: str, photos: Path) -> None:
+    with pytest.raises(BucketError, match=r"upload to nowhere \(NoSuchBucket\). That bucket does not exist. Correct"):
         upload(photos, "s3://nowhere/data")
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "/dogs?", "/my dogs", "/$dogs", "/a*/b", "/a,b"])
+def test_a_target_from_which_no_training_can_read_is_refused_before_anything_is_sent(
+    bucket: str, photos: Path, prefix: str
+) -> None:
+    """The command would end with a `make deploy` that the settings refuse."""
+    with pytest.raises(BucketError, match=f"nothing was sent: .*Write for example s3://{bucket}/data"):
+        upload(photos, f"s3://{bucket}{prefix}")
+    assert keys() == set()
+    with pytest.raises(SettingsError):
+        TrainingSettings(data_uri=f"s3://{bucket}/{prefix.strip('/')}".rstrip("/") + "/")
 
 
 @pytest.mark.parametrize("target", ["photos/data", "https://photos/data", "s3://"])
