@@ -31,14 +31,16 @@ UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(BIN)/python -m pip config get g
   $(BIN)/uv pip install --quiet --python $(BIN)/python --build-constraints locks/kennel.txt
 
 # The groups that each group includes: installed with it, they are not installed once more.
-INCLUDED_test := synth deploy check rehearse
+INCLUDED_test := synth deploy check weights rehearse
 INCLUDED_deploy := synth
+INCLUDED_weights := synth deploy
 INCLUDED_rehearse := check
 # Free disk space that a group needs, in GiB. All others include torch and need 8.
 comma := ,
 GIB_synth := 2
 GIB_deploy := 2
 GIB_check := 1
+GIB_weights := 2
 
 $(VENV)/.installed-%: locks/kennel.txt pyproject.toml | $(BIN)/uv
 	@$(BIN)/python -c 'import shutil, sys; free, need = shutil.disk_usage(".").free / 2**30, $(or $(GIB_$*),8); sys.exit(0 if free >= need else f"The packages of \"$*\" need {need} GiB on this disk, and {free:.1f} GiB are free. Free some space, then run make again.")'
@@ -214,8 +216,8 @@ STACKS ?= --all
 AT = -c 'kennel.environment=$(ENV)'
 # CDK cannot read the profile from the file, so it gets it here. This fails if AWS_PROFILE or AWS_REGION differ from the file.
 USE_ENV = profile=$$($(BIN)/python -m environments '$(ENV)') || exit 1; export KENNEL_ENV='$(ENV)'; [ -z "$$profile" ] || export AWS_PROFILE="$$profile"
-# The digest of the photos starts a new training if they changed. The account and region that kennel used, so that the app
-# can compare them with CDK's.
+# The digest of the photos starts a new training if they changed, the newest weights in the bucket are what it starts from.
+# The account and region that kennel used, so that the app can compare them with CDK's.
 # The setting on the command line, -c training.data_uri=..., says where they are.
 DATA_URI = $(patsubst training.data_uri=%,%,$(filter training.data_uri=%,$(ARGS)))
 WITH_PHOTOS = $(USE_ENV); options=$$($(BIN)/kennel --env '$(ENV)' data version $(DATA_URI) --cdk-options) || exit 1; set -- $(AT) $$options
@@ -229,6 +231,10 @@ cdk: node_modules/.installed  ## any other command of the pinned CDK: make cdk A
 .PHONY: data-upload
 data-upload: $(VENV)/.installed-deploy  ## copy your photos to the bucket: make data-upload DIR=dogImages
 	@$(BIN)/kennel --env '$(ENV)' data upload "$(or $(DIR),$(error Name the folder of your photos: make data-upload DIR=dogImages))" $(ARGS)
+
+.PHONY: weights-upload
+weights-upload: $(VENV)/.installed-weights  ## send ImageNet's weights, or FILE=model.safetensors, to the bucket for the next training
+	@$(BIN)/kennel --env '$(ENV)' weights upload "$(or $(FILE),imagenet)" $(ARGS)
 
 .PHONY: cost
 cost: $(VENV)/.installed-deploy  ## what the environment costs: idle, expected and at worst, offline; ARGS='-c NAME=VALUE'

@@ -158,6 +158,21 @@ def warnings(settings: Settings, today: date) -> list[str]:
     return []
 
 
+def download_warning(settings: Settings, context: Mapping[str, object]) -> list[str]:
+    """The warning for a deploy whose training hosts download their weights.
+
+    `kennel data version --cdk-options` names the weights that the bucket has, beside keys of the context that only it
+    writes: a synthesis offline, which cannot know, warns of nothing.
+    """
+    training = settings.training
+    if training.model_data or training.pretrained_uri or "kennel.photos_environment" not in context:
+        return []
+    return [
+        "training.pretrained_uri is empty, so each training host downloads ImageNet's weights while it is billed. Send "
+        "them to the bucket once, and every deploy takes them from there: make weights-upload"
+    ]
+
+
 def main() -> None:
     app = cdk.App()
     context = app.node.get_all_context()
@@ -170,7 +185,7 @@ def main() -> None:
         build(app, environment, settings)
     except (EnvironmentRefusedError, FlagsMissingError, SettingsError) as error:
         sys.exit(f"kennel: {error}")
-    for warning in warnings(settings, date.today()):
+    for warning in [*warnings(settings, date.today()), *download_warning(settings, context)]:
         print(f"kennel: warning: {warning}", file=sys.stderr)
     app.synth()
 

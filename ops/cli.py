@@ -15,7 +15,7 @@ try:
 except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` install only CDK's packages
     sys.exit(f"kennel: {missing_package(error, sys.argv)}")
 
-from ops.commands import data, model
+from ops.commands import data, model, weights
 from ops.commands.cost import cost
 from ops.commands.options import Env
 from ops.commands.preflight import preflight
@@ -34,6 +34,7 @@ app.command()(model.report)
 app.command()(preflight)
 app.command()(cost)
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 
 
 def _print_version(requested: bool) -> None:

@@ -16,6 +16,7 @@ SENTENCES = frozenset(
         "sample_dogs.dataset.SampleFolderError",
         "sample_dogs.dataset.SampleRequestError",
         "training.data.dataset.DataError",
+        "training.model.weights_file.WeightsError",
     }
 )
 """Exceptions whose message is a sentence for the user. By name: the packages of the other commands may be missing."""

@@ -145,7 +145,11 @@ def version(
         typer.Argument(metavar="S3_URI", help="The folder of the photos. Default: where the environment trains from."),
     ] = "",
     cdk_options: Annotated[
-        bool, typer.Option("--cdk-options", help="Print digest, environment, account and region as options for cdk.")
+        bool,
+        typer.Option(
+            "--cdk-options",
+            help="Print digest, newest weights in the bucket, environment, account and region as options for cdk.",
+        ),
     ] = False,
     env: Env = None,  # noqa: ARG001 - its callback keeps it
 ) -> None:
@@ -156,6 +160,7 @@ def version(
     import ops.session
     from ops.data.aws_errors import explained
     from ops.data.version import data_version
+    from ops.weights import bucket as weights
 
     digest = data_version(target, environment=context.obj)
     if not cdk_options:
@@ -163,4 +168,5 @@ def version(
         return
     with explained("the look-up of the account number", needs="sts:GetCallerIdentity"):
         options = ops.session.cdk_options(context.obj)
-    typer.echo(" ".join([*(["-c", f"training.data_version={digest}"] if digest else []), *options]))
+    photos = ["-c", f"training.data_version={digest}"] if digest else []
+    typer.echo(" ".join([*photos, *weights.cdk_options(context.obj), *options]))

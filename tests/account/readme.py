@@ -21,12 +21,13 @@ from pathlib import Path
 
 from tests.account.account import Account
 from tests.account.terminal import Ended, run_in_terminal
-from tests.builders import any_photo, write_artifact
+from tests.builders import any_photo, write_artifact, write_resnet50
 from tests.contract.server_process import listening
 from tests.distributed.dogs import write_photos
 from tests.packages import ROOT, groups_of, install_into, planned
 
 TITLE = "On AWS"
+WEIGHTS = "resnet50.safetensors"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -113,7 +114,7 @@ class Clone:
             self.prepare(line)
         calls, recorded = len(self._account.calls), len(self._account.resources.recorded)
         begun = time.monotonic()
-        ended = run_in_terminal(self._with_outputs(line), cwd=self.folder, env=self.variables)
+        ended = run_in_terminal(self._typed(line), cwd=self.folder, env=self.variables)
         return Played(
             command=shlex.join(shlex.split(line, comments=True)) if line.startswith("make ") else line,
             ended=ended,
@@ -122,8 +123,11 @@ class Clone:
             seconds=time.monotonic() - begun,
         )
 
-    def _with_outputs(self, line: str) -> str:
-        """README's word in capitals is the value that a deploy has printed."""
+    def _typed(self, line: str) -> str:
+        """What is typed for a line of README. Its word in capitals is the value that a deploy has printed, and a file of
+        weights is named, because the model hub is not on this machine."""
+        if line.startswith("make weights-upload"):
+            return f"make weights-upload FILE={WEIGHTS}"
         stack = self._account.cloudformation.stacks.get("kennel-api")
         return line.replace("FUNCTION_ARN", stack.outputs["FunctionArn"]) if stack else line
 
@@ -138,6 +142,7 @@ def fresh_clone() -> Iterator[tuple[Account, Clone]]:
             server.wait_until_ready()
             clone = Clone(folder, account)
             write_photos(clone.folder / "dogImages")
+            write_resnet50(clone.folder / WEIGHTS)
             (clone.folder / "dog.jpg").write_bytes(any_photo())
             yield account, clone
 

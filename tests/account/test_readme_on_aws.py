@@ -28,21 +28,33 @@ class Seen:
     endpoints: list[str]
     answer: dict[str, Any] | None
     """What the function has answered."""
+    weights: list[str]
+    """URIs of the weights in the bucket of the storage stack."""
+    pretrained: str | None
+    """From which weights the training job starts."""
 
 
 def look(account: Account, played: Played, answer: dict[str, Any] | None) -> Seen:
     stacks = account.cloudformation.stacks
     storage = stacks.get("kennel-storage")
-    photos = []
-    if storage and "BucketName" in storage.outputs:
-        found = account.client("s3").list_objects_v2(Bucket=storage.outputs["BucketName"], Prefix="data/")
-        photos = [each["Key"] for each in found.get("Contents", [])]
+    keys: list[str] = []
+    bucket = storage.outputs.get("BucketName", "") if storage else ""
+    if bucket:
+        keys = [each["Key"] for each in account.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])]
+    jobs = [
+        resource.properties
+        for stack in stacks.values()
+        for resource in stack.resources.values()
+        if resource.type == "Custom::TrainingJob"
+    ]
     return Seen(
         played=played,
         stacks={name: stack.status for name, stack in stacks.items()},
-        photos=photos,
+        photos=[key for key in keys if key.startswith("data/")],
         endpoints=[each["EndpointName"] for each in account.client("sagemaker").list_endpoints()["Endpoints"]],
         answer=answer,
+        weights=[f"s3://{bucket}/{key}" for key in keys if key.startswith("weights/")],
+        pretrained=jobs[0]["Pretrained"] if jobs else None,
     )
 
 
@@ -84,6 +96,14 @@ def test_the_photos_are_in_the_bucket_of_the_storage_stack(seen: dict[str, Seen]
     photos = seen["make data-upload DIR=dogImages"].photos
     assert {key.split("/")[1] for key in photos} == {"train", "valid", "test"}
     assert len(photos) == 36
+
+
+def test_the_training_starts_from_the_weights_that_were_sent_to_the_bucket(seen: dict[str, Seen]) -> None:
+    (uri,) = seen["make weights-upload"].weights
+    deploy = seen["make deploy"]
+    assert deploy.pretrained == uri
+    assert "downloads ImageNet's weights" not in deploy.played.ended.output
+    assert "downloads ImageNet's weights while it is billed" in seen["make deploy STACKS=Storage"].played.ended.output
 
 
 def test_a_deploy_makes_every_stack_and_the_endpoint(seen: dict[str, Seen]) -> None:

@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ops.sentences import SENTENCES
+from tests.builders import write_resnet50
 from tests.distributed.dogs import write_photos
 from tests.packages import ROOT, groups_of, install, planned
 
@@ -75,13 +76,22 @@ def address() -> Iterator[str]:
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
 
 
-def run(words: Sequence[str], place: Path, cwd: Path, address: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    words: Sequence[str], place: Path, cwd: Path, address: str = "", variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """`kennel` with the packages in `place` and the standard library alone."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", START, f"{ROOT}:{place}", *words],
         cwd=cwd,
-        env={**own, **KEYS, "AWS_ENDPOINT_URL": address, "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "200"},
+        env={
+            **own,
+            **KEYS,
+            "AWS_ENDPOINT_URL": address,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "COLUMNS": "200",
+            **(variables or {}),
+        },
         capture_output=True,
         text=True,
     )
@@ -92,10 +102,12 @@ EXPECTED = {
     "data upload": (0, "18 photos sent to s3://photos/data, 0 were already there."),
     "data version": (0, "kennel.photos_account=123456789012"),
     "predict": (1, "There is no build/rehearsal/job/model."),
+    "weights upload": (0, ".safetensors was sent."),
     "rehearse": (1, "Name the folder that has them"),
     "--install-completion": (0, "completion"),
 }
-"""What each command prints, and its exit status. A rehearsal gets a folder that ends it before it trains."""
+"""What each command prints, and its exit status. A rehearsal gets a folder that ends it before it trains, and an upload
+of weights a file, so that nothing is downloaded."""
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)
@@ -106,6 +118,8 @@ def test_a_command_of_readme_needs_nothing_that_its_block_does_not_install(
     words = [str(photos) if word == "dogImages" else word for word in command.words]
     if words[0] == "rehearse":
         words = ["rehearse", "--data", str(photos / "train")]
+    if "weights" in words:
+        words = [str(write_resnet50(tmp_path / "w.safetensors")) if word == "imagenet" else word for word in words]
     (tmp_path / "site").mkdir()
 
     ended = run(words, install(command.groups, tmp_path / "site"), tmp_path, address)
@@ -117,8 +131,21 @@ def test_a_command_of_readme_needs_nothing_that_its_block_does_not_install(
     assert ended.returncode == status
 
 
-def test_the_commands_that_need_photos_are_among_them() -> None:
-    assert {command.groups for command in commands() if "upload" in command.words} == {("synth", "deploy")}
+def test_the_download_of_weights_needs_no_other_packages(address: str, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:1", "TORCH_HOME": str(tmp_path)}
+    ended = run(["weights", "upload"], install(["weights"], tmp_path / "site"), tmp_path, address, nowhere)
+
+    assert "kennel: The ImageNet weights could not be downloaded from https://" in ended.stderr
+    assert ended.returncode == 1
+
+
+def test_the_commands_that_need_an_upload_or_a_check_are_among_them() -> None:
+    uploads = {" ".join(command.words[:4]): command.groups for command in commands() if "upload" in command.words}
+    assert uploads == {
+        "--env development data upload": ("synth", "deploy"),
+        "--env development weights upload": ("synth", "deploy", "weights"),
+    }
     assert {command.groups for command in commands() if "check" in command.words} == {("check",)}
 
 
@@ -128,6 +155,7 @@ def test_the_commands_that_need_photos_are_among_them() -> None:
         ([], ["--help"], "typer", "make setup"),
         (["synth"], ["data", "upload", "photos"], "typer", "make data-upload DIR=FOLDER"),
         (["synth"], ["cost", "--json"], "typer", "make cost"),
+        (["deploy"], ["weights", "upload"], "numpy|safetensors", "make weights-upload FILE=FILE"),
         (["deploy"], ["--env", "production", "data", "check", "photos"], "numpy", "make data-check DIR=FOLDER"),
         (["deploy"], ["predict", "rex.jpg"], "PIL|numpy", "make setup"),
         (["check"], ["report"], "botocore|boto3", "make setup"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app import warnings
+from app import download_warning, warnings
 from tests.infra.conftest import DEVELOPMENT, FLAGS, ROOT, Assembly, Synthesise, load_settings
 
 
@@ -199,3 +199,35 @@ def test_synth_warns_about_an_image_past_its_end_of_patch_and_continues(tmp_path
     done = app(out=tmp_path, overrides={"training.image_end_of_patch": "2026-01-01"})
     assert done.returncode == 0, done.stderr
     assert "kennel: warning: AWS stopped patching the training image" in done.stderr
+
+
+OF_KENNEL = {"kennel.photos_environment": "development"}
+"""What `kennel data version --cdk-options` adds to the context of a deploy."""
+
+
+def test_a_deploy_without_weights_in_the_bucket_warns_that_each_host_downloads_them() -> None:
+    (warning,) = download_warning(load_settings({}), OF_KENNEL)
+    assert "each training host downloads ImageNet's weights while it is billed" in warning
+    assert warning.endswith("make weights-upload")
+
+
+@pytest.mark.parametrize(
+    ("given", "context"),
+    [
+        ({"training.pretrained_uri": "s3://data/weights/resnet50-5d061a3c593d795b.safetensors"}, OF_KENNEL),
+        ({"training.model_data": "s3://data/model.tar.gz"}, OF_KENNEL),
+        ({}, {}),
+    ],
+    ids=["weights", "no training", "offline"],
+)
+def test_nothing_is_warned_of_if_no_host_downloads_or_nobody_can_know(
+    given: dict[str, object], context: dict[str, object]
+) -> None:
+    assert download_warning(load_settings(given), context) == []
+
+
+def test_the_warning_is_printed_by_the_app(tmp_path: Path) -> None:
+    done = app(out=tmp_path, overrides=OF_KENNEL)
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("kennel: ")]
+    assert line.startswith("kennel: warning: training.pretrained_uri is empty, so each training host downloads")

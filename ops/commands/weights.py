@@ -1,0 +1,70 @@
+"""`kennel weights`: send pretrained weights to the bucket, so that training hosts need not download them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import environments
+from ops.commands.options import Env
+
+app = typer.Typer(no_args_is_help=True, help="Pretrained weights: send them to the bucket.")
+
+
+@app.command()
+def upload(
+    context: typer.Context,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A .safetensors file with ResNet50's weights, an artifact's model.safetensors, or `imagenet`, which "
+            "is downloaded.",
+        ),
+    ] = "imagenet",
+    env: Env = None,  # noqa: ARG001 - its callback keeps it
+) -> None:
+    """Check pretrained weights and send them to the bucket. The next deploy trains from them.
+
+    Without weights in the bucket each training host downloads ImageNet's while it is billed.
+
+    Example: [bold]kennel weights upload[/bold], after `make deploy STACKS=Storage` has created the bucket
+    """
+    from contract.weights import RESNET50_IMAGENET
+    from ops.views.steps import Steps, terminal
+    from ops.weights.bucket import found, send, weights_bucket
+    from ops.weights.check import checked
+    from training.model.download import downloaded
+
+    bucket = weights_bucket(context.obj)
+    imagenet = file == "imagenet"
+    there = found(RESNET50_IMAGENET.sha256, bucket, environment=context.obj) if imagenet else None
+    if there is None:
+        steps = Steps(terminal(), total=2 + imagenet)
+        path = Path(file)
+        if imagenet:
+            with steps.step("Download ImageNet's weights", in_bytes=True) as report:
+                path = downloaded(RESNET50_IMAGENET, lambda done, total: report(done, total, ""))
+        with steps.step(f"Check {path.name}"):
+            read = checked(path)
+        with steps.step(f"Send {path.name}", in_bytes=True) as report:
+            there = send(
+                read.content,
+                read.sha256,
+                bucket,
+                environment=context.obj,
+                progress=lambda done, total: report(done, total, ""),
+            )
+    typer.echo(f"{there.uri} {'was already there' if there.already_there else 'was sent'}.")
+    _say_what_trains(context.obj)
+
+
+def _say_what_trains(environment: str) -> None:
+    from ops.weights.bucket import chosen_in_file
+
+    deploy = "make deploy" if environment == environments.DEFAULT else f"make deploy ENV={environment}"
+    instead = chosen_in_file(environment)
+    if instead:
+        typer.echo(f"{environments.load(environment).file} has {instead}, which a deploy uses instead.", err=True)
+    else:
+        typer.echo(f"The next training starts from these weights: {deploy}")
