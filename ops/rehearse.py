@@ -23,6 +23,7 @@ from environments.environment import DESIGNED_ENDPOINT
 from ops.views.contact_sheet import Answer, contact_sheet
 from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
+from ops.weights.channel import weights_channel
 from rehearsal.aws.lambda_runtime import COMPILED_CLIENT, LambdaRuntime
 from rehearsal.aws.sagemaker_runtime import SageMakerRuntime, in_service
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
@@ -78,19 +79,24 @@ class Plan:
     most_photos: int = 80
     """Held-out photos to send, at most, chosen evenly over the breeds."""
 
+    @property
+    def weights(self) -> str:
+        """Weights to start from: a file, `imagenet` or `none`."""
+        return self.pretrained or ("none" if self.data is None else "imagenet")
+
     def hyperparameters(self) -> dict[str, object]:
-        """The hyperparameters of the training job."""
-        pretrained = self.pretrained or ("none" if self.data is None else "imagenet")
-        options = FROM_SCRATCH if pretrained == "none" else {}
+        """The hyperparameters of the training job. As in a deploy, weights are no hyperparameter but a channel."""
+        options = {**FROM_SCRATCH, "pretrained": "none"} if self.weights == "none" else {}
         epochs = {"epochs": self.epochs} if self.epochs else {}
-        return {**options, **epochs, "pretrained": pretrained, "seed": self.seed}
+        return {**options, **epochs, "seed": self.seed}
 
 
 def rehearse(plan: Plan, console: Console) -> list[Answer]:
     """Run the plan and return the predictions.
 
-    Raises DataError, SampleFolderError, NamespacesRefusedError, TrainingJobFailedError, ProcessFailedError,
-    FunctionError or RehearsalError, each with a message for the operator. No process is left running in any case.
+    Raises DataError, SampleFolderError, WeightsError, NamespacesRefusedError, TrainingJobFailedError,
+    ProcessFailedError, FunctionError or RehearsalError, each with a message for the operator. No process is left
+    running in any case.
     """
     steps = Steps(console, total=5)
     with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
@@ -153,8 +159,6 @@ def _network(plan: Plan, joined: ExitStack) -> tuple[Network, str]:
     """The network of the hosts, already set up, and a sentence that describes it."""
     if plan.hosts == "loopback":
         return Loopback(), "The hosts were two processes over loopback."
-    if plan.hosts == "auto" and plan.hyperparameters()["pretrained"] == "imagenet":
-        return Loopback(), "The hosts were two processes over loopback: in namespaces they cannot download weights."
     try:
         network = joined.enter_context(Namespaces(plan.folder / "network"))
     except NamespacesRefusedError as error:
@@ -171,15 +175,22 @@ def _network(plan: Plan, joined: ExitStack) -> tuple[Network, str]:
 
 def _train(plan: Plan, data: DataSet, network: Network, report: Report) -> tuple[TrainingJob, TrainingLines]:
     lines = TrainingLines(report)
-    job = _job(plan, data, network, lines)
+    channels = {"data": data.folder}
+    if plan.weights != "none":
+        channels["pretrained"] = weights_channel(
+            plan.weights,
+            plan.folder / "weights",
+            lambda done, total: report(done, total, "downloading ImageNet's weights"),
+        )
+    job = _job(plan, channels, network, lines)
     for host in job.hosts:  # an interrupted job resumes from them, but a finished one must train again
         shutil.rmtree(host.checkpoints, ignore_errors=True)
     data.skipped.update(lines.skipped)
     return job, lines
 
 
-def _job(plan: Plan, data: DataSet, network: Network, lines: TrainingLines) -> TrainingJob:
-    job_dir, channels = plan.folder / "job", {"data": data.folder}
+def _job(plan: Plan, channels: Mapping[str, Path], network: Network, lines: TrainingLines) -> TrainingJob:
+    job_dir = plan.folder / "job"
     toolkit = Toolkit.find() if isinstance(network, Namespaces) else None
     if toolkit is None:
         return run_training_job(

@@ -65,7 +65,13 @@ class Config(TrainingOptions):
     def hyperparameters(self) -> dict[str, Any]:
         """What decides the result, for the manifest."""
         options = {field.name: getattr(self, field.name) for field in fields(TrainingOptions)}
-        return {**options, **asdict(self.recipe), "pretrained": Path(self.pretrained).name}
+        return {**options, **asdict(self.recipe), "pretrained": self._weights_name()}
+
+    def _weights_name(self) -> str:
+        """The name of the file: a channel's folder always has the same name, and the file's says which weights."""
+        path = Path(self.pretrained)
+        files = [] if self.pretrained in ("imagenet", "none") else list(path.glob("*.safetensors"))
+        return files[0].name if len(files) == 1 else path.name
 
     @classmethod
     def from_command_line(

@@ -127,6 +127,18 @@ def test_no_folder_is_a_hyperparameter(name: str, folder: str) -> None:
     assert Config(**values).hyperparameters() == one.hyperparameters()  # type: ignore[arg-type]
 
 
+def test_the_manifest_names_the_file_in_a_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def name(pretrained: str) -> object:
+        return Config(data=Path("d"), model_dir=Path("m"), pretrained=pretrained).hyperparameters()["pretrained"]
+
+    monkeypatch.chdir(tmp_path)
+    assert name("imagenet") == "imagenet"
+    Path("imagenet").mkdir()
+    Path("imagenet/resnet50-0123456789abcdef.safetensors").touch()
+    assert name("imagenet") == "imagenet"  # the folder of that name is not read
+    assert name(str(tmp_path / "imagenet")) == "resnet50-0123456789abcdef.safetensors"
+
+
 def test_every_declared_option_is_on_the_command_line_with_its_range_default_and_help(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
