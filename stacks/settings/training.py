@@ -46,8 +46,9 @@ class TrainingSettings(TrainingOptions):
     pretrained_uri: Annotated[
         str, Pattern(rf"|{S3_OBJECT}(?<=\.safetensors)", "s3://BUCKET/KEY.safetensors, or empty")
     ] = ""
-    """S3 object with pretrained ResNet50 weights, given to the job as the channel `pretrained`. Empty: the job
-    downloads ImageNet's."""
+    """S3 object with pretrained ResNet50 weights, given to the job as the channel `pretrained`. `make deploy` passes
+    the newest ones that `kennel weights upload` sent to the bucket. Empty: each host downloads ImageNet's while it is
+    billed."""
 
     data_uri: Annotated[str, Pattern(rf"|{S3_FOLDER}", "s3://BUCKET/PREFIX/, or empty")] = ""
     """Where the photos are, if a bucket has them already: `train/`, `valid/` and `test/` below this prefix, in the

@@ -220,7 +220,7 @@ def test_a_deploy_without_weights_in_the_bucket_warns_that_each_host_downloads_t
     ],
     ids=["weights", "no training", "offline"],
 )
-def test_nothing_is_warned_of_if_no_host_downloads_or_nobody_can_know(
+def test_there_is_no_warning_if_no_host_downloads_or_the_app_cannot_know(
     given: dict[str, object], context: dict[str, object]
 ) -> None:
     assert download_warning(load_settings(given), context) == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contract.weights import PREFIX
 from tests.infra.conftest import Assembly, Synthesise
 from tests.infra.iam import on_the_bucket
 
@@ -67,6 +68,7 @@ def test_what_a_role_may_write_expires_but_for_artifacts_and_what_a_person_saved
     rules = assembly.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
     ends = {f"{rule['Prefix']}*": rule for rule in rules if "ExpirationInDays" in rule}
     assert written == ends.keys() | {f"{prefix}*" for prefix in KEPT}
+    assert f"{PREFIX}*" not in written  # people write there, and no role of the stacks
     for rule in ends.values():
         # the bucket is versioned: without this an expired or replaced object stays as a noncurrent version
         assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
@@ -82,13 +84,13 @@ def test_captures_expire_too_where_they_are_written(synthesise: Synthesise) -> N
     assert "capture/*" in ends
 
 
-def test_no_rule_deletes_the_photos_or_an_artifact(synthesise: Synthesise) -> None:
+def test_no_rule_deletes_the_photos_the_weights_or_an_artifact(synthesise: Synthesise) -> None:
     """A rule without a prefix, or with a shorter one, would delete the artifact that the endpoint downloads."""
     assembly = synthesise(("serving.capture.percent", 10))
     rules = assembly.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
     for rule in rules:
         expires = "ExpirationInDays" in rule or "ExpirationDate" in rule
-        for prefix in ("data/", *KEPT):
+        for prefix in ("data/", PREFIX, *KEPT):
             assert not (expires and prefix.startswith(rule.get("Prefix", ""))), rule
 
 

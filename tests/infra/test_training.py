@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from contract.training_metrics import METRIC_DEFINITIONS
+from contract.weights import weights_key
 from stacks.settings import SettingsError
 from stacks.training.registries import REGISTRIES
 from tests.infra.conftest import DEVELOPMENT, Assembly, Synthesise
@@ -191,11 +192,35 @@ def test_with_model_data_nothing_is_trained_and_that_artifact_is_served(synthesi
     assert ":s3:::models/dogs/model.tar.gz" in policy
 
 
-def test_pretrained_weights_are_readable_by_the_job(synthesise: Synthesise) -> None:
-    assembly = synthesise(("training.pretrained_uri", "s3://weights/resnet50.safetensors"))
-    assert assembly.only("Custom::TrainingJob")["Pretrained"] == "s3://weights/resnet50.safetensors"
-    policy = str(assembly.raw("Training")["Resources"]["JobRoleDefaultPolicy5DE0D8F9"])
-    assert ":s3:::weights/resnet50.safetensors" in policy
+def test_the_job_may_read_its_weights_and_nothing_beside_them(synthesise: Synthesise) -> None:
+    """As `kennel data version --cdk-options` names them: an object in the storage stack's bucket, by its real name."""
+    key = weights_key("0" * 64)
+    assembly = synthesise(("training.pretrained_uri", f"s3://kennel-storage-bucket-1/{key}"))
+    assert assembly.only("Custom::TrainingJob")["Pretrained"] == f"s3://kennel-storage-bucket-1/{key}"
+    held = {
+        (action, str(resource).rpartition(":::")[2].rstrip("]}'"), str(right.conditions))
+        for right in rights(assembly)
+        for resource in right.resources
+        if ":::kennel-storage-bucket-1" in str(resource)
+        for action in right.actions
+    }
+    assert held == {
+        ("s3:GetObject", f"kennel-storage-bucket-1/{key}", "{}"),
+        ("s3:ListBucket", "kennel-storage-bucket-1", f"{{'StringEquals': {{'s3:prefix': '{key}'}}}}"),
+    }
+
+
+def test_without_weights_in_the_bucket_the_job_has_no_right_to_any(development: Assembly) -> None:
+    assert development.only("Custom::TrainingJob")["Pretrained"] == ""
+    assert not [right for right in rights(development) if "weights/" in str(right.resources)]
+
+
+def test_a_given_artifact_needs_no_weights(synthesise: Synthesise) -> None:
+    assembly = synthesise(
+        ("training.model_data", "s3://models/model.tar.gz"),
+        ("training.pretrained_uri", f"s3://kennel-storage-bucket-1/{weights_key('0' * 64)}"),
+    )
+    assert "kennel-storage-bucket-1" not in str([assembly.raw(stack) for stack in assembly.names])
 
 
 def test_photos_of_another_bucket_are_read_under_their_prefix_alone(synthesise: Synthesise) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contract.weights import weights_key
 from stacks.training.handler.aws_errors import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
 from stacks.training.handler.jobs import MOST_ATTEMPTS
 from tests.infra.deployment import Deployment
@@ -62,11 +63,20 @@ def test_a_second_attempt_resumes_from_the_checkpoints_of_the_first(deployment: 
     assert len(set(folders)) == 1
 
 
-def test_pretrained_weights_are_a_channel_of_their_own(deployment: Deployment) -> None:
-    deployment.create(Pretrained="s3://weights/resnet50.safetensors")
+@pytest.mark.parametrize("uri", ["s3://weights/resnet50.safetensors", f"s3://{BUCKET}/{weights_key('0' * 64)}"])
+def test_pretrained_weights_are_a_channel_of_their_own_on_every_host(deployment: Deployment, uri: str) -> None:
+    """The training program finds its folder in SM_CHANNEL_PRETRAINED (tests/unit/test_training_config.py)."""
+    deployment.create(Pretrained=uri)
     (request,) = deployment.sagemaker.created
-    assert [channel["ChannelName"] for channel in request["InputDataConfig"]] == ["data", "pretrained"]
-    assert request["InputDataConfig"][1]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://weights/resnet50.safetensors"
+    photos, weights = request["InputDataConfig"]
+    assert photos["ChannelName"] == "data"
+    assert weights == {
+        "ChannelName": "pretrained",
+        "InputMode": "File",
+        "DataSource": {
+            "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+        },
+    }
 
 
 @pytest.mark.parametrize("missing", ["train", "valid", "test"])
