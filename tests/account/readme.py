@@ -124,8 +124,8 @@ class Clone:
         )
 
     def _typed(self, line: str) -> str:
-        """What is typed for a line of README. Its word in capitals is the value that a deploy has printed, and a file of
-        weights is named, because the model hub is not on this machine."""
+        """What is typed for a line of README: its word in capitals is the value that a deploy has printed, and weights
+        come from a file, because no model hub is on this machine."""
         if line.startswith("make weights-upload"):
             return f"make weights-upload FILE={WEIGHTS}"
         stack = self._account.cloudformation.stacks.get("kennel-api")
