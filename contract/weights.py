@@ -38,13 +38,13 @@ RESNET50_IMAGENET = PublishedWeights(
 """What `--pretrained imagenet`, and a training job without weights in the bucket, downloads."""
 
 
-def weights_key(sha256: str) -> str:
+def object_key(sha256: str) -> str:
     """The S3 key of ResNet50 weights with this content."""
     return f"{PREFIX}resnet50-{sha256[:DIGITS]}.safetensors"
 
 
 def content_of(found: str) -> str:
-    """The digits of the SHA-256 in an S3 key, or an empty text if `weights_key` did not make it."""
+    """The digits of the SHA-256 in an S3 key, or an empty text if `object_key` did not make it."""
     named = re.fullmatch(rf"{PREFIX}resnet50-([0-9a-f]{{{DIGITS}}})\.safetensors", found)
     return named[1] if named else ""
 

@@ -23,7 +23,7 @@ from environments.environment import DESIGNED_ENDPOINT
 from ops.views.contact_sheet import Answer, contact_sheet
 from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
-from ops.weights.channel import weights_channel
+from ops.weights.channel import pretrained_channel
 from rehearsal.aws.lambda_runtime import COMPILED_CLIENT, LambdaRuntime
 from rehearsal.aws.sagemaker_runtime import SageMakerRuntime, in_service
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
@@ -177,7 +177,7 @@ def _train(plan: Plan, data: DataSet, network: Network, report: Report) -> tuple
     lines = TrainingLines(report)
     channels = {"data": data.folder}
     if plan.weights != "none":
-        channels["pretrained"] = weights_channel(
+        channels["pretrained"] = pretrained_channel(
             plan.weights,
             plan.folder / "weights",
             lambda done, total: report(done, total, "downloading ImageNet's weights"),

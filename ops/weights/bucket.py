@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import environments
-from contract.weights import PREFIX, content_of, weights_key
+from contract.weights import PREFIX, content_of, object_key
 from ops.data.aws_errors import BucketError, explained
 from ops.data.bucket import deployed, objects, split_uri
 from ops.session import session
@@ -60,7 +60,7 @@ def found(sha256: str, bucket: str, *, environment: str = environments.DEFAULT) 
     They are the newest ones afterwards, so that the next training starts from them: S3 copies them onto themselves.
     Raises BucketError if AWS returns an error.
     """
-    key = weights_key(sha256)
+    key = object_key(sha256)
     with explained(f"the search for weights in {bucket}", needs=f"s3:ListBucket and s3:GetObject on {bucket}"):
         s3 = session(environment).client("s3")
         if not _has(s3, bucket, key, sha256):
@@ -93,7 +93,7 @@ def send(
     there = found(sha256, bucket, environment=environment)
     if there:
         return there
-    key = weights_key(sha256)
+    key = object_key(sha256)
     with explained(f"the upload to {bucket}", needs=f"s3:PutObject on {bucket}"):
         s3 = session(environment).client("s3", config=Config(retries={"mode": "standard", "max_attempts": ATTEMPTS}))
         # One PutObject, not a multipart upload: the object is complete or absent, and S3 refuses another content.

@@ -9,7 +9,7 @@ from training.model.download import Progress, downloaded
 from training.model.weights_file import weights_file
 
 
-def weights_channel(pretrained: str, folder: Path, progress: Progress | None = None) -> Path:
+def pretrained_channel(pretrained: str, folder: Path, progress: Progress | None = None) -> Path:
     """Put the weights into `folder`, which is emptied first, and return it.
 
     pretrained: a .safetensors file, a folder that holds one, or `imagenet`, which is downloaded here: in a job whose

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from contract.training_metrics import METRIC_DEFINITIONS
-from contract.weights import weights_key
+from contract.weights import object_key
 from stacks.settings import SettingsError
 from stacks.training.registries import REGISTRIES
 from tests.infra.conftest import DEVELOPMENT, Assembly, Synthesise
@@ -194,7 +194,7 @@ def test_with_model_data_nothing_is_trained_and_that_artifact_is_served(synthesi
 
 def test_the_job_may_read_its_weights_and_nothing_beside_them(synthesise: Synthesise) -> None:
     """As `kennel data version --cdk-options` names them: an object in the storage stack's bucket, by its real name."""
-    key = weights_key("0" * 64)
+    key = object_key("0" * 64)
     assembly = synthesise(("training.pretrained_uri", f"s3://kennel-storage-bucket-1/{key}"))
     assert assembly.only("Custom::TrainingJob")["Pretrained"] == f"s3://kennel-storage-bucket-1/{key}"
     held = {
@@ -218,7 +218,7 @@ def test_without_weights_in_the_bucket_the_job_has_no_right_to_any(development: 
 def test_a_given_artifact_needs_no_weights(synthesise: Synthesise) -> None:
     assembly = synthesise(
         ("training.model_data", "s3://models/model.tar.gz"),
-        ("training.pretrained_uri", f"s3://kennel-storage-bucket-1/{weights_key('0' * 64)}"),
+        ("training.pretrained_uri", f"s3://kennel-storage-bucket-1/{object_key('0' * 64)}"),
     )
     assert "kennel-storage-bucket-1" not in str([assembly.raw(stack) for stack in assembly.names])
 
@@ -262,7 +262,7 @@ def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
         *("stacks/__init__.py", "stacks/training/__init__.py"),
         *(
             f"stacks/training/handler/{name}.py"
-            for name in ("__init__", "aws_errors", "description", "events", "jobs", "photos", "request")
+            for name in ("__init__", "aws_errors", "description", "events", "jobs", "network", "photos", "request")
         ),
     }
     named = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract.weights import weights_key
+from contract.weights import object_key
 from stacks.training.handler.aws_errors import NOT_YET_PROPAGATED, PROPAGATION_WAITS_S, TrainingError
 from stacks.training.handler.jobs import MOST_ATTEMPTS
 from tests.infra.deployment import Deployment
@@ -63,14 +63,14 @@ def test_a_second_attempt_resumes_from_the_checkpoints_of_the_first(deployment: 
     assert len(set(folders)) == 1
 
 
-@pytest.mark.parametrize("uri", ["s3://weights/resnet50.safetensors", f"s3://{BUCKET}/{weights_key('0' * 64)}"])
+@pytest.mark.parametrize("uri", ["s3://weights/resnet50.safetensors", f"s3://{BUCKET}/{object_key('0' * 64)}"])
 def test_pretrained_weights_are_a_channel_of_their_own_on_every_host(deployment: Deployment, uri: str) -> None:
     """The training program finds its folder in SM_CHANNEL_PRETRAINED (tests/unit/test_training_config.py)."""
     deployment.create(Pretrained=uri)
     (request,) = deployment.sagemaker.created
-    photos, weights = request["InputDataConfig"]
+    photos, pretrained = request["InputDataConfig"]
     assert photos["ChannelName"] == "data"
-    assert weights == {
+    assert pretrained == {
         "ChannelName": "pretrained",
         "InputMode": "File",
         "DataSource": {

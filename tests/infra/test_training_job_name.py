@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract.weights import RESNET50_IMAGENET, weights_key
+from contract.weights import RESNET50_IMAGENET, object_key
 from stacks.training.handler.aws_errors import TrainingError
 from stacks.training.handler.request import JobRequest
 from tests.infra.deployment import Deployment, listing, name_for
@@ -18,7 +18,7 @@ from tests.infra.events import BUCKET, PHOTOS, Json, properties
         {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/def.tar.gz", "epochs": "40"}},
         {"HyperParameters": {"sagemaker_submit_directory": "s3://assets/abc.tar.gz", "epochs": "41"}},
         {"Pretrained": "s3://weights/resnet50.safetensors"},
-        {"Pretrained": f"s3://{BUCKET}/{weights_key('0' * 64)}"},
+        {"Pretrained": f"s3://{BUCKET}/{object_key('0' * 64)}"},
         {"DataVersion": "2026-11"},
     ],
     ids=[
@@ -38,14 +38,13 @@ def test_a_change_of_an_input_is_a_new_job(deployment: Deployment, change: Json)
 
 def test_imagenets_weights_are_the_same_job_from_the_bucket_and_from_the_model_hub(deployment: Deployment) -> None:
     """Otherwise the deploy after `kennel weights upload` would pay for the same result a second time."""
-    assert name_for(deployment, Pretrained=f"s3://{BUCKET}/{weights_key(RESNET50_IMAGENET.sha256)}") == name_for(
-        deployment
-    )
+    sent = f"s3://{BUCKET}/{object_key(RESNET50_IMAGENET.sha256)}"
+    assert name_for(deployment, Pretrained=sent) == name_for(deployment)
 
 
 def test_only_the_storage_stacks_bucket_names_weights_by_their_content(deployment: Deployment) -> None:
     """There `kennel weights upload` wrote the name. Elsewhere a file with such a name may be any file."""
-    theirs = name_for(deployment, Pretrained=f"s3://theirs/{weights_key(RESNET50_IMAGENET.sha256)}")
+    theirs = name_for(deployment, Pretrained=f"s3://theirs/{object_key(RESNET50_IMAGENET.sha256)}")
     assert theirs != name_for(deployment)
 
 

@@ -8,7 +8,7 @@ import pytest
 from contract.weights import PublishedWeights
 from inference.artifact import sha256
 from ops.rehearse import Plan
-from ops.weights.channel import weights_channel
+from ops.weights.channel import pretrained_channel
 from tests.distributed.dogs import write_photos
 from tests.distributed.small_network import resnet50, write_weights
 from tests.rehearsal.test_kennel_command import kennel
@@ -27,7 +27,7 @@ def names(folder: Path) -> list[str]:
 def test_the_channel_has_the_file_and_nothing_of_an_earlier_rehearsal(file: Path, tmp_path: Path) -> None:
     channel = tmp_path / "rehearsal" / "weights"
     for name in ("old.safetensors", "new.safetensors"):
-        weights_channel(str(file.rename(tmp_path / name)), channel)
+        pretrained_channel(str(file.rename(tmp_path / name)), channel)
         file = tmp_path / name
 
     assert names(channel) == ["new.safetensors"]
@@ -38,7 +38,7 @@ def test_a_link_keeps_its_own_name(file: Path, tmp_path: Path) -> None:
     """As in the cache of a model hub, where the file has no suffix."""
     blob = file.rename(tmp_path / "5d061a3c")
     (tmp_path / "model.safetensors").symlink_to(blob)
-    assert names(weights_channel(str(tmp_path / "model.safetensors"), tmp_path / "channel")) == ["model.safetensors"]
+    assert names(pretrained_channel(str(tmp_path / "model.safetensors"), tmp_path / "channel")) == ["model.safetensors"]
 
 
 def test_imagenets_weights_are_downloaded_once_for_all_hosts(
@@ -49,7 +49,7 @@ def test_imagenets_weights_are_downloaded_once_for_all_hosts(
     monkeypatch.setattr("ops.weights.channel.RESNET50_IMAGENET", named)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     seen: list[tuple[int, int]] = []
-    channel = weights_channel("imagenet", tmp_path / "channel", lambda done, total: seen.append((done, total)))
+    channel = pretrained_channel("imagenet", tmp_path / "channel", lambda done, total: seen.append((done, total)))
 
     (copy,) = channel.iterdir()
     assert copy.read_bytes() == content
@@ -59,7 +59,7 @@ def test_imagenets_weights_are_downloaded_once_for_all_hosts(
 def test_a_pickle_ends_the_rehearsal_before_a_host_is_started(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"")
     with pytest.raises(WeightsError, match="is a pickle"):
-        weights_channel(str(tmp_path / "w.pth"), tmp_path / "channel")
+        pretrained_channel(str(tmp_path / "w.pth"), tmp_path / "channel")
 
 
 def test_weights_are_no_hyperparameter(tmp_path: Path) -> None:

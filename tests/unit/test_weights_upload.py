@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
 import environments
-from contract.weights import PublishedWeights, weights_key
+from contract.weights import PublishedWeights, object_key
 from environments import Environment
 from ops.cli import app
 from ops.data.aws_errors import BucketError
@@ -31,7 +31,7 @@ from tests.builders import write_resnet50
 BUCKET = "kennel-data"
 CONTENT = b"weights " * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-KEY = weights_key(SHA256)
+KEY = object_key(SHA256)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_without_a_file_imagenets_weights_are_downloaded_checked_and_sent(s3: An
 
     assert done.exit_code == 0, done.output
     assert "1/3  Download ImageNet's weights" in done.stdout
-    assert keys(s3) == [weights_key(digest(published))]
+    assert keys(s3) == [object_key(digest(published))]
 
 
 def test_weights_of_imagenet_that_are_there_are_not_downloaded_again(s3: Any, published: Path, tmp_path: Path) -> None:
@@ -253,14 +253,14 @@ def test_a_deploy_takes_the_weights_that_were_sent_last(s3: Any) -> None:
     send(CONTENT, SHA256, BUCKET)
     age(KEY, hours=2)
     send(b"other", other, BUCKET)
-    age(weights_key(other), hours=1)
-    assert cdk_options("development") == ["-c", f"training.pretrained_uri=s3://{BUCKET}/{weights_key(other)}"]
+    age(object_key(other), hours=1)
+    assert cdk_options("development") == ["-c", f"training.pretrained_uri=s3://{BUCKET}/{object_key(other)}"]
 
     assert send(CONTENT, SHA256, BUCKET).already_there
     assert newest(BUCKET) == KEY
     assert s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == CONTENT
     s3.delete_object(Bucket=BUCKET, Key=KEY)
-    assert newest(BUCKET) == weights_key(other)
+    assert newest(BUCKET) == object_key(other)
 
 
 def test_weights_that_were_sent_last_are_not_copied(s3: Any) -> None:
