@@ -255,5 +255,5 @@ destroy: node_modules/.installed  ## delete every stack of the environment
 	@$(USE_ENV); $(CDK) destroy $(STACKS) $(AT) $(ARGS)
 
 .PHONY: ami
-ami: $(VENV)/.installed-rehearse  ## pin the training host to today's Deep Learning AMI (needs an account)
+ami: $(VENV)/.installed-deploy  ## pin the training host to today's Deep Learning AMI (needs an account)
 	@$(BIN)/python -m ops.ami --env '$(ENV)' $(ARGS)

@@ -13,6 +13,7 @@ from environments import EnvironmentRefusedError
 from ops.ami import PARAMETER, LookupFailedError, Resolve, pin, unpin
 from stacks.settings.parse import load
 from tests.infra.conftest import ROOT
+from tests.packages import groups_of, install, planned
 
 
 def newest(image: str) -> Resolve:
@@ -169,3 +170,29 @@ def test_missing_credentials_give_a_one_line_error(tmp_path: Path, region: str) 
     assert line.startswith("kennel: The newest image could not be read from AWS")
     assert "needs credentials and a region" in line
     assert {path.name: path.read_text() for path in environments.FOLDER.glob("*.toml")} == before
+
+
+def test_it_needs_only_the_packages_of_the_deploy_group(tmp_path: Path) -> None:
+    """Those of a rehearsal include torch: gigabytes, for one call of AWS."""
+    groups = groups_of(planned("make ami"))
+    assert groups == ["deploy"]
+
+    start = (
+        "import runpy, sys; sys.path[:0] = sys.argv.pop(1).split(':'); runpy.run_module('ops.ami', run_name='__main__')"
+    )
+    (tmp_path / "site").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", start, f"{ROOT}:{install(groups, tmp_path / 'site')}"],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.startswith("kennel: The newest image could not be read from AWS: Unable to locate credentials")
