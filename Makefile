@@ -76,6 +76,7 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 	compile export training/requirements-host.txt --constraints locks/kennel.txt $(call WITHOUT,$(WITH_TORCH)) && \
 	compile toolkit locks/toolkit.txt --constraints locks/kennel.txt && \
 	compile audit locks/audit.txt --override locks/audit-overrides.txt && \
+	compile advisories locks/advisories.txt && \
 	compile reference-serving locks/reference-serving.txt
 
 # -- rehearse and check ----------------------------------------------------------------------------------------------
@@ -143,8 +144,17 @@ reference: $(BIN)/python  ## rewrite docs/settings.md and environments/schema.js
 	@.venv-audit/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-.PHONY: audit
-audit: node_modules/.installed .venv-audit/.installed  ## check the templates of both environments with checkov, cloudsplaining and AWS's SDK
+# Their packages conflict with checkov's.
+.venv-advisories/.installed: locks/advisories.txt
+	@echo "== installing pip-audit and cyclonedx-bom in .venv-advisories (once, 100 MB)"
+	@$(PYTHON) -m venv .venv-advisories
+	@.venv-advisories/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: audit audit-packages
+audit-packages: .venv-advisories/.installed  ## list the locked packages (CycloneDX, in build/audit/components), and check them for advisories
+	@.venv-advisories/bin/python -m tests.audit.packages build/audit/components
+audit: node_modules/.installed .venv-audit/.installed audit-packages  ## check the templates of both environments and the locked packages
 	@for name in development production; do \
 	  KENNEL_ENV=$$name $(CDK) synth --quiet --no-validation --output build/audit/$$name >/dev/null || exit 1; \
 	done
