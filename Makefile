@@ -246,6 +246,10 @@ data-upload: $(VENV)/.installed-deploy  ## copy your photos to the bucket: make 
 weights-upload: $(VENV)/.installed-weights  ## send ImageNet's weights, or FILE=model.safetensors, to the bucket for the next training
 	@$(BIN)/kennel --env '$(ENV)' weights upload "$(or $(FILE),imagenet)" $(ARGS)
 
+.PHONY: preflight
+preflight: $(VENV)/.installed-deploy  ## what would stop a deploy in your account, all at once; ARGS='-c NAME=VALUE', STACKS=
+	@$(BIN)/kennel --env '$(ENV)' preflight --stacks '$(STACKS)' $(ARGS)
+
 .PHONY: cost
 cost: $(VENV)/.installed-deploy  ## what the environment costs: idle, expected and at worst, offline; ARGS='-c NAME=VALUE'
 	@$(BIN)/kennel --env '$(ENV)' cost $(ARGS)

@@ -12,13 +12,13 @@ FRAMEWORK = "pytorch-amzn2023"
 
 def wrong_images() -> Iterator[str]:
     """Each region in which the two tables name different images, and each region that only one table has."""
-    registries: dict[str, str] = _constant("stacks/training/image.py", "REGISTRIES")
+    registries: dict[str, str] = _constant("stacks/training/registries.py", "REGISTRIES")
     tag = _default("stacks/settings/training.py", "image_tag")
     version = tag.partition("-")[0]
     of_sdk = image_uris.config_for_framework(FRAMEWORK)["training"]["versions"][version]["registries"]
     for region in sorted(of_sdk.keys() | registries.keys()):
         if region not in of_sdk or region not in registries:
-            yield f"{region} is only in {'stacks/training/image.py' if region in registries else 'the SDK'}"
+            yield f"{region} is only in {'stacks/training/registries.py' if region in registries else 'the SDK'}"
             continue
         wanted = image_uris.retrieve(
             FRAMEWORK, region, version=version, instance_type="ml.g4dn.xlarge", image_scope="training"

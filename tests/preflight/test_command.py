@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
+from tests.packages import groups_of, planned
 from tests.preflight.account import Account
 from tests.preflight.ready import set_quotas
 
@@ -89,3 +90,10 @@ def test_a_mistake_is_one_sentence(
 
     assert end.value.code == 1
     assert says in capsys.readouterr().err
+
+
+def test_make_preflight_passes_on_the_environment_the_stacks_and_the_options() -> None:
+    script = planned("make preflight ENV=production STACKS='Serving Api' ARGS='-c serving.scaling.max_instances=5'")
+
+    assert "bin/kennel --env 'production' preflight --stacks 'Serving Api' -c serving.scaling.max_instances=5" in script
+    assert "deploy" in groups_of(script)
