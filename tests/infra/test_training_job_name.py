@@ -1,10 +1,17 @@
 """The name of a training job: which inputs change it, and which photos count."""
 
+from pathlib import Path
+
 import pytest
+from aws_cdk import App, Stack
 
 from contract.weights import RESNET50_IMAGENET, object_key
+from stacks.settings import TrainingSettings
 from stacks.training.handler.aws_errors import TrainingError
 from stacks.training.handler.request import JobRequest
+from stacks.training.source_archive import SourceArchive
+from stacks.training.source_files import HOST_REQUIREMENTS, REPORT_PAGE, REQUIREMENTS
+from stacks.training.stack import hyperparameters
 from tests.infra.deployment import Deployment, listing, name_for
 from tests.infra.events import BUCKET, PHOTOS, Json, properties
 
@@ -34,6 +41,26 @@ from tests.infra.events import BUCKET, PHOTOS, Json, properties
 )
 def test_a_change_of_an_input_is_a_new_job(deployment: Deployment, change: Json) -> None:
     assert name_for(deployment) != name_for(deployment, **change)
+
+
+def test_other_versions_of_the_installed_packages_are_a_new_job(deployment: Deployment, tmp_path: Path) -> None:
+    """From the requirements, over the archive and its key, to the name."""
+
+    def name_with(requirements: str, folder: Path) -> str:
+        (folder / "training" / "report").mkdir(parents=True)
+        for file in (REQUIREMENTS, HOST_REQUIREMENTS, REPORT_PAGE):
+            (folder / file).write_text(requirements if file == REQUIREMENTS else "")
+        stack = Stack(App())
+        source = SourceArchive(stack, "Source", root=folder)
+        sent = stack.resolve(hyperparameters(source, TrainingSettings()))
+        return name_for(deployment, HyperParameters={key: str(value) for key, value in sent.items()})
+
+    same, again, other = (
+        name_with(requirements, tmp_path / str(number))
+        for number, requirements in enumerate(("onnx==1.23.2", "onnx==1.23.2", "onnx==1.23.3"))
+    )
+    assert same == again
+    assert same != other
 
 
 def test_imagenets_weights_are_the_same_job_from_the_bucket_and_from_the_model_hub(deployment: Deployment) -> None:
