@@ -54,18 +54,18 @@ def test_a_lock_with_anything_but_versions_and_hashes_is_refused(line: str) -> N
 
 
 def test_an_advisory_is_a_fault_that_names_its_remedy() -> None:
-    (sentence,) = faults([LEAK], {"requests"}, {})
+    (sentence,) = faults([LEAK], {})
     assert "requests 2.19.0 has the advisory CVE-2018-18074" in sentence
     assert "upgrade to 2.20.0" in sentence
 
 
 @pytest.mark.parametrize("identity", LEAK.ids)
 def test_an_accepted_advisory_is_no_fault_by_any_of_its_ids(identity: str) -> None:
-    assert list(faults([LEAK], {"requests"}, {identity: ENTRY})) == []
+    assert list(faults([LEAK], {identity: ENTRY})) == []
 
 
 def test_an_accepted_advisory_that_is_gone_is_a_fault() -> None:
-    (sentence,) = faults([], {"requests"}, {"CVE-2018-18074": ENTRY})
+    (sentence,) = faults([], {"CVE-2018-18074": ENTRY})
     assert "is not reported any more: remove the entry" in sentence
 
 

@@ -63,9 +63,7 @@ def advisories(pip_audit: Path, pins: Collection[Pin]) -> list[Advisory]:
     return found
 
 
-def faults(
-    found: Collection[Advisory], packages: Collection[str], accepted: Mapping[str, Accepted] = ACCEPTED
-) -> Iterator[str]:
+def faults(found: Collection[Advisory], accepted: Mapping[str, Accepted] = ACCEPTED) -> Iterator[str]:
     """A sentence for each advisory that is not accepted, and for each entry of `accepted` that has no advisory."""
     for advisory in found:
         if not any(identity in accepted for identity in advisory.ids):
@@ -78,7 +76,7 @@ def faults(
             )
     reported = {(advisory.package, identity) for advisory in found for identity in advisory.ids}
     for identity, entry in accepted.items():
-        if entry.package not in packages or (entry.package, identity) not in reported:
+        if (entry.package, identity) not in reported:
             yield f"{identity} of {entry.package} is accepted, but is not reported any more: remove the entry"
 
 
