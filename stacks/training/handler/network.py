@@ -1,6 +1,6 @@
 """Whether the security groups of a job let its hosts reach each other. Checked before any cost."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -33,23 +33,39 @@ def check_security_groups(ec2: Callable[[], Any], request: JobRequest) -> None:
                 "No instance was started. Name groups of the VPC of training.subnets, then deploy again."
             ) from error
         raise
+    direction = blocked(groups)
+    if direction:
+        raise TrainingError(
+            f"The security groups of the job ({names}) do not allow {direction} between its members on all TCP ports, "
+            f"so its {request.instance_count} hosts could not train together. No instance was started. Allow it, then "
+            f"deploy again: {command(direction, request.security_groups[0])}"
+        )
+
+
+def blocked(groups: Sequence[Json]) -> str | None:
+    """The direction, `ingress` or `egress`, in which no rule lets the hosts reach each other; None if there is none.
+
+    groups: what EC2 says of all groups of the job.
+    """
+    members = {group["GroupId"] for group in groups}
     for direction, key in (("ingress", "IpPermissions"), ("egress", "IpPermissionsEgress")):
-        rules = [rule for group in groups for rule in group.get(key, []) if _is_for_hosts(rule, request)]
+        rules = [rule for group in groups for rule in group.get(key, []) if _is_for_hosts(rule, members)]
         if not all(_covered(low, high, map(_ports, rules)) for low, high in PORTS):
-            group = request.security_groups[0]
-            raise TrainingError(
-                f"The security groups of the job ({names}) do not allow {direction} between its members on all TCP "
-                f"ports, so its {request.instance_count} hosts could not train together. No instance was started. "
-                f"Allow it, then deploy again: aws ec2 authorize-security-group-{direction} --group-id {group} "
-                f"--ip-permissions 'IpProtocol=tcp,FromPort=0,ToPort=65535,UserIdGroupPairs=[{{GroupId={group}}}]'"
-            )
+            return direction
+    return None
 
 
-def _is_for_hosts(rule: Json, request: JobRequest) -> bool:
-    """Whether the rule is for TCP, and for a group of the job or for addresses."""
-    members = any(pair.get("GroupId") in request.security_groups for pair in rule.get("UserIdGroupPairs", []))
+def command(direction: str, group: str) -> str:
+    """The command that lets the members of a group reach each other."""
+    rule = f"IpProtocol=tcp,FromPort=0,ToPort=65535,UserIdGroupPairs=[{{GroupId={group}}}]"
+    return f"aws ec2 authorize-security-group-{direction} --group-id {group} --ip-permissions '{rule}'"
+
+
+def _is_for_hosts(rule: Json, members: Collection[str]) -> bool:
+    """Whether the rule is for TCP, and for one of these groups or for addresses."""
+    among = any(pair.get("GroupId") in members for pair in rule.get("UserIdGroupPairs", []))
     addresses = any(rule.get(kind) for kind in ("IpRanges", "Ipv6Ranges", "PrefixListIds"))
-    return rule["IpProtocol"] in ("-1", "tcp", "6") and (members or addresses)
+    return rule["IpProtocol"] in ("-1", "tcp", "6") and (among or addresses)
 
 
 def _ports(rule: Json) -> tuple[int, int]:
