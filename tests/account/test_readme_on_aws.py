@@ -85,9 +85,11 @@ def test_bootstrap_makes_what_cdk_publishes_to(seen: dict[str, Seen]) -> None:
     assert seen["make bootstrap"].stacks == {"CDKToolkit": "CREATE_COMPLETE"}
 
 
-def test_deploying_storage_alone_makes_no_other_stack(seen: dict[str, Seen]) -> None:
+def test_deploying_storage_makes_the_alarms_and_the_budget_before_it_and_no_other_stack(seen: dict[str, Seen]) -> None:
     assert seen["make deploy STACKS=Storage"].stacks == {
         "CDKToolkit": "CREATE_COMPLETE",
+        "kennel-monitoring": "CREATE_COMPLETE",
+        "kennel-budget": "CREATE_COMPLETE",
         "kennel-storage": "CREATE_COMPLETE",
     }
 
