@@ -194,6 +194,23 @@ def test_a_change_counts_only_where_fp32_is_confident() -> None:
     assert found.accuracy_drop == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize(("changed", "accepted"), [("undecided", True), ("confident", False)])
+def test_one_change_in_twenty_is_harmless_only_where_fp32_is_undecided(changed: str, accepted: bool) -> None:
+    """120 breeds. Of 240 photos float32 is confident, and between two breeds for the other 240; each is correct for
+    half of those. int8 exchanges the two best breeds of 24 photos, so that the models agree on 95 of 100."""
+    fp32 = np.zeros((480, 120), np.float32)
+    fp32[:, 0] = 10
+    fp32[:240, 1], fp32[240:, 1] = 1, 9.95
+    targets = np.array([0] * 240 + [0, 1] * 120)
+    int8, first = fp32.copy(), {"confident": 0, "undecided": 240}[changed]
+    int8[first : first + 24, :2] = fp32[first : first + 24, 1::-1]
+
+    found = check(fp32, int8, targets)
+    assert found.agreement == pytest.approx(0.95)
+    assert (found.confident_photos, found.confident_changes) == (240, 0 if accepted else 24)  # exact: counts
+    assert found.keep_int8 is accepted, found.reason
+
+
 def test_the_error_of_a_paired_accuracy_is_mcnemars() -> None:
     """With b photos lost and c won of n: sqrt(b + c - (b - c)^2 / n) / n, up to n against n - 1."""
     lost, won, count = 9, 5, 200
