@@ -124,6 +124,23 @@ def test_the_errors_that_readme_lists_are_raised_in_these_words() -> None:
         assert any(words.search(text) for text in known), error
 
 
+def test_readme_names_the_defaults_of_the_settings() -> None:
+    readme, default = (ROOT / "README.md").read_text(), Settings()
+    (stacks,) = re.findall(r"^\| stack \| what it is \|.*?\n\n", readme, re.MULTILINE | re.DOTALL)
+    table = dict(re.findall(r"^\| (\w+) \| .* \| (.*) \|$", stacks, re.MULTILINE))
+    scaling, budget = default.serving.scaling, default.monitoring.monthly_budget_usd
+    machines = f"`{default.workbench.host_instance_type}`, `{default.workbench.notebook_instance_type}`"
+
+    assert table["Budget"] == f"{budget} US dollars"
+    assert table["Training"] == f"{default.training.instance_count} x `{default.training.instance_type}`, DDP"
+    assert table["Serving"] == (
+        f"`{default.serving.instance_type}`, {scaling.min_instances} to {scaling.max_instances} instances"
+    )
+    assert table["Api"] == f"provisioned concurrency {default.api.provisioned_concurrency}"
+    assert table["Workbench"] == machines
+    assert f"than {budget} dollars, and when {0.8 * budget:.0f} are spent" in " ".join(readme.split())
+
+
 def test_each_benchmark_of_the_makefile_has_its_figures_or_says_that_there_are_none() -> None:
     verbs = set(re.findall(r"^(bench-[a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     page = (ROOT / "docs" / "benchmarks.md").read_text()
