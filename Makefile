@@ -260,13 +260,14 @@ synth: node_modules/.installed  ## write the CloudFormation templates to cdk.out
 	@$(USE_ENV); $(CDK) synth --quiet --no-validation $(AT) $(ARGS) && echo "Templates are in cdk.out/"
 diff: node_modules/.installed $(VENV)/.installed-deploy  ## what a deploy would change in your account
 	@$(WITH_PHOTOS); $(CDK) diff "$$@" $(ARGS)
-deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; STACKS=Storage for one stack, ENV=name for another environment
-	@$(WITH_PHOTOS); $(CDK) deploy $(STACKS) "$$@" $(ARGS)
+deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; STACKS=Storage, ENV=name for another environment, YES=1 asks nothing
+	@$(BIN)/kennel --env '$(ENV)' deploy --stacks '$(STACKS)' $(if $(filter 1,$(YES)),--yes) -- $(ARGS)
 # Api alone: a deploy of everything would also train with what is half edited in training/ (docs/decisions/0074-watch.md).
 watch: node_modules/.installed $(VENV)/.installed-deploy  ## deploy the Lambda function at each save in lambda_fn/, and nothing else
 	@$(WITH_PHOTOS); $(CDK) watch Api --exclusively "$$@" $(ARGS)
-destroy: node_modules/.installed  ## delete every stack of the environment
-	@$(USE_ENV); $(CDK) destroy $(STACKS) $(AT) $(ARGS)
+# --exclusively: CDK would also delete every stack that comes after the named one.
+destroy: node_modules/.installed  ## delete every stack of the environment; STACKS=Api for one stack, YES=1 asks nothing
+	@$(USE_ENV); $(CDK) destroy $(STACKS) $(if $(filter-out --all,$(STACKS)),--exclusively) $(if $(filter 1,$(YES)),--force) $(AT) $(ARGS)
 
 .PHONY: ami
 ami: $(VENV)/.installed-deploy  ## pin the training host to today's Deep Learning AMI (needs an account)

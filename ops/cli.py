@@ -17,6 +17,7 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
 
 from ops.commands import data, model, weights
 from ops.commands.cost import cost
+from ops.commands.deploy import deploy
 from ops.commands.options import Env
 from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
@@ -33,6 +34,7 @@ app.command()(model.predict)
 app.command()(model.report)
 app.command()(preflight)
 app.command()(cost)
+app.command()(deploy)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 

@@ -157,16 +157,10 @@ def version(
 
     Example: [bold]cdk deploy --all $(kennel data version --cdk-options)[/bold]
     """
-    import ops.session
-    from ops.data.aws_errors import explained
     from ops.data.version import data_version
-    from ops.weights import bucket as weights
+    from ops.deploy import inputs
 
-    digest = data_version(target, environment=context.obj)
-    if not cdk_options:
-        typer.echo(digest)
-        return
-    with explained("the look-up of the account number", needs="sts:GetCallerIdentity"):
-        options = ops.session.cdk_options(context.obj)
-    photos = ["-c", f"training.data_version={digest}"] if digest else []
-    typer.echo(" ".join([*photos, *weights.cdk_options(context.obj), *options]))
+    if cdk_options:
+        typer.echo(" ".join(inputs.cdk_options(context.obj, photos=target)))
+    else:
+        typer.echo(data_version(target, environment=context.obj))

@@ -42,12 +42,13 @@ def preflight(
     context: Mapping[str, object] | None = None,
     *,
     stacks: Sequence[str] = (ALL,),
+    exclusively: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
     """Find out what would stop a deploy. It creates and changes nothing.
 
     context: overrides as CDK's option -c has them, such as {"serving.scaling.max_instances": "5"}.
-    stacks: what CDK gets, such as ["Serving"]; the stacks that they refer to are deployed too.
+    stacks: what CDK gets, such as ["Serving"]; the stacks that come before them are deployed too, unless exclusively.
     progress: called in this thread with the number of checks that are done, of all, and the subject of the last one.
 
     Raises EnvironmentRefusedError, and SettingsError for an invalid setting.
@@ -60,7 +61,7 @@ def preflight(
         )
     chosen = environments.load(environment)
     settings = load(chosen, context)
-    found = identity.sign_in(chosen, settings, with_needed(stacks), context)
+    found = identity.sign_in(chosen, settings, with_needed(stacks, exclusively=exclusively), context)
     if not isinstance(found, Target):
         return Report(account="", region="", subjects=["credentials"], findings=[found])
     planned = checks(found)

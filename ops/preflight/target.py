@@ -96,8 +96,10 @@ class Target:
             return self._clients[key]
 
 
-def with_needed(names: Iterable[str]) -> frozenset[str]:
+def with_needed(names: Iterable[str], *, exclusively: bool = False) -> frozenset[str]:
     """The kinds of the stacks that CDK deploys if it gets these names, such as Serving; `--all` means every stack.
+
+    exclusively: CDK's option, which leaves out the stacks that come before the named ones.
 
     Raises EnvironmentRefusedError for a name that no stack has.
     """
@@ -110,5 +112,5 @@ def with_needed(names: Iterable[str]) -> frozenset[str]:
             known = [kind.title() for kind in STACKS]
             suggestion = did_you_mean(name, known, otherwise=f"The stacks are {', '.join(known)}.")
             raise EnvironmentRefusedError(f"There is no stack {name!r}. {suggestion}")
-        kinds |= {kind, *NEEDED_BY[kind]}
+        kinds |= {kind} if exclusively else {kind, *NEEDED_BY[kind]}
     return frozenset(kinds)

@@ -1,10 +1,13 @@
-"""A command in a pseudo-terminal, with a person who answers y to each question."""
+"""A command in a pseudo-terminal, with a person who answers each question."""
 
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
+import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,8 @@ from tests.patience import PATIENCE_S
 
 QUESTION = re.compile(r"\((?:y/n|yes/no)\)|\[y/N\]", re.IGNORECASE)
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+YES, NO, CTRL_C, CTRL_D = "y\n", "n\n", "\x03", "\x04"
+ROWS, COLUMNS = 50, 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +29,16 @@ class Ended:
     questions: int
 
 
-def run_in_terminal(command: str, *, cwd: Path, env: Mapping[str, str]) -> Ended:
-    """Run a line of bash. Raises TimeoutError if it prints nothing for `PATIENCE_S` seconds."""
+def run_in_terminal(command: str, *, cwd: Path, env: Mapping[str, str], answer: str = YES) -> Ended:
+    """Run a line of bash, and type the answer to each question.
+
+    Raises TimeoutError if it prints nothing for `PATIENCE_S` seconds.
+    """
     screen, keyboard = pty.openpty()
+    fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     child = subprocess.Popen(
         ["bash", "-c", command], cwd=cwd, env=dict(env), stdin=keyboard, stdout=keyboard, stderr=keyboard,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=_control,
     )  # fmt: skip
     os.close(keyboard)
     printed, asked = "", 0
@@ -46,9 +55,14 @@ def run_in_terminal(command: str, *, cwd: Path, env: Mapping[str, str]) -> Ended
             printed += chunk.decode(errors="replace")
             if len(QUESTION.findall(printed)) > asked:
                 asked += 1
-                os.write(screen, b"y\n")
+                os.write(screen, answer.encode())
     finally:
         if child.poll() is None:
             child.wait(PATIENCE_S)
         os.close(screen)
     return Ended(child.returncode, _COLOUR.sub("", printed).replace("\r\n", "\n"), asked)
+
+
+def _control() -> None:
+    """Make the terminal the one whose Ctrl-C interrupts this session."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

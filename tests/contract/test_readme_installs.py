@@ -98,6 +98,7 @@ def run(
 
 
 EXPECTED = {
+    "deploy": (1, "There is no terminal to ask in"),
     "data check": (1, "1 error: correct the photos"),  # drawn photos, which are all alike
     "data upload": (0, "18 photos sent to s3://photos/data, 0 were already there."),
     "data version": (0, "kennel.photos_account=123456789012"),

@@ -110,7 +110,7 @@ def test_it_reads_the_bucket_from_which_the_environment_trains(s3: Any, monkeypa
     assert data_version(environment="qa") == data_version(URI) != ""
 
 
-@pytest.mark.parametrize("verb", ["deploy", "diff"])
+@pytest.mark.parametrize("verb", ["diff", "watch"])
 def test_make_passes_on_the_bucket_that_is_named_in_args(verb: str) -> None:
     arguments = "ARGS=-c training.data_uri=s3://theirs/dogs/ -c api.http=true"
     script = subprocess.run(
