@@ -15,6 +15,8 @@ SUBJECT = "bootstrap"
 LEAST_VERSION = 6
 """What the templates require (the rule CheckBootstrapVersion of each)."""
 AWS_MANAGED = "alias/aws/s3"
+ASSET_READERS = ("the training job", "the image build", "the training host", "the notebook")
+"""Whose roles read assets at run time."""
 
 
 def checks() -> Iterator[Check]:
@@ -102,8 +104,8 @@ def asset_key(target: Target) -> Iterator[Finding]:
     }
     yield error(
         SUBJECT,
-        f"CDK's bucket for assets is encrypted with {described['Arn']}, and the roles of the training job, the image "
-        "build, the training host and the notebook may not use that key.",
+        f"CDK's bucket for assets is encrypted with {described['Arn']}, which the roles of {', '.join(ASSET_READERS)} "
+        "may not use.",
         f"Add this statement to the key's policy (aws kms put-key-policy): {json.dumps(statement)}",
     )
 

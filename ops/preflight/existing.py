@@ -102,6 +102,6 @@ def bucket_key(target: Target) -> Iterator[Finding]:
         yield error(
             SUBJECT,
             f"The key {arn} (storage.kms_key_arn) is in the state {state}, so S3 cannot use it.",
-            f"aws kms enable-key --key-id {arn} --region {target.region} (after aws kms cancel-key-deletion, if it is "
-            "pending deletion)",
+            f"aws kms enable-key --key-id {arn} --region {target.region}",
+            "If its deletion is pending, run `aws kms cancel-key-deletion` first.",
         )

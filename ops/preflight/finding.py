@@ -19,15 +19,17 @@ class Finding:
     """One sentence: what is wrong, with the value."""
     remedy: str
     """The command that closes the gap, or a sentence that says what to do."""
+    otherwise: str = ""
+    """What else may be done, such as a setting to deploy without it; empty if nothing."""
 
 
-def error(subject: str, summary: str, remedy: str) -> Finding:
-    return Finding(severity="error", subject=subject, summary=summary, remedy=remedy)
+def error(subject: str, summary: str, remedy: str, otherwise: str = "") -> Finding:
+    return Finding(severity="error", subject=subject, summary=summary, remedy=remedy, otherwise=otherwise)
 
 
-def warning(subject: str, summary: str, remedy: str) -> Finding:
-    return Finding(severity="warning", subject=subject, summary=summary, remedy=remedy)
+def warning(subject: str, summary: str, remedy: str, otherwise: str = "") -> Finding:
+    return Finding(severity="warning", subject=subject, summary=summary, remedy=remedy, otherwise=otherwise)
 
 
-def unknown(subject: str, summary: str, remedy: str) -> Finding:
-    return Finding(severity="unknown", subject=subject, summary=summary, remedy=remedy)
+def unknown(subject: str, summary: str, remedy: str, otherwise: str = "") -> Finding:
+    return Finding(severity="unknown", subject=subject, summary=summary, remedy=remedy, otherwise=otherwise)

@@ -63,7 +63,8 @@ def _no_machine_image(what: str, target: Target) -> Finding:
     return error(
         SUBJECT,
         f"{what} (workbench.host_image), from which the training host is launched.",
-        "make ami (pins today's image of this region)" if pinned else "Name another one: -c workbench.host_image=...",
+        f"make ami{target.env_option}" if pinned else "Name another one: -c workbench.host_image=...",
+        "It pins today's image of the region." if pinned else "",
     )
 
 

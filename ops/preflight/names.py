@@ -40,7 +40,8 @@ class Name:
                 SUBJECT,
                 f"There is already a {self.what} {self.name}, which {target.environment.stack(self.stack)} would "
                 "create.",
-                f"{self.delete} --region {target.region}{self.otherwise}",
+                f"{self.delete} --region {target.region}",
+                self.otherwise,
             )
 
 
@@ -67,7 +68,7 @@ def names(target: Target) -> list[Name]:
                 is_taken=_has_endpoint,
                 needs="sagemaker:DescribeEndpoint",
                 delete=f"aws sagemaker delete-endpoint --endpoint-name {endpoint}",
-                otherwise=" (Or give this one another name: -c serving.endpoint_name=...)",
+                otherwise="Or give this one another name: -c serving.endpoint_name=...",
             )
         )
         found.append(_log_group(f"/aws/sagemaker/Endpoints/{endpoint}", "serving"))
@@ -108,7 +109,7 @@ def names(target: Target) -> list[Name]:
                 is_taken=_has_dashboard,
                 needs="cloudwatch:GetDashboard",
                 delete=f"aws cloudwatch delete-dashboards --dashboard-names {dashboard}",
-                otherwise=" (or the deploy may overwrite it)",
+                otherwise="The deploy may overwrite it.",
                 severity="warning",  # AWS does not document whether CloudFormation refuses it
             )
         )

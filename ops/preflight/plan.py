@@ -34,7 +34,8 @@ def plan(target: Target) -> Iterator[Finding]:
             SUBJECT,
             f"The account {target.account} is on AWS's free plan, and EC2 starts only types of the free tier there, "
             f"not {target.settings.workbench.host_instance_type} (workbench.host_instance_type).",
-            f"{UPGRADE} (Or deploy without the host: -c workbench.host=false.)",
+            UPGRADE,
+            "Or deploy without the host: -c workbench.host=false",
         )
     else:
         yield warning(

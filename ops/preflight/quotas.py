@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error, unknown, warning
@@ -15,6 +14,8 @@ PERMISSIONS = (
     "servicequotas:GetServiceQuota, servicequotas:GetAWSDefaultServiceQuota, servicequotas:ListServiceQuotas and "
     "servicequotas:ListAWSDefaultServiceQuotas"
 )
+
+DAYS = "AWS takes hours to days."
 
 KEPT_FREE = 10
 """Lambda leaves at least this much of an account's concurrency to functions without provisioned concurrency."""
@@ -30,7 +31,9 @@ class Need:
     service: str
     name: str
     least: int
-    severity: Literal["error", "warning"] = "error"
+    """With less, the deploy fails. 0: it does not fail in any case."""
+    wanted: int = 0
+    """With less, something fails later. 0: the same as `least`."""
     why: str
     """Who needs it, and the settings that say how much."""
     without: str
@@ -50,7 +53,7 @@ def checks(target: Target, quotas: ServiceQuotas) -> Iterator[Check]:
             subject=SUBJECT,
             title="the account's concurrency of Lambda",
             needs="lambda:GetAccountSettings",
-            find=concurrency,
+            find=partial(concurrency, quotas=quotas),
         )
 
 
@@ -70,27 +73,20 @@ def sagemaker_needs(target: Target) -> Iterator[Need]:
             yield Need(
                 service="sagemaker",
                 name=f"{kind} for {usage}",
-                least=training.instance_count,
-                severity="warning",
+                least=0,
+                wanted=training.instance_count,
                 why="it is the type that training.fallback_instance_types names if AWS has no capacity for the first",
                 without="leave the type out of training.fallback_instance_types",
             )
     if "serving" in target.stacks:
-        most = serving.scaling.max_instances
-        name = f"{serving.instance_type} for endpoint usage"
+        first, most = serving.initial_instances, serving.scaling.max_instances
         yield Need(
             service="sagemaker",
-            name=name,
-            least=serving.initial_instances,
-            why=f"the endpoint starts with {serving.initial_instances} (serving.initial_instances)",
-            without="there is no endpoint without it; serving.instance_type names another type",
-        )
-        yield Need(
-            service="sagemaker",
-            name=name,
-            least=2 * most,
-            severity="warning",
-            why=f"the endpoint may grow to {most} (serving.scaling.max_instances), and an update runs both fleets",
+            name=f"{serving.instance_type} for endpoint usage",
+            least=first,
+            wanted=2 * most,
+            why=f"the endpoint starts with {first} (serving.initial_instances), may grow to {most} "
+            "(serving.scaling.max_instances), and an update runs both fleets",
             without="-c serving.scaling.max_instances=1 needs 2",
         )
     if target.has_notebook:
@@ -125,30 +121,31 @@ def check(need: Need, quotas: ServiceQuotas, target: Target) -> Iterator[Finding
             f"AWS has no quota {need.name!r} in {target.region}, so it may not offer that there ({need.why}).",
             "Look it up in the console of Service Quotas, or choose another region or type.",
         )
-    elif quota.value < need.least:
-        yield too_small(need, quota, target)
+        return
+    wanted = need.wanted or need.least
+    if quota.value < wanted:
+        yield (error if quota.value < need.least else warning)(
+            SUBJECT,
+            f"The quota {need.name!r} is {quota.value:.0f}, but should be at least {wanted}: {need.why}.",
+            quotas.remedy(quota, wanted),
+            f"{DAYS} Until then: {need.without}.",
+        )
 
 
-def too_small(need: Need, quota: Quota, target: Target) -> Finding:
-    make = error if need.severity == "error" else warning
-    return make(
-        SUBJECT,
-        f"The quota {need.name!r} is {quota.value:.0f}, but should be at least {need.least}: {need.why}.",
-        f"{quota.request(need.least, target.region)} (AWS takes hours to days. Until then: {need.without}.)",
-    )
-
-
-def concurrency(target: Target) -> Iterator[Finding]:
+def concurrency(target: Target, quotas: ServiceQuotas) -> Iterator[Finding]:
     """Too little concurrency of Lambda for the provisioned one."""
     provisioned = target.settings.api.provisioned_concurrency
     least = provisioned + KEPT_FREE
     limits = target.client("lambda").get_account_settings()["AccountLimit"]
-    if limits["ConcurrentExecutions"] < least:
-        quota = Quota(service="lambda", name="Concurrent executions", code=CONCURRENCY_CODE, value=0)
+    total = limits["ConcurrentExecutions"]
+    free = limits.get("UnreservedConcurrentExecutions", total)
+    if free < least:
+        quota = Quota(service="lambda", name="Concurrent executions", code=CONCURRENCY_CODE, value=total)
+        reserved = f" ({total - free} of {total} are reserved by functions)" if free < total else ""
         yield error(
             SUBJECT,
-            f"The account's concurrency of Lambda is {limits['ConcurrentExecutions']}, but must be at least {least}: "
+            f"The account's concurrency of Lambda is {free}{reserved}, but must be at least {least}: "
             f"api.provisioned_concurrency is {provisioned}, and Lambda keeps {KEPT_FREE} free.",
-            f"{quota.request(max(least, LAMBDA_REQUEST), target.region)} (Until then: "
-            "-c api.provisioned_concurrency=0 deploys without.)",
+            quotas.remedy(quota, max(least + total - free, LAMBDA_REQUEST)),
+            f"{DAYS} Until then: -c api.provisioned_concurrency=0 deploys without.",
         )

@@ -1,4 +1,4 @@
-"""The value of one quota of an account, and the command that raises it."""
+"""The quotas of an account, and the command that raises one."""
 
 import threading
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ CODES: Mapping[tuple[str, str], str] = {
 """Service and name of a quota, to its code. A code saves the listing of all quotas of a service, which are thousands
 for SageMaker. AWS documents the names; the answer's name is compared, so a wrong code costs time and never a result."""
 
+OPEN = ("PENDING", "CASE_OPENED")
 MISSING = "NoSuchResourceException"
 
 
@@ -33,19 +34,13 @@ class Quota:
     value: float
     """What the account has now."""
 
-    def request(self, value: int, region: str) -> str:
-        """The command that asks AWS for more."""
-        return (
-            f"aws service-quotas request-service-quota-increase --service-code {self.service} "
-            f"--quota-code {self.code} --desired-value {value} --region {region}"
-        )
-
 
 class ServiceQuotas:
     """The quotas of an account. Threads share one listing of each service."""
 
     def __init__(self, target: Target) -> None:
         self._client = target.client("service-quotas")
+        self._region = target.region
         self._lists: dict[str, dict[str, Quota]] = {}
         self._lock = threading.Lock()
 
@@ -55,6 +50,24 @@ class ServiceQuotas:
         if code and (found := self._by_code(service, code)) and found.name == name:
             return found
         return self._all(service).get(name)
+
+    def remedy(self, quota: Quota, value: int) -> str:
+        """The command that asks AWS for more; if a request is open, its state, because AWS refuses a second one."""
+        try:
+            history = self._client.list_requested_service_quota_change_history_by_quota(
+                ServiceCode=quota.service, QuotaCode=quota.code
+            )["RequestedQuotas"]
+        except ClientError:  # these credentials may not list requests
+            history = []
+        for request in history:
+            if request["Status"] in OPEN:
+                return (
+                    f"Wait: AWS has your request for {request['DesiredValue']:.0f}, in the state {request['Status']}."
+                )
+        return (
+            f"aws service-quotas request-service-quota-increase --service-code {quota.service} "
+            f"--quota-code {quota.code} --desired-value {value} --region {self._region}"
+        )
 
     def _by_code(self, service: str, code: str) -> Quota | None:
         """The account's value, or AWS's default if nothing was ever raised."""

@@ -55,7 +55,8 @@ def state(kind: str, target: Target) -> Iterator[Finding]:
         yield error(
             SUBJECT,
             f"The stack {name} is in the state {status}, in which CloudFormation refuses an update.",
-            f"make cdk ARGS='rollback {kind.title()}' (docs/runbook.md, UPDATE_ROLLBACK_FAILED)",
+            f"make cdk{target.env_option} ARGS='rollback {kind.title()}'",
+            "docs/runbook.md has the rest, under UPDATE_ROLLBACK_FAILED.",
         )
     elif status.endswith("_FAILED"):
         yield error(

@@ -19,7 +19,8 @@ def print_report(report: Report, console: Console) -> None:
     console.print(_table(report))
     for finding in report.findings:
         console.print(Text(finding.severity, STYLES[finding.severity]), Text(finding.summary), soft_wrap=True)
-        console.print(Text(f"        {finding.remedy}", "dim"), soft_wrap=True)
+        for line in filter(None, (finding.remedy, finding.otherwise)):
+            console.print(Text(f"        {line}", "dim"), soft_wrap=True)
     console.print(_verdict(report), soft_wrap=True)
 
 
@@ -46,9 +47,13 @@ def _table(report: Report) -> Table:
         result = Text("ok", "green")
         if found:
             counts = [(severity, found.count(severity)) for severity in SEVERITIES if severity in found]
-            result = Text(", ").join(Text(f"{count} {severity}", STYLES[severity]) for severity, count in counts)
+            result = Text(", ").join(Text(_counted(count, severity), STYLES[severity]) for severity, count in counts)
         table.add_row(subject, result)
     return table
+
+
+def _counted(count: int, severity: Severity) -> str:
+    return f"{count} {severity}" if count == 1 or severity == "unknown" else f"{count} {severity}s"
 
 
 def _verdict(report: Report) -> Text:

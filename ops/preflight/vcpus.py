@@ -7,7 +7,7 @@ from typing import Any
 
 from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error, unknown
-from ops.preflight.quotas import PERMISSIONS, SUBJECT
+from ops.preflight.quotas import DAYS, PERMISSIONS, SUBJECT
 from ops.preflight.service_quotas import ServiceQuotas
 from ops.preflight.target import Target
 
@@ -66,8 +66,8 @@ def vcpus(target: Target, quotas: ServiceQuotas) -> Iterator[Finding]:
             SUBJECT,
             f"The quota {name!r} is {quota.value:.0f} vCPUs, but must be at least {running + needed}: the training "
             f"host is a {kind} with {needed}{others}.",
-            f"{quota.request(running + needed, target.region)} (AWS takes hours to days. Until then: "
-            "-c workbench.host=false leaves the host out.)",
+            quotas.remedy(quota, running + needed),
+            f"{DAYS} Until then: -c workbench.host=false leaves the host out.",
         )
 
 

@@ -37,6 +37,6 @@ def vpcs(target: Target, quotas: ServiceQuotas) -> Iterator[Finding]:
             SUBJECT,
             f"The quota {NAME!r} is {quota.value:.0f}, and {target.region} has {len(there)} already: the workbench "
             "needs one more.",
-            f"{quota.request(len(there) + 1, target.region)} (Or use a subnet of a VPC that exists: -c "
-            "workbench.subnet=... -c workbench.vpc=...)",
+            quotas.remedy(quota, len(there) + 1),
+            "Or use a subnet of a VPC that exists: -c workbench.subnet=... -c workbench.vpc=...",
         )

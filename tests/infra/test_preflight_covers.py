@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from environments import Environment
-from ops.preflight.bootstrap import LEAST_VERSION
+from ops.preflight.bootstrap import ASSET_READERS, LEAST_VERSION
 from ops.preflight.names import names
 from ops.preflight.quotas import codebuild_needs, sagemaker_needs
 from ops.preflight.service_quotas import CODES
@@ -88,6 +88,17 @@ def test_the_bootstrap_version_is_the_one_that_every_template_asks_for(developme
     manifest = json.loads((development.folder / "manifest.json").read_text())["artifacts"].values()
     asked = [item["properties"].get("requiresBootstrapStackVersion", 0) for item in manifest if "properties" in item]
     assert max(asked) == LEAST_VERSION
+
+
+def test_the_finding_about_a_key_names_every_role_that_reads_assets(development: Assembly) -> None:
+    """The training job, the image build, the training host and the notebook. Lambda's code is read by the deploy."""
+    roles = {
+        json.dumps(resource["Properties"]["Roles"])
+        for _, _, resource in development.resources("AWS::IAM::Policy")
+        if "cdk-hnb659fds-assets" in json.dumps(resource["Properties"]["PolicyDocument"])
+    }
+
+    assert len(roles) == len(ASSET_READERS)
 
 
 def test_the_quotas_are_of_what_the_templates_start(development: Assembly) -> None:

@@ -124,6 +124,7 @@ def set_quotas(account: Account, changed: Mapping[str, float | None]) -> None:
         more = {"NextToken": str(start + 2)} if start + 2 < len(mine) else {}
         return {"Quotas": mine[start : start + 2], **more}
 
+    account.answer("service-quotas.ListRequestedServiceQuotaChangeHistoryByQuota", {"RequestedQuotas": []})
     for operation in ("GetServiceQuota", "GetAWSDefaultServiceQuota"):
         account.answer(f"service-quotas.{operation}", get)
     for operation in ("ListServiceQuotas", "ListAWSDefaultServiceQuotas"):

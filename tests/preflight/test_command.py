@@ -64,7 +64,7 @@ def test_json_has_every_finding(account: Account) -> None:
     assert result.exit_code == 1
     assert found["passed"] is False
     assert [finding["subject"] for finding in found["findings"]] == ["quotas"]
-    assert found["findings"][0].keys() == {"severity", "subject", "summary", "remedy"}
+    assert found["findings"][0].keys() == {"severity", "subject", "summary", "remedy", "otherwise"}
 
 
 @pytest.mark.parametrize(

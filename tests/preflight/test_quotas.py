@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.preflight.account import Account
+from tests.preflight.account import Account, denied
 from tests.preflight.ready import findings, only, set_quotas
 
 TRAINING = "ml.g4dn.xlarge for training job usage"
@@ -60,7 +60,10 @@ def test_the_workbenchs_own_vpc_needs_no_room(account: Account) -> None:
 def test_an_endpoint_that_cannot_start_is_an_error(account: Account) -> None:
     set_quotas(account, {ENDPOINT: 0})
 
-    assert [finding.severity for finding in findings("quotas")] == ["error", "warning"]
+    finding = only("quotas")
+
+    assert finding.severity == "error"
+    assert "--desired-value 6" in finding.remedy, "one request for what an update needs too"
 
 
 @pytest.mark.parametrize(
@@ -168,6 +171,47 @@ def test_lambda_keeps_ten_beside_the_provisioned_concurrency(
     if not enough:
         assert f"is {limit}, but must be at least {provisioned + 10}" in found[0].summary
         assert "--quota-code L-B99A9384 --desired-value 1000" in found[0].remedy
+
+
+def test_concurrency_that_functions_reserved_is_not_free(account: Account) -> None:
+    account.answer(
+        "lambda.GetAccountSettings",
+        {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 12}},
+    )
+
+    finding = only("quotas", stacks=["Api"])
+
+    assert "is 12 (988 of 1000 are reserved by functions), but must be at least 13" in finding.summary
+    assert "--desired-value 1001" in finding.remedy
+
+
+def request(status: str) -> dict[str, object]:
+    return {"RequestedQuotas": [{"Status": status, "DesiredValue": 2.0}]}
+
+
+@pytest.mark.parametrize("status", ["PENDING", "CASE_OPENED"])
+def test_a_request_that_is_open_is_not_made_again(account: Account, status: str) -> None:
+    set_quotas(account, {TRAINING: 0})
+    account.answer("service-quotas.ListRequestedServiceQuotaChangeHistoryByQuota", request(status))
+
+    assert only("quotas").remedy == f"Wait: AWS has your request for 2, in the state {status}."
+
+
+def test_a_request_that_aws_denied_may_be_made_again(account: Account) -> None:
+    set_quotas(account, {TRAINING: 0})
+    account.answer("service-quotas.ListRequestedServiceQuotaChangeHistoryByQuota", request("DENIED"))
+
+    assert only("quotas").remedy.startswith("aws service-quotas request-service-quota-increase")
+
+
+def test_credentials_that_may_not_list_requests_get_the_command(account: Account) -> None:
+    set_quotas(account, {TRAINING: 0})
+    account.refuse(
+        "service-quotas.ListRequestedServiceQuotaChangeHistoryByQuota",
+        denied("servicequotas:ListRequestedServiceQuotas"),
+    )
+
+    assert only("quotas").remedy.startswith("aws service-quotas request-service-quota-increase")
 
 
 def test_instances_that_run_already_count_for_the_host(account: Account) -> None:
