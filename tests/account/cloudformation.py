@@ -50,6 +50,8 @@ class Stack:
     tags: list[Json] = field(default_factory=list)
     protected: bool = False
     created: str = ""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    """Set by CancelUpdateStack."""
 
     def event(self, status: str, resource: Resource | None = None, reason: str = "") -> None:
         if resource:
@@ -123,6 +125,13 @@ class CloudFormation:
         stack = self._stack(parameters["StackName"])
         stack.protected = parameters["EnableTerminationProtection"] == "true"
         return {"StackId": stack.id}
+
+    def _cancel_update_stack(self, parameters: Mapping[str, str]) -> Json:
+        stack = self._stack(parameters["StackName"])
+        if stack.status != "UPDATE_IN_PROGRESS":
+            raise BadRequestError(f"CancelUpdateStack cannot be called from current stack status {stack.status}")
+        stack.cancelled.set()
+        return {}
 
     def _delete_stack(self, parameters: Mapping[str, str]) -> Json:
         try:

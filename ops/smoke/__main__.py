@@ -1,0 +1,184 @@
+"""Try Kennel in a real account, for well under a dollar: deploy, predict, update, predict again, destroy, look.
+
+    make smoke                         # one question, then 45 minutes
+    make smoke YES=1                   # no question
+    make smoke ARGS='--model FOLDER'   # another model than that of the last rehearsal
+    make smoke ARGS=--clean-up         # delete what an earlier run has left, and look again
+
+It uses the environment environments/smoke.toml, which shares no name with another one. Whatever happens, it destroys
+what it has deployed. The report is build/smoke/report.md. Exit status 0: everything worked and nothing is left that
+bills. docs/decisions/0087-smoke-run.md has the reasons.
+"""
+
+import argparse
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import environments
+import ops.session
+from environments import Environment, EnvironmentRefusedError
+from inference.artifact import ArtifactError
+from ops.cost import CostError
+from ops.data.aws_errors import BucketError, explained
+from ops.preflight import table
+from ops.preflight.run import preflight
+from ops.smoke import artifact
+from ops.smoke.price import price
+from ops.smoke.report import Report
+from ops.smoke.run import SmokeRun, StepFailedError
+from ops.smoke.stacks import Stacks
+from ops.views.steps import terminal
+
+ENVIRONMENT = "smoke"
+FOLDER = Path("build/smoke")
+
+
+class InterruptedRunError(BaseException):
+    """Ctrl-C, SIGTERM or a closed terminal. Not an Exception: no step may take it for its own failure."""
+
+
+class QuestionError(Exception):
+    """The run has not begun. The message says what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="make smoke", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--yes", action="store_true", help="ask no question (make smoke YES=1)")
+    parser.add_argument(
+        "--model", type=Path, default=artifact.DEFAULT, help=f"a training's model folder (default: {artifact.DEFAULT})"
+    )
+    parser.add_argument("--clean-up", action="store_true", help="only destroy what is left of an earlier run")
+    options = parser.parse_args(arguments)
+    try:
+        return _run(options.model, yes=options.yes, clean_up=options.clean_up)
+    except (
+        ArtifactError,
+        BucketError,
+        CostError,
+        EnvironmentRefusedError,
+        QuestionError,
+        StepFailedError,
+    ) as error:
+        print(f"kennel: {error}", file=sys.stderr)
+        return 1
+    except InterruptedRunError:
+        print("\nInterrupted before anything was deployed.", file=sys.stderr)
+        return 130
+
+
+def _run(model: Path, *, yes: bool, clean_up: bool) -> int:
+    _interrupt()
+    environment = environments.load(ENVIRONMENT)
+    if not clean_up:
+        artifact.check(model)
+    with explained("the look-up of the account number", needs="sts:GetCallerIdentity"):
+        session = ops.session.session(ENVIRONMENT)
+        report = Report(account=ops.session.account(session), region=session.region_name)
+
+    def client(service: str) -> Any:
+        return session.client(service)  # type: ignore[call-overload] # boto3's types want the service's name
+
+    _empty(FOLDER)
+    run = SmokeRun(environment=environment, client=client, folder=FOLDER, report=report, say=_say)
+    with explained("the list of the stacks", needs="cloudformation:DescribeStacks"):
+        left = Stacks(session.client("cloudformation"), environment.prefix).states()
+    if left and not clean_up:
+        raise QuestionError(
+            f"An earlier run has left {', '.join(sorted(left))} in {report.region}. Delete them first: "
+            "make smoke ARGS=--clean-up"
+        )
+    run.synth()
+    content = b""
+    if not clean_up:
+        content = artifact.packed(model)
+        _check_account(environment)
+        _ask(report, run.templates, yes=yes)
+    try:
+        if not clean_up:
+            run.deploy_and_update(content)
+    except InterruptedRunError:
+        report.interrupted = True
+        _say("\nInterrupted. Everything that was deployed is being destroyed; this takes minutes. Please wait.")
+    finally:
+        report.write(FOLDER / "report.md")
+        _destroy(run, report)
+    return 0 if report.passed else 1
+
+
+def _destroy(run: SmokeRun, report: Report) -> None:
+    """Always, also after Ctrl-C. A second Ctrl-C is answered, a third one ends the program."""
+    patience = [False]
+
+    def stay(_: int, __: FrameType | None) -> None:
+        if patience[0]:
+            raise InterruptedRunError
+        patience[0] = True
+        _say("The stacks are being destroyed. Ctrl-C again leaves them as they are, and they go on billing.")
+
+    for number in SIGNALS:
+        signal.signal(number, stay)
+    try:
+        run.destroy()
+    except InterruptedRunError:
+        report.interrupted = True
+        report.steps.append(("destroy", "interrupted"))
+    report.write(FOLDER / "report.md")
+    _say("\n" + report.text())
+    if not report.nothing_bills:
+        _say("Something may still bill. Delete what is listed above, or try again: make smoke ARGS=--clean-up")
+    _say(f"The report is {FOLDER / 'report.md'}.")
+
+
+def _check_account(environment: Environment) -> None:
+    """Raises QuestionError if the deployment would fail."""
+    found = preflight(environment.name, {"training.model_data": f"s3://{environment.prefix}/model.tar.gz"})
+    if found.findings:
+        table.print_report(found, terminal())
+    if not found.passed:
+        raise QuestionError("The deployment would fail. Close the gaps above, then run `make smoke` again.")
+
+
+def _ask(report: Report, templates: Path, *, yes: bool) -> None:
+    """Say what the run costs and ask the one question. Raises QuestionError if the answer is no."""
+    cost = price(templates, report.region)
+    _say(
+        f"This deploys the environment {ENVIRONMENT} to account {report.account} in {report.region}, predicts, updates "
+        f"and destroys it. It takes about {cost.minutes} minutes and costs at most {cost.usd:.2f} US dollars "
+        f"(prices of {cost.region}, {cost.table})."
+    )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise QuestionError("There is no terminal to ask the question in. Run `make smoke YES=1`.")
+    if input("Go on? (y/n) ").strip().lower() not in ("y", "yes"):
+        raise QuestionError("Nothing was deployed.")
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _interrupt() -> None:
+    def stop(_: int, __: FrameType | None) -> None:
+        raise InterruptedRunError
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
