@@ -269,6 +269,11 @@ watch: node_modules/.installed $(VENV)/.installed-deploy  ## deploy the Lambda f
 destroy: node_modules/.installed  ## delete every stack of the environment; STACKS=Api for one stack, YES=1 asks nothing
 	@$(USE_ENV); $(CDK) destroy $(STACKS) $(if $(filter-out --all,$(STACKS)),--exclusively) $(if $(filter 1,$(YES)),--force) $(AT) $(ARGS)
 
+# boto3, the CDK command line, and the reader of artifacts, which needs NumPy.
+.PHONY: smoke
+smoke: node_modules/.installed $(VENV)/.installed-rehearse  ## try a whole deployment in your account, then delete it: 45 minutes, well under a dollar
+	@$(BIN)/python -m ops.smoke $(if $(YES),--yes) $(ARGS)
+
 .PHONY: ami
 ami: $(VENV)/.installed-deploy  ## pin the training host to today's Deep Learning AMI (needs an account)
 	@$(BIN)/python -m ops.ami --env '$(ENV)' $(ARGS)

@@ -85,7 +85,7 @@ def _run(model: Path, *, yes: bool, clean_up: bool) -> int:
         return session.client(service)  # type: ignore[call-overload] # boto3's types want the service's name
 
     _empty(FOLDER)
-    run = SmokeRun(environment=environment, client=client, folder=FOLDER, report=report, say=_say)
+    run = SmokeRun(environment=environment, client=client, folder=FOLDER.resolve(), report=report, say=_say)
     with explained("the list of the stacks", needs="cloudformation:DescribeStacks"):
         left = Stacks(session.client("cloudformation"), environment.prefix).states()
     if left and not clean_up:
@@ -152,6 +152,8 @@ def _ask(report: Report, templates: Path, *, yes: bool) -> None:
         f"and destroys it. It takes about {cost.minutes} minutes and costs at most {cost.usd:.2f} US dollars "
         f"(prices of {cost.region}, {cost.table})."
     )
+    if cost.without_price:
+        _say(f"That is without what the price table does not have: {', '.join(cost.without_price)}.")
     if yes:
         return
     if not sys.stdin.isatty():

@@ -22,6 +22,8 @@ class Price:
     """The region of the price table."""
     table: str
     """The dates of the table's sources."""
+    without_price: tuple[str, ...]
+    """What bills, but is not in the table, so that the bound does not hold."""
 
 
 def price(templates: Path, region: str) -> Price:
@@ -39,6 +41,7 @@ def price(templates: Path, region: str) -> Price:
         usd=standing_hour * minutes / 60 + build,
         region=found.region,
         table=f"{found.table.oldest} to {found.table.newest}",
+        without_price=found.without_price,
     )
 
 

@@ -26,7 +26,7 @@ class Report:
     answers: dict[str, str] = field(default_factory=lambda: dict.fromkeys(QUESTIONS, NOT_REACHED))
     """What only AWS can answer, and its answer."""
     look: Look | None = None
-    """What is left after the destroy. None: nobody has looked."""
+    """What is left after the destroy. None: it was not looked up."""
     interrupted: bool = False
 
     @property

@@ -6,6 +6,7 @@
 moto's own CloudFormation has neither Fn::GetStackOutput nor custom resources, on which the templates depend.
 """
 
+import json
 import re
 import threading
 import uuid
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
+from urllib.request import Request, urlopen
 from xml.sax.saxutils import escape
 
 import boto3
@@ -57,6 +59,9 @@ class Account:
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        # moto keeps its state in the process, so an earlier account's would still be there
+        urlopen(Request(f"{self.url}/moto-api/reset", method="POST")).close()  # noqa: S310 - a local address
+        self.calls.clear()
         return self
 
     def __exit__(
@@ -76,7 +81,11 @@ class Account:
             return [answer]
         if service != "cloudformation":
             self.calls.append(service)
-            found: Iterable[bytes] = self._moto(environ, start)
+            try:
+                found: Iterable[bytes] = self._moto(environ, start)
+            except NotImplementedError as error:  # a 500 would be tried again and again
+                start("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
+                return [json.dumps({"__type": "NotImplementedException", "message": str(error)}).encode()]
             return found
         parameters = dict(parse_qsl(_body(environ).decode(), keep_blank_values=True))
         action = parameters.get("Action", "")

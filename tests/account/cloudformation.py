@@ -8,13 +8,13 @@ import re
 import threading
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.account.resources import Json, RefusedError, Resource, Resources
+from tests.account.resources import REPLACED, Json, RefusedError, Resource, Resources
 from tests.account.template import UnknownValueError, Values, needed, parsed
 
 
@@ -258,9 +258,9 @@ class CloudFormation:
         return {}
 
     def _execute(self, stack: Stack, change_set: ChangeSet, action: str) -> None:
-        before = {logical_id: resource.properties for logical_id, resource in stack.resources.items()}
+        before = {logical_id: replace(resource) for logical_id, resource in stack.resources.items()}
         try:
-            outputs = self._apply(stack, change_set)
+            outputs = self._apply(stack, change_set, before)
         except (RefusedError, UnknownValueError, RuntimeError) as refused:
             self._roll_back(stack, action, before, str(refused))
             return
@@ -270,7 +270,7 @@ class CloudFormation:
         stack.template, stack.parameters, stack.outputs = change_set.template, change_set.parameters, outputs
         stack.event(f"{action}_COMPLETE")
 
-    def _apply(self, stack: Stack, change_set: ChangeSet) -> dict[str, str]:
+    def _apply(self, stack: Stack, change_set: ChangeSet, before: Mapping[str, Resource]) -> dict[str, str]:
         template = parsed(change_set.template)
         values = self._values(stack, template, change_set.parameters)
         wanted = {
@@ -281,7 +281,7 @@ class CloudFormation:
         for logical_id in _ordered(wanted):
             self._create_or_update(stack, logical_id, wanted[logical_id], values)
         gone = [stack.resources.pop(name) for name in list(stack.resources) if name not in wanted]
-        self._deleted(stack, reversed(gone))
+        self._deleted(stack, reversed([*gone, *self._replaced(before, stack.resources)]))
         return {
             name: str(values.of(output["Value"]))
             for name, output in template.get("Outputs", {}).items()
@@ -296,6 +296,11 @@ class CloudFormation:
             if resource.properties == properties:
                 return
             action, verb = "update", "UPDATE"
+            if resource.type in REPLACED:
+                action, generation = "create", resource.generation + 1
+                resource = stack.resources[logical_id] = replace(
+                    resource, properties=properties, physical_id="", generation=generation
+                )
         else:
             resource = stack.resources[logical_id] = Resource(
                 stack=stack.name, logical_id=logical_id, type=declared["Type"], properties=properties, keep=keep
@@ -338,13 +343,17 @@ class CloudFormation:
             stack_output=output,
         )
 
-    def _roll_back(self, stack: Stack, action: str, before: Mapping[str, Json], reason: str) -> None:
+    @staticmethod
+    def _replaced(old: Mapping[str, Resource], new: Mapping[str, Resource]) -> list[Resource]:
+        """The resources of `old` in whose place `new` has another one."""
+        return [one for name, one in old.items() if name in new and new[name].generation != one.generation]
+
+    def _roll_back(self, stack: Stack, action: str, before: Mapping[str, Resource], reason: str) -> None:
         prefix = "ROLLBACK" if action == "CREATE" else "UPDATE_ROLLBACK"
         stack.event(f"{prefix}_IN_PROGRESS", reason=reason)
-        new = [stack.resources.pop(name) for name in list(stack.resources) if name not in before]
-        self._deleted(stack, reversed(new))
-        for name, resource in stack.resources.items():
-            resource.properties = dict(before[name])
+        new = [one for name, one in stack.resources.items() if name not in before]
+        self._deleted(stack, reversed([*new, *self._replaced(stack.resources, before)]))
+        stack.resources = dict(before)
         stack.event(f"{prefix}_COMPLETE")
 
 

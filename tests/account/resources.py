@@ -19,6 +19,10 @@ NAMES = (
 """Properties that give a resource its physical name."""
 
 
+REPLACED = ("AWS::SageMaker::Model", "AWS::SageMaker::EndpointConfig")
+"""Types that exist in moto and cannot be changed: CloudFormation makes a new one, then deletes the old one."""
+
+
 class RefusedError(Exception):
     """AWS refuses to create, change or delete a resource. The message is AWS's reason."""
 
@@ -35,6 +39,8 @@ class Resource:
     status: str = "CREATE_IN_PROGRESS"
     keep: bool = False
     """DeletionPolicy Retain."""
+    generation: int = 0
+    """How often it was replaced."""
 
 
 @dataclass
@@ -77,7 +83,9 @@ class Resources:
         for name in NAMES:
             if isinstance(resource.properties.get(name), str):
                 return str(resource.properties[name])
-        digest = hashlib.sha256(f"{resource.stack}/{resource.logical_id}".encode()).hexdigest()[:8]
+        digest = hashlib.sha256(f"{resource.stack}/{resource.logical_id}/{resource.generation}".encode()).hexdigest()[
+            :8
+        ]
         if resource.type == "AWS::Lambda::Version":
             return f"{resource.properties['FunctionName']}:1"
         return f"{resource.stack}-{resource.logical_id[:24]}-{digest}".lower()
