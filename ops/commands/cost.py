@@ -16,7 +16,7 @@ def cost(
     templates: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The output of `cdk synth`. Default: synthesise now.")
     ] = None,
-    items: Annotated[bool, typer.Option("--items", help="Print each charge too, the dearest first.")] = False,
+    items: Annotated[bool, typer.Option("--items", help="Print each charge too, the most expensive first.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table alone, as README has it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, with each charge.")] = False,
     env: Env = None,  # noqa: ARG001 - its callback keeps it

@@ -24,7 +24,7 @@ class Assumptions:
     trainings: int = 2
     """Trainings in the expected month."""
     training_min: int = 15
-    """Billed minutes of each host in a training in the mode `frozen`."""
+    """Billed minutes of each host in a training: more than decision 31 estimates for `frozen` (4) and `full` (13)."""
     workbench_h: int = 10
     """Hours that the training host runs in the expected month, and the notebook instance as many."""
     photos: int = 8_000

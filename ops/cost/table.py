@@ -17,7 +17,7 @@ from ops.cost.estimate import BOOTSTRAP, Estimate
 TITLES = ("idle, an hour", "idle, a month", "expected month", "worst month", "one training", "1,000 predictions")
 NOTES = (
     f"US dollars before taxes, discounts and free allowances. A month has {HOURS_A_MONTH} hours.",
-    "Idle: no caller, no deploy, and both machines of the workbench stopped, as they are an hour after their last use.",
+    "Idle: no caller, no deploy, and both machines of the workbench stopped, except one that a setting keeps running.",
     "Worst: the endpoint at its maximum, with a prediction whenever it can take one, both machines of the workbench "
     "always on, and a deploy each day that trains until it is stopped.",
     "Traffic out of AWS is not priced, nor is spare capacity (spot): a training on it costs about a third.",
@@ -99,7 +99,7 @@ def print_report(estimate: Estimate, environment: str, console: Console, *, item
 
 
 def _items(estimate: Estimate) -> Table:
-    """Each charge of a cent or more, the dearest first."""
+    """Each charge of a cent or more, the most expensive in the worst month first."""
     shown = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for head in ("stack", "what", "idle, a month", "expected month", "worst month"):
         shown.add_column(head, justify="left" if head in ("stack", "what") else "right")

@@ -121,6 +121,9 @@ def test_every_figure_of_a_table_has_a_dated_source(region: str) -> None:
     for source in table.sources.values():
         assert re.match(r"https://\S+$", source.address)
         assert source.about.endswith(".")
+        if source.address.startswith("https://github.com/"):
+            assert re.search(r"/(blob|tree)/[0-9a-f]{40}/", source.address), "without a commit the figure may be gone"
+        assert source.address != "https://aws.amazon.com/pricing/", "name the page that has the figure"
 
 
 def test_an_idle_month_does_not_reach_the_alert_of_the_default_budget(environment: Assembly) -> None:
