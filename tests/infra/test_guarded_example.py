@@ -1,5 +1,7 @@
 """docs/environments.md, "Accounts with guardrails": the example is a file that the app reads, and does what it says."""
 
+import fnmatch
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from environments import Environment
 from stacks.settings.parse import load
 from tests.infra.conftest import ROOT, Assembly, Synthesise
 from tests.infra.declared import SETTINGS
+from tests.infra.iam import rights
 from tests.infra.nag import findings
 
 SECTION = "## Accounts with guardrails"
@@ -76,6 +79,23 @@ def test_cfn_lint_finds_nothing_in_the_examples_templates(assembly: Assembly) ->
     lint = Path(sys.executable).parent / "cfn-lint"
     done = subprocess.run([str(lint), *templates], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_statement_for_the_keys_policy_gives_every_role_what_it_needs(
+    assembly: Assembly, guarded: Environment
+) -> None:
+    """KMS refuses a wildcard in a principal's ARN, and a role that does not exist; a condition may have one."""
+    (text,) = re.findall(r"^```json\n(.*?)^```$", section(), re.DOTALL | re.MULTILINE)
+    statement = json.loads(text)
+    assert statement["Principal"] == {"AWS": f"arn:aws:iam::{guarded.account}:root"}
+    needed = {action for right in rights(assembly) for action in right.actions if action.startswith("kms:")}
+    assert set(statement["Action"]) == needed
+    (pattern,) = statement["Condition"]["ArnLike"].values()
+    manifest = json.loads((assembly.folder / "manifest.json").read_text())["artifacts"]
+    for right in rights(assembly):
+        # CloudFormation starts a role's name with that of its stack
+        role = f"arn:aws:iam::{guarded.account}:role/{manifest[right.stack]['properties']['stackName']}-{right.holder}"
+        assert fnmatch.fnmatchcase(role, pattern), role
 
 
 def test_the_section_names_every_setting_for_such_accounts() -> None:
