@@ -9,6 +9,7 @@ VERBS = {
     ("cost",): "make cost",
     ("data", "check"): "make data-check DIR=FOLDER",
     ("data", "upload"): "make data-upload DIR=FOLDER",
+    ("preflight",): "make preflight",
     ("weights", "upload"): "make weights-upload FILE=FILE",
 }
 """Commands with a verb of make, which installs what the command needs and runs it."""

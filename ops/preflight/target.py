@@ -33,7 +33,7 @@ NEEDED_BY: Mapping[str, tuple[str, ...]] = {
 """The stacks that CDK deploys before each stack."""
 
 PATIENCE = Config(
-    retries={"mode": "standard", "max_attempts": 8},  # AWS throttles Service Quotas at a few calls a second
+    retries={"mode": "standard", "max_attempts": 5},  # AWS throttles Service Quotas at a few calls a second
     connect_timeout=5,
     read_timeout=20,
     max_pool_connections=16,

@@ -156,6 +156,7 @@ def test_the_commands_that_need_an_upload_or_a_check_are_among_them() -> None:
         ([], ["--help"], "typer", "make setup"),
         (["synth"], ["data", "upload", "photos"], "typer", "make data-upload DIR=FOLDER"),
         (["synth"], ["cost", "--json"], "typer", "make cost"),
+        (["synth"], ["preflight"], "typer", "make preflight"),
         (["deploy"], ["weights", "upload"], "numpy|safetensors", "make weights-upload FILE=FILE"),
         (["deploy"], ["--env", "production", "data", "check", "photos"], "numpy", "make data-check DIR=FOLDER"),
         (["deploy"], ["predict", "rex.jpg"], "PIL|numpy", "make setup"),
@@ -181,6 +182,18 @@ def test_the_cost_needs_the_packages_of_a_deploy_alone(tmp_path: Path) -> None:
 
     assert ended.returncode == 0, ended.stderr
     assert "The environment development in us-east-1" in ended.stdout
+
+
+def test_preflight_needs_the_packages_of_a_deploy_alone(address: str, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    words = ["preflight", "--stacks", "Storage", "--json"]
+    ended = run(words, install(["deploy"], tmp_path / "site"), tmp_path, address)
+
+    assert "Traceback" not in ended.stderr
+    found = json.loads(ended.stdout)
+    assert (found["account"], found["region"], found["passed"]) == ("123456789012", "us-east-1", False)
+    assert any(finding["remedy"] == "make bootstrap" for finding in found["findings"])
+    assert ended.returncode == 1
 
 
 @pytest.mark.parametrize("name", sorted(SENTENCES))
