@@ -1,13 +1,13 @@
 """CDK's bootstrap stack: its version, its bucket for assets, and that bucket's key."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
 from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error
+from ops.preflight.key_policy import decrypters
 from ops.preflight.target import Target
 
 SUBJECT = "bootstrap"
@@ -87,8 +87,7 @@ def asset_key(target: Target) -> Iterator[Finding]:
     described = kms.describe_key(KeyId=key)["KeyMetadata"]
     if described["KeyManager"] == "AWS":
         return
-    policy = json.loads(kms.get_key_policy(KeyId=described["KeyId"], PolicyName="default")["Policy"])
-    if any(_lets_everyone_decrypt(statement) for statement in _listed(policy["Statement"])):
+    if "*" in decrypters(kms, described["KeyId"]):
         return
     statement = {
         "Effect": "Allow",
@@ -113,19 +112,3 @@ def asset_key(target: Target) -> Iterator[Finding]:
 def bucket_name(target: Target) -> str:
     """The bucket of the bootstrap stack. CDK's synthesizer writes the same name into the templates."""
     return f"cdk-{target.qualifier}-assets-{target.account}-{target.region}"
-
-
-def _lets_everyone_decrypt(statement: Mapping[str, Any]) -> bool:
-    """Whether the statement lets any principal decrypt. Its conditions, if any, are not looked at."""
-    principal = statement.get("Principal", {})
-    principals = _listed(principal.get("AWS", []) if isinstance(principal, dict) else principal)
-    actions = [action.lower() for action in _listed(statement.get("Action", []))]
-    return (
-        statement["Effect"] == "Allow"
-        and "*" in principals
-        and any(action in ("*", "kms:*", "kms:decrypt*", "kms:decrypt") for action in actions)
-    )
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error
+from ops.preflight.key_policy import decrypters
 from ops.preflight.target import Target
 
 SUBJECT = "network and key"
@@ -32,7 +33,7 @@ def checks(target: Target) -> Iterator[Check]:
         yield Check(
             subject=SUBJECT,
             title="the key of storage.kms_key_arn",
-            needs="kms:DescribeKey",
+            needs="kms:DescribeKey and kms:GetKeyPolicy",
             find=bucket_key,
         )
 
@@ -79,7 +80,7 @@ def _missing(name: str, ids: tuple[str, ...], operation: str, parameter: str, ta
 
 
 def bucket_key(target: Target) -> Iterator[Finding]:
-    """A key that does not exist, or cannot be used."""
+    """A key that does not exist, or that the bucket or the roles cannot use."""
     arn = target.settings.storage.kms_key_arn
     region = arn.split(":")[3]
     if region != target.region:
@@ -89,8 +90,9 @@ def bucket_key(target: Target) -> Iterator[Finding]:
             f"Name a key of {target.region}.",
         )
         return
+    kms = target.client("kms")
     try:
-        state = target.client("kms").describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
+        state = kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
     except ClientError as refusal:
         if refusal.response["Error"]["Code"] != "NotFoundException":
             raise
@@ -105,3 +107,19 @@ def bucket_key(target: Target) -> Iterator[Finding]:
             f"aws kms enable-key --key-id {arn} --region {target.region}",
             "If its deletion is pending, run `aws kms cancel-key-deletion` first.",
         )
+    elif arn.split(":")[4] == target.account and not any(
+        _includes_the_roles(principal, target) for principal in decrypters(kms, arn)
+    ):
+        yield error(
+            SUBJECT,
+            f"The policy of the key {arn} (storage.kms_key_arn) neither lets IAM decide nor names roles of "
+            f"{target.environment.prefix}, so the job, the endpoint and the workbench could not read the bucket.",
+            'Add the statement of docs/environments.md, "The key", to it (aws kms put-key-policy).',
+        )
+
+
+def _includes_the_roles(principal: str, target: Target) -> bool:
+    """Whether a principal of a key's policy is the whole account, everybody, or a role of the deploy."""
+    account = f"arn:{target.partition}:iam::{target.account}"
+    roles = f"{account}:role/{target.environment.prefix}-"
+    return principal in ("*", target.account, f"{account}:root") or principal.startswith(roles)

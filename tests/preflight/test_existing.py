@@ -1,10 +1,11 @@
 """What the settings name in the account: subnets, security groups, a VPC, a key."""
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.preflight.account import Account, RefusedCallError
+from tests.preflight.account import ACCOUNT, Account, RefusedCallError
 from tests.preflight.ready import REGION, client, findings, only
 
 SUBJECT = "network and key"
@@ -78,6 +79,44 @@ def a_key(account: Account) -> str:
 
 def test_a_key_that_is_enabled(account: Account) -> None:
     assert findings(SUBJECT, {"storage.kms_key_arn": a_key(account)}) == []
+
+
+IAM = f"arn:aws:iam::{ACCOUNT}"
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "severities"),
+    [
+        (f"{IAM}:root", "kms:*", []),
+        (ACCOUNT, ["kms:Encrypt", "kms:Decrypt"], []),
+        ("*", "kms:D*", []),
+        ([f"{IAM}:role/admin", f"{IAM}:role/kennel-training-JobRole0-1"], "kms:Decrypt", []),
+        (f"{IAM}:role/admin", "kms:*", ["error"]),
+        (f"{IAM}:root", ["kms:Describe*", "kms:Put*"], ["error"]),
+    ],
+)
+def test_a_key_whose_policy_keeps_the_roles_out(
+    account: Account, principal: str | list[str], action: str | list[str], severities: list[str]
+) -> None:
+    """KMS asks the key's policy first: rights in the roles' own policies count only if it lets IAM decide."""
+    admin = {"Effect": "Allow", "Principal": {"AWS": f"{IAM}:user/admin"}, "Action": "kms:*", "Resource": "*"}
+    roles = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [admin, roles]})
+    key = str(client(account, "kms").create_key(Policy=policy)["KeyMetadata"]["Arn"])
+
+    found = findings(SUBJECT, {"storage.kms_key_arn": key})
+
+    assert [finding.severity for finding in found] == severities
+    assert all("neither lets IAM decide nor names roles of kennel" in finding.summary for finding in found)
+
+
+def test_the_policy_of_another_accounts_key_is_not_read(account: Account) -> None:
+    """KMS shows it to nobody else."""
+    key = a_key(account)
+    account.answer("kms.DescribeKey", {"KeyMetadata": {"KeyId": "0", "KeyState": "Enabled"}})
+    account.refuse("kms.GetKeyPolicy", RefusedCallError("AccessDeniedException", "No."))
+
+    assert findings(SUBJECT, {"storage.kms_key_arn": key.replace(ACCOUNT, "999999999999")}) == []
 
 
 def disable(account: Account, key: str) -> None:
