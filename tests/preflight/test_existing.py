@@ -111,7 +111,7 @@ def test_a_key_whose_policy_keeps_the_roles_out(
 
 
 def test_the_policy_of_another_accounts_key_is_not_read(account: Account) -> None:
-    """KMS shows it to nobody else."""
+    """KMS shows a policy only to the account of the key."""
     key = a_key(account)
     account.answer("kms.DescribeKey", {"KeyMetadata": {"KeyId": "0", "KeyState": "Enabled"}})
     account.refuse("kms.GetKeyPolicy", RefusedCallError("AccessDeniedException", "No."))
