@@ -31,8 +31,8 @@ def split_uri(uri: str) -> tuple[str, str]:
         raise BucketError(f"{uri!r} is not an S3 URI. Write s3://BUCKET/PREFIX, such as s3://my-bucket/data.")
     if not _BUCKET.fullmatch(bucket):
         raise BucketError(
-            f"{bucket!r} cannot be a bucket's name (3 to 63 lower-case letters, digits, hyphens, dots). Copy "
-            "the Storage stack's output DataUri."
+            f"{bucket!r} cannot be a bucket's name (3 to 63 lower-case letters, digits, hyphens, dots). "
+            "Correct it; the bucket of an environment is in the Storage stack's output DataUri."
         )
     return bucket, f"{key.strip('/')}/".lstrip("/")
 

@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 import environments
 from contract.photos import digest, listed_photos
 from ops.data.aws_errors import explained
-from ops.data.bucket import objects, split_uri, training_reads
+from ops.data.bucket import data_uri, deployed, objects, split_uri
 from ops.session import session
 
 NO_BUCKET = ("NoSuchBucket", "404")
@@ -18,9 +18,10 @@ def data_version(target: str = "", *, environment: str = environments.DEFAULT) -
     stack); empty before its first deploy.
     It lists the photos, as the training job's handler does, and reads none of them.
 
-    Raises BucketError where the photos cannot be listed.
+    Raises BucketError where the photos cannot be listed, and for a named bucket that does not exist.
     """
-    uri = target or training_reads(environment)
+    named = target or data_uri(environment)
+    uri = named or deployed(environment)
     if not uri:
         return ""
     bucket, prefix = split_uri(uri)
@@ -28,6 +29,6 @@ def data_version(target: str = "", *, environment: str = environments.DEFAULT) -
         try:
             return digest(listed_photos(objects(session(environment).client("s3"), bucket, prefix), prefix).values())
         except ClientError as error:
-            if error.response["Error"]["Code"] in NO_BUCKET:
+            if error.response["Error"]["Code"] in NO_BUCKET and not named:
                 return ""
             raise

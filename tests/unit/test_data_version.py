@@ -79,10 +79,26 @@ def test_without_a_target_it_reads_the_bucket_of_the_deployed_stack(s3: Any) -> 
 
 
 def test_without_photos_there_is_no_digest(s3: Any) -> None:
-    """No stack yet, no bucket, no photo: the deploy then lists the photos itself, and says what to do."""
+    """No stack yet, no photo: the deploy then lists the photos itself, and says what to do."""
     assert data_version() == ""
-    assert data_version("s3://no-such-bucket-here/data") == ""
     assert data_version(URI) == ""
+
+
+def test_a_stack_whose_bucket_does_not_exist_has_no_digest(s3: Any) -> None:
+    deploy_storage(s3)
+    s3.delete_bucket(Bucket=BUCKET)
+    assert data_version() == ""
+
+
+@pytest.mark.parametrize("where", ["target", "file"])
+def test_a_bucket_that_the_user_names_must_exist(s3: Any, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped name looked like a bucket without photos."""
+    uri = "s3://no-such-bucket-here/data/"
+    if where == "file":
+        own = Environment(name="development", settings={"training": {"data_uri": uri}})
+        monkeypatch.setattr("environments.load", lambda _="development": own)
+    with pytest.raises(BucketError, match=rf"listing of {uri} \(NoSuchBucket\)\. That bucket does not exist"):
+        data_version(uri if where == "target" else "")
 
 
 def test_the_command_prints_only_the_digest(s3: Any) -> None:
