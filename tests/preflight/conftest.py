@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from botocore.loaders import create_loader
 
 from tests.preflight.account import Account, an_account
 from tests.preflight.ready import REGION, make_ready
@@ -26,6 +27,15 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/EXAMPLE")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loader() -> Iterator[None]:
+    """Read the models of AWS's services once, and not again in each session."""
+    loader = create_loader()
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("botocore.session.create_loader", lambda _=None: loader)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,27 @@ def test_the_deployments_own_endpoint_is_not_taken(account: Account, physical_id
     assert findings("names") == []
 
 
+def test_a_second_deploy_finds_its_own_names(account: Account) -> None:
+    for make, _, _ in TAKEN:
+        make(account)
+    ids = {
+        "kennel-serving": [
+            ENDPOINT,
+            f"/aws/sagemaker/Endpoints/{ENDPOINT}",
+            "/aws/codebuild/kennel-serving-image",
+            "kennel-serving-image",
+        ],
+        "kennel-api": ["kennel-api", "/aws/vendedlogs/http-api/kennel-api"],
+        "kennel-monitoring": ["kennel-eu-west-1"],
+    }
+    account.answer(
+        "cloudformation.ListStackResources",
+        lambda call: {"StackResourceSummaries": [{"PhysicalResourceId": name} for name in ids[call["StackName"]]]},
+    )
+
+    assert findings("names", {"api.http": "true"}) == []
+
+
 def test_a_log_group_with_a_longer_name_is_another_one(account: Account) -> None:
     a_log_group("/aws/codebuild/kennel-serving-image-2")(account)
 
