@@ -36,6 +36,12 @@ def upload(
     from ops.weights.check import checked
     from training.model.download import downloaded
 
+    if "://" in file:
+        raise typer.BadParameter(
+            f"{file} is an address; name a file of this machine. To train from weights that are in S3 already: "
+            "make deploy ARGS='-c training.pretrained_uri=s3://BUCKET/KEY.safetensors'",
+            param_hint="FILE",
+        )
     bucket = weights_bucket(context.obj)
     imagenet = file == "imagenet"
     there = found(RESNET50_IMAGENET.sha256, bucket, environment=context.obj) if imagenet else None

@@ -99,6 +99,17 @@ def test_another_network_is_refused_and_nothing_is_sent(s3: Any, tmp_path: Path)
     assert keys(s3) == []
 
 
+@pytest.mark.parametrize("address", ["s3://theirs/w.safetensors", "https://example.org/w.safetensors"])
+def test_an_address_is_refused_with_the_setting_for_weights_in_s3(s3: Any, address: str) -> None:
+    """A path would lose a slash: "The file s3:/theirs/w.safetensors does not exist"."""
+    refused = upload(address)
+    words = " ".join(refused.stderr.replace("│", " ").split())
+
+    assert refused.exit_code == 2
+    assert f"{address} is an address; name a file of this machine." in words
+    assert "training.pretrained_uri=s3://BUCKET/KEY.safetensors" in words
+
+
 def test_without_a_stack_nothing_is_read_and_the_error_says_how_to_make_it(s3: Any) -> None:
     refused = upload("imagenet", "--env", "production")
 
