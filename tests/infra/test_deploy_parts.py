@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from environments.environment import STACKS
 from ops.deploy.assembly import Assembly as CloudAssembly
 from ops.deploy.errors import DeployRefusedError
 from ops.deploy.minutes import ceiling, minutes
@@ -13,7 +14,7 @@ from ops.deploy.summary import Summary
 from stacks.settings import Settings
 from tests.infra.conftest import ROOT, Assembly, load_settings
 
-ORDER = ["Monitoring", "Budget", "Storage", "Training", "Serving", "Api", "Workbench"]
+ORDER = [kind.capitalize() for kind in STACKS]
 
 
 @pytest.mark.parametrize(
