@@ -271,8 +271,8 @@ destroy: node_modules/.installed  ## delete every stack of the environment; STAC
 
 # boto3, the CDK command line, and the reader of artifacts, which needs NumPy.
 .PHONY: smoke
-smoke: node_modules/.installed $(VENV)/.installed-rehearse  ## try a whole deployment in your account, then delete it: 45 minutes, well under a dollar
-	@$(BIN)/python -m ops.smoke $(if $(YES),--yes) $(ARGS)
+smoke: node_modules/.installed $(VENV)/.installed-rehearse  ## try a whole deployment in your account, then delete it: an hour, well under a dollar; YES=1 asks nothing
+	@$(BIN)/python -m ops.smoke $(if $(filter 1,$(YES)),--yes) $(ARGS)
 
 .PHONY: ami
 ami: $(VENV)/.installed-deploy  ## pin the training host to today's Deep Learning AMI (needs an account)

@@ -1,6 +1,6 @@
 """Try Kennel in a real account, for well under a dollar: deploy, predict, update, predict again, destroy, look.
 
-    make smoke                         # one question, then 45 minutes
+    make smoke                         # one question, then about an hour
     make smoke YES=1                   # no question
     make smoke ARGS='--model FOLDER'   # another model than that of the last rehearsal
     make smoke ARGS=--clean-up         # delete what an earlier run has left, and look again
@@ -27,14 +27,17 @@ from ops.data.aws_errors import BucketError, explained
 from ops.preflight import table
 from ops.preflight.run import preflight
 from ops.smoke import artifact
-from ops.smoke.price import price
+from ops.smoke.price import Price, price
 from ops.smoke.report import Report
 from ops.smoke.run import SmokeRun, StepFailedError
 from ops.smoke.stacks import Stacks
 from ops.views.steps import terminal
+from stacks.settings.parse import load
 
 ENVIRONMENT = "smoke"
 FOLDER = Path("build/smoke")
+MODEL_DATA, MODEL_TO_COME = "training.model_data", "s3://bucket-to-come/model.tar.gz"
+"""A setting with which nothing trains, before the bucket exists."""
 
 
 class InterruptedRunError(BaseException):
@@ -98,7 +101,7 @@ def _run(model: Path, *, yes: bool, clean_up: bool) -> int:
     if not clean_up:
         content = artifact.packed(model)
         _check_account(environment)
-        _ask(report, run.templates, yes=yes)
+        _ask(report, price(run.templates, report.region, load(environment, {MODEL_DATA: MODEL_TO_COME})), yes=yes)
     try:
         if not clean_up:
             run.deploy_and_update(content)
@@ -137,16 +140,15 @@ def _destroy(run: SmokeRun, report: Report) -> None:
 
 def _check_account(environment: Environment) -> None:
     """Raises QuestionError if the deployment would fail."""
-    found = preflight(environment.name, {"training.model_data": f"s3://{environment.prefix}/model.tar.gz"})
+    found = preflight(environment.name, {MODEL_DATA: MODEL_TO_COME})
     if found.findings:
         table.print_report(found, terminal())
     if not found.passed:
         raise QuestionError("The deployment would fail. Close the gaps above, then run `make smoke` again.")
 
 
-def _ask(report: Report, templates: Path, *, yes: bool) -> None:
+def _ask(report: Report, cost: Price, *, yes: bool) -> None:
     """Say what the run costs and ask the one question. Raises QuestionError if the answer is no."""
-    cost = price(templates, report.region)
     _say(
         f"This deploys the environment {ENVIRONMENT} to account {report.account} in {report.region}, predicts, updates "
         f"and destroys it. It takes about {cost.minutes} minutes and costs at most {cost.usd:.2f} US dollars "

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from environments import Environment
+from environments.agreement import VARIABLE
+from ops.deploy.cdk import PROGRAM, ROOT
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 GRACE_S = 20
 """How long the command line may take to end after a signal."""
 
@@ -44,17 +45,17 @@ class Cdk:
         variables = {
             **os.environ,
             "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)]),
-            "KENNEL_ENV": self._environment.name,
+            VARIABLE: self._environment.name,
         }
         if self._environment.profile:
             variables["AWS_PROFILE"] = self._environment.profile
-        command = [str(REPOSITORY / "node_modules" / ".bin" / "cdk"), *arguments]
+        command = [str(PROGRAM), *arguments]
         log = self._logs / f"{name}.log"
         with log.open("ab") as output:
             # In a session of its own: Ctrl-C reaches this program alone, which then decides what to end.
             child = subprocess.Popen(
                 command,
-                cwd=REPOSITORY,
+                cwd=ROOT,
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

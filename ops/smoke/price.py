@@ -5,10 +5,12 @@ from pathlib import Path
 
 from ops.cost import CostError, Estimate, estimate
 from ops.cost.charge import HOURS_A_MONTH
+from ops.cost.estimate import BOOTSTRAP
+from ops.deploy.minutes import minutes
+from stacks.settings import Settings
 
-MINUTES = {"deploy": 20, "update": 15, "destroy": 10}
-"""Estimates: an image build takes about 6 minutes, an endpoint or a new fleet about 10 (ops/cost/assumptions.py), and
-the update also waits for serving.rollout.bake_s. No run in a real account has confirmed them."""
+DESTROY = 10
+"""Minutes. An estimate: no run in a real account has measured it."""
 FALLBACK_REGION = "us-east-1"
 """Its prices are named if a region has no table."""
 
@@ -26,10 +28,12 @@ class Price:
     """What bills, but is not in the table, so that the bound does not hold."""
 
 
-def price(templates: Path, region: str) -> Price:
-    """Raises CostError if the folder has no templates."""
+def price(templates: Path, region: str, settings: Settings) -> Price:
+    """settings: those of the templates. Raises CostError if the folder has no templates."""
     found = _estimate(templates, region)
-    minutes = sum(MINUTES.values())
+    deploy = sum(minutes(stack, settings) for stack in found.stacks if stack != BOOTSTRAP)
+    update = minutes("Serving", settings)
+    whole = deploy + update + DESTROY
     endpoint = sum(line.usd("idle") for line in found.lines if line.price.key.startswith("sagemaker.instance."))
     standing_hour = (found.idle_month_usd + endpoint) / HOURS_A_MONTH
     build = sum(
@@ -37,8 +41,8 @@ def price(templates: Path, region: str) -> Price:
         for key in {line.price.key for line in found.lines if line.price.key.startswith("codebuild.")}
     )
     return Price(
-        minutes=minutes,
-        usd=standing_hour * minutes / 60 + build,
+        minutes=whole,
+        usd=standing_hour * whole / 60 + build,
         region=found.region,
         table=f"{found.table.oldest} to {found.table.newest}",
         without_price=found.without_price,

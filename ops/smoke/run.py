@@ -10,13 +10,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from environments import Environment
+from ops.deploy.cdk import ROOT
 from ops.smoke import artifact
-from ops.smoke.cdk import REPOSITORY, Cdk
+from ops.smoke.cdk import Cdk
 from ops.smoke.leftovers import look
 from ops.smoke.report import AS_ROOT, CREATED, UPDATED, Report
 from ops.smoke.stacks import Refused, Stacks
 
-PHOTO = REPOSITORY / "stacks" / "serving" / "probe" / "dog.jpg"
+PHOTO = ROOT / "stacks" / "serving" / "probe" / "dog.jpg"
 LAST_LINES = 5
 """Of the command line's output, where AWS refused something outside the stacks."""
 

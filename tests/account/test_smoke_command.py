@@ -16,7 +16,9 @@ from tests.packages import ROOT, groups_of, planned
 from tests.patience import PATIENCE_S
 
 
-@pytest.mark.parametrize(("line", "asks"), [("make smoke", True), ("make smoke YES=1", False)])
+@pytest.mark.parametrize(
+    ("line", "asks"), [("make smoke", True), ("make smoke YES=1", False), ("make smoke YES=0", True)]
+)
 def test_yes_on_makes_command_line_leaves_the_question_out(line: str, asks: bool) -> None:
     assert ("--yes" not in planned(line)) == asks
 

@@ -5,9 +5,13 @@ import pytest
 import environments
 from ops.cost.price_table import PriceTable
 from ops.smoke.price import price
+from stacks.settings.parse import load
 from tests.infra.conftest import Assembly, Synthesise
 
+SMOKE = environments.load("smoke")
 MODEL = ("training.model_data", "s3://a-bucket/model.tar.gz")
+
+SETTINGS = load(SMOKE, dict([MODEL]))
 
 
 @pytest.fixture(scope="module")
@@ -16,24 +20,24 @@ def smoke(synthesise: Synthesise) -> Assembly:
 
 
 def test_a_smoke_run_costs_well_under_a_dollar(smoke: Assembly) -> None:
-    found = price(smoke.folder, "us-east-1")
+    found = price(smoke.folder, "us-east-1", SETTINGS)
     assert 0.05 < found.usd < 0.5
 
 
 def test_a_region_without_a_price_table_gets_the_price_of_another_by_name(smoke: Assembly) -> None:
-    assert price(smoke.folder, "eusc-de-east-1").region == "us-east-1"
+    assert price(smoke.folder, "eusc-de-east-1", SETTINGS).region == "us-east-1"
 
 
 def test_the_endpoint_is_counted_twice_because_an_update_runs_two_fleets(smoke: Assembly) -> None:
     hour = PriceTable.of("us-east-1").prices["sagemaker.instance.ml.m5.large"].usd
-    found = price(smoke.folder, "us-east-1")
+    found = price(smoke.folder, "us-east-1", SETTINGS)
     assert found.usd > 2 * hour * found.minutes / 60
 
 
 def test_an_endpoint_without_a_price_is_named(smoke: Assembly, synthesise: Synthesise) -> None:
     other = synthesise(MODEL, ("serving.instance_type", "ml.m5.24xlarge"), environment=environments.load("smoke"))
-    assert price(smoke.folder, "us-east-1").without_price == ()
-    assert "ml.m5.24xlarge" in "".join(price(other.folder, "us-east-1").without_price)
+    assert price(smoke.folder, "us-east-1", SETTINGS).without_price == ()
+    assert "ml.m5.24xlarge" in "".join(price(other.folder, "us-east-1", SETTINGS).without_price)
 
 
 @pytest.mark.parametrize(
