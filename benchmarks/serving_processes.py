@@ -44,10 +44,11 @@ class Server:
         return {name: kib / 1024 for name, kib in found.items()}
 
     def processor_s(self) -> float:
-        """Seconds that all threads of the process and its children have run. Other programs on the same cores change
-        it far less than the time that a caller waits. A process's children that have ended are not counted."""
-        threads = [thread for pid in _family(self.child.pid) for thread in Path(f"/proc/{pid}/task").iterdir()]
-        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+        """Seconds that all threads of the process and its children have run, those that have ended included. Other
+        programs on the same cores change it far less than the time that a caller waits. Children that have ended are
+        not counted."""
+        # a process's clock by its id: clock_getcpuclockid(3)
+        return sum(time.clock_gettime(~pid << 3 | 2) for pid in _family(self.child.pid))
 
     def descriptors(self) -> int:
         """Files and sockets that the process has open."""

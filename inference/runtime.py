@@ -5,6 +5,7 @@ import io
 import sys
 from collections import deque
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -83,12 +84,13 @@ def _read(model: io.BytesIO) -> ov.Model:
     # Core.read_model would also read half a dozen other formats, and the files that they refer to.
     onnx = FrontEndManager().load_by_framework("onnx")
     file = unnamed_file([model.getbuffer()])
+    path = None if file is None else Path(f"/proc/self/fd/{file.fileno()}")
     try:
-        if file is None:
+        if path is None or not path.exists():  # a container may have no /proc
             return onnx.convert(onnx.load(model))
         model.close()
         # from a path, because OpenVINO copies a stream into memory before it reads it
-        return onnx.convert(onnx.load(f"/proc/self/fd/{file.fileno()}"))
+        return onnx.convert(onnx.load(str(path)))
     except Exception as error:
         raise _load_error(error) from error
     finally:
