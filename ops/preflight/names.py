@@ -174,7 +174,12 @@ def _is_own(target: Target, name: Name) -> bool:
         pages = cloudformation.get_paginator("list_stack_resources").paginate(
             StackName=target.environment.stack(name.stack)
         )
-        ids = [resource.get("PhysicalResourceId", "") for page in pages for resource in page["StackResourceSummaries"]]
+        ids = [
+            resource.get("PhysicalResourceId", "")
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource.get("ResourceStatus") != "DELETE_COMPLETE"  # a failed creation lists what it deleted
+        ]
     except ClientError as refusal:
         if "does not exist" in refusal.response["Error"].get("Message", ""):
             return False

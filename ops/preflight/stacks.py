@@ -42,14 +42,23 @@ def state(kind: str, target: Target) -> Iterator[Finding]:
         return
     name, status = found["StackName"], found["StackStatus"]
     project = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}.get("project")
-    if project != target.environment.project:
+    if project is None:
+        yield warning(
+            SUBJECT,
+            f"The stack {name} exists without the tag `project`, so it may be another project's, and the deploy would "
+            "replace what is in it.",
+            f"aws cloudformation describe-stacks --stack-name {name} --region {target.region}",
+            f"If it is yours, deploy: that adds the tag. If not, edit `project` in {target.environment.file}.",
+        )
+    elif project != target.environment.project:
         yield error(
             SUBJECT,
             f"The stack {name} exists, but does not belong to the project {target.environment.project!r}: its tag "
             f"`project` is {project!r}, and the deploy would replace what is in it.",
             f"Choose another project or environment: edit `project` in {target.environment.file}.",
         )
-    elif status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+        return
+    if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
         yield from _failed_creation(found)
     elif status in ("CREATE_FAILED", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"):
         yield error(

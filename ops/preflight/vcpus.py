@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error, unknown
 from ops.preflight.quotas import DAYS, PERMISSIONS, SUBJECT
@@ -50,7 +52,17 @@ def vcpus(target: Target, quotas: ServiceQuotas) -> Iterator[Finding]:
     families = group(kind)
     name = f"Running On-Demand {families} instances"
     ec2 = target.client("ec2")
-    needed = ec2.describe_instance_types(InstanceTypes=[kind])["InstanceTypes"][0]["VCpuInfo"]["DefaultVCpus"]
+    try:
+        needed = ec2.describe_instance_types(InstanceTypes=[kind])["InstanceTypes"][0]["VCpuInfo"]["DefaultVCpus"]
+    except ClientError as refusal:
+        if refusal.response["Error"]["Code"] != "InvalidInstanceType":
+            raise
+        yield error(
+            SUBJECT,
+            f"EC2 has no instance type {kind} (workbench.host_instance_type) in {target.region}.",
+            "Name another one: -c workbench.host_instance_type=...",
+        )
+        return
     quota = quotas.find("ec2", name)
     if quota is None:
         yield unknown(

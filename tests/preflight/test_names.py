@@ -96,6 +96,14 @@ def test_a_second_deploy_finds_its_own_names(account: Account) -> None:
     assert findings("names", {"api.http": "true"}) == []
 
 
+def test_what_a_failed_creation_deleted_is_not_the_stacks_own(account: Account) -> None:
+    an_endpoint(account)
+    deleted = {"PhysicalResourceId": ENDPOINT, "ResourceStatus": "DELETE_COMPLETE"}
+    account.answer("cloudformation.ListStackResources", {"StackResourceSummaries": [deleted]})
+
+    assert only("names").severity == "error"
+
+
 def test_a_log_group_with_a_longer_name_is_another_one(account: Account) -> None:
     a_log_group("/aws/codebuild/kennel-serving-image-2")(account)
 
@@ -173,6 +181,15 @@ def test_a_stack_of_somebody_elses_project_is_not_replaced(account: Account) -> 
 
     assert finding.severity == "error"
     assert "does not belong to the project 'kennel'" in finding.summary
+
+
+def test_a_stack_without_the_tag_may_be_this_projects(account: Account) -> None:
+    described(account, "CREATE_COMPLETE", Tags=[])
+
+    finding = only("stacks")
+
+    assert finding.severity == "warning"
+    assert "If it is yours, deploy: that adds the tag." in finding.otherwise
 
 
 def simulated(account: Account, decision: str) -> list[Json]:

@@ -214,6 +214,13 @@ def test_credentials_that_may_not_list_requests_get_the_command(account: Account
     assert only("quotas").remedy.startswith("aws service-quotas request-service-quota-increase")
 
 
+def test_a_type_of_the_host_that_ec2_does_not_have(account: Account) -> None:
+    finding = only("quotas", {"workbench.host_instance_type": "g4dn.tiny"})
+
+    assert finding.severity == "error"
+    assert "EC2 has no instance type g4dn.tiny" in finding.summary
+
+
 def test_instances_that_run_already_count_for_the_host(account: Account) -> None:
     account.answer(
         "ec2.DescribeInstances",
