@@ -52,6 +52,7 @@ def test_an_update_bills_two_fleets_until_the_old_one_is_removed(tmp_path: Path)
     policy = {
         "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 3000},
         "TerminationWaitInSeconds": 600,
+        "MaximumExecutionTimeoutInSeconds": 4 * 3600,
     }
     deployed = {
         "Type": "AWS::SageMaker::Endpoint",
@@ -60,11 +61,12 @@ def test_an_update_bills_two_fleets_until_the_old_one_is_removed(tmp_path: Path)
             "DeploymentConfig": {"BlueGreenUpdatePolicy": policy},
         },
     }
-    given = Assumptions(deploys=3, new_fleet_min=30)
+    given = Assumptions(deploys=3, worst_deploys=5, new_fleet_min=30)
     plain = priced(tmp_path, endpoint(InstanceType="ml.g4dn.xlarge"), given)
     updated = priced(tmp_path, endpoint(InstanceType="ml.g4dn.xlarge") | {"Endpoint": deployed}, given)
-    extra = 3 * 2 * (0.5 + 1) * usd("sagemaker.instance.ml.g4dn.xlarge")
-    assert updated.usd("expected") - plain.usd("expected") == pytest.approx(extra)
+    fleet = 2 * usd("sagemaker.instance.ml.g4dn.xlarge")
+    assert updated.usd("expected") - plain.usd("expected") == pytest.approx(3 * (0.5 + 1) * fleet)
+    assert updated.usd("worst") - plain.usd("worst") == pytest.approx(5 * 4 * fleet)  # until SageMaker gives up
     assert updated.usd("idle") == pytest.approx(plain.usd("idle"))
 
 
@@ -73,16 +75,43 @@ def test_a_captured_call_is_kept_in_the_bucket(tmp_path: Path) -> None:
     plain = priced(tmp_path, config)
     config["Config"]["Properties"]["DataCaptureConfig"] = {"EnableCapture": True, "InitialSamplingPercentage": 50}
     captured = priced(tmp_path, config)
-    assert captured.usd("predictions") > plain.usd("predictions")
+    half_in_base64 = 1000 * Assumptions().photo_mb / 1000 * 0.5 * 4 / 3
+    assert captured.usd("predictions") - plain.usd("predictions") == pytest.approx(half_in_base64 * usd("s3.storage"))
 
 
 def test_a_training_on_instances_without_a_disk_bills_their_volumes(tmp_path: Path) -> None:
     job = {"InstanceType": "ml.m5.xlarge", "InstanceCount": "2", "MaxRuntimeSeconds": "3600", "VolumeGiB": "73"}
     found = priced(
-        tmp_path, {"Job": {"Type": "Custom::TrainingJob", "Properties": job}}, Assumptions(training_min=60, photos=0)
+        tmp_path,
+        {"Job": {"Type": "Custom::TrainingJob", "Properties": job}},
+        Assumptions(training_min=30, photos=0, trainings=3, worst_deploys=5),
     )
-    volumes = 2 * 73 / HOURS * usd("sagemaker.storage")
-    assert found.usd("training") == pytest.approx(2 * usd("sagemaker.instance.ml.m5.xlarge") + volumes)
+    hour = 2 * usd("sagemaker.instance.ml.m5.xlarge") + 2 * 73 / HOURS * usd("sagemaker.storage")
+    assert found.usd("training", "Stack") == pytest.approx(hour / 2)
+    assert found.usd("expected", "Stack") == pytest.approx(3 * hour / 2)
+    assert found.usd("worst", "Stack") == pytest.approx(5 * hour)  # each until its limit stops it
+
+
+@pytest.mark.parametrize(("rate", "calls"), [("5 minutes", 8760), ("1 hour", 730)])
+def test_the_endpoints_log_has_the_lines_of_predictions_and_of_the_canary(
+    rate: str, calls: int, tmp_path: Path
+) -> None:
+    name = "/aws/sagemaker/Endpoints/dogs"
+    resources = {
+        "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name, "RetentionInDays": 30}},
+        "Canary": {"Type": "AWS::Scheduler::Schedule", "Properties": {"ScheduleExpression": f"rate({rate})"}},
+    }
+    found = priced(tmp_path, resources, Assumptions(predictions=1000, log_kb=2))
+    each = 2e-6 * (usd("logs.ingested") + usd("logs.stored"))
+    assert found.usd("idle", "Stack") == pytest.approx(calls * each)
+    assert found.usd("expected", "Stack") == pytest.approx((1000 + calls) * each)
+
+
+def test_each_deploy_bills_the_minutes_of_a_build(tmp_path: Path) -> None:
+    project = {"Environment": {"ComputeType": "BUILD_GENERAL1_LARGE"}}
+    resources = {"Build": {"Type": "AWS::CodeBuild::Project", "Properties": project}}
+    found = priced(tmp_path, resources, Assumptions(deploys=3, build_min=7))
+    assert found.usd("expected", "Stack") == pytest.approx(3 * 7 * usd("codebuild.large"))
 
 
 def test_a_function_of_x86_costs_more_than_one_of_arm(tmp_path: Path) -> None:
