@@ -29,10 +29,10 @@ def minutes(stack: str, settings: Settings, given: Assumptions | None = None) ->
 
 
 def ceiling(stacks: list[str], settings: Settings) -> str:
-    """What ends the two long waits, in words."""
+    """When the two long waits end at the latest, in words."""
     ends = []
     if "Training" in stacks and not settings.training.model_data:
-        ends.append(f"a training after {settings.training.WAIT_CEILING_MIN} minutes")
+        ends.append(f"a training ends after {settings.training.WAIT_CEILING_MIN} minutes")
     if "Serving" in stacks:
         ends.append(f"an update of the endpoint after {settings.serving.rollout.timeout_s // 60}")
     return " and ".join(ends)

@@ -108,7 +108,8 @@ class Summary:
         month, hour = self.usd("idle"), self.usd("idle") / 730
         lines = [
             f"Price: {hour:.2f} USD an hour and {month:.0f} a month without any call, at most "
-            f"{self.usd('worst'):.0f} a month. AWS's list prices, {self.cost.table.oldest:%Y-%m} or later."
+            f"{self.usd('worst'):.0f} a month (`kennel cost` says for what). "
+            f"AWS's list prices, {self.cost.table.oldest:%Y-%m} or later."
         ]
         if "Training" in self.stacks and (training := self.usd("training")):
             lines.append(f"       {training:.2f} USD for one training; the same photos, settings and code train once.")
@@ -119,5 +120,5 @@ class Summary:
     def _minutes(self) -> str:
         ends = ceiling(list(self.stacks), self.settings)
         return "Minutes: estimates for stacks that are new or changed; one without a change takes seconds." + (
-            f" AWS or Kennel ends {ends}." if ends else ""
+            f" At the latest, {ends}." if ends else ""
         )

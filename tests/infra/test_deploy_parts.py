@@ -80,7 +80,7 @@ def test_every_stack_has_an_estimate_in_minutes() -> None:
 
 def test_only_the_stacks_that_can_take_long_have_a_ceiling() -> None:
     assert ceiling(["Storage", "Api"], Settings()) == ""
-    assert ceiling(ORDER, Settings()) == "a training after 55 minutes and an update of the endpoint after 60"
+    assert ceiling(ORDER, Settings()) == "a training ends after 55 minutes and an update of the endpoint after 60"
     trained = load_settings({"training.model_data": "s3://models/dogs/model.tar.gz"})
     assert ceiling(["Training"], trained) == ""
 
