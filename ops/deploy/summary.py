@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.cost import CostError, Estimate, estimate
+from ops.cost.charge import HOURS_A_MONTH
 from ops.deploy.minutes import ceiling, minutes
 from ops.deploy.permissions import Permissions
 from stacks.settings import Settings
@@ -105,7 +106,7 @@ class Summary:
     def _price(self) -> list[str]:
         if not self.cost:
             return [f"Price: unknown. {self.no_cost}"]
-        month, hour = self.usd("idle"), self.usd("idle") / 730
+        month, hour = self.usd("idle"), self.usd("idle") / HOURS_A_MONTH
         lines = [
             f"Price: {hour:.2f} USD an hour and {month:.0f} a month without any call, at most "
             f"{self.usd('worst'):.0f} a month (`kennel cost` says for what). "
@@ -113,8 +114,9 @@ class Summary:
         ]
         if "Training" in self.stacks and (training := self.usd("training")):
             lines.append(f"       {training:.2f} USD for one training; the same photos, settings and code train once.")
-        if self.cost.without_price:
-            lines.append("       Some small items have no price here: `kennel cost` lists them.")
+        if missing := (*self.cost.without_price, *self.cost.without_verdict):
+            where = self.cost.region
+            lines.append(f"       Not in these sums, because the price in {where} is unknown: {'; '.join(missing)}.")
         return lines
 
     def _minutes(self) -> str:

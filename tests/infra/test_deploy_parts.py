@@ -1,8 +1,10 @@
 """What `kennel deploy` derives before it asks: stacks, settings, permissions, minutes."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from environments.environment import STACKS
 from ops.deploy.assembly import Assembly as CloudAssembly
@@ -12,7 +14,7 @@ from ops.deploy.options import Options
 from ops.deploy.permissions import Permissions
 from ops.deploy.summary import Summary
 from stacks.settings import Settings
-from tests.infra.conftest import ROOT, Assembly, load_settings
+from tests.infra.conftest import ROOT, Assembly, Synthesise, load_settings
 
 ORDER = [kind.capitalize() for kind in STACKS]
 
@@ -103,6 +105,14 @@ def test_the_price_is_that_of_the_chosen_stacks(development: Assembly) -> None:
     assert 0 < storage.usd("idle") < 1 < all_stacks.usd("idle")
     assert all_stacks.usd("idle") < all_stacks.usd("worst")
     assert all_stacks.usd("idle") == pytest.approx(sum(summary(development, [one]).usd("idle") for one in ORDER))
+
+
+def test_what_has_no_price_is_named_beside_the_price(synthesise: Synthesise) -> None:
+    """An endpoint that bills thousands may be missing in the sums."""
+    console = Console(width=400, record=True, file=StringIO())
+    summary(synthesise(("serving.instance_type", "ml.r5.24xlarge")), ORDER).show(console)
+    missing = "sagemaker.instance.ml.r5.24xlarge (such as: endpoint, 1 to 3 ml.r5.24xlarge)"
+    assert f"because the price in us-east-1 is unknown: {missing}." in console.export_text()
 
 
 def test_a_region_without_prices_stops_no_deploy(development: Assembly) -> None:
