@@ -17,6 +17,15 @@ def test_nothing_stands_in_the_way_of_an_account_that_has_everything(account: Ac
     assert report.subjects == SUBJECTS
 
 
+def test_it_only_reads(account: Account) -> None:
+    account.calls.clear()  # what filled the account
+    preflight()
+
+    verbs = ("BatchGet", "Describe", "Get", "Head", "List", "Simulate")
+    assert [call for call in account.calls if not call.partition(".")[2].startswith(verbs)] == []
+    assert len(account.calls) > 20
+
+
 def test_all_gaps_are_found_at_once(account: Account) -> None:
     set_quotas(account, {"ml.g4dn.xlarge for training job usage": 0})
     account.answer("lambda.GetAccountSettings", {"AccountLimit": {"ConcurrentExecutions": 10}})
