@@ -42,6 +42,7 @@ VERDICTS: dict[str, Charges | Free | NotPriced] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": Free("the instances that it adds are billed with the endpoint"),
     "AWS::ApplicationAutoScaling::ScalingPolicy": endpoint.scaling_policy,
     "AWS::Budgets::Budget": Free("the first two budgets of an account are free"),
+    "AWS::CloudFormation::WaitConditionHandle": Free("it only keeps a stack from being empty"),
     "AWS::CloudWatch::Alarm": monitoring.alarm,
     "AWS::CloudWatch::Dashboard": monitoring.dashboard,
     "AWS::CodeBuild::Project": storage.image_build,

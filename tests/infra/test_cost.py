@@ -36,6 +36,14 @@ def test_every_type_of_resource_that_a_setting_adds_has_a_verdict(synthesise: Sy
     assert estimated(everything).without_verdict == ()
 
 
+def test_every_type_of_resource_that_a_setting_leaves_behind_has_a_verdict(synthesise: Synthesise) -> None:
+    """A stack without resources cannot be deployed, so it gets one that does nothing."""
+    little = synthesise(
+        ("monitoring.monthly_budget_usd", 0), ("workbench.host", "false"), ("workbench.notebook", "false")
+    )
+    assert estimated(little).without_verdict == ()
+
+
 def test_a_type_without_a_verdict_is_named(tmp_path: Path) -> None:
     (tmp_path / "Cats.template.json").write_text('{"Resources": {"Cat": {"Type": "AWS::Cats::Cat"}}}')
     assert estimate(tmp_path, REGION).without_verdict == ("AWS::Cats::Cat",)

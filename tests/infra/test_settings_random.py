@@ -9,6 +9,7 @@ import pytest
 
 from app import build
 from environments import Environment
+from ops.cost import estimate
 from stacks.settings import Settings, SettingsError
 from stacks.settings.parse import load
 from tests.infra.conftest import FLAGS, Assembly, load_settings
@@ -132,6 +133,9 @@ def check(assembly: Assembly, environment: Environment, settings: Settings) -> N
     for _, logical_id, group in assembly.resources("AWS::EC2::SecurityGroup"):
         assert "SecurityGroupIngress" not in group["Properties"], logical_id
     assert not list(assembly.resources("AWS::EC2::NatGateway"))
+    cost = estimate(assembly.folder, "us-east-1")
+    assert cost.without_verdict == ()
+    assert 0 < cost.usd("idle") < cost.usd("expected") < cost.usd("worst")
 
 
 @pytest.mark.parametrize("seed", EVERYDAY)
