@@ -60,7 +60,8 @@ def prepare(model: Path | None, data: Path | None, weights: Path | None) -> Inpu
 
 
 def in_float32(model_dir: Path) -> Path:
-    """The same network in float32, as the job would serve it if int8 were refused, from the artifact's weights."""
+    """The same network in float32, from the artifact's weights: what the job would serve if int8 were refused, but
+    without a temperature."""
     from safetensors.torch import load_file
 
     from inference import artifact
