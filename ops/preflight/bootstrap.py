@@ -32,19 +32,15 @@ def checks() -> Iterator[Check]:
 
 def version(target: Target) -> Iterator[Finding]:
     """A region without the bootstrap stack, or with an old one."""
-    name = f"/cdk-bootstrap/{target.qualifier}/version"
-    try:
-        found = target.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
-    except ClientError as refusal:
-        if refusal.response["Error"]["Code"] != "ParameterNotFound":
-            raise
+    found = _version(target)
+    if found is None:
         yield error(
             SUBJECT,
-            f"{target.account} is not bootstrapped for CDK in {target.region}: there is no SSM parameter {name}.",
+            f"{target.account} is not bootstrapped for CDK in {target.region}: there is no SSM parameter "
+            f"{_parameter(target)}.",
             f"make bootstrap{target.env_option}",
         )
-        return
-    if not found.isdigit() or int(found) < LEAST_VERSION:
+    elif not found.isdigit() or int(found) < LEAST_VERSION:
         yield error(
             SUBJECT,
             f"CDK's bootstrap stack in {target.region} has the version {found}; the templates need {LEAST_VERSION}.",
@@ -60,6 +56,8 @@ def asset_bucket(target: Target) -> Iterator[Finding]:
     except ClientError as refusal:
         if refusal.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
             raise
+        if _version(target) is None:  # never bootstrapped, which is a finding of its own
+            return
         yield error(
             SUBJECT,
             f"CDK's bucket for assets, {bucket}, does not exist.",
@@ -107,6 +105,21 @@ def asset_key(target: Target) -> Iterator[Finding]:
         "may not use.",
         f"Add this statement to the key's policy (aws kms put-key-policy): {json.dumps(statement)}",
     )
+
+
+def _parameter(target: Target) -> str:
+    return f"/cdk-bootstrap/{target.qualifier}/version"
+
+
+def _version(target: Target) -> str | None:
+    """The version of the bootstrap stack; None if the region has none."""
+    try:
+        found: str = target.client("ssm").get_parameter(Name=_parameter(target))["Parameter"]["Value"]
+    except ClientError as refusal:
+        if refusal.response["Error"]["Code"] != "ParameterNotFound":
+            raise
+        return None
+    return found
 
 
 def bucket_name(target: Target) -> str:

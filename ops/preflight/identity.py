@@ -15,7 +15,7 @@ from environments import Environment
 from ops.data.aws_errors import sentence
 from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error, unknown, warning
-from ops.preflight.target import DEFAULT_QUALIFIER, QUALIFIER, Target
+from ops.preflight.target import Target, qualifier
 from stacks.settings import Settings
 
 SUBJECT = "credentials"
@@ -53,7 +53,7 @@ def sign_in(
         session=session,
         account=account,
         region=session.region_name,
-        qualifier=str(context.get(QUALIFIER, DEFAULT_QUALIFIER)),
+        qualifier=qualifier(context),
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from botocore.exceptions import ClientError
+
 from ops.preflight.check import Check
 from ops.preflight.finding import Finding, error, unknown, warning
 from ops.preflight.service_quotas import Quota, ServiceQuotas
@@ -52,7 +54,7 @@ def checks(target: Target, quotas: ServiceQuotas) -> Iterator[Check]:
         yield Check(
             subject=SUBJECT,
             title="the account's concurrency of Lambda",
-            needs="lambda:GetAccountSettings",
+            needs="lambda:GetAccountSettings and lambda:ListProvisionedConcurrencyConfigs",
             find=partial(concurrency, quotas=quotas),
         )
 
@@ -139,6 +141,8 @@ def concurrency(target: Target, quotas: ServiceQuotas) -> Iterator[Finding]:
     limits = target.client("lambda").get_account_settings()["AccountLimit"]
     total = limits["ConcurrentExecutions"]
     free = limits.get("UnreservedConcurrentExecutions", total)
+    if free < least <= total:
+        free = min(total, free + _own_provisioned(target))
     if free < least:
         quota = Quota(service="lambda", name="Concurrent executions", code=CONCURRENCY_CODE, value=total)
         reserved = f" ({total - free} of {total} are reserved by functions)" if free < total else ""
@@ -149,3 +153,23 @@ def concurrency(target: Target, quotas: ServiceQuotas) -> Iterator[Finding]:
             quotas.remedy(quota, max(least + total - free, LAMBDA_REQUEST)),
             f"{DAYS} Until then: -c api.provisioned_concurrency=0 deploys without.",
         )
+
+
+def _own_provisioned(target: Target) -> int:
+    """What this deployment's function has already, which Lambda may have taken off the free concurrency.
+
+    PutProvisionedConcurrencyConfig fails with "decreases account's UnreservedConcurrentExecution below its minimum
+    value", although AWS documents that value for reserved concurrency alone.
+    """
+    client = target.client("lambda")
+    pages = client.get_paginator("list_provisioned_concurrency_configs")
+    try:
+        return sum(
+            config.get("RequestedProvisionedConcurrentExecutions", 0)
+            for page in pages.paginate(FunctionName=target.environment.function_name)
+            for config in page["ProvisionedConcurrencyConfigs"]
+        )
+    except ClientError as refusal:
+        if refusal.response["Error"]["Code"] == "ResourceNotFoundException":
+            return 0
+        raise

@@ -41,6 +41,8 @@ def state(kind: str, target: Target) -> Iterator[Finding]:
     if found is None:
         return
     name, status = found["StackName"], found["StackStatus"]
+    if status == "REVIEW_IN_PROGRESS":  # a first change set that was never executed: no resources, and no tags yet
+        return
     project = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}.get("project")
     if project is None:
         yield warning(
@@ -60,7 +62,14 @@ def state(kind: str, target: Target) -> Iterator[Finding]:
         return
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
         yield from _failed_creation(found)
-    elif status in ("CREATE_FAILED", "UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"):
+    elif status in ("CREATE_FAILED", "UPDATE_FAILED"):
+        yield warning(
+            SUBJECT,
+            f"The stack {name} is in the state {status}, in which --no-rollback leaves a stack; the deploy first rolls "
+            "it back.",
+            f"make cdk{target.env_option} ARGS='rollback {kind.title()}' does the same now.",
+        )
+    elif status == "UPDATE_ROLLBACK_FAILED":
         yield error(
             SUBJECT,
             f"The stack {name} is in the state {status}, in which CloudFormation refuses an update.",
@@ -73,7 +82,7 @@ def state(kind: str, target: Target) -> Iterator[Finding]:
             f"The stack {name} is in the state {status}, in which CloudFormation refuses an update.",
             f"aws cloudformation delete-stack --stack-name {name} --region {target.region}",
         )
-    elif status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+    elif status.endswith("_IN_PROGRESS"):
         yield warning(
             SUBJECT,
             f"The stack {name} is in the state {status}: another deploy or destroy is running, and this one waits "

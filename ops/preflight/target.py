@@ -1,8 +1,10 @@
 """What will be deployed, and where: what every check reads."""
 
+import json
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,6 +19,7 @@ from stacks.settings import Settings
 QUALIFIER = "@aws-cdk/core:bootstrapQualifier"
 """The key of the CDK context that names another bootstrap stack."""
 DEFAULT_QUALIFIER = "hnb659fds"
+CDK_JSON = Path(__file__).resolve().parents[2] / "cdk.json"
 ALL = "--all"
 """What `make deploy` passes to CDK instead of names."""
 
@@ -94,6 +97,12 @@ class Target:
             if key not in self._clients:
                 self._clients[key] = self.session.client(service, region_name=key[1], config=PATIENCE)  # type: ignore[call-overload]
             return self._clients[key]
+
+
+def qualifier(context: Mapping[str, object]) -> str:
+    """The qualifier of the bootstrap stack: of -c, else of cdk.json, else CDK's own."""
+    named = json.loads(CDK_JSON.read_text(encoding="utf-8"))["context"]
+    return str({QUALIFIER: DEFAULT_QUALIFIER, **named, **context}[QUALIFIER])
 
 
 def with_needed(names: Iterable[str], *, exclusively: bool = False) -> frozenset[str]:

@@ -49,6 +49,8 @@ def make_ready(account: Account) -> None:
     client(account, "iam").create_role(RoleName=SCALING, AssumeRolePolicyDocument="{}")
     set_quotas(account, {})
     account.answer("lambda.GetAccountSettings", {"AccountLimit": {"ConcurrentExecutions": 13}})
+    no_function = RefusedCallError("ResourceNotFoundException", "Function not found: kennel-api", 404)
+    account.refuse("lambda.ListProvisionedConcurrencyConfigs", no_function)
     account.answer("freetier.GetAccountPlanState", {"accountPlanType": "PAID", "accountPlanStatus": "ACTIVE"})
     account.answer("ecr.BatchGetImage", {"images": [{"repositoryName": "pytorch"}], "failures": []})
     parameter = {"Name": AMI_PARAMETER, "Type": "String", "Value": _an_image(account.url)}

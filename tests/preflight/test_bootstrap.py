@@ -1,6 +1,7 @@
 """CDK's bootstrap stack."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,17 +13,16 @@ ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 
 
 def test_a_region_that_was_never_bootstrapped(empty_account: Account) -> None:
-    version, bucket = findings("bootstrap", stacks=["Storage"])
+    finding = only("bootstrap", stacks=["Storage"])
 
-    assert "there is no SSM parameter /cdk-bootstrap/hnb659fds/version" in version.summary
-    assert version.remedy == "make bootstrap"
-    assert f"{ASSETS}, does not exist" in bucket.summary
+    assert "there is no SSM parameter /cdk-bootstrap/hnb659fds/version" in finding.summary
+    assert finding.remedy == "make bootstrap"
 
 
 def test_the_remedy_names_the_environment(empty_account: Account) -> None:
-    version, _ = findings("bootstrap", stacks=["Storage"], environment="production")
+    finding = only("bootstrap", stacks=["Storage"], environment="production")
 
-    assert version.remedy == "make bootstrap ENV=production"
+    assert finding.remedy == "make bootstrap ENV=production"
 
 
 @pytest.mark.parametrize(("version", "severities"), [("5", ["error"]), ("6", []), ("33", [])])
@@ -38,14 +38,25 @@ def test_a_bucket_that_was_deleted_by_hand(account: Account) -> None:
     finding = only("bootstrap")
 
     assert finding.severity == "error"
+    assert f"{ASSETS}, does not exist" in finding.summary
     assert "delete it first; then make bootstrap" in finding.remedy
 
 
 def test_another_qualifier_is_another_bootstrap_stack(account: Account) -> None:
-    version, bucket = findings("bootstrap", {"@aws-cdk/core:bootstrapQualifier": "mine"})
+    finding = only("bootstrap", {"@aws-cdk/core:bootstrapQualifier": "mine"})
 
-    assert "/cdk-bootstrap/mine/version" in version.summary
-    assert "cdk-mine-assets-" in bucket.summary
+    assert "/cdk-bootstrap/mine/version" in finding.summary
+
+
+def test_the_qualifier_of_cdk_json_is_the_one_that_the_templates_get(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cdk.json"
+    file.write_text(json.dumps({"context": {"@aws-cdk/core:bootstrapQualifier": "mine"}}))
+    monkeypatch.setattr("ops.preflight.target.CDK_JSON", file)
+
+    assert "/cdk-bootstrap/mine/version" in only("bootstrap").summary
+    assert findings("bootstrap", {"@aws-cdk/core:bootstrapQualifier": "hnb659fds"}) == []
 
 
 def encrypted_with(account: Account, statement: dict[str, Any]) -> str:

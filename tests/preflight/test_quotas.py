@@ -185,6 +185,22 @@ def test_concurrency_that_functions_reserved_is_not_free(account: Account) -> No
     assert "--desired-value 1001" in finding.remedy
 
 
+@pytest.mark.parametrize(("own", "severities"), [(3, []), (2, ["error"])])
+def test_the_functions_own_provisioned_concurrency_is_not_missing(
+    account: Account, own: int, severities: list[str]
+) -> None:
+    account.answer(
+        "lambda.GetAccountSettings",
+        {"AccountLimit": {"ConcurrentExecutions": 13, "UnreservedConcurrentExecutions": 10}},
+    )
+    account.answer(
+        "lambda.ListProvisionedConcurrencyConfigs",
+        {"ProvisionedConcurrencyConfigs": [{"RequestedProvisionedConcurrentExecutions": own}]},
+    )
+
+    assert [finding.severity for finding in findings("quotas", stacks=["Api"])] == severities
+
+
 def request(status: str) -> dict[str, object]:
     return {"RequestedQuotas": [{"Status": status, "DesiredValue": 2.0}]}
 
