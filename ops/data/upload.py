@@ -102,9 +102,10 @@ def upload(
 def _check_target(bucket: str, prefix: str) -> None:
     """Raise BucketError for a target that the setting training.data_uri would refuse, before anything is sent."""
     if declarations(TrainingSettings)["data_uri"].error("", f"s3://{bucket}/{prefix}"):
+        reason = "a prefix has no spaces, commas, * ? or $" if prefix else "the address has no prefix"
         raise BucketError(
-            f"A training cannot read its photos from s3://{bucket}/{prefix}, so nothing was sent: it needs a prefix "
-            f"without spaces, commas and the characters * ? $. Write for example s3://{bucket}/data"
+            f"A training cannot read its photos from s3://{bucket}/{prefix}, so nothing was sent: {reason}. Write for "
+            f"example s3://{bucket}/data"
         )
 
 
