@@ -41,7 +41,7 @@ class Cdk:
         arguments = ["synth", "--quiet", "--output", str(folder), *options]
         child = subprocess.Popen(
             [self._program, *arguments], cwd=ROOT, env=self._variables, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, errors="replace",
+            stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
         )  # fmt: skip
         with child:
             assert child.stderr is not None  # noqa: S101 - a pipe
@@ -60,7 +60,7 @@ class Cdk:
         arguments = ["diff", *stacks, "--exclusively", "--security-only", "--method", "template", "--no-color"]
         done = subprocess.run(
             [self._program, *arguments, "--app", str(assembly), *options], cwd=ROOT, env=self._variables,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False,
         )  # fmt: skip
         if done.returncode:
             raise DeployRefusedError(

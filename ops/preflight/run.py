@@ -49,7 +49,8 @@ def preflight(
 
     context: overrides as CDK's option -c has them, such as {"serving.scaling.max_instances": "5"}.
     stacks: what CDK gets, such as ["Serving"]; the stacks that come before them are deployed too, unless exclusively.
-    progress: called in this thread with the number of checks that are done, of all, and the subject of the last one.
+    progress: called in this thread with the number of checks that are done, of all, and the title of the last
+    one; at the end, how many there were.
 
     Raises EnvironmentRefusedError, and SettingsError for an invalid setting.
     """
@@ -72,7 +73,8 @@ def preflight(
             for done, future in enumerate(as_completed(running), start=1):
                 findings += future.result()
                 if progress:
-                    progress(done, len(planned), running[future].title)
+                    title = running[future].title if done < len(planned) else f"{done} checks"
+                    progress(done, len(planned), title)
         finally:
             pool.shutdown(cancel_futures=True)
     subjects = list(dict.fromkeys(check.subject for check in planned))

@@ -183,6 +183,14 @@ def test_a_gap_that_preflight_finds_ends_it_before_the_question(desk: Desk) -> N
     assert desk.calls() == []
 
 
+def test_a_terminal_without_utf_8_gets_the_same_question(desk: Desk) -> None:
+    """CDK writes its tables in UTF-8, whatever the locale is."""
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = desk.run("--stacks", "Storage", **ascii_only)
+    assert (ended.status, ended.questions) == (0, 1), ended.output
+    assert "│ + │" in desk.tables.read_text(encoding="utf-8")
+
+
 def test_the_exit_status_of_cdk_is_that_of_the_command(desk: Desk) -> None:
     assert desk.run("--stacks", "Budget", STATUS="7").status == 7
 

@@ -111,11 +111,12 @@ def test_credentials_that_aws_does_not_accept_are_the_only_finding(account: Acco
 
 
 def test_progress_counts_every_check(account: Account) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int, str]] = []
 
-    preflight(stacks=["Storage"], progress=lambda done, total, _: seen.append((done, total)))
+    preflight(stacks=["Storage"], progress=lambda *each: seen.append(each))
 
-    assert seen == [(done, len(seen)) for done in range(1, len(seen) + 1)]
+    assert [each[:2] for each in seen] == [(done, len(seen)) for done in range(1, len(seen) + 1)]
+    assert seen[-1][2] == f"{len(seen)} checks"  # it stays on the terminal, as the result of the step
 
 
 def test_the_report_is_the_same_in_every_order_of_the_answers(account: Account) -> None:
