@@ -11,6 +11,7 @@ bills. docs/decisions/0087-smoke-run.md has the reasons.
 """
 
 import argparse
+import contextlib
 import shutil
 import signal
 import sys
@@ -184,7 +185,8 @@ def _interrupt() -> None:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    with contextlib.suppress(OSError):  # the terminal is closed, and the stacks must be destroyed all the same
+        print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -133,3 +133,8 @@ def test_a_destroy_leaves_the_bootstrap_alone(seen: dict[str, Seen]) -> None:
     last = seen["make destroy"]
     assert last.stacks == {"CDKToolkit": "CREATE_COMPLETE"}
     assert last.endpoints == []
+
+
+def test_the_deploys_and_the_destroy_ask_one_question_each_and_nothing_else_asks(seen: dict[str, Seen]) -> None:
+    asked = {command: one.played.ended.questions for command, one in seen.items() if one.played.ended.questions}
+    assert asked == {"make deploy STACKS=Storage": 1, "make deploy": 1, "make destroy": 1}

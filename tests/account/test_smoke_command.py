@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ops.smoke.__main__ import _say
 from ops.smoke.stacks import Stacks
 from tests.account.account import Account
 from tests.builders import write_artifact
@@ -58,6 +59,18 @@ def test_a_folder_that_is_no_artifact_is_refused(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("kennel: ")
     assert "Traceback" not in ended.stderr
+
+
+def test_a_closed_terminal_does_not_end_what_destroys_the_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    closed = os.fdopen(writing, "w")
+    monkeypatch.setattr(sys, "stdout", closed)
+
+    _say("destroy ...")
+
+    with pytest.raises(BrokenPipeError):
+        closed.close()
 
 
 class Recorded:
