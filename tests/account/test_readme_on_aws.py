@@ -115,6 +115,14 @@ def test_a_deploy_makes_every_stack_and_the_endpoint(seen: dict[str, Seen]) -> N
     assert after.endpoints == ["pytorch-dog-classifier-multi-instance"]
 
 
+def test_a_deploy_of_everything_asks_once_and_makes_the_workbench_last(seen: dict[str, Seen]) -> None:
+    after = seen["make deploy"]
+    assert after.played.ended.questions == 1
+    _, *made = after.stacks  # the first is CDK's own
+    assert made[:3] == ["kennel-monitoring", "kennel-budget", "kennel-storage"]
+    assert made[-1] == "kennel-workbench"
+
+
 def test_the_training_and_the_image_are_what_only_aws_can_answer(seen: dict[str, Seen]) -> None:
     assert {"Custom::TrainingJob", "Custom::CDKContainerImageBuild", "Custom::EndpointCheck"} <= set(
         seen["make deploy"].played.recorded
