@@ -13,11 +13,9 @@ bills. docs/decisions/0087-smoke-run.md has the reasons.
 import argparse
 import contextlib
 import shutil
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import environments
@@ -29,6 +27,7 @@ from ops.data.aws_errors import BucketError, explained
 from ops.preflight import photos, table
 from ops.preflight.run import preflight
 from ops.smoke import artifact
+from ops.smoke.interruption import InterruptedRunError, Interruption
 from ops.smoke.price import Price, price
 from ops.smoke.report import Report
 from ops.smoke.run import SmokeRun, StepFailedError
@@ -38,12 +37,10 @@ from stacks.settings.parse import load
 
 ENVIRONMENT = "smoke"
 FOLDER = Path("build/smoke")
+CLEAN_UP = Path("build/smoke-clean-up")
+"""Another folder, so that the report and the logs of the run that left something stay."""
 MODEL_DATA, MODEL_TO_COME = "training.model_data", "s3://bucket-to-come/model.tar.gz"
 """A setting with which nothing trains, before the bucket exists."""
-
-
-class InterruptedRunError(BaseException):
-    """Ctrl-C, SIGTERM or a closed terminal. Not an Exception: no step may take it for its own failure."""
 
 
 class QuestionError(Exception):
@@ -78,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(model: Path, *, yes: bool, clean_up: bool) -> int:
-    _interrupt()
+    interruption = Interruption(_say)
     environment = environments.load(ENVIRONMENT)
     if not clean_up:
         artifact.check(model)
@@ -89,15 +86,16 @@ def _run(model: Path, *, yes: bool, clean_up: bool) -> int:
     def client(service: str) -> Any:
         return session.client(service)  # type: ignore[call-overload] # boto3's types want the service's name
 
-    _empty(FOLDER)
-    run = SmokeRun(environment=environment, client=client, folder=FOLDER.resolve(), report=report, say=_say)
     with explained("the list of the stacks", needs="cloudformation:DescribeStacks"):
-        left = Stacks(session.client("cloudformation"), environment.prefix).states()
+        left = Stacks(client("cloudformation"), environment.prefix).states()
     if left and not clean_up:
         raise QuestionError(
-            f"An earlier run has left {', '.join(sorted(left))} in {report.region}. Delete them first: "
-            "make smoke ARGS=--clean-up"
+            f"These stacks exist in {report.region}: {', '.join(sorted(left))}. Another smoke run may be using them, "
+            "or an earlier one has left them. In that case delete them first: make smoke ARGS=--clean-up"
         )
+    folder = CLEAN_UP if clean_up else FOLDER
+    _empty(folder)
+    run = SmokeRun(environment=environment, client=client, folder=folder.resolve(), report=report, say=_say)
     run.synth()
     content = b""
     if not clean_up:
@@ -111,33 +109,23 @@ def _run(model: Path, *, yes: bool, clean_up: bool) -> int:
         report.interrupted = True
         _say("\nInterrupted. Everything that was deployed is being destroyed; this takes minutes. Please wait.")
     finally:
-        report.write(FOLDER / "report.md")
-        _destroy(run, report)
+        interruption.expect_destroy()
+        _destroy(run, report, folder / "report.md")
     return 0 if report.passed else 1
 
 
-def _destroy(run: SmokeRun, report: Report) -> None:
+def _destroy(run: SmokeRun, report: Report, file: Path) -> None:
     """Always, also after Ctrl-C. A second Ctrl-C is answered, a third one ends the program."""
-    patience = [False]
-
-    def stay(_: int, __: FrameType | None) -> None:
-        if patience[0]:
-            raise InterruptedRunError
-        patience[0] = True
-        _say("The stacks are being destroyed. Ctrl-C again leaves them as they are, and they go on billing.")
-
-    for number in SIGNALS:
-        signal.signal(number, stay)
     try:
         run.destroy()
     except InterruptedRunError:
         report.interrupted = True
         report.steps.append(("destroy", "interrupted"))
-    report.write(FOLDER / "report.md")
     _say("\n" + report.text())
     if not report.nothing_bills:
         _say("Something may still bill. Delete what is listed above, or try again: make smoke ARGS=--clean-up")
-    _say(f"The report is {FOLDER / 'report.md'}.")
+    report.write(file)
+    _say(f"The report is {file}.")
 
 
 def _check_account(environment: Environment) -> None:
@@ -164,24 +152,18 @@ def _ask(report: Report, cost: Price, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise QuestionError("There is no terminal to ask the question in. Run `make smoke YES=1`.")
-    if input("Go on? (y/n) ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input("Go on? (y/n) ")
+    except EOFError:  # Ctrl-D
+        answer = ""
+        _say("")
+    if answer.strip().lower() not in ("y", "yes"):
         raise QuestionError("Nothing was deployed.")
 
 
 def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def _interrupt() -> None:
-    def stop(_: int, __: FrameType | None) -> None:
-        raise InterruptedRunError
-
-    for number in SIGNALS:
-        signal.signal(number, stop)
 
 
 def _say(text: str) -> None:

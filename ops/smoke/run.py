@@ -1,6 +1,8 @@
 """The steps of a smoke run."""
 
 import base64
+import contextlib
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -21,9 +23,10 @@ PHOTO = ROOT / "stacks" / "serving" / "probe" / "dog.jpg"
 LAST_LINES = 5
 """Of the command line's output, where AWS refused something outside the stacks."""
 
+NOT_RETAINED = "serving.rollout.retain_variant_properties=false"
 WAYS_ROUND = {
-    "RetainAllVariantProperties": "serving.rollout.retain_variant_properties=false",
-    "ExcludeRetainedVariantProperties": "serving.rollout.retain_variant_properties=false",
+    "RetainAllVariantProperties": NOT_RETAINED,
+    "ExcludeRetainedVariantProperties": NOT_RETAINED,
     "AWS::Budgets::Budget": "monitoring.monthly_budget_usd=0",
 }
 """From a text in what AWS refused to the setting with which the deployment is tried once more."""
@@ -53,29 +56,29 @@ class SmokeRun:
         self._cdk = Cdk(environment, folder)
         self._stacks = Stacks(client("cloudformation"), environment.prefix)
         self._settings: list[str] = []
-
-    @property
-    def templates(self) -> Path:
-        return self._folder / "cdk.out"
+        self._folders = (folder / f"cdk.out-{number}" for number in itertools.count(1))
+        self.templates = folder
+        """The folder of the last complete synthesis. An interrupted one would leave the destroy without templates."""
 
     # -- the steps
 
     def synth(self) -> None:
         """Write the templates. Raises StepFailedError."""
-        log = self._cdk.synth(self.templates, self._settings)
+        folder = next(self._folders)
+        log = self._cdk.synth(folder, self._settings)
         if log:
             raise StepFailedError(f"The templates could not be written. The end of {log}:\n{_end_of(log)}")
+        self.templates = folder
 
     def deploy_and_update(self, model: bytes) -> None:
         """Everything but the destroy. What fails is in the report; the steps after it are left out."""
         try:
             self._step("deploy the bucket", lambda: self._deploy("deploy the bucket", ["Storage"]))
-            bucket = self._stacks.output("storage", "BucketName")
-            self._step("deploy", lambda: self._deploy_model("deploy", bucket, "first", model))
+            self._step("deploy", lambda: self._deploy_model("deploy", "first", model))
             self._report.answers[CREATED] = self._retained()
             self._step("predict", self._predict)
             self._report.answers[AS_ROOT] = self._user_in_the_log()
-            self._step("update", lambda: self._update(bucket, model))
+            self._step("update", lambda: self._update(model))
             self._report.answers[UPDATED] = self._retained()
             self._step("predict again", self._predict)
         except StepFailedError:
@@ -85,16 +88,12 @@ class SmokeRun:
         """Delete every stack, twice if the first time fails, and look what is left."""
         begun = datetime.now(UTC)
         self._say("destroy ...")
-        try:
+        with contextlib.suppress(ClientError, BotoCoreError):  # CDK may be able to delete the stacks all the same
             self._stacks.settle()
-            log = self._cdk.destroy(self.templates)
-            if log:
-                log = self._cdk.destroy(self.templates)
-            ended = f"failed, see {log}" if log else "done"
-            if log:
-                self._note("destroy", begun, log)
-        except (ClientError, BotoCoreError) as error:
-            ended = f"failed: {error}"
+        log = self._cdk.destroy(self.templates) and self._cdk.destroy(self.templates)
+        if log:
+            self._note("destroy", begun, log)
+        ended = f"failed, see {log}" if log else "done"
         self._report.steps.append(("destroy", ended))
         self._say(f"    {ended}")
         self._report.look = look(self._client, self._environment)
@@ -105,27 +104,36 @@ class SmokeRun:
         self._say(f"{name} ...")
         try:
             do()
-        except (StepFailedError, ClientError, BotoCoreError) as error:
-            self._report.steps.append((name, f"failed: {' '.join(str(error).split())}"))
-            self._say(f"    failed: {error}")
-            raise StepFailedError(str(error)) from error
+        except Exception as error:
+            expected = isinstance(error, (StepFailedError, ClientError, BotoCoreError, OSError, LookupError))
+            reason = str(error) if expected else repr(error)
+            self._report.steps.append((name, f"failed: {' '.join(reason.split())}"))
+            self._say(f"    failed: {reason}")
+            if not expected:
+                raise
+            raise StepFailedError(reason) from error
         except BaseException:
             self._report.steps.append((name, "interrupted"))
             raise
         self._report.steps.append((name, "done"))
         self._say("    done")
 
-    def _deploy_model(self, step: str, bucket: str, name: str, model: bytes) -> None:
+    def _deploy_model(self, step: str, name: str, model: bytes) -> None:
+        bucket = self._stacks.output("storage", "BucketName")
         uri = artifact.upload(self._client("s3"), bucket, name, model)
         self._settings = [one for one in self._settings if not one.startswith("training.model_data=")]
         self._settings.append(f"training.model_data={uri}")
         self.synth()
         self._deploy(step, ["--all"])
 
-    def _update(self, bucket: str, model: bytes) -> None:
-        """Raises StepFailedError too if SageMaker has rolled the update back and reported success."""
+    def _update(self, model: bytes) -> None:
+        """With the retained properties, even if the creation was refused with them: AWS documents them for updates.
+
+        Raises StepFailedError too if SageMaker has rolled the update back and reported success.
+        """
         before = self._endpoint_config()
-        self._deploy_model("update", bucket, "second", model)
+        self._settings = [one for one in self._settings if one != NOT_RETAINED]
+        self._deploy_model("update", "second", model)
         if self._endpoint_config() == before:
             endpoint = self._client("sagemaker").describe_endpoint(EndpointName=self._environment.endpoint_name)
             reason = endpoint.get("FailureReason", "no reason")
@@ -154,7 +162,9 @@ class SmokeRun:
 
     def _note(self, step: str, begun: datetime, log: Path) -> list[Refused]:
         """What AWS refused since then, also into the report."""
-        refused = self._stacks.refused(step, begun.replace(microsecond=0))
+        refused: list[Refused] = []
+        with contextlib.suppress(ClientError, BotoCoreError):  # the command line's own words remain
+            refused = self._stacks.refused(step, begun.replace(microsecond=0))
         if not refused:
             refused = [Refused(step, "the CDK command line", _end_of(log))]
         self._report.refused += refused
@@ -168,7 +178,7 @@ class SmokeRun:
         return None
 
     def _retained(self) -> str:
-        if "serving.rollout.retain_variant_properties=false" in self._settings:
+        if NOT_RETAINED in self._settings:
             return "no, AWS refuses them (see above)"
         return "yes"
 
@@ -193,10 +203,11 @@ class SmokeRun:
         """From the line with which the server says that it listens."""
         group = f"/aws/sagemaker/Endpoints/{self._environment.endpoint_name}"
         try:
-            events = self._client("logs").filter_log_events(logGroupName=group, filterPattern='"listening"')["events"]
+            pages = self._client("logs").get_paginator("filter_log_events")
+            found = list(pages.paginate(logGroupName=group, filterPattern='"listening"'))
         except (ClientError, BotoCoreError) as error:
             return f"it serves; the log {group} could not be read ({error})"
-        for event in events:
+        for event in itertools.chain.from_iterable(page["events"] for page in found):
             try:
                 user = json.loads(event["message"])["user"]
             except (ValueError, KeyError, TypeError):

@@ -45,9 +45,11 @@ class Stacks:
         }
 
     def output(self, kind: str, name: str) -> str:
-        """An output of a stack, such as the storage stack's BucketName. Raises KeyError if it has none."""
+        """An output of a stack, such as the storage stack's BucketName. Raises LookupError if it has none."""
         stack = self._client.describe_stacks(StackName=f"{self._prefix}-{kind}")["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        if name not in outputs:
+            raise LookupError(f"The stack {self._prefix}-{kind} has no output {name}.")
         found: str = outputs[name]
         return found
 

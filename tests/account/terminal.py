@@ -38,7 +38,7 @@ def run_in_terminal(command: str, *, cwd: Path, env: Mapping[str, str], answer: 
     fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     child = subprocess.Popen(
         ["bash", "-c", command], cwd=cwd, env=dict(env), stdin=keyboard, stdout=keyboard, stderr=keyboard,
-        start_new_session=True, preexec_fn=_control,
+        start_new_session=True, preexec_fn=in_its_terminal,
     )  # fmt: skip
     os.close(keyboard)
     printed, asked = "", 0
@@ -63,6 +63,6 @@ def run_in_terminal(command: str, *, cwd: Path, env: Mapping[str, str], answer: 
     return Ended(child.returncode, _COLOUR.sub("", printed).replace("\r\n", "\n"), asked)
 
 
-def _control() -> None:
-    """Make the terminal the one whose Ctrl-C interrupts this session."""
+def in_its_terminal() -> None:
+    """Make the terminal that of this session: its Ctrl-C and its end then reach the session's processes."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

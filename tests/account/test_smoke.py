@@ -1,6 +1,7 @@
 """`make smoke` as a process, with the real CDK command line, against the stand-in account."""
 
 import os
+import pty
 import re
 import shlex
 import signal
@@ -16,7 +17,7 @@ import pytest
 
 from ops.smoke.report import CREATED, NOT_REACHED, UPDATED
 from tests.account.account import Account
-from tests.account.terminal import run_in_terminal
+from tests.account.terminal import CTRL_D, NO, in_its_terminal, run_in_terminal
 from tests.builders import write_artifact
 from tests.packages import ROOT
 from tests.patience import PATIENCE_S
@@ -127,8 +128,9 @@ def test_a_run_predicts_updates_and_leaves_nothing(smoke: Smoke) -> None:
     assert f"- {UPDATED}: yes" in run.report
 
 
-def test_the_minutes_and_the_price_are_said_before_the_one_question(smoke: Smoke) -> None:
-    ended = run_in_terminal(shlex.join(smoke.command()), cwd=smoke.folder, env=smoke.variables, answer="n\n")
+@pytest.mark.parametrize("answer", [NO, CTRL_D])
+def test_the_minutes_and_the_price_are_said_before_the_one_question(smoke: Smoke, answer: str) -> None:
+    ended = run_in_terminal(shlex.join(smoke.command()), cwd=smoke.folder, env=smoke.variables, answer=answer)
 
     assert ended.questions == 1
     assert re.search(
@@ -189,6 +191,7 @@ def test_a_creation_with_retained_properties_that_aws_refuses_is_tried_without_t
     assert run.status == 1, "AWS refused something, so the run says so"
     assert f"AWS says: {reason}" in run.section("What AWS refused")
     assert f"- {CREATED}: no, AWS refuses them (see above)" in run.report
+    assert f"- {UPDATED}: yes" in run.report
     assert "- predict again: done" in run.section("Steps")
     assert run.stacks == {"CDKToolkit"}
 
@@ -212,6 +215,33 @@ def test_ctrl_c_during_the_update_destroys_everything(smoke: Smoke) -> None:
     assert buckets(smoke.account) == [THEIRS]
 
 
+def test_a_closed_terminal_during_the_update_destroys_everything(smoke: Smoke) -> None:
+    screen, keyboard = pty.openpty()
+
+    def close() -> None:
+        os.close(screen)
+        serving = smoke.account.cloudformation.stacks["kennel-smoke-serving"]
+        assert serving.cancelled.wait(PATIENCE_S), "the update was not cancelled"
+        assert smoke.process is not None
+        for _ in range(3):  # a shell and the kernel send one each
+            smoke.process.send_signal(signal.SIGHUP)
+        raise RuntimeError("Resource update cancelled")
+
+    during(smoke, "update", close)
+    smoke.process = process = subprocess.Popen(
+        smoke.command("--yes"), cwd=smoke.folder, env=smoke.variables, stdin=keyboard, stdout=keyboard, stderr=keyboard,
+        text=True, start_new_session=True, preexec_fn=in_its_terminal,
+    )  # fmt: skip
+    os.close(keyboard)
+    process.wait(2 * PATIENCE_S)
+
+    assert set(smoke.account.cloudformation.stacks) == {"CDKToolkit"}
+    assert buckets(smoke.account) == [THEIRS]
+    report = (smoke.folder / "build" / "smoke" / "report.md").read_text()
+    assert "- destroy: done" in report
+    assert "It was interrupted." in report
+
+
 def test_what_a_destroy_leaves_is_named_and_cleaned_up_later(smoke: Smoke) -> None:
     refuse(smoke, "delete", "Cannot delete the endpoint now")
 
@@ -225,7 +255,8 @@ def test_what_a_destroy_leaves_is_named_and_cleaned_up_later(smoke: Smoke) -> No
 
     again = smoke.run("--yes")
     assert again.status == 1
-    assert "An earlier run has left" in again.printed
+    assert "an earlier one has left them" in again.printed
+    assert "Cannot delete the endpoint now" in (smoke.folder / "build" / "smoke" / "report.md").read_text()
 
     smoke.account.resources.refused_actions.clear()
     cleaned = smoke.run("--clean-up")

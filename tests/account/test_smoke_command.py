@@ -1,15 +1,23 @@
 """`make smoke`: what it runs, and what it refuses before it asks AWS anything."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+import environments
 from ops.smoke.__main__ import _say
+from ops.smoke.interruption import SIGNALS, InterruptedRunError, Interruption
+from ops.smoke.report import Report
+from ops.smoke.run import SmokeRun, StepFailedError
 from ops.smoke.stacks import Stacks
 from tests.account.account import Account
 from tests.builders import write_artifact
@@ -71,6 +79,119 @@ def test_a_closed_terminal_does_not_end_what_destroys_the_stacks(monkeypatch: py
 
     with pytest.raises(BrokenPipeError):
         closed.close()
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What is said about signals. Afterwards they do what they did before."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield []
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_ends_the_deploy_and_no_later_hang_up_ends_the_destroy(
+    number: signal.Signals, said: list[str]
+) -> None:
+    Interruption(said.append)
+    with pytest.raises(InterruptedRunError):
+        signal.raise_signal(number)
+    for _ in range(3):
+        signal.raise_signal(signal.SIGHUP)
+    assert said == []
+
+
+def test_the_second_ctrl_c_is_answered_and_the_third_ends_the_destroy(said: list[str]) -> None:
+    Interruption(said.append).expect_destroy()
+    signal.raise_signal(signal.SIGINT)
+    assert "Ctrl-C again leaves them as they are" in said[0]
+    with pytest.raises(InterruptedRunError):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_run_under_nohup_ignores_the_closed_terminal(said: list[str]) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    Interruption(said.append)
+    signal.raise_signal(signal.SIGHUP)
+
+
+class Commands:
+    """The CDK command line of a run: keeps its calls, and fails where the test says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "cdk.log"
+        self.log.write_text("CDK's own words\n")
+        self.failing: set[str] = set()
+        self.calls: list[tuple[str, Path]] = []
+
+    def synth(self, output: Path, _: list[str]) -> Path | None:
+        return self._called("synth", output)
+
+    def deploy(self, name: str, templates: Path, _: list[str]) -> Path | None:
+        return self._called(name, templates)
+
+    def destroy(self, templates: Path) -> Path | None:
+        return self._called("destroy", templates)
+
+    def _called(self, name: str, templates: Path) -> Path | None:
+        self.calls.append((name, templates))
+        return self.log if name in self.failing else None
+
+
+@dataclass
+class Started:
+    """A run in an empty account, and what it has called and reported."""
+
+    run: SmokeRun
+    commands: Commands
+    report: Report
+
+
+@pytest.fixture
+def started_run(tmp_path: Path) -> Iterator[Started]:
+    with Account() as account:
+        report = Report(account="123456789012", region="us-east-1")
+        run = SmokeRun(
+            environment=environments.load("smoke"),
+            client=account.client,
+            folder=tmp_path,
+            report=report,
+            say=lambda _: None,
+        )
+        commands = Commands(tmp_path)
+        run._cdk = commands  # type: ignore[assignment]
+        yield Started(run, commands, report)
+
+
+def test_a_destroy_is_tried_if_aws_does_not_tell_the_stacks_states(
+    started_run: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Stacks) -> None:
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "no"}}, "DescribeStacks")
+
+    monkeypatch.setattr(Stacks, "settle", refuse)
+    started_run.run.destroy()
+    assert [name for name, _ in started_run.commands.calls] == ["destroy"]
+    assert started_run.report.steps == [("destroy", "done")]
+
+
+def test_a_destroy_uses_the_templates_of_the_last_synthesis_that_ended(started_run: Started) -> None:
+    started_run.run.synth()
+    started_run.commands.failing = {"synth"}
+    with pytest.raises(StepFailedError):
+        started_run.run.synth()
+    started_run.run.destroy()
+    (_, complete), (_, incomplete), (last, used) = started_run.commands.calls
+    assert (last, used) == ("destroy", complete)
+    assert complete != incomplete
+
+
+def test_a_stack_without_the_expected_output_is_a_failed_step_and_no_traceback(started_run: Started) -> None:
+    started_run.run.deploy_and_update(b"")
+    assert [name for name, _ in started_run.report.steps] == ["deploy the bucket", "deploy"]
+    assert started_run.report.steps[-1][1].startswith("failed: ")
+    assert "kennel-smoke-storage" in started_run.report.steps[-1][1]
 
 
 class Recorded:
