@@ -110,8 +110,13 @@ def with_needed(names: Iterable[str], *, exclusively: bool = False) -> frozenset
 
     exclusively: CDK's option, which leaves out the stacks that come before the named ones.
 
-    Raises EnvironmentRefusedError for a name that no stack has.
+    Raises EnvironmentRefusedError for a name that no stack has, and for no name at all.
     """
+    names = list(names)
+    if not names:
+        raise EnvironmentRefusedError(
+            "STACKS is empty, so there is nothing to deploy; leave it out to deploy every stack."
+        )
     kinds: set[str] = set()
     for name in names:
         kind = name.lower()

@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner, Result
 
+from environments import EnvironmentRefusedError
 from ops.cli import app
 from tests.packages import groups_of, planned
 from tests.preflight.account import Account
@@ -53,6 +54,12 @@ def test_the_options_are_those_of_make_deploy(account: Account) -> None:
 
     assert kennel("-c", "training.model_data=", "-c", "training.instance_count=4").exit_code == 1
     assert kennel("--stacks", "Storage Api").exit_code == 0
+
+
+def test_an_empty_list_of_stacks_is_not_every_stack(account: Account) -> None:
+    """A variable of CI that is not set: STACKS="$NAMES" make deploy."""
+    with pytest.raises(EnvironmentRefusedError, match=r"STACKS is empty.* leave it out to deploy every stack"):
+        kennel("--stacks", "")
 
 
 def test_json_has_every_finding(account: Account) -> None:
