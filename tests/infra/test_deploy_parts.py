@@ -1,5 +1,6 @@
 """What `kennel deploy` derives before it asks: stacks, settings, permissions, minutes."""
 
+import shutil
 from io import StringIO
 from pathlib import Path
 
@@ -8,13 +9,14 @@ from rich.console import Console
 
 from environments.environment import STACKS
 from ops.deploy.assembly import Assembly as CloudAssembly
+from ops.deploy.cdk import Cdk
 from ops.deploy.errors import DeployRefusedError
 from ops.deploy.minutes import ceiling, minutes
 from ops.deploy.options import Options
 from ops.deploy.permissions import Permissions
 from ops.deploy.summary import Summary
 from stacks.settings import Settings
-from tests.infra.conftest import ROOT, Assembly, Synthesise, load_settings
+from tests.infra.conftest import DEVELOPMENT, ROOT, Assembly, Synthesise, load_settings
 
 ORDER = [kind.capitalize() for kind in STACKS]
 
@@ -135,3 +137,11 @@ def test_the_permissions_of_each_stack_are_counted_and_the_tables_kept() -> None
 def test_a_change_that_cannot_be_read_is_an_error(printed: str) -> None:
     with pytest.raises(DeployRefusedError, match="another form"):
         Permissions.read(printed)
+
+
+def test_signals_reach_cdk_and_no_program_between() -> None:
+    """Otherwise SIGTERM ends the program between, and CDK goes on deploying."""
+    cdk = Cdk(DEVELOPMENT)
+    node = shutil.which("node", path=cdk.variables["PATH"])
+    assert node is not None
+    assert not Path(node).read_bytes().startswith(b"#!"), f"{node} is a script that starts node"
