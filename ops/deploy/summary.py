@@ -101,7 +101,9 @@ class Summary:
     def _permissions(self) -> str:
         if not self.permissions.tables:
             return "Permissions: none is new."
-        return f"Permissions: statements and policies that are new (+) or go (-); all of them are in {self.tables}."
+        return (
+            f"Permissions: statements and policies that are new (+) or removed (-); all of them are in {self.tables}."
+        )
 
     def _price(self) -> list[str]:
         if not self.cost:
