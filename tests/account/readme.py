@@ -28,6 +28,8 @@ from tests.packages import ROOT, groups_of, install_into, planned
 
 TITLE = "On AWS"
 WEIGHTS = "resnet50.safetensors"
+FINDS_GAPS = {"make preflight"}
+"""It fails as it should: README has it before the bootstrap and the photos, which are then the gaps."""
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -53,12 +55,11 @@ class Played:
 
 
 def commands(readme: str) -> list[str]:
-    """The commands of README's part, in order, but those that destroy come last."""
+    """The commands of README's part, in order."""
     part = re.search(rf"^## {TITLE}\n(.*?)^## ", readme, re.MULTILINE | re.DOTALL)
     assert part, f"README has no part {TITLE!r}"
     blocks = re.findall(r"^```\w*\n(.*?)^```$", part[1], re.MULTILINE | re.DOTALL)
-    found = [line for block in blocks for line in re.sub(r"\\\n\s*", "", block).splitlines() if line.strip()]
-    return sorted(found, key=lambda line: line.startswith("make destroy"))
+    return [line for block in blocks for line in re.sub(r"\\\n\s*", "", block).splitlines() if line.strip()]
 
 
 class Clone:
@@ -159,7 +160,7 @@ def main() -> int:
                 print(f"    {count:3} {kind}")
             if played.ended.status:
                 print(played.ended.output)
-                failed = True
+                failed |= played.command not in FINDS_GAPS
     return int(failed)
 
 

@@ -98,6 +98,8 @@ def run(
 
 
 EXPECTED = {
+    "cost": (0, "The environment development in us-east-1"),
+    "preflight": (1, "This deploy would fail"),
     "deploy": (1, "There is no terminal to ask in"),
     "data check": (1, "1 error: correct the photos"),  # drawn photos, which are all alike
     "data upload": (0, "18 photos sent to s3://photos/data, 0 were already there."),
