@@ -46,7 +46,8 @@ class Permissions:
         total = _TOTAL.search(printed)
         if not total or int(total[1]) != len({*added, *removed}):
             raise DeployRefusedError(
-                "The output of `cdk diff --security-only` has another form than that of the pinned version. Run "
-                f"`make cdk ARGS='deploy --all'`, which asks before each stack. CDK printed: {printed[-500:]}"
+                "The output of `cdk diff --security-only` has another form than that of the pinned version. "
+                'docs/environments.md, "CDK without make", has the command that asks before each stack. CDK printed: '
+                f"{printed[-500:]}"
             )
         return cls("\n".join([*tables, note]).strip(), added, removed)

@@ -87,10 +87,18 @@ def _preflight(name: str, stacks: Sequence[str], options: Options, console: Cons
     if not found.passed:
         raise DeployRefusedError(
             "Nothing was changed. If an error above is wrong, deploy with CDK alone, which asks before each stack: "
-            "make cdk ARGS='deploy --all'."
+            + _by_hand(name, stacks, options)
         )
     return found
 
 
 def _listed(stacks: Sequence[str]) -> str:
     return stacks[0] if len(stacks) == 1 else f"these {len(stacks)} stacks"
+
+
+def _by_hand(name: str, stacks: Sequence[str], options: Options) -> str:
+    """The command that deploys the same without preflight. With other options CDK would train again."""
+    environment = "" if name == environments.DEFAULT else f" ENV={name}"
+    photos = " ".join(filter(None, ["data version", options.context.get("training.data_uri"), "--cdk-options"]))
+    inputs = f"$(.venv/bin/kennel --env {name} {photos})"
+    return f'make cdk{environment} ARGS="{" ".join(["deploy", *stacks, *options.words, inputs])}"'

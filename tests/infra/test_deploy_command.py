@@ -177,10 +177,19 @@ def test_without_a_terminal_it_refuses_before_it_asks_aws_anything(desk: Desk) -
 
 def test_a_gap_that_preflight_finds_ends_it_before_the_question(desk: Desk) -> None:
     desk.account.client("ssm").delete_parameter(Name="/cdk-bootstrap/hnb659fds/version")
-    ended = desk.run("--stacks", "Storage")
+    ended = desk.run("--env", "production", "--stacks", "Storage", "--", "-c", "api.memory_mib=512")
     assert (ended.status, ended.questions) == (1, 0)
-    assert "make bootstrap" in ended.output
+    assert "make bootstrap ENV=production" in ended.output
     assert desk.calls() == []
+
+
+def test_the_command_without_preflight_deploys_the_same(desk: Desk) -> None:
+    """Another environment would be deployed, or another training started, without these options."""
+    desk.account.client("ssm").delete_parameter(Name="/cdk-bootstrap/hnb659fds/version")
+    words = ("--env", "production", "--stacks", "Storage", "--", "-c", "training.data_uri=s3://theirs/dogs/")
+    inputs = "$(.venv/bin/kennel --env production data version s3://theirs/dogs/ --cdk-options)"
+    command = f'make cdk ENV=production ARGS="deploy Storage -c training.data_uri=s3://theirs/dogs/ {inputs}"'
+    assert command in desk.run(*words).output
 
 
 def test_a_terminal_without_utf_8_gets_the_same_question(desk: Desk) -> None:
