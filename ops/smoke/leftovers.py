@@ -96,8 +96,8 @@ def _jobs(client: Client, environment: Environment) -> Iterator[str]:
 def _provisioned(client: Client, environment: Environment) -> Iterator[str]:
     pages = client("lambda").get_paginator("list_provisioned_concurrency_configs")
     for name in _functions(client, environment):
-        for page in pages.paginate(FunctionName=name):
-            yield from (each["FunctionArn"] for each in page["ProvisionedConcurrencyConfigs"])
+        if any(page["ProvisionedConcurrencyConfigs"] for page in pages.paginate(FunctionName=name)):
+            yield name
 
 
 def _functions(client: Client, environment: Environment) -> Iterator[str]:
@@ -153,10 +153,11 @@ def _log_groups(client: Client, environment: Environment) -> Iterator[str]:
 
 
 def _alarms(client: Client, environment: Environment) -> Iterator[str]:
-    for page in (
-        client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{environment.prefix}-")
-    ):
-        yield from (each["AlarmName"] for each in (*page["MetricAlarms"], *page.get("CompositeAlarms", [])))
+    """The stacks', and those that Application Auto Scaling makes for a scaling policy."""
+    pages = client("cloudwatch").get_paginator("describe_alarms")
+    for start in (f"{environment.prefix}-", f"TargetTracking-endpoint/{environment.endpoint_name}/"):
+        for page in pages.paginate(AlarmNamePrefix=start):
+            yield from (each["AlarmName"] for each in (*page["MetricAlarms"], *page.get("CompositeAlarms", [])))
 
 
 def _dashboards(client: Client, environment: Environment) -> Iterator[str]:
@@ -182,6 +183,11 @@ def _own(name: str, environment: Environment) -> bool:
     return name.lower().startswith(f"{environment.prefix}-")
 
 
+DELETE_PROVISIONED = "aws lambda delete-provisioned-concurrency-config --qualifier live --function-name {}"
+EMPTY_AND_DELETE = "import boto3; b = boto3.resource('s3').Bucket('{}'); b.object_versions.delete(); b.delete()"
+DELETE_BUCKET = f'.venv/bin/python -c "{EMPTY_AND_DELETE}"'
+"""With every version of every object, which `aws s3 rb --force` does not delete."""
+
 KINDS = (
     Kind("endpoint", True, _endpoints, "aws sagemaker delete-endpoint --endpoint-name {}"),
     Kind("notebook instance", True, _notebooks, "aws sagemaker stop-notebook-instance --notebook-instance-name {}"),
@@ -190,8 +196,8 @@ KINDS = (
     Kind("volume", True, _volumes, "aws ec2 delete-volume --volume-id {}"),
     Kind("NAT gateway", True, _gateways, "aws ec2 delete-nat-gateway --nat-gateway-id {}"),
     Kind("public address", True, _addresses, "aws ec2 release-address --allocation-id {}"),
-    Kind("provisioned concurrency", True, _provisioned, "aws lambda delete-alias --name live --function-name {}"),
-    Kind("bucket", True, _buckets, "aws s3 rb --force s3://{}"),
+    Kind("provisioned concurrency", True, _provisioned, DELETE_PROVISIONED),
+    Kind("bucket", True, _buckets, DELETE_BUCKET),
     Kind("image repository", True, _repositories, "aws ecr delete-repository --force --repository-name {}"),
     Kind("KMS key", True, _keys, "aws kms schedule-key-deletion --pending-window-in-days 7 --key-id {}"),
     Kind("alarm", True, _alarms, "aws cloudwatch delete-alarms --alarm-names {}"),

@@ -1,5 +1,9 @@
 """What is left of a smoke run is found, and what belongs to another environment is not."""
 
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,6 +121,30 @@ def test_buckets_repositories_log_groups_and_alarms_are_found_by_their_prefix(ac
     assert found["image repository"] == ["kennel-smoke-serving"]
     assert found["log group"] == ["/aws/sagemaker/Endpoints/kennel-smoke-classifier"]
     assert found["alarm"] == ["kennel-smoke-slow"]
+
+
+def test_the_alarms_that_scaling_makes_for_the_endpoint_are_found(account: Account) -> None:
+    own = "TargetTracking-endpoint/kennel-smoke-classifier/variant/AllTraffic-AlarmHigh-1"
+    for name in (own, "TargetTracking-endpoint/kennel-production-classifier/variant/AllTraffic-AlarmHigh-2"):
+        make_alarm(account, name)
+
+    assert names(account)["alarm"] == [own]
+
+
+def test_the_command_of_a_bucket_deletes_it_with_its_versions(account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="kennel-smoke-bucket")
+    s3.put_bucket_versioning(Bucket="kennel-smoke-bucket", VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        s3.put_object(Bucket="kennel-smoke-bucket", Key="photo", Body=b"x")
+    s3.delete_object(Bucket="kennel-smoke-bucket", Key="photo")
+    (left,) = look(account.client, SMOKE).left
+
+    program, *arguments = shlex.split(left.remedy)
+    assert program == ".venv/bin/python"
+    subprocess.run([sys.executable, *arguments], check=True, env={"PATH": os.environ["PATH"], **account.variables})
+
+    assert look(account.client, SMOKE).left == ()
 
 
 def test_a_key_is_found_until_its_deletion_is_scheduled(account: Account) -> None:
