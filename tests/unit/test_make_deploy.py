@@ -1,5 +1,6 @@
 """What `make deploy` and `make destroy` run: who is asked, and about which stacks."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -37,3 +38,12 @@ def test_a_destroy_of_named_stacks_leaves_those_that_come_after_them() -> None:
 def test_a_deploy_passes_on_its_stacks_its_environment_and_its_options() -> None:
     command = planned("deploy", "STACKS=Storage Api", "ENV=production", "ARGS=-c api.memory_mib=512 --no-rollback")
     assert "--env 'production' deploy --stacks 'Storage Api'  -- -c api.memory_mib=512 --no-rollback" in command
+
+
+def test_ctrl_c_in_a_destroy_reaches_cdk_and_no_program_between() -> None:
+    path = planned("destroy").partition('PATH="')[2].partition(':$PATH"')[0]
+    if not Path(path.split(":")[-1]).exists():
+        pytest.skip("this folder has no virtual environment of make")
+    node = shutil.which("node", path=path)
+    assert node is not None
+    assert not Path(node).read_bytes().startswith(b"#!"), f"{node} is a script that starts node"
