@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.tokens import SSOTokenProvider
 
@@ -64,26 +65,18 @@ def duration(target: Target) -> timedelta:
 
 def remaining_life(target: Target) -> Iterator[Finding]:
     """Temporary credentials that end during the deploy, unless their source renews them."""
-    credentials: Any = target.session.get_credentials()
     takes = duration(target)
     minutes = f"{takes.total_seconds() / 60:.0f} minutes"
-    if not credentials.token or credentials.method in RENEWED:
-        return
-    if credentials.method == "sso":
-        ends = _end_of_sign_in(target)
-        if ends is None:
-            return
-    else:
-        ends = getattr(credentials, "_expiry_time", None)  # botocore has no public attribute for it
-    if ends is None:
-        yield unknown(
-            SUBJECT,
-            f"These are temporary credentials that do not say when they end; the deploy takes up to {minutes}.",
-            "If they are older than a few minutes, get new ones before the deploy.",
-        )
-        return
-    left = ends - datetime.now(UTC)
-    if left < takes:
+    left = life(target.session)
+    if left is None:
+        credentials: Any = target.session.get_credentials()
+        if credentials.token and credentials.method not in (*RENEWED, "sso"):
+            yield unknown(
+                SUBJECT,
+                f"These are temporary credentials that do not say when they end; the deploy takes up to {minutes}.",
+                "If they are older than a few minutes, get new ones before the deploy.",
+            )
+    elif left < takes:
         minutes_left = max(0, left.total_seconds() / 60)
         yield (error if left < timedelta(minutes=5) else warning)(
             SUBJECT,
@@ -93,12 +86,22 @@ def remaining_life(target: Target) -> Iterator[Finding]:
         )
 
 
-def _end_of_sign_in(target: Target) -> datetime | None:
+def life(session: boto3.Session) -> timedelta | None:
+    """How long the credentials still last. None if they do not end, are renewed by their source, or do not say it."""
+    credentials: Any = session.get_credentials()
+    if not credentials.token or credentials.method in RENEWED:
+        return None
+    # botocore has no public attribute for the end of other credentials
+    ends = _end_of_sign_in(session) if credentials.method == "sso" else getattr(credentials, "_expiry_time", None)
+    return None if ends is None else ends - datetime.now(UTC)
+
+
+def _end_of_sign_in(session: boto3.Session) -> datetime | None:
     """When IAM Identity Center gives no more keys: when its token ends. None if that is renewed too, or not known.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html has the names of the files.
     """
-    profile = target.session._session.get_scoped_config()
+    profile = session._session.get_scoped_config()
     name = profile.get("sso_session") or profile.get("sso_start_url", "")
     digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
     cache = Path(SSOTokenProvider._SSO_TOKEN_CACHE_DIR)  # type: ignore[attr-defined]

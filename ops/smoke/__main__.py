@@ -15,8 +15,11 @@ import contextlib
 import shutil
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import boto3
 
 import environments
 import ops.session
@@ -24,7 +27,7 @@ from environments import Environment, EnvironmentRefusedError
 from inference.artifact import ArtifactError
 from ops.cost import CostError
 from ops.data.aws_errors import BucketError, explained
-from ops.preflight import photos, table
+from ops.preflight import identity, photos, table
 from ops.preflight.run import preflight
 from ops.smoke import artifact
 from ops.smoke.interruption import InterruptedRunError, Interruption
@@ -101,7 +104,9 @@ def _run(model: Path, *, yes: bool, clean_up: bool) -> int:
     if not clean_up:
         content = artifact.packed(model)
         _check_account(environment)
-        _ask(report, price(run.templates, report.region, load(environment, {MODEL_DATA: MODEL_TO_COME})), yes=yes)
+        cost = price(run.templates, report.region, load(environment, {MODEL_DATA: MODEL_TO_COME}))
+        _check_life(session, cost.minutes)
+        _ask(report, cost, yes=yes)
     try:
         if not clean_up:
             run.deploy_and_update(content)
@@ -137,6 +142,16 @@ def _check_account(environment: Environment) -> None:
         table.print_report(found, terminal())
     if not found.passed:
         raise QuestionError("The deployment would fail. Close the gaps above, then run `make smoke` again.")
+
+
+def _check_life(session: boto3.Session, minutes: int) -> None:
+    """Raises QuestionError if the credentials end before the destroy: what is deployed would stay, and bill."""
+    left = identity.life(session)
+    if left is not None and left < timedelta(minutes=minutes):
+        raise QuestionError(
+            f"These credentials end in {max(0, left.total_seconds() / 60):.0f} minutes. The run takes about {minutes}, "
+            f"and could then not destroy what it has deployed. {identity.RENEW}"
+        )
 
 
 def _ask(report: Report, cost: Price, *, yes: bool) -> None:

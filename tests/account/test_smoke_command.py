@@ -5,16 +5,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 import environments
-from ops.smoke.__main__ import _say
+from ops.smoke.__main__ import QuestionError, _check_life, _say
 from ops.smoke.interruption import SIGNALS, InterruptedRunError, Interruption
 from ops.smoke.report import Report
 from ops.smoke.run import SmokeRun, StepFailedError
@@ -192,6 +194,18 @@ def test_a_stack_without_the_expected_output_is_a_failed_step_and_no_traceback(s
     assert [name for name, _ in started_run.report.steps] == ["deploy the bucket", "deploy"]
     assert started_run.report.steps[-1][1].startswith("failed: ")
     assert "kennel-smoke-storage" in started_run.report.steps[-1][1]
+
+
+@pytest.mark.parametrize(("given", "refused"), [(50, True), (90, False)])
+def test_credentials_that_end_before_the_destroy_are_refused(
+    given: int, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", (datetime.now(UTC) + timedelta(minutes=given)).isoformat())
+
+    with pytest.raises(QuestionError, match="could then not destroy") if refused else nullcontext():
+        _check_life(boto3.Session(region_name="us-east-1"), 64)
 
 
 class Recorded:
