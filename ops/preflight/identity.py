@@ -35,7 +35,7 @@ def checks() -> Iterator[Check]:
 def sign_in(
     environment: Environment, settings: Settings, stacks: frozenset[str], context: Mapping[str, object]
 ) -> Target | Finding:
-    """The deployment, with the account of the credentials; a finding if AWS does not accept them.
+    """The deployment, with the account of the credentials; a finding if it could not be looked up.
 
     Raises EnvironmentRefusedError if the shell or the account disagree with the environment's file.
     """
@@ -46,7 +46,7 @@ def sign_in(
         return error(SUBJECT, "These credentials have expired, so nothing else was checked.", f"{RENEW} ({refusal})")
     except (ClientError, BotoCoreError) as refusal:
         reason = sentence(refusal, "the look-up of the account", needs="sts:GetCallerIdentity")
-        return error(SUBJECT, "AWS does not accept these credentials, so nothing else was checked.", reason)
+        return error(SUBJECT, "Your account could not be looked up, so nothing else was checked.", reason)
     return Target(
         environment=environment,
         settings=settings,
