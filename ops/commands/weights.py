@@ -33,7 +33,7 @@ def upload(
     from contract.weights import RESNET50_IMAGENET
     from ops.views.steps import Steps, terminal
     from ops.weights.bucket import found, send, weights_bucket
-    from ops.weights.check import checked
+    from ops.weights.check import CheckedWeights, checked
     from training.model.download import downloaded
 
     if "://" in file:
@@ -42,17 +42,22 @@ def upload(
             "make deploy ARGS='-c training.pretrained_uri=s3://BUCKET/KEY.safetensors'",
             param_hint="FILE",
         )
-    bucket = weights_bucket(context.obj)
     imagenet = file == "imagenet"
+    steps = Steps(terminal(), total=2 + imagenet)
+
+    def check(path: Path) -> CheckedWeights:
+        with steps.step(f"Check {path.name}"):
+            return checked(path)
+
+    path = Path(file)
+    read = None if imagenet else check(path)  # a wrong file is an error without credentials too
+    bucket = weights_bucket(context.obj)
     there = found(RESNET50_IMAGENET.sha256, bucket, environment=context.obj) if imagenet else None
     if there is None:
-        steps = Steps(terminal(), total=2 + imagenet)
-        path = Path(file)
-        if imagenet:
+        if read is None:
             with steps.step("Download ImageNet's weights", in_bytes=True) as report:
                 path = downloaded(RESNET50_IMAGENET, lambda done, total: report(done, total, ""))
-        with steps.step(f"Check {path.name}"):
-            read = checked(path)
+            read = check(path)
         with steps.step(f"Send {path.name}", in_bytes=True) as report:
             there = send(
                 read.content,

@@ -127,15 +127,28 @@ def _log_group(name: str, stack: str) -> Name:
     )
 
 
-def _has_endpoint(target: Target, name: str) -> bool:
+def _exists(call: Callable[..., object], *missing: str, **arguments: str) -> bool:
+    """Whether a call finds what it names. missing: the codes with which the service refuses what does not exist."""
     try:
-        target.client("sagemaker").describe_endpoint(EndpointName=name)
+        call(**arguments)
     except ClientError as refusal:
-        # SageMaker's code for what does not exist
-        if refusal.response["Error"]["Code"] == "ValidationException":
+        if refusal.response["Error"]["Code"] in missing:
             return False
         raise
     return True
+
+
+def _has_endpoint(target: Target, name: str) -> bool:
+    return _exists(target.client("sagemaker").describe_endpoint, "ValidationException", EndpointName=name)
+
+
+def _has_function(target: Target, name: str) -> bool:
+    return _exists(target.client("lambda").get_function, "ResourceNotFoundException", FunctionName=name)
+
+
+def _has_dashboard(target: Target, name: str) -> bool:
+    codes = ("ResourceNotFound", "DashboardNotFoundError")
+    return _exists(target.client("cloudwatch").get_dashboard, *codes, DashboardName=name)
 
 
 def _has_log_group(target: Target, name: str) -> bool:
@@ -145,26 +158,6 @@ def _has_log_group(target: Target, name: str) -> bool:
 
 def _has_project(target: Target, name: str) -> bool:
     return bool(target.client("codebuild").batch_get_projects(names=[name])["projects"])
-
-
-def _has_function(target: Target, name: str) -> bool:
-    try:
-        target.client("lambda").get_function(FunctionName=name)
-    except ClientError as refusal:
-        if refusal.response["Error"]["Code"] == "ResourceNotFoundException":
-            return False
-        raise
-    return True
-
-
-def _has_dashboard(target: Target, name: str) -> bool:
-    try:
-        target.client("cloudwatch").get_dashboard(DashboardName=name)
-    except ClientError as refusal:
-        if refusal.response["Error"]["Code"] in ("ResourceNotFound", "DashboardNotFoundError"):
-            return False
-        raise
-    return True
 
 
 def _is_own(target: Target, name: Name) -> bool:

@@ -27,6 +27,7 @@ from ops.sentences import is_sentence
 from ops.weights import resnet50
 from ops.weights.bucket import cdk_options, newest, send, weights_bucket
 from tests.builders import write_resnet50
+from training.model.weights_file import WeightsError
 
 BUCKET = "kennel-data"
 CONTENT = b"weights " * 1000
@@ -110,7 +111,15 @@ def test_an_address_is_refused_with_the_setting_for_weights_in_s3(s3: Any, addre
     assert "training.pretrained_uri=s3://BUCKET/KEY.safetensors" in words
 
 
-def test_without_a_stack_nothing_is_read_and_the_error_says_how_to_make_it(s3: Any) -> None:
+def test_a_wrong_file_is_refused_before_aws_is_asked(s3: Any, tmp_path: Path) -> None:
+    """In an environment without a bucket: the file is at fault first."""
+    refused = upload(str(tmp_path / "nofile.safetensors"), "--env", "production")
+
+    assert isinstance(refused.exception, WeightsError)
+    assert "nofile.safetensors does not exist" in str(refused.exception)
+
+
+def test_without_a_stack_nothing_is_downloaded_and_the_error_says_how_to_make_it(s3: Any) -> None:
     refused = upload("imagenet", "--env", "production")
 
     assert isinstance(refused.exception, BucketError)
