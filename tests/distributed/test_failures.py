@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from tests.distributed import ranks, work
 from tests.distributed.dogs import settings, spoil, write_photos
 from tests.distributed.small_network import write_weights
+from tests.patience import wait_until
 from training.config import Config
 
 
@@ -116,9 +116,8 @@ def test_a_stopped_run_exits_with_a_sentence_and_a_checkpoint(tmp_path: Path, ho
 
 
 def wait_for_checkpoint(folder: Path, rank: ranks.Rank) -> None:
-    while not any(folder.glob("*/epoch-*.safetensors")):
-        assert rank.process.is_alive(), rank.wait().log
-        time.sleep(0.01)
+    written = wait_until(lambda: any(folder.glob("*/epoch-*.safetensors")), running=rank.process.is_alive)
+    assert written, rank.wait().log
 
 
 def test_a_killed_process_ends_the_others(tmp_path: Path) -> None:

@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, wait_until
 
 
 def is_running(pid: int) -> bool:
@@ -23,12 +22,8 @@ def is_running(pid: int) -> bool:
 
 def gone_in_time(pids: Iterable[int]) -> bool:
     """Whether all processes end within PATIENCE_S. Returns as soon as they have."""
-    end = time.monotonic() + PATIENCE_S
-    left = set(pids)
-    while left and time.monotonic() < end:
-        left = {pid for pid in left if is_running(pid)}
-        time.sleep(0.01)
-    return not left
+    every = set(pids)
+    return wait_until(lambda: not any(is_running(pid) for pid in every))
 
 
 def orphans_of(program: str, *arguments: str, how: signal.Signals) -> list[int]:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from contract.training_metrics import METRIC_DEFINITIONS
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KENNEL = [sys.executable, "-c", "from ops.cli import main; main()"]
@@ -312,18 +311,13 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
 
 
 def wait_for(condition: Callable[[], bool], run: "subprocess.Popen[str]") -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert run.poll() is None, "the rehearsal ended before it was interrupted"
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    happened = wait_until(condition, running=lambda: run.poll() is None)
+    assert happened, "the rehearsal ended before it was interrupted, or did not come so far"
 
 
 def wait_until_gone(ended: "set[Process]") -> None:
-    end = time.monotonic() + PATIENCE_S
-    while left := ended & set(processes()):
-        assert time.monotonic() < end, f"still running: {left}"
-        time.sleep(0.02)
+    gone = wait_until(lambda: not ended & set(processes()))
+    assert gone, f"still running: {ended & set(processes())}"
 
 
 @dataclass(frozen=True)
