@@ -34,8 +34,7 @@ class _Server(uvicorn.Server):
             listener.listen(WAITING)  # asyncio has set the system's queue to BACKLOG
 
 
-async def serve(service: Service, listener: socket.socket) -> None:
-    """Serve on `listener` until SIGTERM or SIGINT, then drain. End at once if the model cannot be loaded."""
+def _server(service: Service) -> _Server:
     config = uvicorn.Config(
         application(service),
         http=limited_protocol(),
@@ -49,7 +48,11 @@ async def serve(service: Service, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    server = _Server(config)
+    return _Server(config)
+
+
+async def _serve(server: _Server, service: Service, listener: socket.socket) -> None:
+    """Serve on `listener` until SIGTERM or SIGINT, then drain. End at once if the model cannot be loaded."""
 
     async def load() -> None:
         try:
@@ -73,14 +76,16 @@ def run(model_dir: Path, listener: socket.socket) -> int:
     return_large_blocks()
     # libjpeg's own memory limit, in 1000 bytes: libjpeg may read a larger size from a file than Pillow does
     os.environ["JPEGMEM"] = str(DECODING.size // 1000)
+    service = Service(model_dir)
+    server = _server(service)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn drains on these signals and raises them again; this handler makes the exit code 0
-        signal.signal(number, lambda *_: sys.exit(0))
+        # uvicorn's own handler, which it installs only once its loop runs: it drains, and the exit code is 0. A handler
+        # that raised an exception could do so while asyncio makes the loop.
+        signal.signal(number, server.handle_exit)
 
     host, port = listener.getsockname()[:2]
     log("listening", host=host, port=port, user=os.getuid())
-    service = Service(model_dir)
-    asyncio.run(serve(service, listener))
+    asyncio.run(_serve(server, service, listener))
     if service.failure:
         print(f"MODEL LOAD FAILED: {service.failure}", file=sys.stderr)
         return 1

@@ -4,6 +4,7 @@ import signal
 import sys
 
 from ops.deploy.errors import DeployRefusedError
+from ops.question import answered_yes
 
 
 def check_terminal(*, answered: bool) -> None:
@@ -20,14 +21,11 @@ def check_terminal(*, answered: bool) -> None:
 def confirm(question: str) -> None:
     """Wait for y. Raises DeployRefusedError for another answer, the end of the input or Ctrl-C."""
     try:
-        answer = input(f"{question} [y/N] ")
-    except EOFError:
-        answer = ""
-        print()
+        yes = answered_yes(f"{question} [y/N] ")
     except SystemExit as end:
         if end.code != 128 + signal.SIGINT:
             raise
-        answer = ""
+        yes = False
         print()
-    if answer.strip().lower() not in ("y", "yes"):
+    if not yes:
         raise DeployRefusedError("Nothing was changed.")

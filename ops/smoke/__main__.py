@@ -29,6 +29,7 @@ from ops.cost import CostError
 from ops.data.aws_errors import BucketError, explained
 from ops.preflight import identity, photos, table
 from ops.preflight.run import preflight
+from ops.question import answered_yes
 from ops.smoke import artifact
 from ops.smoke.interruption import InterruptedRunError, Interruption
 from ops.smoke.price import Price, price
@@ -167,12 +168,7 @@ def _ask(report: Report, cost: Price, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise QuestionError("There is no terminal to ask the question in. Run `make smoke YES=1`.")
-    try:
-        answer = input("Go on? (y/n) ")
-    except EOFError:  # Ctrl-D
-        answer = ""
-        _say("")
-    if answer.strip().lower() not in ("y", "yes"):
+    if not answered_yes("Go on? (y/n) "):
         raise QuestionError("Nothing was deployed.")
 
 

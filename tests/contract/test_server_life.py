@@ -211,6 +211,21 @@ def test_a_signal_while_the_model_loads_ends_the_server_cleanly(model: Path, tmp
         assert has_ended(server)
 
 
+def test_a_signal_while_the_event_loop_is_made_ends_the_server_cleanly(model: Path, tmp_path: Path) -> None:
+    early = (
+        "import os, signal, sys; from asyncio import unix_events; from inference.server import main\n"
+        "make = unix_events._UnixSelectorEventLoop.__init__\n"
+        "def interrupted(*arguments):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    make(*arguments)\n"
+        "unix_events._UnixSelectorEventLoop.__init__ = interrupted\n"
+        "sys.exit(main.main())"
+    )
+    arguments = [sys.executable, "-c", early, "--model-dir", str(model), "--port", "0"]
+    with listening(model, tmp_path, command=arguments) as server:
+        assert has_ended(server)
+
+
 @contextmanager
 def in_flight(server: Server, length: int) -> Iterator[socket.socket]:
     """A request whose head the server has, but not its body."""
