@@ -60,7 +60,7 @@ node_modules/.installed: package-lock.json $(VENV)/.installed-synth
 # The CDK command line comes second, also under `make -j`: its group, synth, is a part of test.
 .PHONY: setup
 setup: $(VENV)/.installed-test  ## install everything (the other verbs do it when they need to)
-	@$(MAKE) --silent --no-print-directory node_modules/.installed
+	@$(MAKE) --silent --no-print-directory node_modules/.installed .venv-engine/.installed
 
 # Packages that are on a training host already: those of AWS's training image, and those that torch and torchvision need.
 IN_IMAGE = $(shell sed -n 's/==.*//p' locks/training-image.txt)
@@ -77,6 +77,7 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 	compile export training/requirements.txt --constraints locks/kennel.txt $(call WITHOUT,$(IN_IMAGE)) && \
 	compile export training/requirements-host.txt --constraints locks/kennel.txt $(call WITHOUT,$(WITH_TORCH)) && \
 	compile toolkit locks/toolkit.txt --constraints locks/kennel.txt && \
+	compile engine locks/engine.txt && \
 	compile audit locks/audit.txt --override locks/audit-overrides.txt && \
 	compile advisories locks/advisories.txt && \
 	compile reference-serving locks/reference-serving.txt
@@ -170,6 +171,14 @@ audit: node_modules/.installed .venv-audit/.installed audit-packages  ## check t
 	@.venv-toolkit/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $<
 	@own=$$(.venv-toolkit/bin/python -c 'import site; print(site.getsitepackages()[0])') && \
 	  $(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > "$$own/kennel.pth"
+	@touch $@
+
+# The engine of the local AWS pins botocore. The npm packages are AWS's SDK, which Lambda's Node.js image brings.
+.venv-engine/.installed: locks/engine.txt rehearsal/cloud/node/package-lock.json $(VENV)/.installed-synth
+	@echo "== installing the engine of the local AWS in .venv-engine (once, 60 MB)"
+	@$(PYTHON) -m venv .venv-engine
+	@$(subst --python $(BIN)/python,--python .venv-engine/bin/python,$(UV)) --require-hashes --requirement $<
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix rehearsal/cloud/node --no-fund --no-audit --loglevel=error
 	@touch $@
 
 .PHONY: toolkit

@@ -1,0 +1,33 @@
+"""The process of a local AWS: `python -m rehearsal.cloud`, in the engine's own virtual environment.
+
+rehearsal/cloud/local.py starts it. Its environment is that of environment.py.
+"""
+
+import argparse
+from pathlib import Path
+
+from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.images import Images
+from rehearsal.cloud.records import Records
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.cloud", description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--images", type=Path, required=True, help="which command an image URI stands for (TOML)")
+    parser.add_argument("--speed", type=float, default=1.0, help="minutes of AWS's waits in a real minute")
+    arguments = parser.parse_args()
+
+    from rehearsal.cloud.engine import Ministack  # it reads the environment when it is imported
+
+    engine = Ministack(arguments.url, arguments.folder)
+    clock, images = Clock(arguments.speed), Images.read(arguments.images)
+    for name, kind in Records().types().items():
+        engine.add_type(name, kind)
+    _ = clock, images
+    engine.run()
+
+
+if __name__ == "__main__":
+    main()

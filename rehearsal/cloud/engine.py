@@ -1,0 +1,309 @@
+"""Every seam into the engine, ministack: what of it is called, and what is replaced.
+
+The engine has no interface for plug-ins, so some of these names are private. `seams()` lists all of them, and
+tests/cloud/test_seams.py compares each with its signature: after an upgrade that renames one, that test says
+which. No other module imports the engine, and none of the engine's code is copied here.
+"""
+
+import asyncio
+import contextvars
+import hashlib
+import inspect
+import json
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router
+from ministack.services import codebuild, iam, s3, sts
+from ministack.services.cloudformation import custom_resource, provisioners, stacks
+
+from rehearsal.cloud.api import AwsError, Created, Credentials, Json, Request, ResourceType, Response, Service
+
+VERSION = "1.5.33"
+LONGEST_SILENCE_S = 300
+"""How long a custom resource may give no answer. AWS waits an hour, or the resource's ServiceTimeout."""
+MOST_CALLS_AT_ONCE = 128
+_SESSION_S = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A call that the engine allowed or denied. principal: the caller's ARN, or "root"."""
+
+    principal: str
+    action: str
+    resource: str
+    region: str
+    context: Mapping[str, Any]
+    denied: str
+
+
+def seams() -> dict[str, Any]:
+    """Each name of the engine that this module uses."""
+    return {
+        "app.AUTH": app.AUTH,
+        "app.main": app.main,
+        "app.pin_request_origin": app.pin_request_origin,
+        "app.SERVICE_HANDLERS": app.SERVICE_HANDLERS,
+        "core.iam_actions.SERVICE_TO_IAM_NAMESPACE": iam_actions.SERVICE_TO_IAM_NAMESPACE,
+        "core.iam_actions.extract_iam_action": iam_actions.extract_iam_action,
+        "core.iam_actions.extract_resource_arn": iam_actions.extract_resource_arn,
+        "core.iam_evaluator.EvalContext": iam_evaluator.EvalContext,
+        "core.iam_evaluator.enforce": iam_evaluator.enforce,
+        "core.iam_evaluator.evaluate": iam_evaluator.evaluate,
+        "core.iam_evaluator.parse_policy_document": iam_evaluator.parse_policy_document,
+        "core.iam_evaluator.resolve_principal": iam_evaluator.resolve_principal,
+        "core.lambda_runtime._worker_class_for": lambda_runtime._worker_class_for,
+        "core.responses.get_account_id": responses.get_account_id,
+        "core.responses.get_region": responses.get_region,
+        "core.router.SERVICE_PATTERNS": router.SERVICE_PATTERNS,
+        "core.router.extract_access_key_id": router.extract_access_key_id,
+        "services.cloudformation.custom_resource.invoke_custom_resource": custom_resource.invoke_custom_resource,
+        "services.cloudformation.provisioners._RESOURCE_HANDLERS": provisioners._RESOURCE_HANDLERS,
+        "services.cloudformation.stacks._runs_on_worker_thread": stacks._runs_on_worker_thread,
+        "services.codebuild.handle_request": codebuild.handle_request,
+        "services.iam._roles": iam._roles,
+        "services.s3._bucket_tags": s3._bucket_tags,
+        "services.sts.register_session": sts.register_session,
+    }
+
+
+def signatures() -> dict[str, str]:
+    """The signature of each seam that is called, the type of each that is not."""
+    found = seams()
+    return {
+        name: str(inspect.signature(seam)) if callable(seam) else type(seam).__name__ for name, seam in found.items()
+    }
+
+
+class Ministack:
+    """The engine in this process. It reads its settings from the environment when it is imported (environment.py)."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self.account = responses.get_account_id()
+        self.region = responses.get_region()
+        self._root = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], "")
+        self._threads = ThreadPoolExecutor(MOST_CALLS_AT_ONCE, thread_name_prefix="service")
+        self._services: dict[str, Service] = {}
+        self._worker_types: set[str] = set()
+        self._sdk = botocore.session.Session()
+        self._sdk_lock = threading.Lock()
+        self._listeners: list[Callable[[Decision], None]] = []
+        self._judge_services()
+        self._record_decisions()
+        self._take_loopback_for_tls()
+        self._keep_bucket_tags()
+        self._end_silence()
+
+    def run(self) -> None:
+        """Serve until SIGTERM."""
+        sys.argv = ["ministack"]  # it reads the command line
+        app.main()
+
+    # -- services
+
+    def add_service(self, service: Service) -> None:
+        """Route the requests of a service that the engine lacks to it, after authentication and authorisation."""
+
+        async def handle(
+            method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+        ) -> tuple[int, dict[str, str], bytes]:
+            key = router.extract_access_key_id(headers, query) or ""
+            request = Request(method, path, headers, body, key)
+            context = contextvars.copy_context()
+            loop = asyncio.get_running_loop()
+            response: Response = await loop.run_in_executor(self._threads, context.run, service.answer, request)
+            return response.status, dict(response.headers), response.body
+
+        self._services[service.name] = service
+        app.SERVICE_HANDLERS[service.name] = handle
+        router.SERVICE_PATTERNS[service.name] = {"target_prefixes": [service.target + "."], "host_patterns": []}
+        iam_actions.SERVICE_TO_IAM_NAMESPACE[service.name] = service.name
+
+    def _judge_services(self) -> None:
+        action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
+
+        def action(
+            service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+        ) -> str | None:
+            if service in self._services:
+                return self._services[service].action(Request(method, path, headers, body))
+            found: str | None = action_of(service, method, path, headers, body, query)
+            return found
+
+        def resource(
+            service: str,
+            method: str,
+            path: str,
+            headers: dict[str, str],
+            body: bytes,
+            query: dict[str, Any],
+            region: str,
+            account_id: str,
+        ) -> str:
+            if service in self._services:
+                return self._services[service].resource(Request(method, path, headers, body))
+            return str(resource_of(service, method, path, headers, body, query, region, account_id))
+
+        iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action, resource
+
+    # -- CloudFormation
+
+    def add_type(self, name: str, kind: ResourceType) -> None:
+        """Let CloudFormation create, change and delete resources of this type, in a worker thread."""
+
+        def pair(created: Created) -> tuple[str, Json]:
+            return created.physical_id, created.attributes
+
+        self._worker_types.add(name)
+        if len(self._worker_types) == 1:
+            waits = stacks._runs_on_worker_thread
+            stacks._runs_on_worker_thread = lambda resource_type: (
+                resource_type in self._worker_types or waits(resource_type)
+            )
+        provisioners._RESOURCE_HANDLERS[name] = {
+            "create": lambda logical_id, properties, stack: pair(kind.create(logical_id, properties, stack)),
+            "update": lambda physical_id, old, new, stack: pair(kind.update(physical_id, old, new, stack)),
+            "delete": kind.delete,
+        }
+
+    def _keep_bucket_tags(self) -> None:
+        """The engine forgets the tags of a bucket, and CDK's function refuses to empty a bucket without its tag."""
+        bucket = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+        make = bucket["create"]
+
+        def create(logical_id: str, properties: Json, stack: str) -> tuple[str, Json]:
+            name, attributes = make(logical_id, properties, stack)
+            s3._bucket_tags[name] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+            return name, attributes
+
+        provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"] = {**bucket, "create": create}
+
+    def _end_silence(self) -> None:
+        """A custom resource whose function died answers nothing. Waiting an hour for it teaches nobody anything."""
+        invoke = custom_resource.invoke_custom_resource
+
+        def limited(request_type: str, logical_id: str, props: Json, *args: Any, **named: Any) -> Any:
+            limit = min(int(props.get("ServiceTimeout") or 3600), LONGEST_SILENCE_S)
+            return invoke(request_type, logical_id, {**props, "ServiceTimeout": str(limit)}, *args, **named)
+
+        custom_resource.invoke_custom_resource = limited
+
+    # -- IAM
+
+    def on_decision(self, listener: Callable[[Decision], None]) -> None:
+        """Call `listener` with every call that was allowed or denied."""
+        self._listeners.append(listener)
+
+    def _record_decisions(self) -> None:
+        enforce = iam_evaluator.enforce
+
+        def recorded(
+            access_key_id: str,
+            iam_action: str,
+            service: str,
+            region: str,
+            resource_arn: str = "*",
+            service_context: dict[str, Any] | None = None,
+        ) -> Any:
+            denied = enforce(
+                access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context
+            )
+            found = iam_evaluator.resolve_principal(access_key_id or "", responses.get_account_id())
+            policies = getattr(found, "policies", None)
+            principal = found.arn if policies is not None else "root" if hasattr(found, "arn") else ""
+            refused = str(getattr(denied, "decision", "") or getattr(denied, "code", "")) if denied else ""
+            decision = Decision(principal, iam_action, resource_arn, region, dict(service_context or {}), refused)
+            for listener in self._listeners:
+                listener(decision)
+            return denied
+
+        iam_evaluator.enforce = recorded
+
+    def _take_loopback_for_tls(self) -> None:
+        """Bucket policies deny calls without TLS. What comes over the loopback interface counts as TLS here."""
+        pin = app.pin_request_origin
+
+        def pinned(source_ip: str, secure_transport: bool) -> None:
+            pin(source_ip, secure_transport or source_ip in ("127.0.0.1", "::1"))
+
+        app.pin_request_origin = pinned
+
+    def credentials(self, role_arn: str, session: str, service: str) -> Credentials:
+        """See `Engine`."""
+        name = role_arn.rsplit("/", 1)[-1]
+        self._check_trust(role_arn, name, service)
+        unique = hashlib.sha256(f"{role_arn}:{session}:{secrets.token_hex(16)}".encode()).hexdigest()
+        credentials = Credentials(f"ASIA{unique[:16].upper()}", unique[16:56], secrets.token_urlsafe(64))
+        sts.register_session(
+            credentials.access_key,
+            {
+                "Arn": f"arn:aws:sts::{self.account}:assumed-role/{name}/{session}",
+                "UserId": f"{name}:{session}",
+                "SecretAccessKey": credentials.secret_key,
+                "SessionToken": credentials.token,
+                "Expiration": time.time() + _SESSION_S,
+            },
+        )
+        return credentials
+
+    def _check_trust(self, role_arn: str, name: str, service: str) -> None:
+        role = iam._roles.get(name)
+        if role is None:
+            raise AwsError("ValidationException", f"Could not assume role {role_arn}. It does not exist.")
+        document = json.dumps(role.get("AssumeRolePolicyDocument", ""))
+        if service not in document:
+            raise AwsError(
+                "ValidationException",
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+                f"'{service}' to assume the role.",
+            )
+
+    def check_pass_role(self, request: Request, role_arn: str, service: str) -> None:
+        """See `Engine`. The engine itself never asks for iam:PassRole."""
+        denied = iam_evaluator.enforce(
+            request.key,
+            "iam:PassRole",
+            "iam",
+            self.region,
+            resource_arn=role_arn,
+            service_context={"iam:PassedToService": service},
+        )
+        if denied:
+            raise AwsError(
+                "AccessDeniedException",
+                f"User: {getattr(denied, 'principal_arn', '')} is not authorized to perform: iam:PassRole on resource: "
+                f"{role_arn}",
+            )
+
+    # -- clients
+
+    def put_metrics(self, namespace: str, metrics: list[Json]) -> None:
+        """See `Engine`."""
+        self.client("cloudwatch", self._root).put_metric_data(Namespace=namespace, MetricData=metrics)
+
+    def client(self, service: str, credentials: Credentials) -> Any:
+        """See `Engine`."""
+        with self._sdk_lock:  # botocore makes one client at a time
+            return self._sdk.create_client(
+                service,
+                region_name=self.region,
+                endpoint_url=self.url,
+                aws_access_key_id=credentials.access_key,
+                aws_secret_access_key=credentials.secret_key,
+                aws_session_token=credentials.token or None,
+                config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=70),
+            )

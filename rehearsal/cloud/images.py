@@ -1,0 +1,51 @@
+"""Which command an image URI stands for: a container's program, run as a process of this machine.
+
+    [[image]]
+    uri = "*/pytorch-training:*"                 # as in fnmatch
+    train = ["/bin/bash", "-c", "exec train"]    # what the image's own entry point is
+
+    [[image]]
+    uri = "*/echo:*"
+    serve = ["{python}", "-m", "echo", "--model-dir", "{model}", "--port", "{port}"]
+
+`{python}` is the Python of the application's environment, `{folder}` the folder of the TOML file. A server gets
+`{model}`, the folder with the unpacked artifact, and `{port}`.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from rehearsal.cloud.api import AwsError
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The commands of an image. Empty: the image has none."""
+
+    uri: str
+    train: tuple[str, ...] = ()
+    serve: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The images that can be run."""
+
+    known: tuple[Image, ...]
+    folder: Path
+
+    @staticmethod
+    def read(file: Path) -> "Images":
+        """Read a TOML file."""
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))["image"]
+        known = tuple(Image(each["uri"], tuple(each.get("train", ())), tuple(each.get("serve", ()))) for each in tables)
+        return Images(known, file.resolve().parent)
+
+    def find(self, uri: str) -> Image:
+        """The image of this URI. Raises AwsError, as SageMaker does for an image that cannot be pulled."""
+        for image in self.known:
+            if fnmatchcase(uri, image.uri):
+                return image
+        raise AwsError("ValidationException", f"No command is known for the image {uri}; add it to the images file.")
