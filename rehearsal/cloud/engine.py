@@ -193,7 +193,7 @@ class Ministack:
         provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"] = {**bucket, "create": create}
 
     def _end_silence(self) -> None:
-        """A custom resource whose function died answers nothing. Waiting an hour for it teaches nobody anything."""
+        """A custom resource whose function died gives no answer, and an hour of waiting would not change that."""
         invoke = custom_resource.invoke_custom_resource
 
         def limited(request_type: str, logical_id: str, props: Json, *args: Any, **named: Any) -> Any:
