@@ -1,0 +1,11 @@
+"""The engine, ministack: what of it is called, and what is replaced.
+
+The engine has no interface for plug-ins, so some of the names that are used are private. seams.py lists all of them,
+and tests/cloud/test_seams.py compares each with its signature: after an upgrade that renames one, that test says
+which. No other package imports the engine, and none of the engine's code is copied here.
+"""
+
+from rehearsal.cloud.engine.ministack import Decision, Ministack
+from rehearsal.cloud.engine.seams import VERSION, seams, signatures
+
+__all__ = ["VERSION", "Decision", "Ministack", "seams", "signatures"]
