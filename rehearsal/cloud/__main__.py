@@ -9,6 +9,8 @@ from pathlib import Path
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
+from rehearsal.cloud.sagemaker.service import SageMaker
+from rehearsal.cloud.sagemaker.tags import Tags
 
 
 def main() -> None:
@@ -25,6 +27,8 @@ def main() -> None:
     clock, images = Clock(arguments.speed), Images.read(arguments.images)
     for name, kind in Records().types().items():
         engine.add_type(name, kind)
+    tags = Tags()
+    engine.add_service(SageMaker(engine, [], tags))
     _ = clock, images
     engine.run()
 

@@ -1,0 +1,93 @@
+"""SageMaker as one service: its parts, the IAM action and the ARN of each request, and tags."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from rehearsal.cloud.api import AwsError, Engine, Json, Request, Response
+from rehearsal.cloud.json_service import JsonService, Operation, refusal
+from rehearsal.cloud.sagemaker.tags import Tags
+
+Invoke = Callable[[str, Request], Response]
+"""The response of the endpoint with this name to a request of SageMaker Runtime."""
+
+_KINDS = {
+    "EndpointConfig": "endpoint-config",
+    "Endpoint": "endpoint",
+    "Model": "model",
+    "NotebookInstance": "notebook-instance",
+    "TrainingJob": "training-job",
+}
+"""What an operation's name ends in, and its ARN's resource type."""
+_ABOUT_ONE = re.compile(r"(?:Create|Delete|Describe|Start|Stop|Update)([A-Za-z]+?)(?:WeightsAndCapacities)?")
+_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
+_RUNTIME = "/endpoints/"
+
+
+class Part(Protocol):
+    """A part of SageMaker, such as its training jobs."""
+
+    def operations(self) -> Mapping[str, Operation]:
+        """An entry for each operation: "CreateTrainingJob"."""
+        ...
+
+
+def arn(engine: Engine, kind: str, name: str) -> str:
+    """The ARN of a resource: of an endpoint, with the name in lower case, as SageMaker writes it."""
+    shown = name.lower() if kind == "endpoint" else name
+    return f"arn:aws:sagemaker:{engine.region}:{engine.account}:{kind}/{shown}"
+
+
+class SageMaker(JsonService):
+    """The service. invoke: responds to InvokeEndpoint; without it, there are no endpoints."""
+
+    name = "sagemaker"
+    target = "SageMaker"
+
+    def __init__(self, engine: Engine, parts: Sequence[Part], tags: Tags, invoke: Invoke | None = None) -> None:
+        super().__init__()
+        self._engine = engine
+        self._invoke = invoke
+        for part in (tags, *parts):
+            self.operations.update(part.operations())
+
+    def action(self, request: Request) -> str:
+        """The IAM action."""
+        if request.path.startswith(_RUNTIME):
+            return "sagemaker:InvokeEndpoint"
+        return super().action(request)
+
+    def resource(self, request: Request) -> str:
+        """The ARN of the resource that a request names, or "*" for a list."""
+        if found := _INVOCATION.fullmatch(request.path):
+            return arn(self._engine, "endpoint", found[1])
+        parameters = self.parameters(request)
+        about = _ABOUT_ONE.fullmatch(self.operation(request))
+        if about and about[1] in _KINDS:
+            return arn(self._engine, _KINDS[about[1]], str(parameters.get(f"{about[1]}Name", "")))
+        return str(parameters.get("ResourceArn", "*"))
+
+    def answer(self, request: Request) -> Response:
+        """The response: of an endpoint to a request of SageMaker Runtime, of an operation otherwise."""
+        if not request.path.startswith(_RUNTIME):
+            return super().answer(request)
+        found = _INVOCATION.fullmatch(request.path)
+        if found is None or self._invoke is None:
+            return refusal(AwsError("NotImplemented", f"{request.path} is not rehearsed (docs/rehearsal.md).", 501))
+        try:
+            return self._invoke(found[1], request)
+        except AwsError as error:
+            return refusal(error)
+
+
+def named(parameters: Json, key: str, pattern: str, longest: int) -> str:
+    """The parameter `key`. Raises AwsError, in SageMaker's words, if it does not match the pattern."""
+    name = str(parameters.get(key, ""))
+    if not re.fullmatch(pattern, name) or len(name) > longest:
+        member = key[:1].lower() + key[1:]
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: Member must "
+            f"satisfy regular expression pattern: {pattern} and have length less than or equal to {longest}",
+        )
+    return name
