@@ -6,6 +6,6 @@ which. No other package imports the engine, and none of the engine's code is cop
 """
 
 from rehearsal.cloud.engine.ministack import Decision, Ministack
-from rehearsal.cloud.engine.seams import VERSION, seams, signatures
+from rehearsal.cloud.engine.seams import SEAMS, VERSION, signatures
 
-__all__ = ["VERSION", "Decision", "Ministack", "seams", "signatures"]
+__all__ = ["SEAMS", "VERSION", "Decision", "Ministack", "signatures"]
