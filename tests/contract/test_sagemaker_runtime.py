@@ -10,24 +10,26 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from rehearsal.aws.invocation import MAX_BODY_BYTES, Container
 from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
-from rehearsal.aws.sagemaker_runtime import MAX_BODY_BYTES, SageMakerRuntime, in_service
+from rehearsal.aws.sagemaker_runtime import SageMakerRuntime, in_service
 from rehearsal.processes import free_port
 from tests.patience import PATIENCE_S
-from tests.rehearsal.container import ANSWER, JPEG, Container, serving
+from tests.rehearsal.container import ANSWER, JPEG, serving
+from tests.rehearsal.container import Container as Serving
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 
 @pytest.fixture
-def container() -> Iterator[Container]:
+def container() -> Iterator[Serving]:
     with serving() as container:
         yield container
 
 
 @pytest.fixture
-def client(container: Container) -> Iterator["SageMakerRuntimeClient"]:
+def client(container: Serving) -> Iterator["SageMakerRuntimeClient"]:
     with SageMakerRuntime({"dogs": container.url, "gone": f"http://127.0.0.1:{free_port()}"}) as service:
         yield client_of(service)
 
@@ -57,7 +59,7 @@ def test_a_response_arrives_completely(client: "SageMakerRuntimeClient") -> None
     assert response["InvokedProductionVariant"] == "AllTraffic"
 
 
-def test_only_the_headers_of_the_contract_are_forwarded(client: "SageMakerRuntimeClient", container: Container) -> None:
+def test_only_the_headers_of_the_contract_are_forwarded(client: "SageMakerRuntimeClient", container: Serving) -> None:
     response = client.invoke_endpoint(
         EndpointName="dogs",
         Body=JPEG,
@@ -77,7 +79,7 @@ def test_only_the_headers_of_the_contract_are_forwarded(client: "SageMakerRuntim
 
 @pytest.mark.parametrize("status", [400, 415, 429, 500, 503])
 def test_a_refusal_by_the_container_is_a_model_error(
-    client: "SageMakerRuntimeClient", container: Container, status: int
+    client: "SageMakerRuntimeClient", container: Serving, status: int
 ) -> None:
     container.status, container.body = status, b"no"
 
@@ -102,7 +104,7 @@ def test_a_container_that_does_not_listen_is_a_503(client: "SageMakerRuntimeClie
 
 
 def test_a_body_over_the_limit_does_not_reach_the_container(
-    client: "SageMakerRuntimeClient", container: Container
+    client: "SageMakerRuntimeClient", container: Serving
 ) -> None:
     assert client.invoke_endpoint(EndpointName="dogs", Body=b"x" * MAX_BODY_BYTES)["Body"].read()
 
@@ -131,13 +133,36 @@ def test_a_container_that_takes_too_long_is_timed_out() -> None:
     assert "timed out" in error["OriginalMessage"]
 
 
-def test_in_service_means_that_ping_returns_200(container: Container) -> None:
+def test_in_service_means_that_ping_returns_200(container: Serving) -> None:
     assert in_service(container.url)
     assert not in_service(f"http://127.0.0.1:{free_port()}")
 
 
-def test_a_port_in_use_is_named_in_a_sentence(container: Container) -> None:
+def test_a_port_in_use_is_named_in_a_sentence(container: Serving) -> None:
     port = int(container.url.rpartition(":")[2])
 
     with pytest.raises(OSError, match=f"port {port} on 127.0.0.1 is in use by another process"):
         SageMakerRuntime({}, port=port)
+
+
+def test_connections_to_the_container_are_kept_open_and_replaced_when_it_closes_them() -> None:
+    connections: set[object] = set()
+    closing = threading.Event()
+
+    class Counting(LoopbackHandler):
+        def do_POST(self) -> None:  # noqa: N802
+            connections.add(self.client_address)
+            self.answer(200, self.read_body())
+            if closing.is_set():
+                self.close_connection = True  # without a `Connection: close` header, as after an idle time-out
+
+    with LoopbackServer(Counting) as counting:
+        container = Container(counting.url)
+        for _ in range(3):
+            container.invoke([], b"x")
+        assert len(connections) == 1
+
+        closing.set()
+        assert [container.invoke([], b"y").body for _ in range(3)] == [b"y"] * 3
+        assert len(connections) == 3
+        container.close()

@@ -10,7 +10,7 @@ from inference.server import app, headers
 from inference.server.errors import RequestError
 from lambda_fn import events, photo
 from lambda_fn.errors import ServiceError
-from rehearsal.aws import runtime_api, sagemaker_runtime
+from rehearsal.aws import invocation, runtime_api
 from stacks.serving.probe.prediction import PHOTO
 from tests.builders import any_photo
 
@@ -19,7 +19,7 @@ MIB = 2**20
 
 def test_function_server_and_rehearsal_take_a_body_of_6_mib_as_sagemaker_does() -> None:
     """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html"""
-    limits = (photo.MAX_BYTES, app.MAX_BODY_BYTES, sagemaker_runtime.MAX_BODY_BYTES, runtime_api.MAX_REQUEST_BYTES)
+    limits = (photo.MAX_BYTES, app.MAX_BODY_BYTES, invocation.MAX_BODY_BYTES, runtime_api.MAX_REQUEST_BYTES)
     assert set(limits) == {6 * MIB}
     assert f"{photo.MAX_BYTES:,} bytes" in photo.LIMITS
 
