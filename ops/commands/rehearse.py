@@ -37,8 +37,8 @@ def rehearse(
 
     Example: [bold]kennel rehearse --data dogImages --pretrained resnet50.safetensors[/bold]
     """
-    from ops.rehearse import Plan
-    from ops.rehearse import rehearse as run
+    from ops.rehearse.without_aws import Plan
+    from ops.rehearse.without_aws import rehearse as run
     from ops.views.steps import terminal
 
     if pretrained is not None and pretrained not in ("imagenet", "none"):

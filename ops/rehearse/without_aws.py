@@ -36,7 +36,7 @@ from stacks.training.source_files import pack
 from training.data.dataset import DataSet, Photo, scan
 from training.report import PAGE
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 EXPECTED_ACCURACY = 0.9
 """Expected accuracy on the drawn photos. A lower one means that a part of the path is broken."""
 HOSTS = 2
