@@ -8,7 +8,7 @@ SENTENCES = frozenset(
         "ops.data.aws_errors.BucketError",
         "ops.deploy.errors.DeployRefusedError",
         "ops.model.report.ReportError",
-        "ops.rehearse.without_aws.RehearsalError",
+        "ops.rehearse.errors.RehearsalError",
         "rehearsal.aws.runtime_api.FunctionError",
         "rehearsal.hosts.namespaces.NamespacesRefusedError",
         "rehearsal.hosts.training_job.TrainingJobFailedError",

@@ -37,7 +37,7 @@ def rehearse(
 
     Example: [bold]kennel rehearse --data dogImages --pretrained resnet50.safetensors[/bold]
     """
-    from ops.rehearse.without_aws import Plan
+    from ops.rehearse.plan import Plan
     from ops.rehearse.without_aws import rehearse as run
     from ops.views.steps import terminal
 

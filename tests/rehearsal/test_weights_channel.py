@@ -7,7 +7,7 @@ import pytest
 
 from contract.weights import PublishedWeights
 from inference.artifact import sha256
-from ops.rehearse.without_aws import Plan
+from ops.rehearse.plan import Plan
 from ops.weights.channel import pretrained_channel
 from tests.distributed.dogs import write_photos
 from tests.distributed.small_network import resnet50, write_weights

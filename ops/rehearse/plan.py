@@ -1,0 +1,47 @@
+"""The inputs of a rehearsal."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+FROM_SCRATCH: dict[str, object] = {
+    "mode": "full",
+    "image-size": 64,
+    "epochs": 15,
+    "batch-size": 32,
+    "learning-rate": 0.002,
+    "weight-decay": 0.05,
+    "label-smoothing": 0.05,
+    "checkpoint-every": 5,
+}
+"""Hyperparameters without pretrained weights, for drawn photos, when nothing may be downloaded: every weight starts
+random, and the images are small enough for two cores."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The inputs of a rehearsal."""
+
+    folder: Path
+    """The folder for all output."""
+    data: Path | None = None
+    """The operator's own photos; None draws a sample."""
+    pretrained: str | None = None
+    """Weights to start from; None means none for drawn photos and ImageNet's, downloaded, for others."""
+    epochs: int | None = None
+    seed: int = 0
+    hosts: Literal["auto", "namespaces", "loopback"] = "auto"
+    """Kind of the training hosts: network namespaces, or processes over loopback. auto: namespaces if possible."""
+    most_photos: int = 80
+    """Held-out photos to send, at most, chosen evenly over the breeds."""
+
+    @property
+    def weights(self) -> str:
+        """Weights to start from: a file, `imagenet` or `none`."""
+        return self.pretrained or ("none" if self.data is None else "imagenet")
+
+    def hyperparameters(self) -> dict[str, object]:
+        """The hyperparameters of the training job. As in a deploy, weights are no hyperparameter but a channel."""
+        options = {**FROM_SCRATCH, "pretrained": "none"} if self.weights == "none" else {}
+        epochs = {"epochs": self.epochs} if self.epochs else {}
+        return {**options, **epochs, "seed": self.seed}
