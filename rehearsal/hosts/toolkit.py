@@ -17,6 +17,7 @@ from pathlib import Path
 
 from contract.training_container import ARGUMENTS, ENTRY_POINT
 from rehearsal.hosts.network import Host, Loopback, Network
+from rehearsal.hosts.toolkit_variables import threads_of_each
 from rehearsal.hosts.training_job import Start, TrainingJob, supervise
 
 ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-toolkit"
@@ -75,8 +76,7 @@ def run_toolkit_job(
         "PATH": os.pathsep.join(
             [str(Path(sys.executable).parent), str(toolkit.train.parent), os.environ.get("PATH", os.defpath)]
         ),
-        # each host gets its share of the cores
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // hosts)),
+        "OMP_NUM_THREADS": threads_of_each(hosts),
         **(env or {}),
     }
     return supervise(

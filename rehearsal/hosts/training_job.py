@@ -11,7 +11,6 @@ loopback, the default, the folder is in SAGEMAKER_BASE_DIR, which AWS's toolkits
 host also has SageMaker's real paths, name and network interface; `toolkit.py` starts it with AWS's toolkit.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -20,7 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rehearsal.hosts.configuration import FILE_CHANNEL, resource_config, write_configuration
 from rehearsal.hosts.network import Host, Loopback, Network
+from rehearsal.hosts.toolkit_variables import toolkit_variables, torchrun_variables
 from rehearsal.processes import Child, ProcessFailedError, ProcessGroup, free_port
 
 FAILURE_CHARACTERS = 1024
@@ -75,10 +76,13 @@ def run_training_job(
     port = free_port()
 
     def start(host: Host) -> Start:
+        seen = {name: network.channel(host, name, folder) for name, folder in folders.items()}
+        resources = resource_config(all_hosts, host, network)
+        master = network.address(all_hosts[0])
         environment = {
             **os.environ,
-            **_process_env(all_hosts, host, network, port),
-            **_toolkit_env(all_hosts, host, network, folders, parameters),
+            **torchrun_variables(rank=host.rank, hosts=hosts, master=master, port=port),
+            **toolkit_variables(network.base(host), resources, seen, parameters),
             **(env or {}),
         }
         return Start([*command, *arguments], environment, source_dir)
@@ -124,7 +128,12 @@ def supervise(
         children: list[Child] = []
         for host in hosts:
             host.prepare()
-            _write_config(hosts, host, network, channels, hyperparameters)
+            write_configuration(
+                host,
+                resources=resource_config(hosts, host, network),
+                channels=dict.fromkeys(channels, FILE_CHANNEL),
+                hyperparameters=hyperparameters,
+            )
             process = start(host)
             words = network.command(host, process.words, list(channels.items()))
             listener = on_line if host.rank == 0 else None
@@ -137,89 +146,8 @@ def supervise(
     return TrainingJob(hosts, _merged_model(hosts, job_dir / "model"), time.monotonic() - started)
 
 
-def _process_env(hosts: Sequence[Host], host: Host, network: Network, port: int) -> dict[str, str]:
-    """The variables that torchrun sets for the only process of this host."""
-    return {
-        "MASTER_ADDR": network.address(hosts[0]),
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(len(hosts)),
-        "RANK": str(host.rank),
-        "LOCAL_RANK": "0",
-        "LOCAL_WORLD_SIZE": "1",
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // len(hosts))),
-    }
-
-
-def _resources(hosts: Sequence[Host], host: Host, network: Network) -> dict[str, object]:
-    names = [network.name(each) for each in hosts]
-    # The toolkit starts torchrun only if the current group is among the groups.
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": "local", "hosts": names}
-    return {
-        "current_host": network.name(host),
-        "current_instance_type": "local",
-        "current_group_name": "homogeneousCluster",
-        "hosts": names,
-        "instance_groups": [group],
-        "network_interface_name": network.interface,
-    }
-
-
-def _write_config(
-    hosts: Sequence[Host],
-    host: Host,
-    network: Network,
-    channels: Mapping[str, Path],
-    hyperparameters: Mapping[str, str],
-) -> None:
-    data_config = {
-        name: {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
-        for name in channels
-    }
-    for file, content in (
-        ("resourceconfig.json", _resources(hosts, host, network)),
-        ("inputdataconfig.json", data_config),
-        ("hyperparameters.json", hyperparameters),
-    ):
-        (host.config / file).write_text(json.dumps(content))
-
-
-def _toolkit_env(
-    hosts: Sequence[Host],
-    host: Host,
-    network: Network,
-    channels: Mapping[str, Path],
-    parameters: Mapping[str, str],
-) -> dict[str, str]:
-    """The toolkit's SM_* variables, with the same content as input/config/*.json."""
-    base = network.base(host)
-    return {
-        "SM_HOSTS": json.dumps([network.name(each) for each in hosts]),
-        "SM_CURRENT_HOST": network.name(host),
-        "SM_NETWORK_INTERFACE_NAME": network.interface,
-        "SM_RESOURCE_CONFIG": json.dumps(_resources(hosts, host, network)),
-        "SM_NUM_GPUS": "0",
-        "SM_NUM_CPUS": str(os.cpu_count() or 1),
-        "SM_MODEL_DIR": str(base / "model"),
-        "SM_OUTPUT_DIR": str(base / "output"),
-        "SM_OUTPUT_DATA_DIR": str(base / "output" / "data"),
-        "SM_INPUT_DIR": str(base / "input"),
-        "SM_INPUT_CONFIG_DIR": str(base / "input" / "config"),
-        "SM_CHANNELS": json.dumps(sorted(channels)),
-        "SM_HPS": json.dumps(dict(parameters)),
-        **{
-            f"SM_CHANNEL_{_variable(name)}": str(network.channel(host, name, folder))
-            for name, folder in channels.items()
-        },
-        **{f"SM_HP_{_variable(name)}": value for name, value in parameters.items()},
-    }
-
-
-def _variable(name: str) -> str:
-    return name.upper().replace("-", "_")
-
-
-def _root_cause(hosts: Sequence[Host], children: Sequence[Child], otherwise: str) -> str:
-    """The error message of the host that failed first.
+def find_root_cause(hosts: Sequence[Host], children: Sequence[Child]) -> tuple[Host, Child] | None:
+    """The host that failed first, with its process; None if no host failed by itself.
 
     Its peers fail too ("connection closed by peer", or gloo's SIGABRT), and may even end before it. The root cause is
     in a host that another signal killed, else in the one that wrote its failure file first, else in the first to fail.
@@ -233,9 +161,16 @@ def _root_cause(hosts: Sequence[Host], children: Sequence[Child], otherwise: str
         ((host, child) for host, child in pairs if host.failure.is_file()),
         key=lambda pair: pair[0].failure.stat().st_mtime_ns,
     )
-    if not failed:
+    return (killed or wrote or failed)[0] if failed else None
+
+
+def _root_cause(hosts: Sequence[Host], children: Sequence[Child], otherwise: str) -> str:
+    """The error message of the host that failed first."""
+    found = find_root_cause(hosts, children)
+    if found is None:
         return f"Training failed: {otherwise}"
-    cause, child = (killed or wrote or failed)[0]
+    cause, child = found
+    failed = [(host, its) for host, its in zip(hosts, children, strict=True) if its.failed_by_itself]
     others = "".join(f"\n{peer.name} ended with {its.how_it_ended()}." for peer, its in failed if peer != cause)
     if cause.failure.is_file():
         reason = cause.failure.read_text(errors="replace").strip()[:FAILURE_CHARACTERS]
