@@ -5,23 +5,29 @@
 
 As in a SageMaker container, a host has its own `eth0` and /opt/ml, and its first process has PID 1. gethostname()
 returns the same name on every host; the names that differ, `algo-N`, are those that resolve. A bridge, the switch,
-connects the `eth0` of all hosts. There is no route to the internet, as with SageMaker's network isolation. Except for
-/opt/ml and /etc/hosts, the file system is that of the machine.
+connects the `eth0` of all hosts. There is no route to the internet, as with SageMaker's network isolation, nor to this
+machine, except to a server that `reach` opens to them. Except for /opt/ml and /etc/hosts, the file system is that of
+the machine.
 """
 
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from contract.training_container import HOST_NAME
+from rehearsal.hosts.forwarder import Forwarder
 from rehearsal.hosts.network import OPT_ML, Host
 from rehearsal.processes import ProcessFailedError, ProcessGroup
 
 MOST_HOSTS = 64
+_SWITCH_ADDRESS = "10.77.0.254"
 _PROGRAMS = ("unshare", "nsenter", "mount", "hostname", "ip")
 _ALTERNATIVE = "Hosts on loopback work without namespaces."
 
@@ -29,8 +35,15 @@ _SWITCH = """
 set -eu
 ip link add switch type bridge
 ip link set switch up
+ip addr add "$1/24" dev switch
 echo ready
 exec sleep infinity
+"""
+
+_LISTEN = """
+import socket, sys
+with socket.create_server((sys.argv[1], int(sys.argv[2]))) as listener, socket.socket(fileno=0) as owner:
+    socket.send_fds(owner, [b" "], [listener.fileno()])
 """
 
 # The PID of the switch is valid only outside the host's PID namespace, so that one is created last.
@@ -81,6 +94,7 @@ class Namespaces:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self._group = ProcessGroup(self._folder)
+        self._forwarders = ExitStack()
 
     def __enter__(self) -> Self:
         missing = [program for program in _PROGRAMS if shutil.which(program) is None]
@@ -97,7 +111,7 @@ class Namespaces:
         self._group.__enter__()
         try:
             unshare = ["unshare", "--user", "--map-root-user", "--net"]
-            self._switch = self._group.start("switch", [*unshare, "sh", "-c", _SWITCH])
+            self._switch = self._group.start("switch", [*unshare, "sh", "-c", _SWITCH, "switch", _SWITCH_ADDRESS])
             self._group.wait_until(
                 lambda: "ready" in self._switch.log.read_text(), what="the hosts' network switch", timeout_s=10
             )
@@ -113,7 +127,10 @@ class Namespaces:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._group.__exit__(kind, error, traceback)
+        try:
+            self._group.__exit__(kind, error, traceback)
+        finally:
+            self._forwarders.close()
 
     def name(self, host: Host) -> str:
         return host.name
@@ -143,6 +160,22 @@ class Namespaces:
         """Disconnect a host from the switch. Its packets are lost without an error, as on a real network."""
         command = [*self._inside(), "ip", "link", "set", f"algo-{rank + 1}", "down"]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+    def reach(self, url: str) -> str:
+        server = urlsplit(url)
+        port = server.port or 0
+        forwarder = Forwarder(self._listen(port), (server.hostname or "", port))
+        self._forwarders.enter_context(forwarder)
+        return f"{server.scheme}://{_SWITCH_ADDRESS}:{port}"
+
+    def _listen(self, port: int) -> socket.socket:
+        """A socket that listens on the switch, opened by a process inside and handed over to this one."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            command = [*self._inside(), sys.executable, "-I", "-S", "-c", _LISTEN, _SWITCH_ADDRESS, str(port)]
+            subprocess.run(command, check=True, stdin=theirs.fileno())
+            _, (listener, *_), _, _ = socket.recv_fds(ours, 1, 1)
+        return socket.socket(fileno=listener)
 
     def _inside(self) -> list[str]:
         return ["nsenter", "--target", str(self._switch.pid), "--user", "--net", "--preserve-credentials"]

@@ -81,6 +81,9 @@ class Network(Protocol):
     def environment(self, host: Host) -> dict[str, str]:
         """Environment variables with the host's paths and network interface."""
 
+    def reach(self, url: str) -> str:
+        """The URL by which the hosts reach a server of this machine, whose own URL has a port."""
+
 
 class Loopback:
     """All hosts are processes of this machine, and reach each other over its loopback interface.
@@ -124,3 +127,6 @@ class Loopback:
     def environment(self, host: Host) -> dict[str, str]:
         base = {"SAGEMAKER_BASE_DIR": str(host.base)}
         return {**base, "GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else base
+
+    def reach(self, url: str) -> str:
+        return url

@@ -13,6 +13,7 @@ from contract.training_container import HOST_NAME
 from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 from rehearsal.hosts.training_job import run_training_job
 from tests.patience import PATIENCE_S
+from tests.rehearsal.container import serving
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
 REPORT = """
@@ -41,6 +42,14 @@ if os.environ["RANK"] == "0":
 else:
     while socket.socket().connect_ex((os.environ["MASTER_ADDR"], 7777)):
         time.sleep(0.01)
+"""
+ASK = """
+import os, urllib.error, urllib.request
+for url in os.environ["URLS"].split():
+    try:
+        print(urllib.request.urlopen(f"{url}/ping").status)
+    except urllib.error.URLError:
+        print("refused")
 """
 OWNER = """
 import os, subprocess, sys
@@ -147,3 +156,14 @@ def test_a_machine_that_does_not_allow_namespaces_gives_a_sentence(tmp_path: Pat
         "rehearsal.hosts.namespaces.NamespacesRefusedError: This machine does not allow namespaces (unshare: "
     )
     assert last.endswith("Hosts on loopback work without namespaces.")
+
+
+def test_hosts_reach_the_servers_that_are_opened_to_them_and_no_others(network: Namespaces, tmp_path: Path) -> None:
+    with serving() as open_to_hosts, serving() as closed:
+        reached = network.reach(open_to_hosts.url)
+        run_training_job(
+            python(ASK), job_dir=tmp_path / "job", network=network, env={"URLS": f"{reached} {closed.url}"}
+        )
+
+    for rank in (1, 2):
+        assert (tmp_path / f"job/logs/algo-{rank}.log").read_text().split() == ["200", "refused"]
