@@ -6,6 +6,7 @@ rehearsal/cloud/local.py starts it. Its environment is that of environment.py.
 import argparse
 from pathlib import Path
 
+from rehearsal.cloud.builds import Builds
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
@@ -29,6 +30,7 @@ def main() -> None:
         engine.add_type(name, kind)
     tags = Tags()
     engine.add_service(SageMaker(engine, [], tags))
+    engine.run_builds(Builds(engine))
     _ = clock, images
     engine.run()
 

@@ -59,6 +59,19 @@ class Credentials:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build of a CodeBuild project. variables: its environment variables, those of StartBuild included."""
+
+    id: str
+    project_arn: str
+    role_arn: str
+    buildspec: str
+    variables: Mapping[str, str]
+    log_group: str
+    log_stream: str
+
+
 class Engine(Protocol):
     """What a service may ask of the engine."""
 
@@ -69,10 +82,18 @@ class Engine(Protocol):
     folder: Path
     """The folder of this local AWS: logs, models, records."""
 
-    def credentials(self, role_arn: str, session: str, service: str) -> Credentials:
+    def credentials(self, role_arn: str, session: str, service: str, *, source: str = "") -> Credentials:
         """A session of a role, as `service` (such as "sagemaker.amazonaws.com") gets one.
 
-        Raises AwsError if the role does not exist or its trust policy does not name the service.
+        source: the ARN of what the service acts for, such as a training job: `aws:SourceArn` in the trust policy.
+        Raises AwsError if the role does not exist or its trust policy does not let the service assume it.
+        """
+        ...
+
+    def check(self, credentials: Credentials, action: str, resource: str, **context: str) -> None:
+        """Decide a call that AWS would make with these credentials, of a service that is not emulated.
+
+        action: "xray:PutTraceSegments". context: condition keys and their values. Raises AwsError if it is denied.
         """
         ...
 

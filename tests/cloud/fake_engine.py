@@ -18,8 +18,12 @@ class FakeEngine:
         self.passed_roles: list[tuple[str, str]] = []
         self.metrics: list[tuple[str, list[Json]]] = []
 
-    def credentials(self, role_arn: str, session: str, service: str) -> Credentials:
+    def credentials(self, role_arn: str, session: str, service: str, *, source: str = "") -> Credentials:
+        _ = source
         return Credentials("ASIAANY", f"secret of {role_arn}", f"{session} of {service}")
+
+    def check(self, credentials: Credentials, action: str, resource: str, **context: str) -> None:
+        raise AssertionError(f"{action} on {resource} was checked with {context} as {credentials}")
 
     def client(self, service: str, credentials: Credentials) -> Any:
         raise AssertionError(f"{service} was called with {credentials}")

@@ -19,10 +19,11 @@ import botocore.session
 from botocore.config import Config
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import iam, s3, sts
+from ministack.services import codebuild, iam, s3, sts
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
-from rehearsal.cloud.api import AwsError, Created, Credentials, Json, Request, ResourceType, Response, Service
+from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
+from rehearsal.cloud.engine.trust import trusts
 
 LONGEST_SILENCE_S = 300
 """How long a custom resource may give no answer. AWS waits an hour, or the resource's ServiceTimeout."""
@@ -115,6 +116,24 @@ class Ministack:
 
         iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action, resource
 
+    def run_builds(self, run: Callable[[Build], None]) -> None:
+        """Let `run` do what CodeBuild does after StartBuild, in a worker thread. It raises AwsError to fail."""
+        handle = codebuild.handle_request
+
+        async def started(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+            status, found, content = await handle(method, path, headers, body, query)
+            if status != 200 or not headers.get("x-amz-target", "").endswith(".StartBuild"):
+                return status, found, content
+            record = codebuild._builds[json.loads(content)["build"]["id"]]
+            record.update(buildStatus="IN_PROGRESS", currentPhase="BUILD")
+            del record["endTime"]
+            context = contextvars.copy_context()
+            build = _build(record, codebuild._projects[record["projectName"]], json.loads(body))
+            self._threads.submit(context.run, _finish, run, build, record)
+            return status, found, json.dumps({"build": record}).encode()
+
+        codebuild.handle_request = started
+
     # -- CloudFormation
 
     def add_type(self, name: str, kind: ResourceType) -> None:
@@ -197,10 +216,10 @@ class Ministack:
 
         app.pin_request_origin = pinned
 
-    def credentials(self, role_arn: str, session: str, service: str) -> Credentials:
+    def credentials(self, role_arn: str, session: str, service: str, *, source: str = "") -> Credentials:
         """See `Engine`."""
         name = role_arn.rsplit("/", 1)[-1]
-        self._check_trust(role_arn, name, service)
+        self._check_trust(role_arn, name, service, source)
         unique = hashlib.sha256(f"{role_arn}:{session}:{secrets.token_hex(16)}".encode()).hexdigest()
         credentials = Credentials(f"ASIA{unique[:16].upper()}", unique[16:56], secrets.token_urlsafe(64))
         sts.register_session(
@@ -215,34 +234,42 @@ class Ministack:
         )
         return credentials
 
-    def _check_trust(self, role_arn: str, name: str, service: str) -> None:
+    def _check_trust(self, role_arn: str, name: str, service: str, source: str) -> None:
         role = iam._roles.get(name)
         if role is None:
             raise AwsError("ValidationException", f"Could not assume role {role_arn}. It does not exist.")
-        document = json.dumps(role.get("AssumeRolePolicyDocument", ""))
-        if service not in document:
+        if not trusts(role.get("AssumeRolePolicyDocument", ""), service, self.account, self.region, source):
             raise AwsError(
                 "ValidationException",
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
                 f"'{service}' to assume the role.",
             )
 
+    def check(self, credentials: Credentials, action: str, resource: str, **context: str) -> None:
+        """See `Engine`."""
+        self._decide(credentials.access_key, action, resource, context)
+
     def check_pass_role(self, request: Request, role_arn: str, service: str) -> None:
         """See `Engine`. The engine itself never asks for iam:PassRole."""
-        denied = iam_evaluator.enforce(
-            request.key,
-            "iam:PassRole",
-            "iam",
-            self.region,
-            resource_arn=role_arn,
-            service_context={"iam:PassedToService": service},
-        )
-        if denied:
-            raise AwsError(
-                "AccessDeniedException",
-                f"User: {getattr(denied, 'principal_arn', '')} is not authorized to perform: iam:PassRole on resource: "
-                f"{role_arn}",
+        self._decide(request.key, "iam:PassRole", role_arn, {"iam:PassedToService": service})
+
+    def _decide(self, key: str, action: str, resource: str, context: Mapping[str, str]) -> None:
+        def enforce() -> Any:
+            app.pin_request_origin("127.0.0.1", True)
+            service = action.partition(":")[0]
+            return iam_evaluator.enforce(
+                key, action, service, self.region, resource_arn=resource, service_context=dict(context)
             )
+
+        denied = contextvars.copy_context().run(enforce)  # the origin is that of this call alone
+        if denied is None:
+            return
+        principal = getattr(denied, "principal_arn", "")
+        if not principal:  # the credentials are wrong
+            raise AwsError(denied.code, denied.message)
+        explicit = denied.decision == "Deny"
+        message = iam_actions.identity_denial_message(action, principal, resource, explicit)
+        raise AwsError("AccessDeniedException", message)
 
     # -- clients
 
@@ -262,3 +289,26 @@ class Ministack:
                 aws_session_token=credentials.token or None,
                 config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=70),
             )
+
+
+def _build(record: Json, project: Json, request: Json) -> Build:
+    declared = project["environment"].get("environmentVariables", []) + request.get("environmentVariablesOverride", [])
+    return Build(
+        id=record["id"],
+        project_arn=project["arn"],
+        role_arn=project["serviceRole"],
+        buildspec=request.get("buildspecOverride") or project["source"].get("buildspec", ""),
+        variables={each["name"]: each["value"] for each in declared},
+        log_group=record["logs"]["groupName"],
+        log_stream=record["logs"]["streamName"],
+    )
+
+
+def _finish(run: Callable[[Build], None], build: Build, record: Json) -> None:
+    try:
+        run(build)
+        status = "SUCCEEDED"
+    except Exception as error:  # whatever it is, the build has ended
+        status = "FAILED"
+        print(f"codebuild: {build.id} failed: {error}", flush=True)
+    record.update(buildStatus=status, currentPhase="COMPLETED", endTime=int(time.time()))
