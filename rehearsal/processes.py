@@ -77,6 +77,11 @@ class Child:
             self._process.wait(timeout_s)
         return self.exit_code() is not None
 
+    def join(self) -> None:
+        """Wait for its end, without polling."""
+        self._process.wait()
+        self.signal(signal.SIGKILL)  # ends processes that it started and that still run
+
     def forward_lines(self) -> None:
         """Call `on_line` with each complete log line since the last call."""
         if self._on_line is None:
@@ -138,6 +143,7 @@ class ProcessGroup:
         self._log_dir = log_dir
         self._grace_s = grace_s
         self._children: list[Child] = []
+        self._lock = threading.Lock()  # children are started and ended by several threads
 
     def __enter__(self) -> Self:
         self._log_dir.mkdir(parents=True, exist_ok=True)
@@ -181,9 +187,10 @@ class ProcessGroup:
                     )
                 except OSError as error:
                     raise ProcessFailedError(f"{name} could not be started with `{command[0]}`: {error}.") from error
-            self._reaper.watch(process.pid)
             child = Child(name, process, log, on_line)
-            self._children.append(child)
+            with self._lock:
+                self._reaper.watch(process.pid)
+                self._children.append(child)
             return child
 
     def wait_until(self, ready: Callable[[], bool], *, what: str, timeout_s: float) -> None:
@@ -246,8 +253,10 @@ class ProcessGroup:
                 if child.exit_code() is None:
                     child.signal(signal.SIGKILL)
                     child.wait(self._grace_s)
-                self._reaper.release(child.pid)
-            self._children = [child for child in self._children if child not in children]
+            with self._lock:
+                for child in children:
+                    self._reaper.release(child.pid)
+                self._children = [child for child in self._children if child not in children]
 
     def _forward(self) -> None:
         for child in self._children:

@@ -8,35 +8,32 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
 import json
-import os
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from rehearsal.aws.execution_environment import PYTHON_CLIENT, ExecutionEnvironment, runtime_variables
 from rehearsal.aws.loopback_server import LoopbackServer
 from rehearsal.aws.runtime_api import (
-    INVOKE_PATH,
     MAX_REQUEST_BYTES,
     REQUEST_TOO_LARGE,
-    Environment,
     FunctionError,
     Invocation,
+    Process,
     RuntimeApi,
 )
 from rehearsal.processes import ProcessGroup
 
-__all__ = ["FunctionError", "LambdaRuntime"]
+__all__ = ["PYTHON_CLIENT", "FunctionError", "LambdaRuntime"]
 
-WAIT_STEP_S = 0.05
+INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 COMPILED_CLIENT = find_spec("runtime_client") is not None
 """Whether awslambdaric contains its compiled part, which AWS publishes only for Linux."""
-PYTHON_CLIENT = Path(__file__).with_name("python_client")
 
 
 class LambdaRuntime:
@@ -64,7 +61,7 @@ class LambdaRuntime:
         port: int = 0,
         compiled_client: bool = COMPILED_CLIENT,
     ) -> None:
-        class Handler(RuntimeApi):
+        class Handler(_InvokedOverHttp):
             function = self
 
         self._handler = handler
@@ -73,12 +70,12 @@ class LambdaRuntime:
         self._timeout_s = timeout_s
         self._memory_mib = memory_mib
         self._init_timeout_s = init_timeout_s
-        self._python_path = [] if compiled_client else [str(PYTHON_CLIENT)]
+        self._python_path = [*([] if compiled_client else [PYTHON_CLIENT]), self._task_root]
         self._server = LoopbackServer(Handler, port=port)
         self._own_log_dir = None if log_dir else tempfile.TemporaryDirectory(prefix="lambda-")
         self._group = ProcessGroup(log_dir or Path(self._own_log_dir.name), grace_s=1.0)  # type: ignore[union-attr]
         self._invoke_lock = threading.Lock()
-        self.environment = Environment()
+        self.environment = ExecutionEnvironment(self._group)
         self._starts = 0
         self.url = self._server.url + INVOKE_PATH
         """POST an event here to invoke the function over HTTP, as with AWS's runtime interface emulator."""
@@ -96,11 +93,13 @@ class LambdaRuntime:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.environment.waiting.put(None)
-        self._group.__exit__(kind, error, traceback)
-        self._server.__exit__(kind, error, traceback)
-        if self._own_log_dir:
-            self._own_log_dir.cleanup()
+        try:
+            self.environment.end()
+        finally:
+            self._group.__exit__(kind, error, traceback)
+            self._server.__exit__(kind, error, traceback)
+            if self._own_log_dir:
+                self._own_log_dir.cleanup()
 
     @property
     def log(self) -> str:
@@ -125,95 +124,62 @@ class LambdaRuntime:
                 f"The event is {len(payload):,} bytes; Lambda accepts at most {MAX_REQUEST_BYTES:,}.",
             )
         with self._invoke_lock:
-            environment = self._idle_environment()
+            if not self.environment.is_ready():  # as after too large a response
+                self._initialise()
             invocation = Invocation(payload, self._timeout_s)
-            environment.current = invocation
-            environment.idle.clear()
-            environment.waiting.put(invocation)
-            return self._outcome(environment, invocation)
+            try:
+                return self.environment.invoke(invocation)
+            except FunctionError as error:
+                if not error.reported:  # a timeout or an exit: the next call gets a new process
+                    self.environment.end()
+                raise
 
-    def _outcome(self, environment: Environment, invocation: Invocation) -> bytes:
-        child = environment.child
-        assert child is not None  # noqa: S101 - _initialise has started it
-        while not invocation.done.wait(WAIT_STEP_S):
-            if time.time() * 1000 > invocation.deadline_ms:
-                self._discard(environment)
-                raise FunctionError("Sandbox.Timedout", f"The function did not respond within {self._timeout_s:g} s.")
-            if child.exit_code() is not None and not invocation.done.is_set():
-                message = f"The function's process ended with {child.how_it_ended()}. {child.last_lines()}"
-                self._discard(environment)
-                raise FunctionError("Runtime.ExitError", message)
-        if invocation.response is None:
-            raise _function_error("The function failed", invocation.error)
-        return invocation.response
-
-    def _idle_environment(self) -> Environment:
-        """The environment, once it requests an event; a new one if it has ended, as after too large a response."""
-        environment = self.environment
-        while environment.child is not None and environment.child.exit_code() is None:
-            if environment.idle.wait(WAIT_STEP_S):
-                return environment
-        return self._initialise()
-
-    def _initialise(self) -> Environment:
+    def _initialise(self) -> None:
         """Start a new environment and wait until it requests its first event."""
-        environment = self.environment = Environment()
+        environment = self.environment = ExecutionEnvironment(self._group)
         self._starts += 1
-        name = f"lambda-{self._starts}"
-        command = [sys.executable, "-m", "awslambdaric", self._handler]
-        environment.child = self._group.start(name, command, env=self._process_env(), cwd=self._task_root)
-        end = time.monotonic() + self._init_timeout_s
-        while not environment.idle.wait(WAIT_STEP_S):
-            ended = environment.child.exit_code() is not None
-            if not ended and time.monotonic() < end:
-                continue
-            if environment.init_error:
-                error = _function_error("The function could not start", environment.init_error)
-            elif ended:
-                how, output = environment.child.how_it_ended(), environment.child.last_lines()
-                error = FunctionError("Runtime.ExitError", f"The function could not start: {how}. {output}")
-            else:
-                error = FunctionError(
-                    "Sandbox.Timedout", f"The function did not start within {self._init_timeout_s:g} s."
-                )
-            self._discard(environment)
-            raise error
-        return environment
+        try:
+            environment.initialise(
+                f"lambda-{self._starts}",
+                [sys.executable, "-m", "awslambdaric", self._handler],
+                env=self._variables(),
+                cwd=self._task_root,
+                timeout_s=self._init_timeout_s,
+            )
+        except FunctionError:
+            environment.end()
+            raise
 
-    def _discard(self, environment: Environment) -> None:
-        """End an environment, as Lambda does after a timeout. The next call gets a new one."""
-        environment.waiting.put(None)
-        if environment.child is not None:
-            self._group.end(environment.child)
-
-    def _process_env(self) -> dict[str, str]:
-        """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, without real credentials."""
+    def _variables(self) -> dict[str, str]:
         return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "en_US.UTF-8",
-            "TZ": ":UTC",
-            "PYTHONPATH": os.pathsep.join([*self._python_path, str(self._task_root)]),
-            "LAMBDA_TASK_ROOT": str(self._task_root),
-            "AWS_LAMBDA_RUNTIME_API": self._server.url.removeprefix("http://"),
-            "AWS_LAMBDA_FUNCTION_NAME": "function",
-            "AWS_LAMBDA_FUNCTION_VERSION": "1",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._memory_mib),
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency",
-            "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/function",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "rehearsal",
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
-            "_HANDLER": self._handler,
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
+            **runtime_variables(
+                handler=self._handler,
+                task_root=self._task_root,
+                python_path=self._python_path,
+                runtime_api=self._server.url.removeprefix("http://"),
+                memory_mib=self._memory_mib,
+            ),
             "AWS_ACCESS_KEY_ID": "rehearsal",
             "AWS_SECRET_ACCESS_KEY": "rehearsal",
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-            "AWS_EC2_METADATA_DISABLED": "true",
             **self._env,
         }
 
 
-def _function_error(what: str, error: Mapping[str, Any]) -> FunctionError:
-    kind = str(error.get("errorType") or "Unhandled")
-    return FunctionError(kind, f"{what}: {kind}: {error.get('errorMessage') or 'no message'}")
+class _InvokedOverHttp(RuntimeApi):
+    """The Runtime API, and the path at which AWS's runtime interface emulator accepts an event."""
+
+    function: LambdaRuntime
+
+    def process(self) -> Process:
+        return self.function.environment
+
+    def do_POST(self) -> None:  # noqa: N802
+        if self.path != INVOKE_PATH:
+            return super().do_POST()
+        try:
+            return self.answer(200, self.function.invoke_raw(self.read_body()), {"Content-Type": "application/json"})
+        except FunctionError as error:
+            body = json.dumps({"errorType": error.kind, "errorMessage": str(error)}).encode()
+            if error.kind == REQUEST_TOO_LARGE:
+                return self.answer(413, body, {"Content-Type": "application/json"})
+            return self.answer(200, body, {"Content-Type": "application/json", "X-Amz-Function-Error": "Unhandled"})
