@@ -1,0 +1,1 @@
+"""Application Auto Scaling: target tracking of an endpoint variant's number of instances."""
