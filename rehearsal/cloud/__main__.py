@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from rehearsal.cloud.builds import Builds
+from rehearsal.cloud.calls import CallRecord
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
@@ -30,6 +31,7 @@ def main() -> None:
         engine.add_type(name, kind)
     tags = Tags()
     engine.add_service(SageMaker(engine, [], tags))
+    engine.on_decision(CallRecord(arguments.folder))
     engine.run_builds(Builds(engine))
     _ = clock, images
     engine.run()

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,13 @@ from ministack.services import codebuild, iam, s3, sts
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
 from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
+from rehearsal.cloud.engine.decisions import Decision, Decisions
 from rehearsal.cloud.engine.trust import trusts
 
 LONGEST_SILENCE_S = 300
 """How long a custom resource may give no answer. AWS waits an hour, or the resource's ServiceTimeout."""
 MOST_CALLS_AT_ONCE = 128
 _SESSION_S = 12 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A call that the engine allowed or denied. principal: the caller's ARN, or "root"."""
-
-    principal: str
-    action: str
-    resource: str
-    region: str
-    context: Mapping[str, Any]
-    denied: str
 
 
 class Ministack:
@@ -57,9 +45,8 @@ class Ministack:
         self._worker_types: set[str] = set()
         self._sdk = botocore.session.Session()
         self._sdk_lock = threading.Lock()
-        self._listeners: list[Callable[[Decision], None]] = []
+        self._decisions = Decisions()
         self._judge_services()
-        self._record_decisions()
         self._take_loopback_for_tls()
         self._keep_bucket_tags()
         self._end_silence()
@@ -180,32 +167,7 @@ class Ministack:
 
     def on_decision(self, listener: Callable[[Decision], None]) -> None:
         """Call `listener` with every call that was allowed or denied."""
-        self._listeners.append(listener)
-
-    def _record_decisions(self) -> None:
-        enforce = iam_evaluator.enforce
-
-        def recorded(
-            access_key_id: str,
-            iam_action: str,
-            service: str,
-            region: str,
-            resource_arn: str = "*",
-            service_context: dict[str, Any] | None = None,
-        ) -> Any:
-            denied = enforce(
-                access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context
-            )
-            found = iam_evaluator.resolve_principal(access_key_id or "", responses.get_account_id())
-            policies = getattr(found, "policies", None)
-            principal = found.arn if policies is not None else "root" if hasattr(found, "arn") else ""
-            refused = str(getattr(denied, "decision", "") or getattr(denied, "code", "")) if denied else ""
-            decision = Decision(principal, iam_action, resource_arn, region, dict(service_context or {}), refused)
-            for listener in self._listeners:
-                listener(decision)
-            return denied
-
-        iam_evaluator.enforce = recorded
+        self._decisions.listeners.append(listener)
 
     def _take_loopback_for_tls(self) -> None:
         """Bucket policies deny calls without TLS. What comes over the loopback interface counts as TLS here."""
