@@ -23,6 +23,7 @@ from ministack.services.cloudformation import custom_resource, provisioners, sta
 
 from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
 from rehearsal.cloud.engine.decisions import Decision, Decisions
+from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.trust import trusts
 
 LONGEST_SILENCE_S = 300
@@ -46,6 +47,7 @@ class Ministack:
         self._sdk = botocore.session.Session()
         self._sdk_lock = threading.Lock()
         self._decisions = Decisions()
+        accept_one_root_key(self._root.access_key)
         self._judge_services()
         self._take_loopback_for_tls()
         self._keep_bucket_tags()

@@ -17,6 +17,7 @@ SEAMS = (
     "core.iam_evaluator.enforce",
     "core.iam_evaluator.EvalContext",
     "core.iam_evaluator.evaluate_trust_policy",
+    "core.iam_evaluator.is_root_access_key",
     "core.iam_evaluator.resolve_principal",
     "core.iam_evaluator._service_principal_matches",
     "core.responses.get_account_id",
