@@ -12,6 +12,7 @@ from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
 from rehearsal.cloud.sagemaker.service import SageMaker
+from rehearsal.cloud.sagemaker.serving import Serving
 from rehearsal.cloud.sagemaker.tags import Tags
 
 
@@ -27,13 +28,13 @@ def main() -> None:
 
     engine = Ministack(arguments.url, arguments.folder)
     clock, images = Clock(arguments.speed), Images.read(arguments.images)
-    for name, kind in Records().types().items():
-        engine.add_type(name, kind)
     tags = Tags()
-    engine.add_service(SageMaker(engine, [], tags))
+    serving = Serving(engine, images, clock, tags)
+    engine.add_service(SageMaker(engine, serving.parts, tags, serving.invoke))
+    for name, kind in {**Records().types(), **serving.types}.items():
+        engine.add_type(name, kind)
     engine.on_decision(CallRecord(arguments.folder))
     engine.run_builds(Builds(engine))
-    _ = clock, images
     engine.run()
 
 
