@@ -4,18 +4,17 @@ rehearsal/cloud/local.py starts it. Its environment is that of environment.py.
 """
 
 import argparse
-import contextlib
-import os
 from pathlib import Path
 
+from rehearsal.cloud.autoscaling.scaling import Scaling
 from rehearsal.cloud.builds import Builds
+from rehearsal.cloud.calls import CallRecord
 from rehearsal.cloud.clock import Clock
-from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
 from rehearsal.cloud.sagemaker.service import SageMaker
+from rehearsal.cloud.sagemaker.serving import Serving
 from rehearsal.cloud.sagemaker.tags import Tags
-from rehearsal.reaper import Reaper
 
 
 def main() -> None:
@@ -26,24 +25,22 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="minutes of AWS's waits in a real minute")
     arguments = parser.parse_args()
 
-    with contextlib.suppress(PermissionError):  # it leads a group already
-        os.setsid()
-    reaper = Reaper()
-    reaper.watch(os.getpgrp())  # ends the processes that the engine itself starts, when this process is gone
-
     from rehearsal.cloud.engine import Ministack  # it reads the environment when it is imported
 
     engine = Ministack(arguments.url, arguments.folder)
     clock, images = Clock(arguments.speed), Images.read(arguments.images)
-    for name, kind in Records().types().items():
-        engine.add_type(name, kind)
     tags = Tags()
-    engine.add_service(SageMaker(engine, [], tags))
+    serving = Serving(engine, images, clock, tags)
+    sagemaker = SageMaker(engine, serving.parts, tags, serving.invoke)
+    scaling = Scaling(engine, clock, sagemaker, serving)
+    engine.add_service(sagemaker)
+    engine.add_service(scaling.service)
+    for name, kind in {**Records().types(), **serving.types, **scaling.types}.items():
+        engine.add_type(name, kind)
+    engine.on_decision(CallRecord(arguments.folder))
+    scaling.scaler.start()
     engine.run_builds(Builds(engine))
-    _ = images
-    with Functions(engine, clock, os.environ["REHEARSAL_PYTHON"]) as functions:
-        engine.use_functions(functions)
-        engine.run()
+    engine.run()
 
 
 if __name__ == "__main__":

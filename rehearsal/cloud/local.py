@@ -1,10 +1,7 @@
-"""Start a local AWS and end it: the engine's process, its keys, and the variables by which clients find it.
-
-with LocalAws(Path("build/aws"), images=Path("images.toml")) as aws:
-    subprocess.run(["cdk", "deploy"], env={**os.environ, **aws.variables})
-"""
+"""Start a local AWS and end it: the engine's process, its keys, and the variables by which clients find it."""
 
 import http.client
+import json
 import secrets
 import shutil
 import sys
@@ -19,12 +16,29 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / ".venv-engine" / "bin" / "python"
 NODE_PACKAGES = Path(__file__).parent / "node" / "node_modules"
 START_S = 60
+_OWN_FOLDERS = ("tmp", "cdk", "logs")
+
+
+class NotInstalledError(RuntimeError):
+    """The local AWS lacks its engine or its packages. The message says which, and what installs them."""
 
 
 class LocalAws:
     """A local AWS that runs while the `with` block does.
 
-    folder: is emptied at the start. images: the TOML file that images.py reads. speed: see clock.py.
+    folder: for everything that it writes. It is emptied at the start, so it must be new, empty or that of an earlier
+    local AWS. images: the TOML file that images.py reads. account, region: those of the deployment.
+    speed: see clock.py. port: 0 for a free one. At the start it raises NotInstalledError, ValueError for a folder with
+    other files, and ProcessFailedError if the engine does not answer.
+
+    The CDK command line, the AWS CLI and boto3 find it by `variables`:
+
+        with LocalAws(Path("aws"), images=Path("images.toml")) as aws:
+            os.environ.update(aws.variables)
+            s3 = boto3.client("s3")
+            s3.create_bucket(Bucket="photos")
+            s3.put_object(Bucket="photos", Key="rex.jpg", Body=b"...")
+            subprocess.run(["aws", "s3", "ls"])
     """
 
     def __init__(
@@ -73,8 +87,9 @@ class LocalAws:
         }
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        for name in ("tmp", "cdk", "logs"):
+        _check_installed()
+        _empty(self.folder)
+        for name in _OWN_FOLDERS:
             (self.folder / name).mkdir(parents=True)
         self._group.__enter__()
         try:
@@ -107,3 +122,26 @@ class LocalAws:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._group.__exit__(kind, error, traceback)
+
+
+def _check_installed() -> None:
+    if not PYTHON.exists():
+        raise NotInstalledError(f"The local AWS has no engine: {PYTHON} does not exist. Run `make setup`.")
+    missing = [
+        name
+        for name in json.loads((NODE_PACKAGES.parent / "package.json").read_text())["dependencies"]
+        if not (NODE_PACKAGES / name).exists()
+    ]
+    if missing:
+        raise NotInstalledError(
+            f"The local AWS cannot run functions for Node.js: {NODE_PACKAGES} has no {missing[0]}. Run `make setup`."
+        )
+
+
+def _empty(folder: Path) -> None:
+    """Delete a folder that a local AWS wrote. Raises ValueError for one with other files."""
+    if folder.exists() and any(folder.iterdir()) and not all((folder / name).is_dir() for name in _OWN_FOLDERS):
+        raise ValueError(
+            f"{folder} has other files, which a local AWS would delete: name a new folder, or an empty one."
+        )
+    shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,15 +12,14 @@ from botocore.config import Config
 from rehearsal.cloud.local import LocalAws
 
 Client = Callable[..., Any]
+ECHO = Path(__file__).parent / "echo_app"
+"""The folder of a CDK app that has nothing to do with Kennel."""
 
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """A local AWS without a stack. Its images file has no image."""
-    folder = tmp_path_factory.mktemp("aws")
-    images = folder / "images.toml"
-    images.write_text("image = []\n")
-    with LocalAws(folder / "local", images=images) as aws:
+    """A local AWS without a stack. Its one image is that of the echo app's endpoint."""
+    with LocalAws(tmp_path_factory.mktemp("aws") / "local", images=ECHO / "images.toml") as aws:
         yield aws
 
 

@@ -5,7 +5,8 @@ and tests/cloud/test_seams.py compares each with its signature: after an upgrade
 which. No other package imports the engine, and none of the engine's code is copied here.
 """
 
-from rehearsal.cloud.engine.ministack import Decision, Ministack
+from rehearsal.cloud.engine.decisions import Decision
+from rehearsal.cloud.engine.ministack import Ministack
 from rehearsal.cloud.engine.seams import SEAMS, VERSION, signatures
 
 __all__ = ["SEAMS", "VERSION", "Decision", "Ministack", "signatures"]

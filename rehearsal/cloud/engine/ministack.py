@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +22,14 @@ from ministack.services import codebuild, iam, s3, sts
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
 from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
-from rehearsal.cloud.engine.functions import ALIAS, use_functions
+from rehearsal.cloud.engine.decisions import Decision, Decisions
+from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.trust import trusts
-from rehearsal.cloud.functions import Functions
 
 LONGEST_SILENCE_S = 300
 """How long a custom resource may give no answer. AWS waits an hour, or the resource's ServiceTimeout."""
 MOST_CALLS_AT_ONCE = 128
 _SESSION_S = 12 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A call that the engine allowed or denied. principal: the caller's ARN, or "root"."""
-
-    principal: str
-    action: str
-    resource: str
-    region: str
-    context: Mapping[str, Any]
-    denied: str
 
 
 class Ministack:
@@ -59,11 +46,10 @@ class Ministack:
         self._worker_types: set[str] = set()
         self._sdk = botocore.session.Session()
         self._sdk_lock = threading.Lock()
-        self._listeners: list[Callable[[Decision], None]] = []
+        self._decisions = Decisions()
+        accept_one_root_key(self._root.access_key)
         self._judge_services()
-        self._record_decisions()
         self._take_loopback_for_tls()
-        self._let_types_wait()
         self._keep_bucket_tags()
         self._end_silence()
 
@@ -137,13 +123,6 @@ class Ministack:
 
         codebuild.handle_request = started
 
-    # -- Lambda
-
-    def use_functions(self, functions: Functions) -> None:
-        """Let `functions` run the calls of Python functions, and write the logs and metrics of all functions."""
-        self._worker_types.add(ALIAS)
-        use_functions(functions)
-
     # -- CloudFormation
 
     def add_type(self, name: str, kind: ResourceType) -> None:
@@ -153,18 +132,16 @@ class Ministack:
             return created.physical_id, created.attributes
 
         self._worker_types.add(name)
+        if len(self._worker_types) == 1:
+            waits = stacks._runs_on_worker_thread
+            stacks._runs_on_worker_thread = lambda resource_type: (
+                resource_type in self._worker_types or waits(resource_type)
+            )
         provisioners._RESOURCE_HANDLERS[name] = {
             "create": lambda logical_id, properties, stack: pair(kind.create(logical_id, properties, stack)),
             "update": lambda physical_id, old, new, stack: pair(kind.update(physical_id, old, new, stack)),
             "delete": kind.delete,
         }
-
-    def _let_types_wait(self) -> None:
-        """The engine runs most types on its event loop, where a type that waits for a call would wait for itself."""
-        waits = stacks._runs_on_worker_thread
-        stacks._runs_on_worker_thread = lambda resource_type: (
-            resource_type in self._worker_types or waits(resource_type)
-        )
 
     def _keep_bucket_tags(self) -> None:
         """The engine forgets the tags of a bucket, and CDK's function refuses to empty a bucket without its tag."""
@@ -192,32 +169,7 @@ class Ministack:
 
     def on_decision(self, listener: Callable[[Decision], None]) -> None:
         """Call `listener` with every call that was allowed or denied."""
-        self._listeners.append(listener)
-
-    def _record_decisions(self) -> None:
-        enforce = iam_evaluator.enforce
-
-        def recorded(
-            access_key_id: str,
-            iam_action: str,
-            service: str,
-            region: str,
-            resource_arn: str = "*",
-            service_context: dict[str, Any] | None = None,
-        ) -> Any:
-            denied = enforce(
-                access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context
-            )
-            found = iam_evaluator.resolve_principal(access_key_id or "", responses.get_account_id())
-            policies = getattr(found, "policies", None)
-            principal = found.arn if policies is not None else "root" if hasattr(found, "arn") else ""
-            refused = str(getattr(denied, "decision", "") or getattr(denied, "code", "")) if denied else ""
-            decision = Decision(principal, iam_action, resource_arn, region, dict(service_context or {}), refused)
-            for listener in self._listeners:
-                listener(decision)
-            return denied
-
-        iam_evaluator.enforce = recorded
+        self._decisions.listeners.append(listener)
 
     def _take_loopback_for_tls(self) -> None:
         """Bucket policies deny calls without TLS. What comes over the loopback interface counts as TLS here."""

@@ -1,0 +1,115 @@
+"""What the engine decided: which call was allowed or denied, and by which statements of the caller's policies."""
+
+import contextvars
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ministack.core import iam_evaluator
+
+from rehearsal.cloud.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A call that the engine allowed or denied.
+
+    principal: the caller's ARN, "root" for the account's own key, or empty if the credentials are wrong.
+    needs: the digests of the caller's statements (`Statement.digest`) without any one of which the engine would have
+        decided otherwise.
+    """
+
+    principal: str
+    action: str
+    resource: str
+    region: str
+    context: Mapping[str, Any]
+    denied: str
+    needs: tuple[str, ...]
+
+
+class Decisions:
+    """Observes the engine's `enforce`, and asks it again with each statement of the caller taken away in turn.
+
+    It is asked at once, because the policies, the resource's own policy and its tags are then those of the call.
+    """
+
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[Decision], None]] = []
+        self._enforce = iam_evaluator.enforce
+        self._resolve = iam_evaluator.resolve_principal
+        self._known: dict[str, tuple[str, ...]] = {}
+        self._caller: contextvars.ContextVar[Any] = contextvars.ContextVar("caller", default=None)
+        self._without: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar("without", default=None)
+        iam_evaluator.enforce, iam_evaluator.resolve_principal = self._observed, self._resolved
+
+    def _resolved(self, *arguments: Any, **named: Any) -> Any:
+        found, without = self._resolve(*arguments, **named), self._without.get()
+        if without and getattr(found, "policies", None):
+            policy, index = without
+            fewer = list(found.policies)
+            fewer[policy] = fewer[policy][:index] + fewer[policy][index + 1 :]
+            return replace(found, policies=fewer)
+        self._caller.set(found)
+        return found
+
+    def _observed(
+        self,
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        def enforce() -> Any:
+            return self._enforce(
+                access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context
+            )
+
+        self._caller.set(None)
+        denied = enforce()
+        caller = self._caller.get()
+        policies = getattr(caller, "policies", None)
+        principal = getattr(caller, "arn", "") if policies is not None else "root" if hasattr(caller, "arn") else ""
+        refused = str(getattr(denied, "decision", "") or getattr(denied, "code", "")) if denied else ""
+        decision = Decision(principal, iam_action, resource_arn, region, dict(service_context or {}), refused, ())
+        if policies:
+            decision = replace(decision, needs=self._needs(enforce, decision, policies))
+        for listener in self.listeners:
+            listener(decision)
+        return denied
+
+    def _needs(self, enforce: Callable[[], Any], decision: Decision, policies: Any) -> tuple[str, ...]:
+        role = decision.principal.rpartition("/")[0]  # every session of a role has its policies
+        call = [role, decision.action, decision.resource, decision.region, decision.context, decision.denied]
+        key = hashlib.sha256(f"{json.dumps(call, default=str)}{policies}".encode()).hexdigest()
+        if key not in self._known:
+            self._known[key] = tuple(
+                _digest(statement)
+                for number, statements in enumerate(policies)
+                for index, statement in enumerate(statements)
+                if self._decided(enforce, (number, index)) != bool(decision.denied)
+            )
+        return self._known[key]
+
+    def _decided(self, enforce: Callable[[], Any], without: tuple[int, int]) -> bool:
+        token = self._without.set(without)
+        try:
+            return enforce() is not None
+        finally:
+            self._without.reset(token)
+
+
+def _digest(parsed: Any) -> str:
+    return Statement(
+        sid=parsed.sid,
+        effect=parsed.effect,
+        actions=tuple(parsed.actions),
+        not_actions=tuple(parsed.not_actions),
+        resources=tuple(parsed.resources),
+        not_resources=tuple(parsed.not_resources),
+        conditions=json.dumps(parsed.conditions, sort_keys=True),
+    ).digest

@@ -1,0 +1,147 @@
+"""A local AWS listens on the loopback interface, writes into its own folder, and never survives its owner."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from rehearsal.cloud import local
+from rehearsal.cloud.local import LocalAws, NotInstalledError
+from tests.cloud.conftest import ECHO, Client
+from tests.cloud.processes import listening, processes_of
+from tests.patience import PATIENCE_S
+from tests.rehearsal.still_running import gone_in_time
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+SLOW = pytest.mark.slow
+LOOPBACK = "0100007F"
+"""127.0.0.1 in /proc/net/tcp."""
+
+OWNER = """
+import sys
+from pathlib import Path
+from rehearsal.cloud.local import LocalAws
+
+with LocalAws(Path(sys.argv[1]), images=Path(sys.argv[2])) as aws:
+    print(aws.settings.port, flush=True)
+    sys.stdin.read()
+"""
+
+
+@LINUX
+def test_it_opens_one_port_and_on_the_loopback_interface(local_aws: LocalAws) -> None:
+    """Without its settings the engine listens on every interface, and for MQTT on port 8883."""
+    assert (LOOPBACK, local_aws.settings.port) in listening(processes_of(local_aws.folder))
+    assert {address for address, _ in listening(processes_of(local_aws.folder))} == {LOOPBACK}
+
+
+def test_what_the_engine_writes_stays_in_its_folder(local_aws: LocalAws) -> None:
+    name = f"ministack-{local_aws.settings.port}.pid"
+
+    assert (local_aws.folder / "tmp" / name).exists()
+    assert not (Path(tempfile.gettempdir()) / name).exists()
+
+
+@pytest.mark.parametrize("key", ["test", "000000000000", "AKIAIOSFODNN7EXAMPLE"])
+def test_another_key_than_its_own_is_refused(client: Client, key: str) -> None:
+    """The engine accepts several keys as the root user's, such as `test` or an account id."""
+    s3 = client("s3", aws_access_key_id=key, aws_secret_access_key="test")
+
+    with pytest.raises(ClientError, match=r"\(InvalidAccessKeyId\)"):
+        s3.list_buckets()
+
+
+def test_the_example_of_its_docstring_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images.toml").write_text((ECHO / "images.toml").read_text())
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "aws").write_text(
+        f"#!{sys.executable}\nimport boto3\nprint(boto3.client('s3').list_buckets()['Buckets'])\n"
+    )
+    (commands / "aws").chmod(0o755)
+    example = textwrap.dedent((LocalAws.__doc__ or "").partition("`variables`:")[2])
+    program = (
+        f"import os, subprocess, boto3\nfrom pathlib import Path\nfrom rehearsal.cloud.local import LocalAws\n{example}"
+    )
+
+    path = f"{commands}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "PATH": path}
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "'Name': 'photos'" in ended.stdout
+
+
+@LINUX
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=SLOW), pytest.param(signal.SIGINT, marks=SLOW)]
+)
+def test_nothing_of_it_survives_its_owner(how: signal.Signals, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path / "aws"), str(ECHO / "images.toml")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        port = int(owner.stdout.readline())
+        pids = processes_of(tmp_path / "aws")
+        assert pids
+        assert (LOOPBACK, port) in listening(pids)
+        owner.send_signal(how)
+        owner.wait(PATIENCE_S)
+
+    assert gone_in_time(pids)
+    assert processes_of(tmp_path / "aws") == set()
+    assert list(Path(tempfile.gettempdir()).glob(f"ministack-{port}*")) == []
+    with LocalAws(tmp_path / "aws", images=ECHO / "images.toml"):  # the folder can be used again
+        pass
+
+
+def test_without_its_engine_it_says_what_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "PYTHON", tmp_path / "no" / "python")
+
+    with (
+        pytest.raises(NotInstalledError, match=r"no/python does not exist\. Run `make setup`\."),
+        a_local_aws(tmp_path),
+    ):
+        pass
+
+
+def test_without_its_npm_packages_it_says_what_installs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "package.json").write_text((local.NODE_PACKAGES.parent / "package.json").read_text())
+    monkeypatch.setattr(local, "NODE_PACKAGES", tmp_path / "node_modules")
+
+    sentence = r"cannot run functions for Node\.js: .* has no @aws-sdk/client-\w+\. Run `make setup`\."
+    with pytest.raises(NotInstalledError, match=sentence), a_local_aws(tmp_path):
+        pass
+
+
+def test_a_folder_with_other_files_is_not_emptied(tmp_path: Path) -> None:
+    thesis = tmp_path / "aws" / "thesis.tex"
+    thesis.parent.mkdir()
+    thesis.write_text("years")
+
+    with pytest.raises(ValueError, match="has other files, which a local AWS would delete"), a_local_aws(tmp_path):
+        pass
+    assert thesis.read_text() == "years"
+
+
+def a_local_aws(folder: Path) -> LocalAws:
+    return LocalAws(folder / "aws", images=ECHO / "images.toml")
+
+
+def test_the_lock_of_the_npm_packages_names_no_registry() -> None:
+    lock = (local.NODE_PACKAGES.parent / "package-lock.json").read_text()
+
+    assert lock.count('"integrity"') > 20
+    assert re.findall(r'"resolved"|https?://[^"]*\.tgz', lock) == []
