@@ -82,14 +82,14 @@ class Child:
         self._process.wait()
         self.signal(signal.SIGKILL)  # ends processes that it started and that still run
 
-    def forward_lines(self) -> None:
-        """Call `on_line` with each complete log line since the last call."""
+    def forward_lines(self, *, ended: bool = False) -> None:
+        """Call `on_line` with each complete log line since the last call; with `ended`, with an incomplete one too."""
         if self._on_line is None:
             return
         with self.log.open("rb") as log:
             log.seek(self._forwarded)
             new = log.read()
-        complete = new[: new.rfind(b"\n") + 1]
+        complete = new if ended else new[: new.rfind(b"\n") + 1]
         self._forwarded += len(complete)
         for line in complete.decode(errors="replace").splitlines():
             self._on_line(line)

@@ -6,15 +6,14 @@ rehearsal/cloud/local.py starts it. Its environment is that of environment.py.
 import argparse
 from pathlib import Path
 
-from rehearsal.cloud.autoscaling.scaling import Scaling
 from rehearsal.cloud.builds import Builds
 from rehearsal.cloud.calls import CallRecord
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
 from rehearsal.cloud.sagemaker.service import SageMaker
-from rehearsal.cloud.sagemaker.serving import Serving
 from rehearsal.cloud.sagemaker.tags import Tags
+from rehearsal.cloud.sagemaker.training_jobs import TrainingJobs
 
 
 def main() -> None:
@@ -23,22 +22,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True, help="which command an image URI stands for (TOML)")
     parser.add_argument("--speed", type=float, default=1.0, help="minutes of AWS's waits in a real minute")
+    parser.add_argument("--hosts", choices=["auto", "namespaces", "loopback"], default="auto", help="of training jobs")
     arguments = parser.parse_args()
 
     from rehearsal.cloud.engine import Ministack  # it reads the environment when it is imported
 
     engine = Ministack(arguments.url, arguments.folder)
     clock, images = Clock(arguments.speed), Images.read(arguments.images)
-    tags = Tags()
-    serving = Serving(engine, images, clock, tags)
-    sagemaker = SageMaker(engine, serving.parts, tags, serving.invoke)
-    scaling = Scaling(engine, clock, sagemaker, serving)
-    engine.add_service(sagemaker)
-    engine.add_service(scaling.service)
-    for name, kind in {**Records().types(), **serving.types, **scaling.types}.items():
+    for name, kind in Records().types().items():
         engine.add_type(name, kind)
+    tags = Tags()
+    jobs = TrainingJobs(engine, clock, images, tags, arguments.hosts)
+    engine.add_service(SageMaker(engine, [jobs], tags))
     engine.on_decision(CallRecord(arguments.folder))
-    scaling.scaler.start()
     engine.run_builds(Builds(engine))
     engine.run()
 

@@ -28,8 +28,8 @@ class LocalAws:
 
     folder: for everything that it writes. It is emptied at the start, so it must be new, empty or that of an earlier
     local AWS. images: the TOML file that images.py reads. account, region: those of the deployment.
-    speed: see clock.py. port: 0 for a free one. At the start it raises NotInstalledError, ValueError for a folder with
-    other files, and ProcessFailedError if the engine does not answer.
+    speed: see clock.py. port: 0 for a free one. hosts: of training jobs, as in __main__.py. At the start it raises
+    NotInstalledError, ValueError for a folder with other files, and ProcessFailedError if the engine does not answer.
 
     The CDK command line, the AWS CLI and boto3 find it by `variables`:
 
@@ -50,10 +50,12 @@ class LocalAws:
         region: str = "us-east-1",
         speed: float = 20.0,
         port: int = 0,
+        hosts: str = "auto",
     ) -> None:
         self.folder = folder.resolve()
         self._images = images.resolve()
         self._speed = speed
+        self._hosts = hosts
         self.settings = EngineSettings(
             port=port or free_port(),
             folder=self.folder,
@@ -102,7 +104,7 @@ class LocalAws:
     def _start(self) -> None:
         command = [
             str(PYTHON), "-m", "rehearsal.cloud", "--url", self.url, "--folder", str(self.folder),
-            "--images", str(self._images), "--speed", str(self._speed),
+            "--images", str(self._images), "--speed", str(self._speed), "--hosts", self._hosts,
         ]  # fmt: skip
         variables = {**self.settings.variables(), "PYTHONPATH": str(REPOSITORY), "REHEARSAL_PYTHON": sys.executable}
         self._group.start("aws", command, env=variables, cwd=self.folder)

@@ -42,7 +42,7 @@ def answer(asked: SageMaker, request: Request) -> Any:
         ("StopNotebookInstance", {"NotebookInstanceName": "desk"}, "notebook-instance/desk"),
     ],
 )
-def test_a_request_is_judged_on_the_resource_that_it_names(
+def test_a_request_is_evaluated_on_the_resource_that_it_names(
     operation: str, parameters: dict[str, str], resource: str
 ) -> None:
     request = call(operation, **parameters)
@@ -51,15 +51,15 @@ def test_a_request_is_judged_on_the_resource_that_it_names(
     assert service().resource(request) == f"arn:aws:sagemaker:us-east-1:111122223333:{resource}"
 
 
-def test_a_list_is_judged_on_every_resource() -> None:
+def test_a_list_is_evaluated_on_every_resource() -> None:
     assert service().resource(call("ListTrainingJobs", NameContains="dogs")) == "*"
 
 
-def test_tags_are_judged_on_the_resource_that_has_them() -> None:
+def test_tags_are_evaluated_on_the_resource_that_has_them() -> None:
     assert service().resource(call("AddTags", ResourceArn=JOB, Tags=[])) == JOB
 
 
-def test_an_invocation_is_judged_on_the_endpoint_in_lower_case() -> None:
+def test_an_invocation_is_evaluated_on_the_endpoint_in_lower_case() -> None:
     assert service().action(invocation("Dogs")) == "sagemaker:InvokeEndpoint"
     assert service().resource(invocation("Dogs")) == "arn:aws:sagemaker:us-east-1:111122223333:endpoint/dogs"
 

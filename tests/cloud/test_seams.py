@@ -119,7 +119,7 @@ def test_the_pinned_release_the_lock_and_the_module_agree() -> None:
     locked = re.findall(r"^ministack==(\S+)", (ROOT / "locks" / "engine.txt").read_text(), re.MULTILINE)
     declared = re.findall(r'^VERSION = "(.+)"$', SEAMS.read_text(), re.MULTILINE)
 
-    assert groups["engine"] == [f"ministack=={declared[0]}"]
+    assert f"ministack=={declared[0]}" in groups["engine"]
     assert locked == declared
 
 

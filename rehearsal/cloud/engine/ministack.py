@@ -22,6 +22,7 @@ from ministack.services import codebuild, iam, s3, sts
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
 from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
+from rehearsal.cloud.engine.completed_calls import complete_calls
 from rehearsal.cloud.engine.decisions import Decision, Decisions
 from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.trust import trusts
@@ -48,6 +49,7 @@ class Ministack:
         self._sdk_lock = threading.Lock()
         self._decisions = Decisions()
         accept_one_root_key(self._root.access_key)
+        complete_calls()
         self._judge_services()
         self._take_loopback_for_tls()
         self._keep_bucket_tags()

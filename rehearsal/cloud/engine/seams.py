@@ -12,6 +12,7 @@ SEAMS = (
     "app.SERVICE_HANDLERS",
     "core.iam_actions.extract_iam_action",
     "core.iam_actions.extract_resource_arn",
+    "core.iam_actions.request_tag_context",
     "core.iam_actions.identity_denial_message",
     "core.iam_actions.SERVICE_TO_IAM_NAMESPACE",
     "core.iam_evaluator.enforce",

@@ -1,0 +1,63 @@
+"""What the engine leaves out of the calls that it decides: the form of a log's ARN, and a condition key of CloudWatch.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import cbor2
+from ministack.core import iam_actions
+
+_TAGS = ("TagResource", "UntagResource", "ListTagsForResource")
+
+
+def complete_calls() -> None:
+    """Let the engine decide calls to CloudWatch and its logs by the ARNs and keys that AWS uses."""
+    resource_of, context_of = iam_actions.extract_resource_arn, iam_actions.request_tag_context
+
+    def resource(
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query: Mapping[str, Any],
+        region: str,
+        account_id: str,
+    ) -> str:
+        found = str(resource_of(service, method, path, headers, body, query, region, account_id))
+        if service == "logs" and not headers.get("x-amz-target", "").endswith(_TAGS):
+            return log_arn(found, body)
+        return found
+
+    def context(service: str, iam_action: str, body: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = context_of(service, iam_action, body, params)
+        if iam_action == "cloudwatch:PutMetricData":
+            found["cloudwatch:namespace"] = metric_namespace(body, params)
+        return found
+
+    iam_actions.extract_resource_arn, iam_actions.request_tag_context = resource, context
+
+
+def log_arn(group: str, body: bytes) -> str:
+    """The ARN by which AWS decides a call about a log group or one of its streams: it ends with the stream's name."""
+    if ":log-group:" not in group or ":log-stream:" in group:
+        return group
+    parameters = json.loads(body or b"{}")
+    return f"{group}:log-stream:{parameters.get('logStreamName', '')}"
+
+
+def metric_namespace(body: bytes, params: Mapping[str, Any]) -> str:
+    """The Namespace of a PutMetricData, in each of CloudWatch's three protocols."""
+    if body[:1] == b"{":
+        return str(json.loads(body).get("Namespace", ""))
+    given = params.get("Namespace")
+    if given:
+        return str(given[0] if isinstance(given, list) else given)
+    try:
+        return str(cbor2.loads(body).get("Namespace", ""))
+    except (cbor2.CBORDecodeError, AttributeError):
+        return ""

@@ -1,5 +1,0 @@
-"""Why an endpoint could not be started or updated."""
-
-
-class HostingError(Exception):
-    """The message is the endpoint's FailureReason."""

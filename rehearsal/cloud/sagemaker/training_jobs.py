@@ -1,0 +1,157 @@
+"""SageMaker's training jobs: the operations. training_run.py runs a job."""
+
+import base64
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from rehearsal.cloud.api import AwsError, Credentials, Engine, Json, Request
+from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.images import Images
+from rehearsal.cloud.json_service import Operation
+from rehearsal.cloud.sagemaker.image_pull import check_pull
+from rehearsal.cloud.sagemaker.service import arn
+from rehearsal.cloud.sagemaker.tags import Tags
+from rehearsal.cloud.sagemaker.training_container import application_python
+from rehearsal.cloud.sagemaker.training_record import ENDED, TrainingRecord
+from rehearsal.cloud.sagemaker.training_request import check_request
+from rehearsal.cloud.sagemaker.training_run import Resources, TrainingRun
+from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
+from rehearsal.hosts.network import Loopback, Network
+
+logger = logging.getLogger(__name__)
+
+SERVICE = "sagemaker.amazonaws.com"
+SESSION = "SageMaker"
+
+
+class TrainingJobs:
+    """The training jobs of one account and region. hosts: "auto", "namespaces" or "loopback"."""
+
+    def __init__(self, engine: Engine, clock: Clock, images: Images, tags: Tags, hosts: str = "auto") -> None:
+        self._engine, self._clock, self._images, self._tags = engine, clock, images, tags
+        self._hosts = hosts
+        self._runs: dict[str, tuple[TrainingRecord, TrainingRun]] = {}
+        self._lock = threading.Lock()
+
+    def operations(self) -> Mapping[str, Operation]:
+        """See `Part`."""
+        return {
+            "CreateTrainingJob": self._create,
+            "DeleteTrainingJob": self._delete,
+            "DescribeTrainingJob": self._describe,
+            "ListTrainingJobs": self._list,
+            "StopTrainingJob": self._stop,
+        }
+
+    def _create(self, parameters: Json, request: Request) -> Json:
+        name = check_request(parameters)
+        job = arn(self._engine, "training-job", name)
+        role, image = parameters["RoleArn"], parameters["AlgorithmSpecification"]["TrainingImage"]
+        self._engine.check_pass_role(request, role, SERVICE)
+        if parameters.get("Tags"):
+            self._engine.check(Credentials(request.key, "", ""), "sagemaker:AddTags", job)
+        known = self._images.find(image)
+        credentials = self._engine.credentials(role, SESSION, SERVICE, source=job)
+        check_pull(self._engine, credentials, role, image)
+        python = application_python()
+        resources = Resources(
+            engine=self._engine,
+            clock=self._clock,
+            credentials=credentials,
+            entry_point=[
+                word.replace("{python}", python).replace("{folder}", str(self._images.folder)) for word in known.train
+            ],
+            python=python,
+            networks=self._network,
+        )
+        record = TrainingRecord(parameters, job)
+        run = TrainingRun(record, resources)
+        with self._lock:
+            if name in self._runs:
+                raise AwsError(
+                    "ResourceInUse",
+                    "Training job names must be unique within an AWS account and region, and a training job with this "
+                    f"name already exists ({job})",
+                )
+            self._runs[name] = record, run
+        self._tags.create(job, parameters.get("Tags", []))
+        run.start()
+        return {"TrainingJobArn": job}
+
+    def _network(self, stack: ExitStack, folder: Path) -> Network:
+        if self._hosts != "loopback":
+            try:
+                return stack.enter_context(Namespaces(folder))
+            except NamespacesRefusedError as error:
+                if self._hosts == "namespaces":
+                    raise
+                logger.warning("%s", error)
+        return Loopback()
+
+    def _known(self, parameters: Json) -> tuple[TrainingRecord, TrainingRun]:
+        with self._lock:
+            found = self._runs.get(parameters["TrainingJobName"])
+        if found is None:
+            raise AwsError("ValidationException", "Requested resource not found.")
+        return found
+
+    def _describe(self, parameters: Json, _: Request) -> Json:
+        return self._known(parameters)[0].describe()
+
+    def _stop(self, parameters: Json, _: Request) -> Json:
+        record, run = self._known(parameters)
+        if not record.stop():
+            raise AwsError(
+                "ValidationException",
+                f"The request was rejected because the training job is in status {record.status}.",
+            )
+        run.stop()
+        return {}
+
+    def _delete(self, parameters: Json, _: Request) -> Json:
+        record, run = self._known(parameters)
+        if record.status not in ENDED:
+            raise AwsError(
+                "ResourceInUse",
+                f"Training job {record.name} is in status {record.status}; only an ended one is deleted.",
+            )
+        run.join()
+        with self._lock:
+            self._runs.pop(record.name, None)
+        self._tags.forget(record.arn)
+        return {}
+
+    def _list(self, parameters: Json, _: Request) -> Json:
+        with self._lock:
+            found = [record.summary() for record, _ in self._runs.values()]
+        kept = [each for each in found if all(test(each) for test in _filters(parameters))]
+        key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}.get(
+            parameters.get("SortBy", ""), "CreationTime"
+        )
+        kept.sort(key=lambda each: each[key], reverse=parameters.get("SortOrder") == "Descending")
+        start = int(base64.b64decode(parameters["NextToken"])) if parameters.get("NextToken") else 0
+        end = start + int(parameters.get("MaxResults") or 10)
+        more = {"NextToken": base64.b64encode(str(end).encode()).decode()} if end < len(kept) else {}
+        return {"TrainingJobSummaries": kept[start:end], **more}
+
+
+def _filters(parameters: Json) -> list[Callable[[Json], bool]]:
+    """One test for each filter of ListTrainingJobs."""
+    text, status = parameters.get("NameContains", ""), parameters.get("StatusEquals", "")
+    return [
+        lambda job: text.lower() in job["TrainingJobName"].lower(),
+        lambda job: status in ("", job["TrainingJobStatus"]),
+        *(
+            partial(_within, field, parameters.get(f"{field}After"), parameters.get(f"{field}Before"))
+            for field in ("CreationTime", "LastModifiedTime")
+        ),
+    ]
+
+
+def _within(field: str, after: float | None, before: float | None, job: Json) -> bool:
+    seconds = job[field].timestamp()
+    return (after is None or seconds > after) and (before is None or seconds < before)
