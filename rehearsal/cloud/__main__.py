@@ -6,12 +6,14 @@ rehearsal/cloud/local.py starts it. Its environment is that of environment.py.
 import argparse
 from pathlib import Path
 
+from rehearsal.cloud.autoscaling.scaling import Scaling
 from rehearsal.cloud.builds import Builds
 from rehearsal.cloud.calls import CallRecord
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
 from rehearsal.cloud.sagemaker.service import SageMaker
+from rehearsal.cloud.sagemaker.serving import Serving
 from rehearsal.cloud.sagemaker.tags import Tags
 from rehearsal.cloud.sagemaker.training_jobs import TrainingJobs
 
@@ -29,12 +31,17 @@ def main() -> None:
 
     engine = Ministack(arguments.url, arguments.folder)
     clock, images = Clock(arguments.speed), Images.read(arguments.images)
-    for name, kind in Records().types().items():
-        engine.add_type(name, kind)
     tags = Tags()
+    serving = Serving(engine, images, clock, tags)
     jobs = TrainingJobs(engine, clock, images, tags, arguments.hosts)
-    engine.add_service(SageMaker(engine, [jobs], tags))
+    sagemaker = SageMaker(engine, [jobs, *serving.parts], tags, serving.invoke)
+    scaling = Scaling(engine, clock, sagemaker, serving)
+    engine.add_service(sagemaker)
+    engine.add_service(scaling.service)
+    for name, kind in {**Records().types(), **serving.types, **scaling.types}.items():
+        engine.add_type(name, kind)
     engine.on_decision(CallRecord(arguments.folder))
+    scaling.scaler.start()
     engine.run_builds(Builds(engine))
     engine.run()
 

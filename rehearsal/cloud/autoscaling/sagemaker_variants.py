@@ -1,23 +1,16 @@
 """The variants as SageMaker's own operations show and change them, and their calls as the fleets count them."""
 
-from collections.abc import Mapping
-from typing import Protocol
-
 from rehearsal.cloud.api import AwsError, Json, Request
 from rehearsal.cloud.autoscaling.alarm import Points
 from rehearsal.cloud.autoscaling.variants import Instances, Variant
-from rehearsal.cloud.json_service import Operation
+from rehearsal.cloud.sagemaker.service import SageMaker
 from rehearsal.cloud.sagemaker.usage import Usages
-
-
-class _Service(Protocol):
-    operations: Mapping[str, Operation]
 
 
 class SageMakerVariants:
     """See `Variants`."""
 
-    def __init__(self, sagemaker: _Service, usages: Usages) -> None:
+    def __init__(self, sagemaker: SageMaker, usages: Usages) -> None:
         self._sagemaker = sagemaker
         self._usages = usages
 

@@ -1,0 +1,46 @@
+"""The pull of an image from the account's own ECR repository, with the rights of the model's role.
+
+The engine keeps no layers, and a command of this machine stands for the image (images.py): an image that the
+repository does not hold is therefore no failure. A repository that does not exist, or that the role may not read, is.
+"""
+
+import re
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from rehearsal.cloud.sagemaker.failure import HostingError
+
+_IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64})|:(?P<tag>[^@]+))?"
+)
+
+
+def is_private(uri: str, account: str) -> bool:
+    """Whether the image is in a repository of this account."""
+    found = _IMAGE.fullmatch(uri)
+    return found is not None and found["account"] == account
+
+
+def pull(ecr: Any, uri: str, role_arn: str) -> None:
+    """Call what a pull calls. ecr: a client with the role's credentials. Raises HostingError."""
+    found = _IMAGE.fullmatch(uri)
+    if found is None:
+        raise HostingError(f"{uri} is not the URI of an image in Amazon ECR.")
+    repository = found["repository"]
+    image = {"imageDigest": found["digest"]} if found["digest"] else {"imageTag": found["tag"] or "latest"}
+    digest = found["digest"] or f"sha256:{'0' * 64}"
+    try:
+        ecr.get_authorization_token()
+        ecr.batch_get_image(repositoryName=repository, imageIds=[image])
+        ecr.batch_check_layer_availability(repositoryName=repository, layerDigests=[digest])
+        ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=digest)
+    except ClientError as error:
+        raise HostingError(_reason(error, uri, role_arn)) from error
+
+
+def _reason(error: ClientError, uri: str, role_arn: str) -> str:
+    if error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"):
+        return f"The role '{role_arn}' does not have {error.operation_name} permission for the image: '{uri}'."
+    return f"The image '{uri}' cannot be pulled: {error.response['Error'].get('Message', error)}"

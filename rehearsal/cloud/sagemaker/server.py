@@ -1,0 +1,58 @@
+"""One instance of a variant: the container's process, its environment and its address."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from rehearsal.aws.invocation import Container
+from rehearsal.processes import Child
+
+NOT_SECRET = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER")
+"""What a container gets of this process's environment, which has the root key in it."""
+
+
+class Server:
+    """An instance. `outstanding`: the requests that it is answering; the fleet counts them."""
+
+    def __init__(self, port: int) -> None:
+        self.id = f"i-{secrets.token_hex(9)[:17]}"
+        self.port = port
+        self.container = Container(f"http://127.0.0.1:{port}")
+        self.child: Child | None = None
+        self.starts = 0
+        self.ready = False
+        self.outstanding = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether its process has ended."""
+        return self.child is None or self.child.exit_code() is not None
+
+
+def variables(own: Mapping[str, str], *, port: int, region: str, credentials: Mapping[str, str]) -> dict[str, str]:
+    """A container's environment: what the model declares, what SageMaker adds, and nothing else of this process.
+
+    credentials: of the model's role, for a model without network isolation.
+    """
+    inherited = {name: os.environ[name] for name in NOT_SECRET if name in os.environ}
+    return {
+        **inherited,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+        **own,
+        **credentials,
+    }
+
+
+def command(template: tuple[str, ...], *, python: str, folder: Path, model: Path, port: int) -> list[str]:
+    """The command of an image (images.py) with its placeholders filled in."""
+    values = {"{python}": python, "{folder}": str(folder), "{model}": str(model), "{port}": str(port)}
+    filled = []
+    for part in template:
+        for placeholder, value in values.items():
+            part = part.replace(placeholder, value)
+        filled.append(part)
+    return filled

@@ -1,0 +1,70 @@
+"""The load of a rehearsal: its calls, its minutes, and its end."""
+
+import itertools
+import threading
+
+import pytest
+
+from ops.rehearse.errors import RehearsalError
+from ops.rehearse.load import Fleet, Load
+from rehearsal.cloud.clock import Clock
+
+SPEED = 1200
+"""A minute takes 50 ms."""
+
+
+class Endpoint:
+    """A fleet that has three instances from the `out`-th call to the `back`-th. Each tenth call fails."""
+
+    def __init__(self, out: float, back: float) -> None:
+        self.out, self.back = out, back
+        self.calls = itertools.count(1)
+        self.made = 0
+        self.notes: list[str] = []
+        self.lock = threading.Lock()
+
+    def call(self) -> bool:
+        with self.lock:
+            self.made = next(self.calls)
+            if self.made % 20 == 0:
+                raise ConnectionError
+            return self.made % 10 != 0
+
+    def fleet(self) -> Fleet:
+        return Fleet(3, 3) if self.out <= self.made < self.back else Fleet(1, 1)
+
+    def load(self) -> Load:
+        return Load(
+            self.call,
+            self.fleet,
+            target=5,
+            clock=Clock(SPEED),
+            report=lambda done, total, note: self.notes.append(note),  # noqa: ARG005
+        )
+
+
+def test_the_load_rises_until_the_fleet_has_grown_and_falls_until_it_has_shrunk() -> None:
+    endpoint = Endpoint(out=30, back=100)
+
+    run = endpoint.load().run(least=1, most=3)
+
+    assert run.counts == [1, 3, 1]
+    assert run.target == 5
+    assert run.minute_s == 60 / SPEED
+
+
+def test_every_call_is_counted_once_as_answered_or_failed() -> None:
+    endpoint = Endpoint(out=30, back=100)
+
+    run = endpoint.load().run(least=1, most=3)
+
+    assert sum(each.answered + each.failed for each in run.minutes) == endpoint.made
+    assert sum(each.failed for each in run.minutes) == endpoint.made // 10
+    assert len(endpoint.notes) == len(run.minutes)
+    assert "failed" in endpoint.notes[0]
+
+
+@pytest.mark.parametrize(("out", "back", "count"), [(float("inf"), float("inf"), 3), (30, float("inf"), 1)])
+def test_a_fleet_that_does_not_follow_is_an_error_with_what_to_do(out: float, back: float, count: int) -> None:
+    with pytest.raises(RehearsalError, match=f"instead of {count}.*target_invocations_per_min"):
+        Endpoint(out, back).load().run(least=1, most=3)
