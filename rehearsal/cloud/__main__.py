@@ -42,6 +42,7 @@ def main() -> None:
         engine.add_type(name, kind)
     engine.on_decision(CallRecord(arguments.folder))
     scaling.scaler.start()
+    engine.run_schedules(arguments.speed)
     engine.run_builds(Builds(engine))
     engine.run()
 

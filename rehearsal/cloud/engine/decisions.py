@@ -45,6 +45,11 @@ class Decisions:
         self._without: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar("without", default=None)
         iam_evaluator.enforce, iam_evaluator.resolve_principal = self._observed, self._resolved
 
+    def publish(self, decision: Decision) -> None:
+        """Call the listeners."""
+        for listener in self.listeners:
+            listener(decision)
+
     def _resolved(self, *arguments: Any, **named: Any) -> Any:
         found, without = self._resolve(*arguments, **named), self._without.get()
         if without and getattr(found, "policies", None):
@@ -78,8 +83,7 @@ class Decisions:
         decision = Decision(principal, iam_action, resource_arn, region, dict(service_context or {}), refused, ())
         if policies:
             decision = replace(decision, needs=self._needs(enforce, decision, policies))
-        for listener in self.listeners:
-            listener(decision)
+        self.publish(decision)
         return denied
 
     def _needs(self, enforce: Callable[[], Any], decision: Decision, policies: Any) -> tuple[str, ...]:

@@ -18,17 +18,21 @@ import botocore.session
 from botocore.config import Config
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import codebuild, iam, s3, sts
+from ministack.services import codebuild, eventbridge, iam, s3, scheduler, sts
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
 from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
 from rehearsal.cloud.engine.completed_calls import complete_calls
 from rehearsal.cloud.engine.decisions import Decision, Decisions
+from rehearsal.cloud.engine.function_checks import check_functions
 from rehearsal.cloud.engine.root import accept_one_root_key
+from rehearsal.cloud.engine.service_calls import decide_service_calls
 from rehearsal.cloud.engine.trust import trusts
 
 LONGEST_SILENCE_S = 300
 """How long a custom resource may give no answer. AWS waits an hour, or the resource's ServiceTimeout."""
+SHORTEST_TICK_S = 0.5
+"""Between two looks at which schedule is due."""
 MOST_CALLS_AT_ONCE = 128
 _SESSION_S = 12 * 3600
 
@@ -54,6 +58,8 @@ class Ministack:
         self._take_loopback_for_tls()
         self._keep_bucket_tags()
         self._end_silence()
+        check_functions(self)
+        decide_service_calls(self)
 
     def run(self) -> None:
         """Serve until SIGTERM."""
@@ -124,6 +130,17 @@ class Ministack:
             return status, found, json.dumps({"build": record}).encode()
 
         codebuild.handle_request = started
+
+    def run_schedules(self, speed: float) -> None:
+        """Let the minutes of `rate()` be minutes of a clock that runs `speed` times as fast as the real one."""
+        seconds = eventbridge._parse_rate_seconds
+
+        def faster(expression: str) -> float | None:
+            found = seconds(expression)
+            return None if found is None else float(found) / speed
+
+        eventbridge._parse_rate_seconds = faster
+        scheduler._SCHEDULE_TICK_INTERVAL = max(SHORTEST_TICK_S, scheduler._SCHEDULE_TICK_INTERVAL / speed)
 
     # -- CloudFormation
 
@@ -236,6 +253,32 @@ class Ministack:
         explicit = denied.decision == "Deny"
         message = iam_actions.identity_denial_message(action, principal, resource, explicit)
         raise AwsError("AccessDeniedException", message)
+
+    def check_service(self, service: str, action: str, resource: str, source: str) -> None:
+        """Raises AwsError unless the policy of a resource lets a service principal call it for `source`, an ARN."""
+        policy = iam_evaluator._resource_policy(action.partition(":")[0], resource)
+        context = iam_evaluator.EvalContext(
+            principal_arn="*",
+            principal_type="Service",
+            principal_account=self.account,
+            action=action,
+            resource_arn=resource,
+            region=self.region,
+            source_ip="127.0.0.1",
+            secure_transport=True,
+            service_context={"aws:sourcearn": source, "aws:sourceaccount": self.account},
+        )
+        found = iam_evaluator.evaluate_resource_policy(policy[0] if policy else None, context, service=service)
+        denied = "" if found.decision == "Allow" else found.decision
+        self._decisions.publish(
+            Decision(service, action, resource, self.region, {"aws:SourceArn": source}, denied, needs=())
+        )
+        if denied:
+            raise AwsError(
+                "AccessDeniedException",
+                f"{service} is not authorized to perform: {action} on resource: {resource} because no resource-based "
+                f"policy allows the {action} action",
+            )
 
     # -- clients
 
