@@ -19,8 +19,13 @@ class Reaper:
     """The owner's handle of the reaper process."""
 
     def __init__(self) -> None:
+        without_keys = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-I", "-S", __file__],
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env=without_keys,
         )
 
     def watch(self, group: int) -> None:

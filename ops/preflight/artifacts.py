@@ -19,7 +19,7 @@ def checks(target: Target) -> Iterator[Check]:
     training = target.settings.training
     if training.model_data and "serving" in target.stacks:
         yield Check(subject=SUBJECT, title="the artifact", needs=PERMISSIONS, find=model_data)
-    if training.pretrained_uri and target.trains:
+    if training.weights_uri and target.trains:
         yield Check(subject=SUBJECT, title="the pretrained weights", needs=PERMISSIONS, find=pretrained)
 
 
@@ -39,7 +39,7 @@ def pretrained(target: Target) -> Iterator[Finding]:
     yield from _object(
         target,
         "training.pretrained_uri",
-        target.settings.training.pretrained_uri,
+        target.settings.training.weights_uri,
         begins=lambda start: start[8:9] == b"{",  # 8 bytes with the length of a JSON header, then the header
         kind="a safetensors file",
     )

@@ -4,18 +4,22 @@ rehearsal/cloud/local.py starts it. Its environment is that of environment.py.
 """
 
 import argparse
+import contextlib
+import os
 from pathlib import Path
 
 from rehearsal.cloud.autoscaling.scaling import Scaling
 from rehearsal.cloud.builds import Builds
 from rehearsal.cloud.calls import CallRecord
 from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
 from rehearsal.cloud.sagemaker.service import SageMaker
 from rehearsal.cloud.sagemaker.serving import Serving
 from rehearsal.cloud.sagemaker.tags import Tags
 from rehearsal.cloud.sagemaker.training_jobs import TrainingJobs
+from rehearsal.reaper import Reaper
 
 
 def main() -> None:
@@ -26,6 +30,11 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="minutes of AWS's waits in a real minute")
     parser.add_argument("--hosts", choices=["auto", "namespaces", "loopback"], default="auto", help="of training jobs")
     arguments = parser.parse_args()
+
+    with contextlib.suppress(PermissionError):  # it leads a group already
+        os.setsid()
+    reaper = Reaper()
+    reaper.watch(os.getpgrp())  # ends the processes that the engine itself starts, when this process is gone
 
     from rehearsal.cloud.engine import Ministack  # it reads the environment when it is imported
 
@@ -44,7 +53,9 @@ def main() -> None:
     scaling.scaler.start()
     engine.run_schedules(arguments.speed)
     engine.run_builds(Builds(engine))
-    engine.run()
+    with Functions(engine, clock, os.environ["REHEARSAL_PYTHON"]) as functions:
+        engine.use_functions(functions)
+        engine.run()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ WAIT_CEILING_MIN = 55
 STARTUP_MIN = 10
 """Of that wait: getting the instances, loading the image and the data, writing the artifact."""
 LONGEST_MIN = WAIT_CEILING_MIN - STARTUP_MIN
+RANDOM = "none"
+"""The value of `pretrained_uri`, and of the option --pretrained, with which every weight starts random."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,11 +46,15 @@ class TrainingSettings(TrainingOptions):
     poll_interval_s: Annotated[int, Range(30, 300, "seconds")] = 30
     """How often a deploy reads the job's status."""
     pretrained_uri: Annotated[
-        str, Pattern(rf"|{S3_OBJECT}(?<=\.safetensors)", "s3://BUCKET/KEY.safetensors, or empty")
+        str,
+        Pattern(rf"|{RANDOM}|{S3_OBJECT}(?<=\.safetensors)", f"s3://BUCKET/KEY.safetensors, {RANDOM}, or empty"),
     ] = ""
     """S3 object with pretrained ResNet50 weights, given to the job as the channel `pretrained`. `make deploy` passes
     the newest ones that `kennel weights upload` sent to the bucket. Empty: each host downloads ImageNet's while it is
-    billed."""
+    billed. `none`: every weight starts random, which needs `mode` full."""
+    checkpoint_every: Annotated[int, Range(1, 10_000, "epochs")] = 1
+    """Epochs between two checkpoints; the last epoch is always saved. In full mode a checkpoint has 400 MB, which the
+    job writes and SageMaker uploads. It changes no result, so another value starts no other training."""
 
     data_uri: Annotated[str, Pattern(rf"|{S3_FOLDER}", "s3://BUCKET/PREFIX/, or empty")] = ""
     """Where the photos are, if a bucket has them already: `train/`, `valid/` and `test/` below this prefix, in the
@@ -122,8 +128,20 @@ class TrainingSettings(TrainingOptions):
             self.batch_size,
             f"a multiple of training.instance_count ({self.instance_count})",
         )
+        require(
+            self.pretrained_uri != RANDOM or self.mode == "full",
+            "training.pretrained_uri",
+            self.pretrained_uri,
+            f"the weights of a backbone in mode {self.mode}, which trains the head alone; choose training.mode = full "
+            "to train without pretrained weights",
+        )
         self._check_fallbacks()
         check_vpc("training", self.subnets, self.security_groups)
+
+    @property
+    def weights_uri(self) -> str:
+        """The object of the channel `pretrained`; empty if the job has no such channel."""
+        return "" if self.pretrained_uri == RANDOM else self.pretrained_uri
 
     def _check_fallbacks(self) -> None:
         kinds, written = self.fallback_instance_types, ",".join(self.fallback_instance_types)

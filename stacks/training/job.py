@@ -73,7 +73,7 @@ class TrainingJob(Construct):
                 "InstanceType": settings.instance_type,
                 "InstanceCount": str(settings.instance_count),
                 "HyperParameters": dict(hyperparameters),
-                "Pretrained": settings.pretrained_uri,
+                "Pretrained": settings.weights_uri,
                 "Bucket": storage.bucket.bucket_name,
                 **({"DataBucket": photos.bucket} if photos.bucket else {}),
                 "DataPrefix": photos.prefix,

@@ -7,10 +7,12 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
+from contract.training_container import CHECKPOINT_EVERY
 from stacks.common.iam import allow
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.common.vpc import VpcAccess
 from stacks.settings import TrainingSettings
+from stacks.settings.training import RANDOM
 from stacks.storage.bucket_access import BucketAccess, BucketGrant
 from stacks.training.artifact import ModelArtifact
 from stacks.training.image import TrainingImage
@@ -74,7 +76,7 @@ class TrainingStack(cdk.Stack):
             photos=photos,
             source=source,
             image=image,
-            pretrained_uri=settings.pretrained_uri,
+            pretrained_uri=settings.weights_uri,
             job_prefix=job_prefix,
             package_rights=rights,
             vpc=VpcAccess(subnets=settings.subnets, security_groups=settings.security_groups),
@@ -121,4 +123,8 @@ def hyperparameters(source: SourceArchive, settings: TrainingSettings) -> dict[s
         "sagemaker_region": cdk.Aws.REGION,
         "sagemaker_container_log_level": "20",
     }
+    if settings.pretrained_uri == RANDOM:
+        options["pretrained"] = RANDOM
+    if settings.checkpoint_every > 1:  # the script's default
+        options[CHECKPOINT_EVERY] = str(settings.checkpoint_every)
     return options | settings.arguments()

@@ -126,8 +126,8 @@ def test_a_warm_process_that_is_lost_is_replaced(account: LambdaAccount) -> None
     assert account.invoke(function, {"exit": True}, "live").payload["errorType"] == "Runtime.ExitError"
 
     def replaced() -> bool:
-        answer = account.invoke(function, {}, "live").payload
-        return answer["started"] == PROVISIONED and answer["pid"] != before["pid"]
+        answer: dict[str, Any] = account.invoke(function, {}, "live").payload
+        return bool(answer["started"] == PROVISIONED and answer["pid"] != before["pid"])
 
     assert wait_until(replaced)
 
@@ -213,7 +213,7 @@ def test_calls_beyond_the_reserved_concurrency_are_refused(account: LambdaAccoun
 
     results = at_once(2, lambda: account.invoke(function, {"sleep_s": 2}, version))
 
-    refused = [each for each in results if isinstance(each, ClientError)]
+    refused: list[Any] = [each for each in results if isinstance(each, ClientError)]
     assert len(refused) == 1
     assert refused[0].response["ResponseMetadata"]["HTTPStatusCode"] == 429
     assert refused[0].response["Error"]["Code"] == "TooManyRequestsException"

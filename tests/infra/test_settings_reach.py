@@ -104,6 +104,7 @@ REACH = {
     "training.pretrained_uri": Reach(
         "s3://weights/resnet50.safetensors", (f"{JOB}.Pretrained", f"Training/JobRole{POLICY}")
     ),
+    "training.checkpoint_every": Reach(5, (f"{JOB}.HyperParameters.checkpoint-every",)),
     "training.data_uri": Reach(
         "s3://theirs/dogs/",
         (

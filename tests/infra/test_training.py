@@ -215,6 +215,13 @@ def test_without_weights_in_the_bucket_the_job_has_no_right_to_any(development: 
     assert not [right for right in rights(development) if "weights/" in str(right.resources)]
 
 
+def test_a_job_without_pretrained_weights_has_no_channel_for_any(synthesise: Synthesise) -> None:
+    assembly = synthesise(("training.pretrained_uri", "none"), ("training.mode", "full"))
+    job = assembly.only("Custom::TrainingJob")
+    assert (job["Pretrained"], job["HyperParameters"]["pretrained"]) == ("", "none")
+    assert not [right for right in rights(assembly) if "none" in str(right.resources)]
+
+
 def test_a_given_artifact_needs_no_weights(synthesise: Synthesise) -> None:
     assembly = synthesise(
         ("training.model_data", "s3://models/model.tar.gz"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from aws_cdk import App, Stack
 
+from contract.training_container import CHECKPOINT_EVERY
 from contract.weights import RESNET50_IMAGENET, object_key
 from stacks.settings import TrainingSettings
 from stacks.training.handler.aws_errors import TrainingError
@@ -41,6 +42,15 @@ from tests.infra.events import BUCKET, PHOTOS, Json, properties
 )
 def test_a_change_of_an_input_is_a_new_job(deployment: Deployment, change: Json) -> None:
     assert name_for(deployment) != name_for(deployment, **change)
+
+
+def test_the_number_of_checkpoints_is_no_new_job(deployment: Deployment) -> None:
+    """Otherwise a deploy that only saves less often would pay for the same result a second time."""
+
+    def name_with(**options: str) -> str:
+        return name_for(deployment, HyperParameters={"sagemaker_submit_directory": "s3://assets/abc.tar.gz", **options})
+
+    assert name_with(epochs="40") == name_with(epochs="40", **{CHECKPOINT_EVERY: "5"})
 
 
 def test_other_versions_of_the_installed_packages_are_a_new_job(deployment: Deployment, tmp_path: Path) -> None:

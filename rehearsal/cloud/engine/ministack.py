@@ -25,9 +25,11 @@ from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Req
 from rehearsal.cloud.engine.completed_calls import complete_calls
 from rehearsal.cloud.engine.decisions import Decision, Decisions
 from rehearsal.cloud.engine.function_checks import check_functions
+from rehearsal.cloud.engine.functions import ALIAS, use_functions
 from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.service_calls import decide_service_calls
 from rehearsal.cloud.engine.trust import trusts
+from rehearsal.cloud.functions import Functions
 
 LONGEST_SILENCE_S = 300
 """How long a custom resource may give no answer. AWS waits an hour, or the resource's ServiceTimeout."""
@@ -56,6 +58,7 @@ class Ministack:
         complete_calls()
         self._judge_services()
         self._take_loopback_for_tls()
+        self._let_types_wait()
         self._keep_bucket_tags()
         self._end_silence()
         check_functions(self)
@@ -142,6 +145,13 @@ class Ministack:
         eventbridge._parse_rate_seconds = faster
         scheduler._SCHEDULE_TICK_INTERVAL = max(SHORTEST_TICK_S, scheduler._SCHEDULE_TICK_INTERVAL / speed)
 
+    # -- Lambda
+
+    def use_functions(self, functions: Functions) -> None:
+        """Let `functions` run the calls of Python functions, and write the logs and metrics of all functions."""
+        self._worker_types.add(ALIAS)
+        use_functions(functions)
+
     # -- CloudFormation
 
     def add_type(self, name: str, kind: ResourceType) -> None:
@@ -151,16 +161,18 @@ class Ministack:
             return created.physical_id, created.attributes
 
         self._worker_types.add(name)
-        if len(self._worker_types) == 1:
-            waits = stacks._runs_on_worker_thread
-            stacks._runs_on_worker_thread = lambda resource_type: (
-                resource_type in self._worker_types or waits(resource_type)
-            )
         provisioners._RESOURCE_HANDLERS[name] = {
             "create": lambda logical_id, properties, stack: pair(kind.create(logical_id, properties, stack)),
             "update": lambda physical_id, old, new, stack: pair(kind.update(physical_id, old, new, stack)),
             "delete": kind.delete,
         }
+
+    def _let_types_wait(self) -> None:
+        """The engine runs most types on its event loop, where a type that waits for a call would wait for itself."""
+        waits = stacks._runs_on_worker_thread
+        stacks._runs_on_worker_thread = lambda resource_type: (
+            resource_type in self._worker_types or waits(resource_type)
+        )
 
     def _keep_bucket_tags(self) -> None:
         """The engine forgets the tags of a bucket, and CDK's function refuses to empty a bucket without its tag."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contract.photos import is_digest
-from contract.training_container import ARGUMENTS, ENTRY_POINT
+from contract.training_container import ARGUMENTS, CHECKPOINT_EVERY, ENTRY_POINT
 from contract.weights import identity
 
 Json = dict[str, Any]
@@ -102,7 +102,8 @@ class JobRequest:
         The first ten digits are a digest of code, options, image, instances and weights; the source archive is among
         the hyperparameters, by an S3 key that is the hash of its content. The second ten are the start of the photos'
         digest. Left out is what changes no result: role, volume, key, network, package index (the packages have
-        hashes), time limit, spot or on demand, and metrics. A job on a fallback type has that type in its name.
+        hashes), time limit, spot or on demand, checkpoints, and metrics. A job on a fallback type has that type in its
+        name.
         """
         # a name that the operator chose means the photos at this address
         photos = data_version[:10] if is_digest(data_version) else _digest([self.data.uri, data_version])
@@ -118,11 +119,12 @@ class JobRequest:
         return first.startswith(self.inputs_name)
 
     def _inputs_digest(self) -> str:
+        hyperparameters = {name: value for name, value in self.hyperparameters.items() if name != CHECKPOINT_EVERY}
         return _digest(
             {
                 "image": self.image,
                 "instances": [self.instance_type, self.instance_count],
-                "hyperparameters": dict(self.hyperparameters),
+                "hyperparameters": hyperparameters,
                 "pretrained": identity(self.pretrained, self.artifacts.bucket),
             }
         )
