@@ -105,6 +105,10 @@ class Engine(Protocol):
         """Raises AwsError if the caller may not pass this role to `service`."""
         ...
 
+    def service_client(self, service: str) -> Any:
+        """A botocore client as AWS's own services use it for what they manage: no role decides its calls."""
+        ...
+
     def put_metrics(self, namespace: str, metrics: list[Json]) -> None:
         """Write CloudWatch metrics as AWS itself does, without a role. metrics: as in PutMetricData."""
         ...

@@ -28,6 +28,9 @@ class FakeEngine:
     def client(self, service: str, credentials: Credentials) -> Any:
         raise AssertionError(f"{service} was called with {credentials}")
 
+    def service_client(self, service: str) -> Any:
+        return self.client(service, Credentials("AKIAANY", "secret of AWS", ""))
+
     def check_pass_role(self, _: Request, role_arn: str, service: str) -> None:
         self.passed_roles.append((role_arn, service))
 

@@ -1,7 +1,10 @@
 """Variants without SageMaker, and a clock that a test moves: for the rules of Application Auto Scaling."""
 
+from collections.abc import Iterable
+
 from rehearsal.cloud.api import AwsError
-from rehearsal.cloud.autoscaling.alarm import Points
+from rehearsal.cloud.autoscaling.alarm import Points, State
+from rehearsal.cloud.autoscaling.target import Policy
 from rehearsal.cloud.autoscaling.variants import Instances, Variant
 from rehearsal.cloud.clock import Clock
 
@@ -17,6 +20,28 @@ class ManualClock(Clock):
 
     def now(self) -> float:
         return self.time
+
+
+class FakeAlarms:
+    """The states of the alarms that exist."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, State] = {}
+
+    def put(self, _: Variant, policy: Policy) -> None:
+        names = policy.alarms if policy.tracking.scale_in else policy.alarms[:1]
+        self.delete([policy])
+        self.states.update(dict.fromkeys(names, State.INSUFFICIENT_DATA))
+
+    def set_states(self, policy: Policy, points: Points) -> None:
+        for name, alarm in zip(policy.alarms, (policy.tracking.high, policy.tracking.low), strict=True):
+            if name in self.states:
+                self.states[name] = alarm.state(points)
+
+    def delete(self, policies: Iterable[Policy]) -> None:
+        for policy in policies:
+            for name in policy.alarms:
+                self.states.pop(name, None)
 
 
 class FakeVariants:

@@ -165,12 +165,21 @@ def test_a_deployed_endpoint_scales_with_its_calls_and_its_stack_can_be_deleted(
     (target,) = deployed.scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert (target["ResourceId"], target["MaxCapacity"]) == (RESOURCE_ID, 3)
 
+    cloudwatch = deployed.client("cloudwatch")
+
+    def alarms() -> dict[str, str]:
+        found = cloudwatch.describe_alarms(AlarmNamePrefix=f"TargetTracking-{RESOURCE_ID}-")["MetricAlarms"]
+        return {each["AlarmName"].split("-")[2]: each["StateValue"] for each in found}
+
+    assert set(alarms()) == {"AlarmHigh", "AlarmLow"}
     deployed.call_until(lambda: deployed.instances == (3, 3), every_s=0)
     deployed.call_until(lambda: deployed.instances == (1, 1), every_s=0.4)
 
     activities = deployed.scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]
+    assert alarms()["AlarmLow"] == "ALARM"
     assert activities[0]["Description"] == "Setting desired instance count to 1."
     assert all("triggered policy calls" in each["Cause"] for each in activities)
     deployed.cloudformation.delete_stack(StackName="echo")
     assert wait_until(lambda: not deployed.sagemaker.list_endpoints()["Endpoints"])
     assert not deployed.scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert not alarms()

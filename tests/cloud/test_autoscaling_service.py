@@ -14,7 +14,7 @@ from rehearsal.cloud.autoscaling.scaler import Scaler
 from rehearsal.cloud.autoscaling.service import ApplicationAutoScaling
 from rehearsal.cloud.autoscaling.variants import DIMENSION, NAMESPACE, Instances
 from tests.cloud.fake_engine import FakeEngine
-from tests.cloud.fake_variants import DOGS, FakeVariants, ManualClock
+from tests.cloud.fake_variants import DOGS, FakeAlarms, FakeVariants, ManualClock
 
 NAMES = {"ServiceNamespace": NAMESPACE, "ResourceId": DOGS.resource_id, "ScalableDimension": DIMENSION}
 BOUNDS = {"MinCapacity": 1, "MaxCapacity": 3}
@@ -36,7 +36,8 @@ class World:
 
     def __init__(self) -> None:
         self.variants, self.clock = FakeVariants(), ManualClock()
-        self.scaler = Scaler(self.variants, self.clock)
+        self.alarms = FakeAlarms()
+        self.scaler = Scaler(self.variants, self.clock, self.alarms)
         self.service = ApplicationAutoScaling(FakeEngine(), self.scaler)
 
     def call(self, operation: str, **parameters: Any) -> Any:
@@ -187,6 +188,49 @@ def test_a_policy_has_two_alarms_and_keeps_them_when_it_changes() -> None:
     (described,) = world.call("DescribeScalingPolicies", ServiceNamespace=NAMESPACE)["ScalingPolicies"]
     assert described["Alarms"] == first["Alarms"]
     assert described["TargetTrackingScalingPolicyConfiguration"] == {**TRACKING, "DisableScaleIn": False}
+
+
+def test_the_alarms_are_those_of_the_rule() -> None:
+    world = scaled()
+
+    def states() -> list[str]:
+        return sorted(
+            f"{'High' if 'AlarmHigh' in name else 'Low'} {state}" for name, state in world.alarms.states.items()
+        )
+
+    world.minutes(3, load=60)
+    assert states() == ["High ALARM", "Low OK"]
+    world.variants.finish()
+    world.minutes(15, load=6)
+    assert states() == ["High OK", "Low ALARM"]
+
+
+@pytest.mark.parametrize("end", ["DeleteScalingPolicy", "DeregisterScalableTarget", "forget", "vanish"])
+def test_no_alarm_outlives_its_policy(end: str) -> None:
+    world = scaled()
+    assert len(world.alarms.states) == 2
+
+    if end == "forget":
+        world.scaler.forget("dogs")
+    elif end == "vanish":
+        del world.variants.known[DOGS]
+        world.scaler.look()
+    else:
+        world.call(end, **NAMES, **({"PolicyName": "p"} if end == "DeleteScalingPolicy" else {}))
+
+    assert not world.alarms.states
+
+
+def test_a_policy_without_scale_in_has_one_alarm() -> None:
+    world = scaled()
+    tracking = {**TRACKING, "DisableScaleIn": True}
+
+    response = world.call(
+        "PutScalingPolicy", **NAMES, **{**POLICY, "TargetTrackingScalingPolicyConfiguration": tracking}
+    )
+
+    assert [each["AlarmName"] for each in response["Alarms"]] == list(world.alarms.states)
+    assert len(world.alarms.states) == 1
 
 
 def test_a_second_policy_for_the_same_metric_is_refused() -> None:

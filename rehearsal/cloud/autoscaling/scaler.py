@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rehearsal.cloud.api import AwsError
 from rehearsal.cloud.autoscaling.activity import Activities, Activity
+from rehearsal.cloud.autoscaling.policy_alarms import PolicyAlarms
 from rehearsal.cloud.autoscaling.target import Target
 from rehearsal.cloud.autoscaling.tracking import Bounds, Decision, Watched, decide
 from rehearsal.cloud.autoscaling.variants import Instances, Variant, Variants
@@ -24,10 +25,11 @@ class Scaler:
     Its lock is never held while SageMaker is called, which may itself wait for this lock.
     """
 
-    def __init__(self, variants: Variants, clock: Clock) -> None:
+    def __init__(self, variants: Variants, clock: Clock, alarms: PolicyAlarms) -> None:
         self.targets: dict[Variant, Target] = {}
         self.activities = Activities()
         self.lock = threading.RLock()
+        self.alarms = alarms
         self._variants = variants
         self._clock = clock
 
@@ -54,8 +56,7 @@ class Scaler:
     def _look_at(self, target: Target) -> None:
         instances = self._variants.instances(target.variant)
         if instances is None:  # SageMaker deregisters the variants of an endpoint that is deleted
-            with self.lock:
-                self.targets.pop(target.variant, None)
+            self.remove([target.variant])
             return
         self._complete(target, instances)
         decision = self._decision(target, instances)
@@ -85,13 +86,14 @@ class Scaler:
 
     def _decision(self, target: Target, instances: Instances) -> Decision | None:
         with self.lock:
-            tracking = {name: policy.tracking for name, policy in target.policies.items()}
+            policies = dict(target.policies)
             bounds, cooldowns = target.bounds, target.cooldowns
-        longest = max((each.range for each in tracking.values()), default=0)
-        if not longest:
+        if not policies:
             return None
-        points = self._variants.minutes(target.variant, longest)
-        watched = {name: Watched(each, points) for name, each in tracking.items()}
+        points = self._variants.minutes(target.variant, max(each.tracking.range for each in policies.values()))
+        for policy in policies.values():
+            self.alarms.set_states(policy, points)
+        watched = {name: Watched(policy.tracking, points) for name, policy in policies.items()}
         return decide(self._clock.now(), instances.desired, bounds, watched, cooldowns)
 
     def _cause(self, target: Target, decision: Decision) -> str:
@@ -133,5 +135,12 @@ class Scaler:
     def forget(self, endpoint: str) -> None:
         """Deregister the variants of an endpoint that is deleted."""
         with self.lock:
-            for variant in [each for each in self.targets if each.endpoint == endpoint]:
-                del self.targets[variant]
+            variants = [each for each in self.targets if each.endpoint == endpoint]
+        self.remove(variants)
+
+    def remove(self, variants: Iterable[Variant]) -> list[Target]:
+        """Deregister these variants, with their policies and alarms. Returns those that were registered."""
+        with self.lock:
+            removed = [self.targets.pop(each) for each in variants if each in self.targets]
+        self.alarms.delete(policy for target in removed for policy in target.policies.values())
+        return removed

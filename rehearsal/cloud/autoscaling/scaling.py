@@ -2,6 +2,7 @@
 
 from rehearsal.cloud.api import AwsError, Engine, Json, ResourceType
 from rehearsal.cloud.autoscaling.cloudformation import types
+from rehearsal.cloud.autoscaling.policy_alarms import CloudWatchAlarms
 from rehearsal.cloud.autoscaling.sagemaker_variants import SageMakerVariants
 from rehearsal.cloud.autoscaling.scaler import Scaler
 from rehearsal.cloud.autoscaling.service import ApplicationAutoScaling
@@ -14,7 +15,7 @@ class Scaling:
     """The service, its types for CloudFormation, and its scaler, which `start` runs."""
 
     def __init__(self, engine: Engine, clock: Clock, sagemaker: SageMaker, serving: Serving) -> None:
-        self.scaler = Scaler(SageMakerVariants(sagemaker, serving.usages), clock)
+        self.scaler = Scaler(SageMakerVariants(sagemaker, serving.usages), clock, CloudWatchAlarms(engine))
         self.service = ApplicationAutoScaling(engine, self.scaler)
         self.types: dict[str, ResourceType] = types(self.service)
         serving.endpoints.before_delete.append(self.scaler.forget)

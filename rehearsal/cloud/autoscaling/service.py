@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rehearsal.cloud.api import AwsError, Engine, Json, Request
 from rehearsal.cloud.autoscaling.scaler import Scaler
-from rehearsal.cloud.autoscaling.target import METRIC, Policy, Target, new_policy
+from rehearsal.cloud.autoscaling.target import METRIC, Target, new_policy
 from rehearsal.cloud.autoscaling.tracking import Bounds
 from rehearsal.cloud.autoscaling.variants import DIMENSION, NAMESPACE, Variant
 from rehearsal.cloud.json_service import JsonService
@@ -79,11 +79,10 @@ class ApplicationAutoScaling(JsonService):
     def deregister(self, parameters: Json) -> Json:
         """DeregisterScalableTarget: its policies go with it."""
         variant = _variant(parameters)
-        with self._scaler.lock:
-            found = self._scaler.targets.pop(variant, None)
-        if found is None:
+        removed = self._scaler.remove([variant])
+        if not removed:
             raise AwsError("ObjectNotFoundException", f"No scalable target found for {_words(variant)}")
-        self._tags.pop(found.arn, None)
+        self._tags.pop(removed[0].arn, None)
         return {}
 
     def put_policy(self, parameters: Json) -> Json:
@@ -107,7 +106,8 @@ class ApplicationAutoScaling(JsonService):
                 policy = new_policy(name, variant, configuration, self._engine.account, self._engine.region)
                 target.policies[name] = policy
             policy.configuration = configuration
-            return {"PolicyARN": policy.arn, "Alarms": self._alarms(policy)}
+        self._scaler.alarms.put(variant, policy)
+        return {"PolicyARN": policy.arn, "Alarms": policy.described_alarms(self._engine.account, self._engine.region)}
 
     def describe_policies(self, parameters: Json) -> Json:
         """DescribeScalingPolicies."""
@@ -125,10 +125,12 @@ class ApplicationAutoScaling(JsonService):
         variant, name = _variant(parameters), str(parameters.get("PolicyName", ""))
         with self._scaler.lock:
             target = self._scaler.targets.get(variant)
-            if target is None or target.policies.pop(name, None) is None:
-                raise AwsError(
-                    "ObjectNotFoundException", f"No scaling policy found for {_words(variant)}, policy name: {name}"
-                )
+            policy = target.policies.pop(name, None) if target else None
+        if policy is None:
+            raise AwsError(
+                "ObjectNotFoundException", f"No scaling policy found for {_words(variant)}, policy name: {name}"
+            )
+        self._scaler.alarms.delete([policy])
         return {}
 
     def describe_activities(self, parameters: Json) -> Json:
@@ -144,9 +146,6 @@ class ApplicationAutoScaling(JsonService):
             _check_namespace(parameters)
         with self._scaler.lock:
             return list(self._scaler.targets.values())
-
-    def _alarms(self, policy: Policy) -> list[Json]:
-        return policy.described_alarms(self._engine.account, self._engine.region)
 
     def _arn(self, target_id: str) -> str:
         return (

@@ -296,7 +296,11 @@ class Ministack:
 
     def put_metrics(self, namespace: str, metrics: list[Json]) -> None:
         """See `Engine`."""
-        self.client("cloudwatch", self._root).put_metric_data(Namespace=namespace, MetricData=metrics)
+        self.service_client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=metrics)
+
+    def service_client(self, service: str) -> Any:
+        """See `Engine`."""
+        return self.client(service, self._root)
 
     def client(self, service: str, credentials: Credentials) -> Any:
         """See `Engine`."""
