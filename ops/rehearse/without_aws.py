@@ -15,6 +15,7 @@ from ops.rehearse.answers import ask, check_accuracy, show
 from ops.rehearse.photos import photos, spread
 from ops.rehearse.plan import Plan
 from ops.rehearse.training_result import print_training_result
+from ops.rehearse.weights import KEPT, with_weights
 from ops.views.contact_sheet import Answer
 from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
@@ -44,6 +45,7 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
     steps = Steps(console, total=5)
     with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
         data = photos(plan, report)
+        plan = with_weights(plan, report)
     with ExitStack() as joined, steps.step(f"Train ResNet50 on {HOSTS} hosts within this machine") as report:
         network, which = _network(plan, joined)
         job, lines = _train(plan, data, network, report)
@@ -100,11 +102,7 @@ def _train(plan: Plan, data: DataSet, network: Network, report: Report) -> tuple
     lines = TrainingLines(report)
     channels = {"data": data.folder}
     if plan.weights != "none":
-        channels["pretrained"] = pretrained_channel(
-            plan.weights,
-            plan.folder / "weights",
-            lambda done, total: report(done, total, "downloading ImageNet's weights"),
-        )
+        channels["pretrained"] = pretrained_channel(plan.weights, plan.folder / KEPT)
     job = _job(plan, channels, network, lines)
     for host in job.hosts:  # an interrupted job resumes from them, but a finished one must train again
         shutil.rmtree(host.checkpoints, ignore_errors=True)
