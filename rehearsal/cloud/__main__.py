@@ -8,10 +8,12 @@ import contextlib
 import os
 from pathlib import Path
 
+from rehearsal.cloud.alarms import Alarms
 from rehearsal.cloud.autoscaling.scaling import Scaling
 from rehearsal.cloud.builds import Builds
 from rehearsal.cloud.calls import CallRecord
 from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.every_minute import EveryMinute
 from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import Records
@@ -53,6 +55,7 @@ def main() -> None:
     scaling.scaler.start()
     engine.run_schedules(arguments.speed)
     engine.run_builds(Builds(engine))
+    EveryMinute(clock, serving.publish_metrics, Alarms(engine.cloudwatch, clock).evaluate).start()
     with Functions(engine, clock, os.environ["REHEARSAL_PYTHON"]) as functions:
         engine.use_functions(functions)
         engine.run()

@@ -74,6 +74,8 @@ class World(FakeEngine):
                 if name in self.alarms
             ]
             return {"MetricAlarms": found, "CompositeAlarms": []}
+        if operation == "batch_get_image" and parameters["imageIds"] != [{"imageTag": IMAGE.rpartition(":")[2]}]:
+            return {"images": [], "failures": [{"failureCode": "ImageNotFound"}]}
         if operation == "describe_log_streams":
             return {"logStreams": []}
         if operation == "put_log_events":

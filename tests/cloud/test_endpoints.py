@@ -113,6 +113,13 @@ def test_the_image_is_pulled_with_the_rights_of_the_models_role(cloud: Hosted) -
     assert reason == f"The role '{ROLE}' does not have BatchGetImage permission for the image: '{IMAGE}'."
 
 
+def test_an_image_that_was_not_pushed_fails_the_endpoint(cloud: Hosted) -> None:
+    image = IMAGE.replace(":1", ":2")
+    cloud.model("first", parameters={"PrimaryContainer": {"Image": image}})
+
+    assert cloud.deployed()["FailureReason"] == f"Requested image {image} not found."
+
+
 def test_a_model_asks_for_the_right_to_pass_its_role(cloud: Hosted) -> None:
     cloud.model("first")
 

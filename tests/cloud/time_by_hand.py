@@ -15,6 +15,12 @@ class HandClock(Clock):
     def now(self) -> float:
         return self.seconds
 
+    def at(self, timestamp: float) -> float:
+        return timestamp
+
+    def timestamp(self, seconds: float) -> float:
+        return seconds
+
     def wait(self, seconds: float, ended: threading.Event) -> bool:
         self.seconds += seconds
         return ended.is_set()

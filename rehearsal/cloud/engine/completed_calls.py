@@ -31,6 +31,8 @@ def complete_calls() -> None:
         found = str(resource_of(service, method, path, headers, body, query, region, account_id))
         if service == "logs" and not headers.get("x-amz-target", "").endswith(_TAGS):
             return log_arn(found, body)
+        if service == "monitoring" and (name := described_alarm(headers, path, body, query)):
+            return f"arn:aws:cloudwatch:{region}:{account_id}:alarm:{name}"
         return found
 
     def context(service: str, iam_action: str, body: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,6 +50,26 @@ def log_arn(group: str, body: bytes) -> str:
         return group
     parameters = json.loads(body or b"{}")
     return f"{group}:log-stream:{parameters.get('logStreamName', '')}"
+
+
+def described_alarm(headers: Mapping[str, str], path: str, body: bytes, params: Mapping[str, Any]) -> str:
+    """The one alarm that a DescribeAlarms names, in each of CloudWatch's three protocols; "" for another call.
+
+    The engine takes "*" for it, and a role that may describe this alarm alone would be refused.
+    """
+    given = params.get("Action", "")
+    action = given[0] if isinstance(given, list) else given
+    operation = headers.get("x-amz-target", "").rpartition(".")[2] or action or path.rpartition("/")[2]
+    if operation != "DescribeAlarms":
+        return ""
+    if body[:1] == b"{":
+        names = json.loads(body).get("AlarmNames", [])
+    elif action:
+        names = [value for key, value in params.items() if key.startswith("AlarmNames.member.")]
+        names = [name[0] if isinstance(name, list) else name for name in names]
+    else:
+        names = cbor2.loads(body).get("AlarmNames", []) if body else []
+    return str(names[0]) if len(names) == 1 else ""
 
 
 def metric_namespace(body: bytes, params: Mapping[str, Any]) -> str:

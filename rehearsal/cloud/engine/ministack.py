@@ -22,6 +22,7 @@ from ministack.services import codebuild, eventbridge, iam, s3, scheduler, sts
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
 from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
+from rehearsal.cloud.engine.cloudwatch import CloudWatch
 from rehearsal.cloud.engine.completed_calls import complete_calls
 from rehearsal.cloud.engine.decisions import Decision, Decisions
 from rehearsal.cloud.engine.function_checks import check_functions
@@ -63,6 +64,7 @@ class Ministack:
         self._end_silence()
         check_functions(self)
         decide_service_calls(self)
+        self.cloudwatch = CloudWatch(lambda: self.client("cloudwatch", self._root))
 
     def run(self) -> None:
         """Serve until SIGTERM."""

@@ -164,11 +164,14 @@ class Endpoint:
         """Those of the alarms that are in ALARM, read with the rights of the new model's role."""
         variant = fleet.variants[0]
         client = self._hosting.engine.client("cloudwatch", variant.credentials())
+        states: dict[str, str] = {}
         try:
-            found = client.describe_alarms(AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+            for name in names:  # a call for each: IAM decides on each alarm's ARN
+                found = client.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+                for each in found["MetricAlarms"] + found["CompositeAlarms"]:
+                    states[each["AlarmName"]] = each["StateValue"]
         except (ClientError, BotoCoreError) as error:
             raise HostingError(f"The deployment's alarms could not be read as {variant.role_arn}: {error}") from error
-        states = {each["AlarmName"]: each["StateValue"] for each in found["MetricAlarms"] + found["CompositeAlarms"]}
         if missing := sorted(set(names) - set(states)):
             raise HostingError(f"The deployment's alarms do not exist: {', '.join(missing)}.")
         return [name for name, state in states.items() if state == "ALARM"]

@@ -51,6 +51,11 @@ class Endpoints:
         """The endpoint of this name, which is not case-sensitive."""
         return self._endpoints.get(name.lower())
 
+    def names(self) -> dict[str, str]:
+        """The endpoints' names, by their names in lower case."""
+        with self._lock:
+            return {key: endpoint.name for key, endpoint in self._endpoints.items()}
+
     def get(self, name: str) -> Endpoint:
         """The endpoint of this name. Raises AwsError."""
         endpoint = self.find(name)

@@ -1,7 +1,6 @@
 """The pull of an image from the account's own ECR repository, with the rights of the model's role.
 
-The engine keeps no layers, and a command of this machine stands for the image (images.py): an image that the
-repository does not hold is therefore no failure. A repository that does not exist, or that the role may not read, is.
+A command of this machine stands for the image (images.py); the repository has the entry that the image's build pushed.
 """
 
 import re
@@ -33,7 +32,8 @@ def pull(ecr: Any, uri: str, role_arn: str) -> None:
     digest = found["digest"] or f"sha256:{'0' * 64}"
     try:
         ecr.get_authorization_token()
-        ecr.batch_get_image(repositoryName=repository, imageIds=[image])
+        if ecr.batch_get_image(repositoryName=repository, imageIds=[image]).get("failures"):
+            raise HostingError(f"Requested image {uri} not found.")
         ecr.batch_check_layer_availability(repositoryName=repository, layerDigests=[digest])
         ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=digest)
     except ClientError as error:

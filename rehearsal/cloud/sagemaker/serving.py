@@ -6,6 +6,7 @@ from rehearsal.cloud.images import Images
 from rehearsal.cloud.sagemaker.endpoint_configs import EndpointConfigs
 from rehearsal.cloud.sagemaker.endpoints import Endpoints
 from rehearsal.cloud.sagemaker.fleet import SHORTEST_HEALTH_CHECK_S, Hosting
+from rehearsal.cloud.sagemaker.metrics import Metrics
 from rehearsal.cloud.sagemaker.models import Models
 from rehearsal.cloud.sagemaker.resource_types import resource_types
 from rehearsal.cloud.sagemaker.runtime import Runtime
@@ -32,4 +33,9 @@ class Serving:
         self.endpoints = Endpoints(hosting, self.models, self.configs, self.usages, tags)
         self.parts = (self.models, self.configs, self.endpoints)
         self.invoke = Runtime(engine, self.endpoints).invoke
+        self._metrics = Metrics(engine, self.usages, clock)
         self.types: dict[str, ResourceType] = resource_types(self.models, self.configs, self.endpoints, tags)
+
+    def publish_metrics(self) -> None:
+        """Publish the metrics of the minutes that are complete."""
+        self._metrics.publish(self.endpoints.names())
