@@ -3,6 +3,7 @@
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
 """
 
+import threading
 import time
 from typing import Any
 
@@ -16,8 +17,8 @@ LONGEST_LINE = 100_000
 class ContainerLogs:
     """The log stream of one instance. client: of CloudWatch Logs, with the role's credentials.
 
-    Without the right to write, the lines stay in the log file of the local AWS's folder, and nothing else fails: so it
-    is on AWS.
+    One thread may add lines while another writes them. Without the right to write, the lines stay in the log file of
+    the local AWS's folder, and nothing else fails, as on AWS.
     """
 
     def __init__(self, client: Any, group: str, stream: str) -> None:
@@ -25,14 +26,17 @@ class ContainerLogs:
         self._group, self._stream = group, stream
         self._created = False
         self._lines: list[tuple[int, str]] = []
+        self._lock = threading.Lock()
 
     def add(self, line: str) -> None:
         """Keep a line for the next `write`. CloudWatch Logs accepts no empty line."""
-        self._lines.append((int(time.time() * 1000), line[:LONGEST_LINE] or " "))
+        with self._lock:
+            self._lines.append((int(time.time() * 1000), line[:LONGEST_LINE] or " "))
 
     def write(self) -> None:
         """Write the lines that were added."""
-        lines, self._lines = self._lines, []
+        with self._lock:
+            lines, self._lines = self._lines, []
         if not lines:
             return
         try:

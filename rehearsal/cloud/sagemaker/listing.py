@@ -18,12 +18,17 @@ _BOUNDS = {
 }
 
 
-def page(summaries: Iterable[Json], parameters: Json, *, member: str, name: str, status: str = "") -> Json:
-    """One page. member: what the response calls the list. name, status: the summaries' keys for them."""
+def page(
+    summaries: Iterable[Json], parameters: Json, *, member: str, name: str, status: str = "", order: str = "Descending"
+) -> Json:
+    """One page. member: what the response calls the list. name, status: the summaries' keys for them.
+
+    order: the default of SortOrder.
+    """
     found = [each for each in summaries if _matches(each, parameters, name, status)]
     keys = {"Name": name, "Status": status}
     key = keys.get(parameters.get("SortBy", ""), "CreationTime")
-    found.sort(key=lambda each: each[key], reverse=parameters.get("SortOrder", "Descending") == "Descending")
+    found.sort(key=lambda each: each[key], reverse=parameters.get("SortOrder", order) == "Descending")
     first, most = _position(parameters), int(parameters.get("MaxResults", DEFAULT_RESULTS))
     response: Json = {member: found[first : first + most]}
     if first + most < len(found):

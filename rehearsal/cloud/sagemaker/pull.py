@@ -1,4 +1,4 @@
-"""The pull of an image from the account's own ECR repository, with the rights of the model's role.
+"""The pull of an image from ECR, with the rights of a model's or a training job's role.
 
 A command of this machine stands for the image (images.py); the repository has the entry that the image's build pushed.
 """
@@ -8,10 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from rehearsal.cloud.api import AwsError, Credentials, Engine
 from rehearsal.cloud.sagemaker.failure import HostingError
 
 _IMAGE = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
     r"(?:@(?P<digest>sha256:[0-9a-f]{64})|:(?P<tag>[^@]+))?"
 )
 
@@ -20,6 +21,28 @@ def is_private(uri: str, account: str) -> bool:
     """Whether the image is in a repository of this account."""
     found = _IMAGE.fullmatch(uri)
     return found is not None and found["account"] == account
+
+
+def check_pull(engine: Engine, credentials: Credentials, role_arn: str, uri: str) -> None:
+    """Raises AwsError, as CreateTrainingJob does, if the role may not pull the image, from whichever account.
+
+    The repositories of AWS's own images are not in the engine, so it only decides the calls of a pull.
+    """
+    found = _IMAGE.fullmatch(uri)
+    if found is None:
+        return
+    account, repository = found["account"], found["repository"]
+    resource = f"arn:aws:ecr:{found['region']}:{account}:repository/{repository}"
+    try:
+        engine.check(credentials, "ecr:GetAuthorizationToken", "*")
+        for action in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"):
+            engine.check(credentials, f"ecr:{action}", resource)
+    except AwsError as error:
+        raise AwsError(
+            "ValidationException",
+            f"Access denied for repository: {repository} in registry ID: {account}. Please check if your ECR "
+            f"repository and image exist and role {role_arn} has proper pull permissions for SageMaker: {error}",
+        ) from error
 
 
 def pull(ecr: Any, uri: str, role_arn: str) -> None:

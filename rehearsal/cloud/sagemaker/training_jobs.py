@@ -1,18 +1,17 @@
 """SageMaker's training jobs: the operations. training_run.py runs a job."""
 
-import base64
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 from rehearsal.cloud.api import AwsError, Credentials, Engine, Json, Request
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.json_service import Operation
-from rehearsal.cloud.sagemaker.image_pull import check_pull
+from rehearsal.cloud.sagemaker.listing import page
+from rehearsal.cloud.sagemaker.pull import check_pull
 from rehearsal.cloud.sagemaker.service import arn
 from rehearsal.cloud.sagemaker.tags import Tags
 from rehearsal.cloud.sagemaker.training_container import application_python
@@ -128,30 +127,12 @@ class TrainingJobs:
     def _list(self, parameters: Json, _: Request) -> Json:
         with self._lock:
             found = [record.summary() for record, _ in self._runs.values()]
-        kept = [each for each in found if all(test(each) for test in _filters(parameters))]
-        key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}.get(
-            parameters.get("SortBy", ""), "CreationTime"
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListTrainingJobs.html
+        return page(
+            found,
+            parameters,
+            member="TrainingJobSummaries",
+            name="TrainingJobName",
+            status="TrainingJobStatus",
+            order="Ascending",
         )
-        kept.sort(key=lambda each: each[key], reverse=parameters.get("SortOrder") == "Descending")
-        start = int(base64.b64decode(parameters["NextToken"])) if parameters.get("NextToken") else 0
-        end = start + int(parameters.get("MaxResults") or 10)
-        more = {"NextToken": base64.b64encode(str(end).encode()).decode()} if end < len(kept) else {}
-        return {"TrainingJobSummaries": kept[start:end], **more}
-
-
-def _filters(parameters: Json) -> list[Callable[[Json], bool]]:
-    """One test for each filter of ListTrainingJobs."""
-    text, status = parameters.get("NameContains", ""), parameters.get("StatusEquals", "")
-    return [
-        lambda job: text.lower() in job["TrainingJobName"].lower(),
-        lambda job: status in ("", job["TrainingJobStatus"]),
-        *(
-            partial(_within, field, parameters.get(f"{field}After"), parameters.get(f"{field}Before"))
-            for field in ("CreationTime", "LastModifiedTime")
-        ),
-    ]
-
-
-def _within(field: str, after: float | None, before: float | None, job: Json) -> bool:
-    seconds = job[field].timestamp()
-    return (after is None or seconds > after) and (before is None or seconds < before)

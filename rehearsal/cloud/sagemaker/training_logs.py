@@ -7,23 +7,20 @@ import re
 import sys
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.api import Credentials, Engine, Json
+from rehearsal.cloud.sagemaker.container_logs import ContainerLogs
 from rehearsal.cloud.sagemaker.training_record import TrainingRecord
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 SEND_EVERY_S = 0.5
-MOST_EVENTS = 1000
-"""Events of one PutLogEvents; CloudWatch takes 10,000, and 1 MiB."""
 
 
 class Metrics:
@@ -45,21 +42,19 @@ class Metrics:
 
 
 class TrainingLogs:
-    """Sends what the hosts print while the `with` block runs, and the rest at its end.
+    """Sends what the hosts print while the `with` block runs, and the rest at its end. hosts: their names.
 
-    A role without the rights loses its logs or metrics, and the job goes on, as on SageMaker; the reason is printed.
+    A role without the rights loses its logs or metrics, and the job goes on, as on SageMaker.
     """
 
-    def __init__(self, engine: Engine, credentials: Credentials, record: TrainingRecord) -> None:
-        self._logs = engine.client("logs", credentials)
+    def __init__(self, engine: Engine, credentials: Credentials, record: TrainingRecord, hosts: Sequence[str]) -> None:
+        client, started = engine.client("logs", credentials), int(time.time())
+        self._logs = {host: ContainerLogs(client, LOG_GROUP, f"{record.name}/{host}-{started}") for host in hosts}
         self._cloudwatch = engine.client("cloudwatch", credentials)
         self._record = record
         self._metrics = Metrics(record.request["AlgorithmSpecification"].get("MetricDefinitions", []))
-        self._started = int(time.time())
-        self._lines: dict[str, list[Json]] = defaultdict(list)
         self._values: list[Json] = []
-        self._streams: set[str] = set()
-        self._refused: set[str] = set()
+        self._refused = False
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._sender = threading.Thread(target=self._send_until_end, name=f"logs of {record.name}", daemon=True)
@@ -79,10 +74,8 @@ class TrainingLogs:
         now = datetime.now(UTC)
         found = self._metrics.read(text)
         with self._lock:
-            if text.strip():  # CloudWatch has no empty events
-                self._lines[host].append({"timestamp": int(now.timestamp() * 1000), "message": text})
-            for name, value in found:
-                self._values.append(self._datum(name, value, now))
+            self._logs[host].add(text)
+            self._values += [self._datum(name, value, now) for name, value in found]
         for name, value in found:
             self._record.measured(name, value, now)
 
@@ -96,41 +89,14 @@ class TrainingLogs:
         self._send()
 
     def _send(self) -> None:
+        for log in self._logs.values():
+            log.write()
         with self._lock:
-            lines, self._lines = self._lines, defaultdict(list)
             values, self._values = self._values, []
-        for host, events in lines.items():
-            self._attempt("logs", partial(self._put_lines, host, events))
-        if values:
-            self._attempt("metrics", partial(self._put_values, values))
-
-    def _attempt(self, what: str, call: Any) -> None:
         try:
-            call()
+            if values:
+                self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=values)
         except (BotoCoreError, ClientError) as error:
-            if what not in self._refused:
-                print(f"Training job {self._record.name} loses its {what}: {error}", file=sys.stderr, flush=True)
-            self._refused.add(what)
-
-    def _put_lines(self, host: str, events: list[Json]) -> None:
-        stream = f"{self._record.name}/{host}-{self._started}"
-        if stream not in self._streams:
-            self._create(stream)
-        for start in range(0, len(events), MOST_EVENTS):
-            self._logs.put_log_events(
-                logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events[start : start + MOST_EVENTS]
-            )
-
-    def _create(self, stream: str) -> None:
-        try:
-            self._logs.create_log_group(logGroupName=LOG_GROUP)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
-                raise
-        found = self._logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=stream)["logStreams"]
-        if not found:
-            self._logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
-        self._streams.add(stream)
-
-    def _put_values(self, values: list[Json]) -> None:
-        self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=values)
+            if not self._refused:
+                print(f"Training job {self._record.name} loses its metrics: {error}", file=sys.stderr, flush=True)
+            self._refused = True

@@ -106,7 +106,8 @@ class TrainingRun:
         checkpoints.restore()
         if not self._stopped.is_set():
             self._record.enter("Training")
-            logs = TrainingLogs(self._resources.engine, self._resources.credentials, self._record)
+            names = [host.name for host in hosts]
+            logs = TrainingLogs(self._resources.engine, self._resources.credentials, self._record, names)
             with logs, checkpoints:
                 self._supervise(hosts, channels, logs)
         if not self._stopped.is_set():

@@ -4,8 +4,9 @@ import io
 import json
 import tarfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,24 @@ IMAGES = """
 [[image]]
 uri = "*/pytorch-training:*"
 train = ["/bin/bash", "-c", "exec train"]
+
+[[image]]
+uri = "*/program:*"
+train = ["{python}", "-c", "import os; exec(os.environ['PROGRAM'])"]
+"""
+PROGRAM_IMAGE = "docker.io/any/program:1"
+"""Runs the Python program in the variable PROGRAM."""
+PRELUDE = """
+import json, os, signal, sys, time
+from pathlib import Path
+BASE = Path(os.environ["SAGEMAKER_BASE_DIR"])
+def config(name):
+    return json.loads((BASE / "input" / "config" / name).read_text())
+HOST = config("resourceconfig.json")["current_host"]
+DATA = BASE / "input" / "data"
+MODEL = BASE / "model"
+CHECKPOINTS = BASE / "checkpoints"
+OUTPUT = BASE / "output"
 """
 
 RIGHTS: dict[str, dict[str, Any]] = {
@@ -85,14 +104,17 @@ class Account:
     def sagemaker(self) -> Any:
         return self.client("sagemaker")
 
-    def role(self, *without: str) -> str:
-        """The ARN of a role that has RIGHTS, except for these."""
-        name = "job-" + "-".join(sorted(without)).replace(" ", "-")
+    def role(self, *without: str, kms: str = "") -> str:
+        """The ARN of a role that has RIGHTS, except for these, and may encrypt with this key."""
+        name = "job-" + "-".join([*sorted(without), *(["kms"] if kms else [])]).replace(" ", "-")
         if name not in self.roles:
             trust = document({"Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"})
             iam = self.client("iam")
             self.roles[name] = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
             rights = [right for what, right in RIGHTS.items() if what not in without]
+            if kms:
+                actions = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+                rights.append({"Action": actions, "Resource": kms})
             iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=document(*rights))
         return self.roles[name]
 
@@ -113,34 +135,32 @@ class Account:
             return {member.name: packed.extractfile(member).read() for member in members}  # type: ignore[union-attr]
 
     def request(self, program: str, *, hosts: int = 1, role: str = "", **changes: Any) -> dict[str, Any]:
-        """CreateTrainingJob's arguments for a job that runs this Python program by `train`."""
-        name = f"job-{uuid.uuid4().hex[:12]}"
-        source = io.BytesIO()
+        """CreateTrainingJob's arguments for a job whose container runs this Python program, after PRELUDE."""
+        algorithm = {
+            "TrainingImage": PROGRAM_IMAGE,
+            "TrainingInputMode": "File",
+            **changes.pop("AlgorithmSpecification", {}),
+        }
+        return {
+            "TrainingJobName": f"job-{uuid.uuid4().hex[:12]}",
+            "RoleArn": role or self.role(),
+            "AlgorithmSpecification": algorithm,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/artifacts"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": hosts, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+            "Environment": {"PROGRAM": PRELUDE + program, **changes.pop("Environment", {})},
+            **changes,
+        }
+
+    def source(self, program: str) -> str:
+        """The URI of an archive with this program.py, for `train`."""
+        key, source = f"source/{uuid.uuid4().hex}.tar.gz", io.BytesIO()
         with tarfile.open(fileobj=source, mode="w:gz") as packed:
             member = tarfile.TarInfo("program.py")
             member.size = len(program.encode())
             packed.addfile(member, io.BytesIO(program.encode()))
-        self.put(f"source/{name}.tar.gz", source.getvalue())
-        hyperparameters = {
-            "sagemaker_program": "program.py",
-            "sagemaker_submit_directory": f"s3://{BUCKET}/source/{name}.tar.gz",
-            **changes.pop("HyperParameters", {}),
-        }
-        metrics = changes.pop("MetricDefinitions", [])
-        return {
-            "TrainingJobName": name,
-            "RoleArn": role or self.role(),
-            "AlgorithmSpecification": {
-                "TrainingImage": IMAGE,
-                "TrainingInputMode": "File",
-                "MetricDefinitions": metrics,
-            },
-            "HyperParameters": hyperparameters,
-            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/artifacts"},
-            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": hosts, "VolumeSizeInGB": 1},
-            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
-            **changes,
-        }
+        self.put(key, source.getvalue())
+        return f"s3://{BUCKET}/{key}"
 
     def create(self, program: str, **changes: Any) -> str:
         """Start a job. Returns its name."""
@@ -160,9 +180,27 @@ class Account:
         assert wait_until(lambda: self.describe(name)["TrainingJobStatus"] in ENDED)
         return self.describe(name)
 
+    def wait_for(self, happened: Callable[[], bool], name: str) -> bool:
+        """Whether it happens before the job fails."""
+        return wait_until(happened, running=lambda: self.describe(name)["TrainingJobStatus"] != "Failed")
+
     def in_phase(self, name: str, secondary: str) -> bool:
         """Whether the job gets into this phase."""
         return wait_until(lambda: self.describe(name)["SecondaryStatus"] == secondary)
+
+    def metric(self, metric: str, job: str) -> list[float]:
+        """The values of a job's metric in CloudWatch."""
+        now = datetime.now(UTC)
+        points = self.client("cloudwatch").get_metric_statistics(
+            Namespace="/aws/sagemaker/TrainingJobs",
+            MetricName=metric,
+            Dimensions=[{"Name": "TrainingJobName", "Value": job}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=60,
+            Statistics=["Average", "SampleCount"],
+        )["Datapoints"]
+        return [point["Average"] for point in points for _ in range(int(point["SampleCount"]))]
 
     def log(self, name: str, host: str = "algo-1") -> str:
         """What a host printed, from CloudWatch."""

@@ -1,19 +1,27 @@
 """One local AWS for the tests of a module."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from rehearsal.cloud.local import LocalAws
 from tests.cloud.training.account import BUCKET, IMAGES, Account
 
+SPEED = 60.0
+"""SageMaker's 120 seconds after SIGTERM are two."""
 
-@pytest.fixture(scope="module", params=["namespaces"])
-def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    folder = tmp_path_factory.mktemp("aws")
+
+def local_aws(folder: Path, hosts: str) -> LocalAws:
     images = folder / "images.toml"
     images.write_text(IMAGES)
-    with LocalAws(folder / "aws", images=images, hosts=request.param, speed=60) as aws:
+    return LocalAws(folder / "aws", images=images, hosts=hosts, speed=SPEED)
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An account whose training hosts are processes over loopback."""
+    with local_aws(tmp_path_factory.mktemp("aws"), "loopback") as aws:
         account = Account(aws.variables, aws.folder)
         account.s3.create_bucket(Bucket=BUCKET)
         yield account
