@@ -118,6 +118,15 @@ class Account:
             iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=document(*rights))
         return self.roles[name]
 
+    def caller(self, name: str, *rights: Mapping[str, Any]) -> Callable[[str], Any]:
+        """Makes the clients of a new user with these rights."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=document(*rights))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        own = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+        return lambda service: self.client(service, **own)
+
     def put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
