@@ -113,6 +113,10 @@ class Engine(Protocol):
         """Write CloudWatch metrics as AWS itself does, without a role. metrics: as in PutMetricData."""
         ...
 
+    def put_event(self, source: str, kind: str, detail: Json, resources: list[str]) -> None:
+        """Send an event of an AWS service to the default event bus. source: "aws.sagemaker". kind: its detail-type."""
+        ...
+
 
 class Service(Protocol):
     """A service that the engine lacks."""

@@ -17,6 +17,7 @@ class FakeEngine:
         self.folder = folder
         self.passed_roles: list[tuple[str, str]] = []
         self.metrics: list[tuple[str, list[Json]]] = []
+        self.events: list[tuple[str, str, Json, list[str]]] = []
 
     def credentials(self, role_arn: str, session: str, service: str, *, source: str = "") -> Credentials:
         _ = source
@@ -36,3 +37,6 @@ class FakeEngine:
 
     def put_metrics(self, namespace: str, metrics: list[Json]) -> None:
         self.metrics.append((namespace, metrics))
+
+    def put_event(self, source: str, kind: str, detail: Json, resources: list[str]) -> None:
+        self.events.append((source, kind, detail, resources))

@@ -51,6 +51,7 @@ SEAMS = (
     "services.codebuild.handle_request",
     "services.eventbridge._invoke_target",
     "services.eventbridge._parse_rate_seconds",
+    "services.eventbridge._put_events",
     "services.iam._roles",
     "services.lambda_svc._delete_provisioned_concurrency",
     "services.lambda_svc._emit_lambda_logs",

@@ -4,7 +4,9 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rehearsal.cloud.api import AwsError, Credentials, Engine, Json, Request
 from rehearsal.cloud.clock import Clock
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 SERVICE = "sagemaker.amazonaws.com"
 SESSION = "SageMaker"
+EVENT = "SageMaker Training Job State Change"
 
 
 class TrainingJobs:
@@ -67,7 +70,7 @@ class TrainingJobs:
             python=python,
             networks=self._network,
         )
-        record = TrainingRecord(parameters, job)
+        record = TrainingRecord(parameters, job, self._announce)
         run = TrainingRun(record, resources)
         with self._lock:
             if name in self._runs:
@@ -80,6 +83,11 @@ class TrainingJobs:
         self._tags.create(job, parameters.get("Tags", []))
         run.start()
         return {"TrainingJobArn": job}
+
+    def _announce(self, description: Json) -> None:
+        """Send the event of a change: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html"""
+        resources = [description["TrainingJobArn"]]
+        self._engine.put_event("aws.sagemaker", EVENT, _in_milliseconds(description), resources)
 
     def _network(self, stack: ExitStack, folder: Path) -> Network:
         if self._hosts != "loopback":
@@ -136,3 +144,12 @@ class TrainingJobs:
             status="TrainingJobStatus",
             order="Ascending",
         )
+
+
+def _in_milliseconds(value: Any) -> Any:
+    """The times in an event are numbers of milliseconds."""
+    if isinstance(value, datetime):
+        return int(value.timestamp() * 1000)
+    if isinstance(value, dict):
+        return {name: _in_milliseconds(each) for name, each in value.items()}
+    return [_in_milliseconds(each) for each in value] if isinstance(value, list) else value

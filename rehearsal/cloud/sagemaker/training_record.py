@@ -33,7 +33,7 @@ _SHOWN = (
 class TrainingRecord:
     """A training job's state. Every method may be called from any thread.
 
-    changed: called with the description after each change of a status.
+    changed: called with the description after each change of a status, in the thread that changed it.
     """
 
     def __init__(self, request: Json, arn: str, changed: Callable[[Json], None] = lambda _: None) -> None:
@@ -74,20 +74,25 @@ class TrainingRecord:
             if secondary == "Downloading":
                 self._started = datetime.now(UTC)
             self._advance(self._status, secondary)
+        self._changed(self.describe())
 
     def stop(self) -> bool:
         """StopTrainingJob. Returns False if the job has ended before."""
         with self._lock:
-            if self._status == "InProgress":
+            stops = self._status == "InProgress"
+            if stops:
                 self._advance("Stopping", "Stopping")
-            return self._status == "Stopping"
+        if stops:
+            self._changed(self.describe())
+        return self._status == "Stopping"
 
     def end(self, status: str, secondary: str, failure: str = "") -> None:
         """The job has ended. status: Completed, Failed or Stopped."""
         with self._lock:
             self._ended = datetime.now(UTC)
             self._failure = failure[:FAILURE_CHARACTERS]
-            self._advance(status, secondary, failure[:FAILURE_CHARACTERS])
+            self._advance(status, secondary, self._failure)
+        self._changed(self.describe())
 
     def measured(self, name: str, value: float, when: datetime) -> None:
         """The last value of a metric."""
@@ -102,7 +107,6 @@ class TrainingRecord:
             transition["EndTime"] = now
         self._transitions.append(transition)
         self._status, self._secondary, self._modified = status, secondary, now
-        self._changed(self.describe())
 
     def describe(self) -> Json:
         """DescribeTrainingJob's response."""

@@ -213,3 +213,33 @@ print(json.dumps({"argv": sys.argv[1:], "env": {k: v for k, v in os.environ.item
         assert Path(env["SM_CHANNEL_NUMBERS"]).name == "numbers"
         assert Path(report["folder"]).name == "code"
         assert env["PYTHONPATH"] == report["folder"]
+
+
+def test_each_change_of_its_status_is_an_event(account: Account) -> None:
+    queue = account.client("sqs").create_queue(QueueName="changes")["QueueUrl"]
+    rule = "changes"
+    events = account.client("events")
+    pattern = {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Training Job State Change"],
+        "detail": {"TrainingJobStatus": ["Failed"]},
+    }
+    arn = events.put_rule(Name=rule, EventPattern=json.dumps(pattern))["RuleArn"]
+    target = "arn:aws:sqs:us-east-1:000000000000:changes"
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": target,
+        "Condition": {"ArnEquals": {"aws:SourceArn": arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    account.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": target}])
+    job = account.run("sys.exit(1)")
+
+    message = account.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"][0]
+    event = json.loads(message["Body"])
+    assert event["resources"] == [job["TrainingJobArn"]]
+    assert event["detail"]["FailureReason"] == job["FailureReason"]
+    assert event["detail"]["CreationTime"] == int(job["CreationTime"].timestamp() * 1000)
