@@ -112,11 +112,18 @@ def failure(operation: str, code: str, message: str) -> ClientError:
 class Hosted:
     """SageMaker with models and endpoints on a `World`."""
 
-    def __init__(self, world: World, clock: Clock, *, health_check_s: float) -> None:
+    def __init__(self, world: World, clock: Clock, *, health_check_s: float, invocation_s: float) -> None:
         serve = ("{python}", str(SERVER), "{model}", "{port}")
         images = Images((Image("*/echo:*", serve=serve), Image("*/training:*", train=("true",))), world.folder)
         self.world, self.clock, self.tags = world, clock, Tags()
-        self.serving = Serving(world, images, clock, self.tags, shortest_health_check_s=health_check_s)
+        self.serving = Serving(
+            world,
+            images,
+            clock,
+            self.tags,
+            shortest_health_check_s=health_check_s,
+            invocation_timeout_s=invocation_s,
+        )
         self.service = SageMaker(world, self.serving.parts, self.tags, self.serving.invoke)
 
     def call(self, operation: str, **parameters: Any) -> Json:
@@ -170,9 +177,11 @@ def model_parameters(name: str, uri: str, **parameters: Any) -> Json:
 
 
 @contextmanager
-def hosted(folder: Path, *, clock: Clock | None = None, health_check_s: float = 20.0) -> Iterator[Hosted]:
+def hosted(
+    folder: Path, *, clock: Clock | None = None, health_check_s: float = 20.0, invocation_s: float = 60.0
+) -> Iterator[Hosted]:
     """SageMaker, and no endpoint after the block."""
-    found = Hosted(World(folder), clock or Clock(), health_check_s=health_check_s)
+    found = Hosted(World(folder), clock or Clock(), health_check_s=health_check_s, invocation_s=invocation_s)
     try:
         yield found
     finally:

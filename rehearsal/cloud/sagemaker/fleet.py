@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from rehearsal.aws.invocation import INVOCATION_TIMEOUT_S
 from rehearsal.cloud.api import AwsError, Credentials, Engine, Json
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
@@ -23,6 +24,7 @@ from rehearsal.cloud.sagemaker.container_logs import ContainerLogs
 from rehearsal.cloud.sagemaker.failure import HostingError
 from rehearsal.cloud.sagemaker.pull import is_private, pull
 from rehearsal.cloud.sagemaker.server import Server, command, variables
+from rehearsal.cloud.sagemaker.service import arn
 from rehearsal.processes import ProcessFailedError, ProcessGroup, free_port
 
 SERVICE = "sagemaker.amazonaws.com"
@@ -48,6 +50,7 @@ class Hosting:
     images: Images
     clock: Clock
     shortest_health_check_s: float = SHORTEST_HEALTH_CHECK_S
+    invocation_timeout_s: float = INVOCATION_TIMEOUT_S
     python: str = field(default_factory=lambda: os.environ.get("REHEARSAL_PYTHON", sys.executable))
 
 
@@ -59,6 +62,7 @@ class VariantFleet:
     ) -> None:
         self._hosting = hosting
         self._endpoint = endpoint
+        self._endpoint_arn = arn(hosting.engine, "endpoint", endpoint)
         self._declared = declared
         self._model = model
         self._on_change = on_change
@@ -98,7 +102,7 @@ class VariantFleet:
     def credentials(self) -> Credentials:
         """A session of the model's role. Raises HostingError."""
         try:
-            return self._hosting.engine.credentials(self.role_arn, "SageMaker", SERVICE)
+            return self._hosting.engine.credentials(self.role_arn, "SageMaker", SERVICE, source=self._endpoint_arn)
         except AwsError as error:
             raise HostingError(str(error)) from error
 
@@ -141,7 +145,10 @@ class VariantFleet:
         with self._resizing:
             self.desired = count
             with self._routing:
-                added = [Server(free_port()) for _ in range(count - len(self._servers))]
+                added = [
+                    Server(free_port(), invocation_timeout_s=self._hosting.invocation_timeout_s)
+                    for _ in range(count - len(self._servers))
+                ]
                 removed = self._servers[count:]
                 self._servers = self._servers[:count]
                 for server in removed:

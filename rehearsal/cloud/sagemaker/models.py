@@ -48,7 +48,7 @@ class Models:
         model_arn = arn(self._engine, "model", name)
         if name in self._models:
             raise AwsError("ValidationException", f'Cannot create already existing model "{model_arn}".')
-        self._check(parameters)
+        self._check(parameters, model_arn)
         self._tags.create(model_arn, parameters.get("Tags") or [])
         shown = {key: value for key, value in parameters.items() if key != "Tags"}
         self._models[name] = {
@@ -64,7 +64,7 @@ class Models:
         self._tags.forget(self.get(name)["ModelArn"])
         self._models.pop(name, None)
 
-    def _check(self, parameters: Json) -> None:
+    def _check(self, parameters: Json, model_arn: str) -> None:
         containers = parameters.get("Containers") or []
         if bool(parameters.get("PrimaryContainer")) == bool(containers):
             raise AwsError("ValidationException", "Specify either PrimaryContainer or Containers.")
@@ -75,7 +75,7 @@ class Models:
             raise AwsError("ValidationException", "ExecutionRoleArn is missing.")
         if container.get("Mode", "SingleModel") != "SingleModel":
             raise AwsError("ValidationException", "A container for several models is not rehearsed.")
-        role = self._engine.credentials(role_arn, "SageMaker", SERVICE)
+        role = self._engine.credentials(role_arn, "SageMaker", SERVICE, source=model_arn)
         if not self._images.find(str(container.get("Image", ""))).serve:
             raise AwsError("ValidationException", f"The image {container['Image']} has no serve command.")
         if uri := artifact.location(container):

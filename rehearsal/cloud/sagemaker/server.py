@@ -15,10 +15,10 @@ NOT_SECRET = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER")
 class Server:
     """An instance. `outstanding`: the requests that it is answering; the fleet counts them."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, invocation_timeout_s: float) -> None:
         self.id = f"i-{secrets.token_hex(9)[:17]}"
         self.port = port
-        self.container = Container(f"http://127.0.0.1:{port}")
+        self.container = Container(f"http://127.0.0.1:{port}", timeout_s=invocation_timeout_s)
         self.child: Child | None = None
         self.starts = 0
         self.ready = False

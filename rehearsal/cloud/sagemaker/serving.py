@@ -1,5 +1,6 @@
 """Models, endpoint configs, endpoints and their runtime, put together."""
 
+from rehearsal.aws.invocation import INVOCATION_TIMEOUT_S
 from rehearsal.cloud.api import Engine, ResourceType
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
@@ -25,8 +26,15 @@ class Serving:
         tags: Tags,
         *,
         shortest_health_check_s: float = SHORTEST_HEALTH_CHECK_S,
+        invocation_timeout_s: float = INVOCATION_TIMEOUT_S,
     ) -> None:
-        hosting = Hosting(engine=engine, images=images, clock=clock, shortest_health_check_s=shortest_health_check_s)
+        hosting = Hosting(
+            engine=engine,
+            images=images,
+            clock=clock,
+            shortest_health_check_s=shortest_health_check_s,
+            invocation_timeout_s=invocation_timeout_s,
+        )
         self.usages = Usages(clock)
         self.models = Models(engine, images, tags)
         self.configs = EndpointConfigs(engine, self.models, tags)
