@@ -3,7 +3,8 @@
 import contextvars
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +43,7 @@ class Decisions:
         self._resolve = iam_evaluator.resolve_principal
         self._known: dict[str, tuple[str, ...]] = {}
         self._caller: contextvars.ContextVar[Any] = contextvars.ContextVar("caller", default=None)
+        self._any_resource: contextvars.ContextVar[bool] = contextvars.ContextVar("any_resource", default=False)
         self._without: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar("without", default=None)
         iam_evaluator.enforce, iam_evaluator.resolve_principal = self._observed, self._resolved
 
@@ -50,8 +52,19 @@ class Decisions:
         for listener in self.listeners:
             listener(decision)
 
+    @contextmanager
+    def on_any_resource(self) -> Iterator[None]:
+        """Let each Allow of the caller be for every resource: for a call whose resource does not exist yet."""
+        token = self._any_resource.set(True)
+        try:
+            yield
+        finally:
+            self._any_resource.reset(token)
+
     def _resolved(self, *arguments: Any, **named: Any) -> Any:
         found, without = self._resolve(*arguments, **named), self._without.get()
+        if self._any_resource.get() and getattr(found, "policies", None):
+            found = replace(found, policies=[[_for_any_resource(each) for each in policy] for policy in found.policies])
         if without and getattr(found, "policies", None):
             policy, index = without
             fewer = list(found.policies)
@@ -105,6 +118,10 @@ class Decisions:
             return enforce() is not None
         finally:
             self._without.reset(token)
+
+
+def _for_any_resource(parsed: Any) -> Any:
+    return replace(parsed, resources=["*"], not_resources=[]) if parsed.effect == "Allow" else parsed
 
 
 def _digest(parsed: Any) -> str:

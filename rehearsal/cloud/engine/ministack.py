@@ -25,6 +25,7 @@ from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Req
 from rehearsal.cloud.engine.cloudwatch import CloudWatch
 from rehearsal.cloud.engine.completed_calls import complete_calls
 from rehearsal.cloud.engine.decisions import Decision, Decisions
+from rehearsal.cloud.engine.execution_role import decide_stack_calls
 from rehearsal.cloud.engine.function_checks import check_functions
 from rehearsal.cloud.engine.functions import ALIAS, use_functions
 from rehearsal.cloud.engine.root import accept_one_root_key
@@ -65,6 +66,7 @@ class Ministack:
         check_functions(self)
         decide_service_calls(self)
         self.cloudwatch = CloudWatch(lambda: self.client("cloudwatch", self._root))
+        decide_stack_calls(self)
 
     def run(self) -> None:
         """Serve until SIGTERM."""
@@ -244,13 +246,20 @@ class Ministack:
 
     def check(self, credentials: Credentials, action: str, resource: str, **context: str) -> None:
         """See `Engine`."""
-        self._decide(credentials.access_key, action, resource, context)
+        self.check_key(credentials.access_key, action, resource, context)
 
     def check_pass_role(self, request: Request, role_arn: str, service: str) -> None:
         """See `Engine`. The engine itself never asks for iam:PassRole."""
-        self._decide(request.key, "iam:PassRole", role_arn, {"iam:PassedToService": service})
+        self.check_key(request.key, "iam:PassRole", role_arn, {"iam:PassedToService": service})
 
-    def _decide(self, key: str, action: str, resource: str, context: Mapping[str, str]) -> None:
+    def check_any(self, credentials: Credentials, action: str) -> None:
+        """Raises AwsError if these credentials allow the action on no resource at all."""
+        with self._decisions.on_any_resource():
+            self.check(credentials, action, "*")
+
+    def check_key(self, key: str, action: str, resource: str, context: Mapping[str, str]) -> None:
+        """Raises AwsError if the owner of an access key may not make this call."""
+
         def enforce() -> Any:
             app.pin_request_origin("127.0.0.1", True)
             service = action.partition(":")[0]
