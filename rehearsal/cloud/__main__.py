@@ -16,7 +16,7 @@ from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.every_minute import EveryMinute
 from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.images import Images
-from rehearsal.cloud.records import Records
+from rehearsal.cloud.records import recorded_types
 from rehearsal.cloud.sagemaker.service import SageMaker
 from rehearsal.cloud.sagemaker.serving import Serving
 from rehearsal.cloud.sagemaker.tags import Tags
@@ -49,7 +49,7 @@ def main() -> None:
     scaling = Scaling(engine, clock, sagemaker, serving)
     engine.add_service(sagemaker)
     engine.add_service(scaling.service)
-    for name, kind in {**Records().types(), **serving.types, **scaling.types}.items():
+    for name, kind in {**recorded_types(), **serving.types, **scaling.types}.items():
         engine.add_type(name, kind)
     engine.on_decision(CallRecord(arguments.folder))
     scaling.scaler.start()

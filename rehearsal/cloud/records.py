@@ -1,61 +1,56 @@
-"""Resource types that are kept as records: the template's properties, a name, and nothing that runs.
+"""Resource types that are kept as records: a name and the properties of the template. Nothing acts on them.
 
-docs/rehearsal.md lists them for users as "declared, not rehearsed".
+declared.py says for users why each of them is not rehearsed.
 """
 
-import uuid
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from rehearsal.cloud.api import Created, Json
+from rehearsal.cloud.api import Created, Json, ResourceType
 
 Attributes = Callable[[str, Json], Json]
 
 
-def _id(name: str, _: Json) -> Json:
-    return {"Id": name}
+def _of(*names: str) -> Attributes:
+    """Attributes that are the physical id."""
+    return lambda physical_id, _: dict.fromkeys(names, physical_id)
 
 
 ATTRIBUTES: dict[str, Attributes] = {
-    "AWS::Budgets::Budget": _id,
-    "AWS::EC2::FlowLog": _id,
-    "AWS::EC2::Instance": lambda name, _: {"InstanceId": name, "PrivateIp": "10.0.0.10"},
-    "AWS::SSM::Document": _id,
-    "AWS::SageMaker::NotebookInstance": lambda name, _: {"NotebookInstanceName": name},
-    "AWS::SageMaker::NotebookInstanceLifecycleConfig": lambda name, _: {"NotebookInstanceLifecycleConfigName": name},
+    "AWS::Budgets::Budget": _of("Id"),
+    "AWS::EC2::EIP": lambda physical_id, _: {"AllocationId": physical_id, "PublicIp": "192.0.2.10"},
+    "AWS::EC2::FlowLog": _of("Id"),
+    "AWS::EC2::Instance": lambda physical_id, _: {"InstanceId": physical_id, "PrivateIp": "192.0.2.20"},
+    "AWS::EC2::NatGateway": _of("NatGatewayId"),
+    "AWS::EC2::SecurityGroupEgress": _of("Id"),
+    "AWS::EC2::SecurityGroupIngress": _of("Id"),
+    "AWS::SSM::Document": _of("Name"),
+    "AWS::SageMaker::NotebookInstance": _of("NotebookInstanceName"),
+    "AWS::SageMaker::NotebookInstanceLifecycleConfig": _of("NotebookInstanceLifecycleConfigName"),
 }
-"""What Fn::GetAtt returns, by type."""
-
-
-@dataclass
-class Records:
-    """The records of one local AWS."""
-
-    declared: dict[str, str] = field(default_factory=dict)
-    """Physical id -> "type stack/logical id"."""
-
-    def types(self) -> "dict[str, RecordedType]":
-        """A handler for each type."""
-        return {name: RecordedType(name, self) for name in ATTRIBUTES}
+"""What Fn::GetAtt returns, by type. 192.0.2.0/24 is for examples (RFC 5737)."""
 
 
 @dataclass(frozen=True)
 class RecordedType:
-    """A type whose resources are records."""
+    """A type whose resources are records. attributes: what Fn::GetAtt returns."""
 
-    name: str
-    records: Records
+    attributes: Attributes
 
     def create(self, logical_id: str, properties: Json, stack: str) -> Created:
-        """Note it."""
-        physical_id = f"{stack}-{logical_id}-{uuid.uuid4().hex[:8]}"
-        self.records.declared[physical_id] = f"{self.name} {stack}/{logical_id}"
-        return Created(physical_id, ATTRIBUTES[self.name](physical_id, properties))
+        """Give it a name."""
+        physical_id = f"{stack}-{logical_id}-{secrets.token_hex(6)}"
+        return Created(physical_id, self.attributes(physical_id, properties))
 
     def update(self, physical_id: str, _: Json, new: Json, __: str) -> Created:
-        """Note the new properties."""
-        return Created(physical_id, ATTRIBUTES[self.name](physical_id, new))
+        """Keep its name."""
+        return Created(physical_id, self.attributes(physical_id, new))
 
-    def delete(self, physical_id: str, _: Json) -> None:
-        """Forget it."""
-        self.records.declared.pop(physical_id, None)
+    def delete(self, physical_id: str, properties: Json) -> None:
+        """There is nothing to delete."""
+
+
+def recorded_types() -> dict[str, ResourceType]:
+    """A handler for each type."""
+    return {name: RecordedType(attributes) for name, attributes in ATTRIBUTES.items()}

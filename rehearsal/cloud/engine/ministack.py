@@ -32,6 +32,7 @@ from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.service_calls import decide_service_calls
 from rehearsal.cloud.engine.trust import trusts
 from rehearsal.cloud.functions import Functions
+from rehearsal.cloud.replacement import REPLACING
 
 LONGEST_SILENCE_S = 300
 """How long a custom resource may give no answer. AWS waits an hour, or the resource's ServiceTimeout."""
@@ -159,7 +160,7 @@ class Ministack:
     # -- CloudFormation
 
     def add_type(self, name: str, kind: ResourceType) -> None:
-        """Let CloudFormation create, change and delete resources of this type, in a worker thread."""
+        """Let CloudFormation create, change, replace and delete resources of this type, in a worker thread."""
 
         def pair(created: Created) -> tuple[str, Json]:
             return created.physical_id, created.attributes
@@ -170,6 +171,7 @@ class Ministack:
             "update": lambda physical_id, old, new, stack: pair(kind.update(physical_id, old, new, stack)),
             "delete": kind.delete,
         }
+        provisioners._REPLACING_PROPERTIES[name] = REPLACING[name]
 
     def _let_types_wait(self) -> None:
         """The engine runs most types on its event loop, where a type that waits for a call would wait for itself."""

@@ -32,6 +32,7 @@ SEAMS = (
     "services.apigateway._invoke_lambda_proxy",
     "services.cloudformation.custom_resource.invoke_custom_resource",
     "services.cloudformation.provisioners._lambda_function_for_cfn_ref",
+    "services.cloudformation.provisioners._REPLACING_PROPERTIES",
     "services.cloudformation.provisioners._RESOURCE_HANDLERS",
     "services.cloudformation.provisioners._RESOURCE_HANDLERS[AWS::Lambda::Alias][create]",
     "services.cloudformation.provisioners._RESOURCE_HANDLERS[AWS::Lambda::Alias][delete]",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -17,9 +18,11 @@ bucket = s3.Bucket(stack, "Bucket", removal_policy=cdk.RemovalPolicy.DESTROY, au
 artifact = assets.Asset(stack, "Artifact", path=str(HERE / "model.tar.gz"))
 role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
 artifact.grant_read(role)
+images = ecr.Repository.from_repository_name(stack, "Images", "echo")
+images.grant_pull(role)
 
 container = sagemaker.CfnModel.ContainerDefinitionProperty(
-    image=f"{stack.account}.dkr.ecr.{stack.region}.amazonaws.com/echo:1", model_data_url=artifact.s3_object_url
+    image=images.repository_uri_for_tag("1"), model_data_url=artifact.s3_object_url
 )
 model = sagemaker.CfnModel(stack, "Model", execution_role_arn=role.role_arn, primary_container=container)
 model.node.add_dependency(role)
