@@ -10,6 +10,7 @@ machine, except to a server that `reach` opens to them. Except for /opt/ml and /
 the machine.
 """
 
+import os
 import shutil
 import socket
 import subprocess
@@ -111,7 +112,9 @@ class Namespaces:
         self._group.__enter__()
         try:
             unshare = ["unshare", "--user", "--map-root-user", "--net"]
-            self._switch = self._group.start("switch", [*unshare, "sh", "-c", _SWITCH, "switch", _SWITCH_ADDRESS])
+            self._switch = self._group.start(
+                "switch", [*unshare, "sh", "-c", _SWITCH, "switch", _SWITCH_ADDRESS], env=_environment()
+            )
             self._group.wait_until(
                 lambda: "ready" in self._switch.log.read_text(), what="the hosts' network switch", timeout_s=10
             )
@@ -173,7 +176,7 @@ class Namespaces:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             command = [*self._inside(), sys.executable, "-I", "-S", "-c", _LISTEN, _SWITCH_ADDRESS, str(port)]
-            subprocess.run(command, check=True, stdin=theirs.fileno())
+            subprocess.run(command, check=True, stdin=theirs.fileno(), env=_environment())
             _, (listener, *_), _, _ = socket.recv_fds(ours, 1, 1)
         return socket.socket(fileno=listener)
 
@@ -185,10 +188,20 @@ class Namespaces:
         host = Host(MOST_HOSTS - 1, self._folder / "trial")
         host.base.mkdir(exist_ok=True)
         trial = subprocess.run(
-            self.command(host, ["true"], []), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            self.command(host, ["true"], []),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            env=_environment(),
         )
         if trial.returncode:
             raise NamespacesRefusedError(_refusal((trial.stderr.strip().splitlines() or ["no output"])[-1]))
+
+
+def _environment() -> dict[str, str]:
+    """The variables of the network's own processes: the owner's, without its credentials."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def _address(rank: int) -> str:

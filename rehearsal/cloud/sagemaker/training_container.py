@@ -46,9 +46,11 @@ class Container:
 
     def variables(self, hosts: Sequence[Host], arn: str) -> dict[str, str]:
         """The environment of every host."""
+        (self.folder / "tmp").mkdir(exist_ok=True)
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         return {
             **kept,
+            "TMPDIR": str(self.folder / "tmp"),
             "OMP_NUM_THREADS": threads_of_each(len(hosts)),
             "TRAINING_JOB_NAME": self.request["TrainingJobName"],
             "TRAINING_JOB_ARN": arn,

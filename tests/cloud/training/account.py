@@ -96,6 +96,12 @@ class Account:
             **(credentials or own),
         )
 
+    @property
+    def engine(self) -> int:
+        """The process id of the engine."""
+        names = (self.folder / "tmp").glob("ministack-*.pid")
+        return int(next(names).read_text())
+
     @cached_property
     def s3(self) -> Any:
         return self.client("s3")

@@ -1,4 +1,4 @@
-"""One local AWS for the tests of a module."""
+"""One local AWS for the tests of a process."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ def local_aws(folder: Path, hosts: str) -> LocalAws:
     return LocalAws(folder / "aws", images=images, hosts=hosts, speed=SPEED)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account whose training hosts are processes over loopback."""
     with local_aws(tmp_path_factory.mktemp("aws"), "loopback") as aws:
