@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.api import Json
+from rehearsal.cloud.sagemaker.capture import Capture, Exchange
 from rehearsal.cloud.sagemaker.failure import HostingError
 from rehearsal.cloud.sagemaker.fleet import Hosting, VariantFleet
 from rehearsal.cloud.sagemaker.rollout import Rollout
@@ -34,6 +35,7 @@ class Endpoint:
         self.created = self.modified = datetime.now(UTC)
         self.traffic = Traffic(())
         self._hosting, self._models, self._usages = hosting, models, usages
+        self._capture = Capture(name)
         self._pending: Fleet | None = None
         self._pending_since = self.created
         self._changed = threading.Condition()
@@ -88,6 +90,18 @@ class Endpoint:
                 variant.weight = variant.desired_weight = old.weight
             variants.append(variant)
         return Fleet(str(config["EndpointConfigName"]), tuple(variants))
+
+    def capture(self, variant: VariantFleet, exchange: Exchange) -> None:
+        """Capture a request and its response, if the endpoint config says so."""
+        config = self.config.get("DataCaptureConfig") or {}
+        if config.get("EnableCapture"):
+            self._capture.add(config, lambda: variant.client("s3"), exchange)
+
+    def publish_metrics(self) -> None:
+        """Publish what the instances use."""
+        for fleet, _ in self.traffic.shares:
+            for variant in fleet.variants:
+                variant.publish_metrics()
 
     # -- changes, each in a thread of its own
 
@@ -158,12 +172,13 @@ class Endpoint:
         self.traffic = Traffic(())
         for fleet in fleets:
             _close(fleet)
+        self._capture.close()
         self._settle("Deleted")
 
     def _in_alarm(self, fleet: Fleet, names: Sequence[str]) -> list[str]:
         """Those of the alarms that are in ALARM, read with the rights of the new model's role."""
         variant = fleet.variants[0]
-        client = self._hosting.engine.client("cloudwatch", variant.credentials())
+        client = variant.client("cloudwatch")
         states: dict[str, str] = {}
         try:
             for name in names:  # a call for each: IAM decides on each alarm's ARN

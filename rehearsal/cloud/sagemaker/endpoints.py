@@ -56,6 +56,13 @@ class Endpoints:
         with self._lock:
             return {key: endpoint.name for key, endpoint in self._endpoints.items()}
 
+    def publish_metrics(self) -> None:
+        """Publish what the instances use."""
+        with self._lock:
+            endpoints = list(self._endpoints.values())
+        for endpoint in endpoints:
+            endpoint.publish_metrics()
+
     def get(self, name: str) -> Endpoint:
         """The endpoint of this name. Raises AwsError."""
         endpoint = self.find(name)

@@ -4,6 +4,7 @@ Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inferen
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariant.html
 """
 
+import contextlib
 import os
 import random
 import secrets
@@ -14,6 +15,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.aws.invocation import INVOCATION_TIMEOUT_S
 from rehearsal.cloud.api import AwsError, Credentials, Engine, Json
@@ -22,6 +26,7 @@ from rehearsal.cloud.images import Images
 from rehearsal.cloud.sagemaker import artifact
 from rehearsal.cloud.sagemaker.container_logs import ContainerLogs
 from rehearsal.cloud.sagemaker.failure import HostingError
+from rehearsal.cloud.sagemaker.instance_metrics import NAMESPACE, InstanceMetrics
 from rehearsal.cloud.sagemaker.pull import is_private, pull
 from rehearsal.cloud.sagemaker.server import Server, command, variables
 from rehearsal.cloud.sagemaker.service import arn
@@ -77,6 +82,8 @@ class VariantFleet:
         endpoints = hosting.engine.folder / "endpoints"
         self._folder = endpoints / endpoint.lower() / f"{self.name}-{secrets.token_hex(4)}"
         self._group = ProcessGroup(self._folder, grace_s=GRACE_S)
+        self._clients: dict[str, Any] = {}
+        self._metrics = InstanceMetrics(hosting.engine.folder)
         self._servers: list[Server] = []
         self._logs: dict[Server, ContainerLogs] = {}
         self._routing = threading.Condition()
@@ -106,6 +113,25 @@ class VariantFleet:
         except AwsError as error:
             raise HostingError(str(error)) from error
 
+    def client(self, service: str) -> Any:
+        """A client of another service with the role's rights. Raises HostingError."""
+        if service not in self._clients:
+            self._clients[service] = self._hosting.engine.client(service, self.credentials())
+        return self._clients[service]
+
+    def publish_metrics(self) -> None:
+        """Publish what the instances use, if the role may."""
+        with self._routing:
+            groups = [server.child.pid for server in self._servers if server.ready and server.child is not None]
+        dimensions = [
+            {"Name": "EndpointName", "Value": self._endpoint},
+            {"Name": "VariantName", "Value": self.name},
+        ]
+        data = [{**each, "Dimensions": dimensions} for each in self._metrics.measure(groups)]
+        if data:
+            with contextlib.suppress(ClientError, BotoCoreError, HostingError):
+                self.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data)
+
     # -- requests
 
     def acquire(self) -> Server | None:
@@ -130,14 +156,13 @@ class VariantFleet:
 
     def start(self) -> None:
         """Fetch the artifact, pull the image, and start the instances. Raises HostingError."""
-        engine, container = self._hosting.engine, container_of(self._model)
-        role = self.credentials()
-        if is_private(self.image, engine.account):
-            pull(engine.client("ecr", role), self.image, self.role_arn)
+        if is_private(self.image, self._hosting.engine.account):
+            pull(self.client("ecr"), self.image, self.role_arn)
         self._group.__enter__()
         self._started = True
         self._watch.start()
-        artifact.fetch(engine.client("s3", role), artifact.location(container), self._folder / "model")
+        uri = artifact.location(container_of(self._model))
+        artifact.fetch(self.client("s3"), uri, self._folder / "model")
         self.resize(self.desired)
 
     def resize(self, count: int) -> None:
@@ -181,13 +206,11 @@ class VariantFleet:
     def _launch(self, server: Server) -> None:
         """Start the container's process."""
         hosting, container = self._hosting, container_of(self._model)
-        role = self.credentials()
         own = {str(name): str(value) for name, value in (container.get("Environment") or {}).items()}
-        allowed = {} if self._model.get("EnableNetworkIsolation") else self._credential_variables(role)
+        allowed = {} if self._model.get("EnableNetworkIsolation") else self._credential_variables()
         if server not in self._logs:
-            client = hosting.engine.client("logs", role)
-            stream = f"{self.name}/{server.id}"
-            self._logs[server] = ContainerLogs(client, f"/aws/sagemaker/Endpoints/{self._endpoint}", stream)
+            group, stream = f"/aws/sagemaker/Endpoints/{self._endpoint}", f"{self.name}/{server.id}"
+            self._logs[server] = ContainerLogs(self.client("logs"), group, stream)
         server.starts += 1
         try:
             server.child = self._group.start(
@@ -206,8 +229,8 @@ class VariantFleet:
         except (ProcessFailedError, AwsError) as error:
             raise HostingError(str(error)) from error
 
-    def _credential_variables(self, role: Credentials) -> dict[str, str]:
-        return {**role.variables(), "AWS_ENDPOINT_URL": self._hosting.engine.url}
+    def _credential_variables(self) -> dict[str, str]:
+        return {**self.credentials().variables(), "AWS_ENDPOINT_URL": self._hosting.engine.url}
 
     def _wait_for(self, servers: list[Server]) -> None:
         """Return when all answer /ping with 200. Raises HostingError."""

@@ -5,10 +5,12 @@ The rules are those of rehearsal/aws/invocation.py.
 
 import http.client
 import time
+from datetime import UTC, datetime
 
 from rehearsal.aws import invocation
 from rehearsal.aws.invocation import Answer
 from rehearsal.cloud.api import Engine, Request, Response
+from rehearsal.cloud.sagemaker.capture import Exchange
 from rehearsal.cloud.sagemaker.endpoint import SERVING, Endpoint
 from rehearsal.cloud.sagemaker.endpoints import Endpoints
 from rehearsal.cloud.sagemaker.fleet import VariantFleet
@@ -52,6 +54,7 @@ class Runtime:
             found = server.container.invoke(request.headers.items(), request.body)
             status = found.status
             answer = shown.answer(found, variant=variant.name)
+            endpoint.capture(variant, _exchange(variant, request, found))
         except TimeoutError:
             answer = shown.timed_out()
         except (OSError, http.client.HTTPException):
@@ -63,6 +66,18 @@ class Runtime:
         usage = self._endpoints.usages.of(name, variant.name)
         usage.record(status, model_s=model_s, overhead_s=time.perf_counter() - began - model_s)
         return answer
+
+
+def _exchange(variant: VariantFleet, request: Request, found: Answer) -> Exchange:
+    types = {name.lower(): value for name, value in found.headers.items()}
+    return Exchange(
+        variant=variant.name,
+        at=datetime.now(UTC),
+        request_type=request.headers.get("content-type", ""),
+        request=request.body,
+        response_type=types.get("content-type", ""),
+        response=found.body,
+    )
 
 
 def _acquire(endpoint: Endpoint, target: str) -> tuple[VariantFleet, Server] | None:

@@ -47,3 +47,4 @@ class Serving:
     def publish_metrics(self) -> None:
         """Publish the metrics of the minutes that are complete."""
         self._metrics.publish(self.endpoints.names())
+        self.endpoints.publish_metrics()
