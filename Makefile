@@ -84,9 +84,11 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 
 # -- rehearse and check ----------------------------------------------------------------------------------------------
 
+# The command line of CDK and the engine of the local AWS, unless the rehearsal leaves them out.
+DEPLOYS = $(if $(findstring --without-aws,$(ARGS)),,node_modules/.installed .venv-engine/.installed)
 .PHONY: rehearse
-rehearse: $(VENV)/.installed-rehearse  ## draw photos, train, serve and predict on this machine: no account, no Docker
-	@$(BIN)/kennel rehearse $(ARGS)
+rehearse: $(VENV)/.installed-rehearse $(DEPLOYS)  ## deploy to an AWS on this machine, train there and predict: no account, no Docker
+	@$(BIN)/kennel --env '$(ENV)' rehearse $(ARGS)
 
 .PHONY: data-check
 data-check: $(VENV)/.installed-check  ## check your photos before a training: make data-check DIR=dogImages

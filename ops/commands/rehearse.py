@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.options import Seed, training_option
+from ops.commands.options import Env, Seed, Settings, overrides, training_option
 
 
 class Hosts(StrEnum):
@@ -18,6 +18,7 @@ class Hosts(StrEnum):
 
 
 def rehearse(
+    context: typer.Context,
     folder: Annotated[Path, typer.Option(help="Folder for all output.")] = Path("build/rehearsal"),
     data: Annotated[
         Path | None, typer.Option(help="Your photos: train/, valid/, test/, each with a folder for each breed.")
@@ -29,18 +30,35 @@ def rehearse(
     epochs: Annotated[int | None, training_option("epochs", "Epochs; the default depends on the mode.")] = None,
     seed: Seed = 0,
     photos: Annotated[int, typer.Option(min=1, help="Limit of held-out photos to send.")] = 80,
+    settings: Settings = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also update it under load, roll back a broken model, and destroy it.")
+    ] = False,
+    load: Annotated[bool, typer.Option("--load", help="Also scale the endpoint by a load, and plot it.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the local AWS running until Ctrl-C, and say how to use it.")
+    ] = False,
+    without_aws: Annotated[
+        bool, typer.Option("--without-aws", help="The programs alone: no deployment, no local AWS.")
+    ] = False,
     hosts: Annotated[
         Hosts, typer.Option(help="Training hosts: network namespaces, or processes over loopback.")
     ] = Hosts.AUTO,
+    env: Env = None,  # noqa: ARG001 - its callback keeps it
 ) -> None:
-    """Draw photos, train on two hosts, serve, and predict through the Lambda function: no account, no Docker.
+    """Deploy to an AWS on this machine with the real CDK, train there, and predict: no account, no Docker.
 
-    Example: [bold]kennel rehearse --data dogImages --pretrained resnet50.safetensors[/bold]
+    Example: [bold]kennel rehearse --data dogImages -c serving.scaling.max_instances=5[/bold]
     """
     from ops.rehearse.plan import Plan
-    from ops.rehearse.without_aws import rehearse as run
+    from ops.rehearse.run import rehearse as run
     from ops.views.steps import terminal
 
+    overrides(settings)  # refuse a setting without a value
+    if without_aws and (full or load or keep or settings):
+        raise typer.BadParameter(
+            "It deploys nothing, so it takes neither --full, --load, --keep nor -c.", param_hint="--without-aws"
+        )
     if pretrained is not None and pretrained not in ("imagenet", "none"):
         pretrained = str(Path(pretrained).resolve())
     plan = Plan(
@@ -51,5 +69,11 @@ def rehearse(
         seed=seed,
         hosts=hosts.value,
         most_photos=photos,
+        environment=context.obj,
+        settings=tuple(settings or ()),
+        without_aws=without_aws,
+        full=full,
+        load=load,
+        keep=keep,
     )
     run(plan, terminal())

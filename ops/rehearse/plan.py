@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from environments import DEFAULT
+
 FROM_SCRATCH: dict[str, object] = {
     "mode": "full",
     "image-size": 64,
@@ -34,6 +36,18 @@ class Plan:
     """Kind of the training hosts: network namespaces, or processes over loopback. auto: namespaces if possible."""
     most_photos: int = 80
     """Held-out photos to send, at most, chosen evenly over the breeds."""
+    environment: str = DEFAULT
+    """The environment whose settings are deployed to the local AWS."""
+    settings: tuple[str, ...] = ()
+    """The operator's own settings, NAME=VALUE, as `cdk -c` takes them."""
+    without_aws: bool = False
+    """Whether the programs alone are rehearsed, without a deployment."""
+    full: bool = False
+    """Whether the deployment is also updated, rolled back, deployed unchanged and destroyed."""
+    load: bool = False
+    """Whether a load makes the endpoint scale."""
+    keep: bool = False
+    """Whether the local AWS runs until Ctrl-C."""
 
     @property
     def weights(self) -> str:
@@ -45,3 +59,14 @@ class Plan:
         options = {**FROM_SCRATCH, "pretrained": "none"} if self.weights == "none" else {}
         epochs = {"epochs": self.epochs} if self.epochs else {}
         return {**options, **epochs, "seed": self.seed}
+
+    def context(self) -> list[str]:
+        """The settings of the deployment, NAME=VALUE. Of two with one name, CDK takes the last: the operator's own."""
+        named = {option.replace("-", "_"): value for option, value in self.hyperparameters().items()}
+        if "pretrained" in named:
+            named["pretrained_uri"] = named.pop("pretrained")
+        return [*(f"training.{name}={value}" for name, value in named.items()), *self.settings]
+
+    def overrides(self) -> dict[str, str]:
+        """The context that CDK makes of them."""
+        return {name: value for name, _, value in (setting.partition("=") for setting in self.context())}

@@ -58,12 +58,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rehearsed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """One short rehearsal: its folder and its output."""
+    """One short rehearsal without a deployment: its folder and its output."""
     (photos / "train" / BREEDS[0].name / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a photo")
     whole = next((photos / "train" / BREEDS[1].name).iterdir())
     whole.with_name("cut off.jpg").write_bytes(whole.read_bytes()[:-400])
     folder = tmp_path_factory.mktemp("rehearsal")
-    run = kennel("rehearse", "--folder", str(folder), "--data", str(photos), "--pretrained", "none", "--epochs", "1")
+    short = ["--without-aws", "--pretrained", "none", "--epochs", "1"]
+    run = kennel("rehearse", "--folder", str(folder), "--data", str(photos), *short)
     assert run.returncode == 0, run.stdout + run.stderr
     return folder, run.stdout
 
@@ -75,6 +76,14 @@ def test_every_test_photo_gets_three_breeds(rehearsed: tuple[Path, str], photos:
         (row,) = [line for line in printed.splitlines() if photo.name in line]
         assert row.count("%") == 3
     assert "Accuracy " in printed
+
+
+def test_a_rehearsal_without_a_deployment_says_in_one_line_what_it_leaves_out(rehearsed: tuple[Path, str]) -> None:
+    _, printed = rehearsed
+
+    assert printed.splitlines()[0] == (
+        "Left out: cdk deploy and all that it makes (IAM, alarms, updates, scaling), as --without-aws asks."
+    )
 
 
 def test_the_predictions_are_also_written_as_a_picture(rehearsed: tuple[Path, str]) -> None:
@@ -168,6 +177,9 @@ def test_predict_continues_after_a_file_that_is_not_a_photo(
         (["data", "check", "{foreign}"], "has no train and no valid and no test folder"),
         (["data", "sample", "{tmp}", "--train", "0", "--valid", "0", "--test", "0"], "counts is 0 for every split"),
         (["rehearse", "--folder", "/proc/nowhere"], "/proc/nowhere"),
+        (["rehearse", "--folder", "{tmp}", "-c", "serving.scaling.max_instances=0"], "serving.scaling.max_instances"),
+        (["rehearse", "--folder", "{tmp}", "-c", "serving.max_instance=2"], "There is no setting"),
+        (["--env", "nowhere", "rehearse"], "nowhere"),
     ],
 )
 def test_a_user_error_gives_a_sentence_and_no_traceback(arguments: list[str], sentence: str, tmp_path: Path) -> None:
@@ -290,7 +302,8 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
     number: signal.Signals, code: int, photos: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "rehearsal"
-    command = [*KENNEL, "rehearse", "--folder", str(folder), "--data", str(photos), "--pretrained", "none"]
+    words = ["--without-aws", "--folder", str(folder), "--data", str(photos), "--pretrained", "none"]
+    command = [*KENNEL, "rehearse", *words]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         # Network namespaces hide the folder from the hosts, so they are known by their parents, not by its path.
         hosts: set[Process] = set()
@@ -352,7 +365,7 @@ def descendants(pid: int) -> set[Process]:
 
 @pytest.mark.slow
 def test_a_rehearsal_with_sample_photos_reaches_an_accuracy_of_90_percent(tmp_path: Path) -> None:
-    run = kennel("rehearse", "--folder", str(tmp_path), timeout_s=900)
+    run = kennel("rehearse", "--without-aws", "--folder", str(tmp_path), timeout_s=900)
 
     assert run.returncode == 0, run.stdout + run.stderr
     accuracy = float(run.stdout.split("Accuracy ")[1].split(":")[0])

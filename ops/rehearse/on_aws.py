@@ -1,0 +1,133 @@
+"""The rehearsal of a deployment: the real CDK command line and `kennel`'s own steps against a local AWS."""
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+import environments
+from ops.data.bucket import bucket_and_key, output_of
+from ops.data.upload import Progress, upload
+from ops.model.archive import unpacked
+from ops.model.report import fetch_report
+from ops.rehearse import account
+from ops.rehearse.answers import ask, check_accuracy, show
+from ops.rehearse.changes import Changes
+from ops.rehearse.command_line import CommandLine
+from ops.rehearse.declared import print_declared
+from ops.rehearse.inventory import inventory
+from ops.rehearse.isolation import only
+from ops.rehearse.keep import keep
+from ops.rehearse.photos import photos, spread
+from ops.rehearse.plan import Plan
+from ops.rehearse.scaling import rehearse_scaling
+from ops.rehearse.stage import Stage
+from ops.rehearse.training_result import print_training_result
+from ops.views.contact_sheet import Answer
+from ops.views.steps import Report, Steps
+from ops.views.training_log import TrainingLines
+from rehearsal.processes import ProcessGroup
+from stacks.settings.parse import load
+
+STEPS = 7
+CHANGES = 4
+
+
+def rehearse(plan: Plan, console: Console) -> list[Answer]:
+    """Deploy the environment to a local AWS, and use it. Returns the predictions for the held-out photos.
+
+    Raises EnvironmentRefusedError, SettingsError, DataError, SampleFolderError, WeightsError, BucketError,
+    ProcessFailedError and RehearsalError, each with a message for the operator. No process is left running in any case.
+    """
+    environment = environments.load(plan.environment)
+    load(environment, plan.overrides())  # a wrong setting is refused at once
+    steps = Steps(console, total=STEPS + plan.load + CHANGES * plan.full)
+    with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
+        data = photos(plan, report)
+    aws = account.local_aws(environment, plan.folder / "aws", hosts=plan.hosts)
+    with ExitStack() as running:
+        with steps.step("Start the local AWS") as report:
+            running.enter_context(aws)
+            running.enter_context(only(account.variables(aws, environment)))
+            running.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
+            tempfile.tempdir = None  # it keeps the folder that it has found; the variables name another one
+            group = running.enter_context(ProcessGroup(plan.folder / "logs"))
+            stage = Stage(
+                plan=plan,
+                environment=environment,
+                data=data,
+                aws=aws,
+                cdk=CommandLine(environment, group),
+                steps=steps,
+                console=console,
+            )
+            report(1, 1, f"account {aws.settings.account}, {aws.settings.region}, {aws.url}")
+        _prepare(stage)
+        changes = Changes(stage, inventory(stage.client)) if plan.full else None
+        answers = _deploy(stage)
+        if plan.load:
+            rehearse_scaling(stage)
+        if changes:
+            changes.rehearse()
+        if plan.keep:
+            keep(plan.folder, account.variables(aws, environment), stage.settings, console)
+    return answers
+
+
+def _prepare(stage: Stage) -> None:
+    stage.inputs = stage.predicted_inputs()
+    with stage.steps.step("cdk synth, cdk bootstrap"):
+        stage.synthesise(stage.assembly)
+        stage.cdk.bootstrap(stage.assembly)
+
+
+def _deploy(stage: Stage) -> list[Answer]:
+    """Deploy, train and predict."""
+    plan, steps, console = stage.plan, stage.steps, stage.console
+    with steps.step("cdk deploy Storage, with the alarms and the budget before it") as report:
+        stage.deploy("deploy-storage", ["Storage"], report)
+    with steps.step("kennel data upload: the photos into the bucket", in_bytes=True) as report:
+        _upload(stage, report)
+    lines = TrainingLines(lambda *_: None)
+    with steps.step("cdk deploy --all: the training inside it, the endpoint, the function") as report:
+        lines.report = report
+        stage.deploy("deploy", ["--all"], report, lines=lines)
+    stage.data.skipped.update(lines.skipped)
+    if lines.final:
+        print_training_result(lines, console)
+    with steps.step("Predict held-out photos through the function's alias") as report:
+        answers = ask(stage.function.invoke, stage.data, spread(stage.data.used("test"), plan.most_photos), report)
+    page = _download(stage)
+    show(answers, plan, console, report=page, model=stage.model)
+    print_declared(stage.client, stage.environment, console)
+    check_accuracy(answers, plan)
+    return answers
+
+
+def _upload(stage: Stage, report: Report) -> None:
+    """Send the photos, and write the templates again if the bucket has other inputs than those expected."""
+
+    def progress(now: Progress) -> None:
+        report(now.done_bytes, now.of_bytes, "")
+
+    upload(stage.data.folder, environment=stage.environment.name, progress=progress)
+    found = stage.found_inputs()
+    if found != stage.inputs:
+        stage.inputs = found
+        stage.synthesise(stage.assembly, "synth-again")
+
+
+def _download(stage: Stage) -> Path:
+    """Copy the artifact from the bucket to where other commands expect it. Returns the page of the training."""
+    job, name = stage.model.parent, stage.environment.name
+    bucket, key = bucket_and_key(output_of("training", "ModelData", environment=name))
+    job.mkdir(parents=True, exist_ok=True)
+    archive = job / "model.tar.gz"
+    stage.client("s3").download_file(bucket, key, os.fspath(archive))
+    shutil.rmtree(stage.model, ignore_errors=True)
+    with unpacked(archive) as folder:
+        shutil.copytree(folder, stage.model)
+    return fetch_report("", job, environment=name)
