@@ -9,7 +9,7 @@ from rehearsal.cloud.local import LocalAws
 
 IMAGES = Path(__file__).with_name("images.toml")
 ACCOUNT = "000000000000"
-"""The account of an environment whose file names none. AWS gives nobody this number."""
+"""The account of an environment whose file names none. No customer has this number."""
 SPEED = 20.0
 """Minutes of AWS's waits (a bake, a cooldown) in a minute."""
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
