@@ -79,3 +79,23 @@ def test_a_role_that_another_service_may_assume_is_refused(client: Client) -> No
 
     with pytest.raises(ClientError, match="Could not assume role"):
         client("cloudformation").create_stack(StackName="refused", TemplateBody=json.dumps(QUEUE), RoleARN=passed)
+
+
+@pytest.mark.parametrize("policies", ["", "arn:aws:iam::aws:policy/ReadOnlyAccess"])
+def test_a_condition_that_joins_a_list_is_evaluated_as_in_the_bootstrap(client: Client, policies: str) -> None:
+    any_policies = {"Fn::Not": [{"Fn::Equals": ["", {"Fn::Join": ["", {"Ref": "Policies"}]}]}]}
+    template = {
+        "Parameters": {"Policies": {"Type": "CommaDelimitedList", "Default": policies}},
+        "Conditions": {"AnyPolicies": any_policies},
+        "Resources": {
+            "Always": {"Type": "AWS::SQS::Queue"},
+            "Queue": {"Type": "AWS::SQS::Queue", "Condition": "AnyPolicies"},
+        },
+    }
+    name = f"stack-{uuid4().hex[:8]}"
+    client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+    resources = client("cloudformation").list_stack_resources(StackName=name)["StackResourceSummaries"]
+
+    assert ("Queue" in [resource["LogicalResourceId"] for resource in resources]) == bool(policies)

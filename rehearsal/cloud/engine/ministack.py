@@ -24,6 +24,7 @@ from ministack.services.cloudformation import custom_resource, provisioners, sta
 from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
 from rehearsal.cloud.engine.cloudwatch import CloudWatch
 from rehearsal.cloud.engine.completed_calls import complete_calls
+from rehearsal.cloud.engine.conditions import join_in_conditions
 from rehearsal.cloud.engine.decisions import Decision, Decisions
 from rehearsal.cloud.engine.execution_role import decide_stack_calls
 from rehearsal.cloud.engine.function_checks import check_functions
@@ -68,6 +69,7 @@ class Ministack:
         decide_service_calls(self)
         self.cloudwatch = CloudWatch(lambda: self.client("cloudwatch", self._root))
         decide_stack_calls(self)
+        join_in_conditions()
 
     def run(self) -> None:
         """Serve until SIGTERM."""
