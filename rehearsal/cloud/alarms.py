@@ -65,7 +65,7 @@ class Alarms:
         """Evaluate all alarms over the minutes that are complete, and set the states that change."""
         end = self._clock.now() // MINUTE_S * MINUTE_S
         for alarm in self._store.metric_alarms():
-            if alarm.get("ComparisonOperator") not in COMPARISONS or not alarm.get("MetricName"):
+            if not _is_evaluated(alarm):
                 continue
             state, reason = self._state(alarm, end)
             if state not in ("", alarm.get("StateValue")):
@@ -95,6 +95,12 @@ class Alarms:
             state,
             f"The last {periods} periods of {period:g} s have the values {shown}; the threshold is {threshold:g}.",
         )
+
+
+def _is_evaluated(alarm: Json) -> bool:
+    """Not one on a metric expression, nor one of a scaling policy, whose state the scaler sets."""
+    scales = str(alarm.get("AlarmName")).startswith("TargetTracking-")
+    return bool(alarm.get("MetricName")) and alarm.get("ComparisonOperator") in COMPARISONS and not scales
 
 
 def statistic(name: str, samples: Sequence[Sample]) -> float | None:

@@ -86,13 +86,16 @@ def test_so_many_of_so_many_periods_alarm() -> None:
     assert state_at(181, [*breaching, value(90, 0)], EvaluationPeriods=3) == "OK"
 
 
-def test_an_alarm_on_a_metric_expression_keeps_its_state() -> None:
-    store = Store([value(30, 9)], MetricName=None, Metrics=[{"Id": "e1", "Expression": "m1 / m2"}])
-    clock = HandClock()
-    clock.seconds = 61
-    Alarms(store, clock).evaluate()
-
-    assert store.alarm["StateValue"] == "INSUFFICIENT_DATA"
+@pytest.mark.parametrize(
+    "alarm",
+    [
+        {"MetricName": None, "Metrics": [{"Id": "e1", "Expression": "m1 / m2"}]},
+        {"AlarmName": "TargetTracking-endpoint/dogs-AlarmHigh-1"},
+    ],
+    ids=["expression", "scaling-policy"],
+)
+def test_an_alarm_that_is_not_evaluated_here_keeps_its_state(alarm: Json) -> None:
+    assert state_at(61, [value(30, 9)], **alarm) == "INSUFFICIENT_DATA"
 
 
 @pytest.mark.parametrize(
