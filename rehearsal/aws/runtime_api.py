@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from rehearsal.aws.loopback_server import LoopbackHandler
 
 MAX_REQUEST_BYTES = 6_291_456
+MAX_ASYNCHRONOUS_BYTES = 1_048_576
+"""Of the event of an asynchronous call."""
 MAX_RESPONSE_BYTES = 6_291_556
 RUNTIME_PATH = "/2018-06-01/runtime"
 REQUEST_TOO_LARGE = "RequestEntityTooLargeException"

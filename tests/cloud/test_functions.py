@@ -1,8 +1,11 @@
 """Lambda functions in the local AWS: real processes with their role's credentials, their limits and their logs."""
 
+import json
 import threading
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rehearsal.cloud.local import LocalAws
 from tests.cloud.conftest import Client
@@ -187,6 +190,49 @@ def test_a_role_without_the_right_to_write_logs_leaves_no_log(account: LambdaAcc
     assert "a line of the call" in answer.log  # Invoke's own tail needs no right
     assert wait_until(lambda: account.logged(speaking) != [])  # it was called later
     assert account.logged(silent) == []
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("RequestResponse", 6_291_456), ("Event", 1_048_576)])
+def test_an_event_above_the_limit_is_refused(account: LambdaAccount, function: str, kind: Any, limit: int) -> None:
+    def send(size: int) -> int:
+        payload = json.dumps("x" * (size - 2))
+        found = account.client("lambda").invoke(FunctionName=function, InvocationType=kind, Payload=payload)
+        return int(found["StatusCode"])
+
+    assert send(limit) in (200, 202)
+    with pytest.raises(ClientError, match=f"must be smaller than {limit} bytes") as refused:
+        send(limit + 1)
+
+    assert refused.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
+
+
+def test_a_response_above_the_limit_is_an_error(account: LambdaAccount) -> None:
+    function = account.function("def handler(event, context):\n    return 'x' * event")
+
+    assert account.invoke(function, 6_291_000).error == ""
+    assert account.invoke(function, 6_300_000).payload["errorType"] == "Function.ResponseSizeTooLarge"
+    assert account.invoke(function, 1).payload == "x"
+
+
+def test_an_asynchronous_event_that_fails_is_tried_again_and_then_reaches_the_dead_letter_queue(
+    account: LambdaAccount,
+) -> None:
+    sqs = account.client("sqs")
+    queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    function = account.function(FUNCTION, rights=[*LOGS, "sqs:SendMessage"], DeadLetterConfig={"TargetArn": arn})
+
+    account.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b'{"raise": "no breed"}')
+
+    received: list[Any] = []
+
+    def arrived() -> bool:
+        received[:] = sqs.receive_message(QueueUrl=queue).get("Messages", [])
+        return bool(received)
+
+    assert wait_until(arrived)
+    assert "no breed" in received[0]["Body"]
+    assert wait_until(lambda: sum(line.startswith("REPORT") for line in account.logged(function)) == 3)
 
 
 def test_the_end_of_a_function_ends_its_processes(account: LambdaAccount) -> None:

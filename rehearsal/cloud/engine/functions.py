@@ -6,26 +6,25 @@ methods, and that is the seam: Python functions run in `Functions`, those on oth
 `Functions` writes the log as the role, and the metrics.
 """
 
-import contextvars
 import json
 import os
 import subprocess
-import threading
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from rehearsal.aws.execution_environment import NO_AWS_CONFIGURATION
-from rehearsal.aws.runtime_api import FunctionError
+from rehearsal.aws.runtime_api import MAX_ASYNCHRONOUS_BYTES, MAX_REQUEST_BYTES, REQUEST_TOO_LARGE
 from rehearsal.cloud.api import Json
+from rehearsal.cloud.engine.provisioned import functions_run, keep_warm
 from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.functions.deployed import DeployedFunction
 
-ALIAS, FUNCTION, VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version"
+FUNCTION, VERSION = "AWS::Lambda::Function", "AWS::Lambda::Version"
 
 
 KEPT_VARIABLES = ("LANG", "NODE_PATH", "PATH", "TMPDIR")
@@ -35,9 +34,10 @@ KEPT_VARIABLES = ("LANG", "NODE_PATH", "PATH", "TMPDIR")
 def use_functions(functions: Functions) -> None:
     """Run the engine's functions by `functions`. CloudFormation must run the type ALIAS in a worker thread."""
     _run_calls(functions)
+    _limit_events()
     _clean_environments()
     _end_with_their_functions(functions)
-    _keep_warm(functions)
+    keep_warm(functions)
     _keep_properties()
 
 
@@ -49,7 +49,7 @@ def _run_calls(functions: Functions) -> None:
         if not code:
             return dict(run(func, config, event, request_id, started))
         function = DeployedFunction.of(config, code)
-        if not _is_ours(config):
+        if not functions_run(config):
             with functions.observed(function, request_id) as seen:
                 found: Json = run(func, config, event, request_id, started)
                 seen.failed, seen.log = bool(found.get("error")), str(found.get("log") or "")
@@ -79,8 +79,20 @@ def _run_calls(functions: Functions) -> None:
     lambda_svc._emit_lambda_metrics = metrics
 
 
-def _is_ours(config: Json) -> bool:
-    return str(config.get("Runtime", "")).startswith("python") and not config.get("Layers")
+def _limit_events() -> None:
+    """Refuse an event beyond Lambda's limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+    handle = app.SERVICE_HANDLERS["lambda"]
+
+    async def limited(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        kind = headers.get("x-amz-invocation-type", "RequestResponse")
+        limit = MAX_ASYNCHRONOUS_BYTES if kind == "Event" else MAX_REQUEST_BYTES
+        if path.endswith("/invocations") and len(body) > limit:
+            message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+            refused = {"Content-Type": "application/json", "x-amzn-ErrorType": REQUEST_TOO_LARGE}
+            return 413, refused, json.dumps({"Type": "User", "message": message}).encode()
+        return await handle(method, path, headers, body, query)
+
+    app.SERVICE_HANDLERS["lambda"] = limited
 
 
 def _clean_environments() -> None:
@@ -118,107 +130,6 @@ def _end_with_their_functions(functions: Functions) -> None:
 
     provisioners._RESOURCE_HANDLERS[FUNCTION] = {**function, "delete": no_function}
     provisioners._RESOURCE_HANDLERS[VERSION] = {**version, "delete": no_version}
-
-
-def _keep_warm(functions: Functions) -> None:
-    put, remove, move = (
-        lambda_svc._put_provisioned_concurrency,
-        lambda_svc._delete_provisioned_concurrency,
-        lambda_svc._update_alias,
-    )
-
-    def settle(name: str) -> None:
-        """Keep warm what the function's aliases and versions say now, and note in the record when it is ready."""
-        func = lambda_svc._functions.get(name)
-        if not func:
-            return
-        records = dict(func.get("provisioned_concurrency", {}))
-        try:
-            functions.keep_warm(name, _wanted(func))
-        except FunctionError as error:
-            for record in records.values():
-                record.update(Status="FAILED", StatusReason=str(error), AvailableProvisionedConcurrentExecutions=0)
-            return
-        for record in records.values():
-            requested = record["RequestedProvisionedConcurrentExecutions"]
-            record.update(Status="READY", AvailableProvisionedConcurrentExecutions=requested)
-
-    def in_background(name: str) -> None:
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(settle, name), daemon=True).start()
-
-    def provision(func_name: str, qualifier: str, data: Json) -> Any:
-        found = put(func_name, qualifier, data)
-        if found[0] == 202:
-            record = lambda_svc._functions[func_name]["provisioned_concurrency"][qualifier or "$LATEST"]
-            record.update(Status="IN_PROGRESS", AvailableProvisionedConcurrentExecutions=0)
-            in_background(func_name)
-            return found[0], found[1], json.dumps(record).encode()
-        return found
-
-    def withdraw(func_name: str, qualifier: str) -> Any:
-        found = remove(func_name, qualifier)
-        in_background(func_name)
-        return found
-
-    def moved(func_name: str, alias_name: str, data: Json) -> Any:
-        found = move(func_name, alias_name, data)
-        in_background(func_name)
-        return found
-
-    lambda_svc._put_provisioned_concurrency = provision
-    lambda_svc._delete_provisioned_concurrency = withdraw
-    lambda_svc._update_alias = moved
-
-    alias = provisioners._RESOURCE_HANDLERS[ALIAS]
-    create, update, delete = alias["create"], alias["update"], alias["delete"]
-
-    def warmed(properties: Json, change: Callable[[], Any]) -> Any:
-        """Warm the version that the alias will point to, then change it, as CloudFormation waits for READY."""
-        func, name, *_ = provisioners._lambda_function_for_cfn_ref(properties.get("FunctionName", ""))
-        count = int((properties.get("ProvisionedConcurrencyConfig") or {}).get("ProvisionedConcurrentExecutions", 0))
-        deployed = _deployed(func, str(properties.get("FunctionVersion"))) if func and count else None
-        if deployed:
-            try:
-                functions.warm(deployed, count)
-            except FunctionError as error:
-                raise ValueError(f"Provisioned concurrency of {name} failed: {error}") from None
-        found = change()
-        settle(name)
-        return found
-
-    provisioners._RESOURCE_HANDLERS[ALIAS] = {
-        **alias,
-        "create": lambda logical_id, properties, stack: warmed(
-            properties, lambda: create(logical_id, properties, stack)
-        ),
-        "update": lambda physical_id, old, new, *rest, **named: warmed(
-            new, lambda: update(physical_id, old, new, *rest, **named)
-        ),
-        "delete": lambda physical_id, properties: warmed(
-            {"FunctionName": properties.get("FunctionName", "")}, lambda: delete(physical_id, properties)
-        ),
-    }
-
-
-def _wanted(func: Json) -> dict[str, tuple[DeployedFunction, int]]:
-    """By version: the version, and how many environments its aliases and itself ask for."""
-    found: dict[str, tuple[DeployedFunction, int]] = {}
-    for qualifier, record in func.get("provisioned_concurrency", {}).items():
-        version = func.get("aliases", {}).get(qualifier, {}).get("FunctionVersion", qualifier)
-        deployed = _deployed(func, version)
-        if deployed:
-            already = found[version][1] if version in found else 0
-            found[version] = deployed, already + int(record["RequestedProvisionedConcurrentExecutions"])
-    return found
-
-
-def _deployed(func: Json, version: str) -> DeployedFunction | None:
-    """A version that `Functions` runs."""
-    record = func if version == "$LATEST" else func.get("versions", {}).get(version)
-    if not record or not record.get("code_zip") or not _is_ours(record["config"]):
-        return None
-    return DeployedFunction.of(record["config"], record["code_zip"])
 
 
 def _keep_properties() -> None:

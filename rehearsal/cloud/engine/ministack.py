@@ -28,7 +28,8 @@ from rehearsal.cloud.engine.conditions import join_in_conditions
 from rehearsal.cloud.engine.decisions import Decision, Decisions
 from rehearsal.cloud.engine.execution_role import decide_stack_calls
 from rehearsal.cloud.engine.function_checks import check_functions
-from rehearsal.cloud.engine.functions import ALIAS, use_functions
+from rehearsal.cloud.engine.functions import use_functions
+from rehearsal.cloud.engine.provisioned import ALIAS
 from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.service_calls import decide_service_calls
 from rehearsal.cloud.engine.trust import trusts

@@ -89,8 +89,9 @@ class FunctionEnvironment:
             self._logs.write(self._stream, [report.init_start(self.function), *self._new_output()])
 
     def is_ready(self) -> bool:
-        """Whether the process can serve a call."""
-        return self.usable and self._environment.is_ready()
+        """Whether the process can serve a call. It may have ended after its last one."""
+        self.usable = self.usable and self._environment.is_ready()
+        return self.usable
 
     def invoke(self, id: str, payload: bytes, *, arn: str, trace: str, init_s: float) -> "Outcome":
         """Run one call. init_s: seconds of this environment's start that the call waited for."""
