@@ -21,8 +21,8 @@ from rehearsal.cloud.sagemaker.training_request import CHECKPOINTS, OPT_ML, inpu
 from rehearsal.hosts.network import Host
 
 SYNC_EVERY_S = 2.0
-_FAST = 1
-"""The level of gzip: an artifact of 90 MB in a second."""
+_STORED = 0
+"""The level of gzip. Weights hardly compress, and this machine's processors have other work."""
 
 
 def download_channels(
@@ -161,7 +161,7 @@ def upload_output(s3: Any, request: Json, hosts: Sequence[Host], output_uri: str
             continue
         if config.get("CompressionType", "GZIP") == "GZIP":
             archive = scratch / f"{name}.tar.gz"
-            with tarfile.open(archive, "w:gz", compresslevel=_FAST) as packed:
+            with tarfile.open(archive, "w:gz", compresslevel=_STORED) as packed:
                 for path in files:
                     packed.add(path, arcname=str(path.relative_to(merged)))
             upload(s3, {f"{prefix}/{archive.name}": archive}, bucket, encryption)

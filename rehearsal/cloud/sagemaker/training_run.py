@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rehearsal.cloud.api import Credentials, Engine
+from rehearsal.cloud.api import AwsError, Credentials, Engine
 from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.sagemaker.role_rights import check_encryption, check_vpc
 from rehearsal.cloud.sagemaker.s3_files import TransferError
 from rehearsal.cloud.sagemaker.training_container import Container
 from rehearsal.cloud.sagemaker.training_files import (
@@ -81,6 +82,8 @@ class TrainingRun:
             self._train()
         except TransferError as error:
             self._fail(f"ClientError: {error}")
+        except AwsError as error:
+            self._fail(f"ClientError: {error.code}: {error}")
         except (AlgorithmError, ProcessFailedError) as error:
             self._fail(f"AlgorithmError: {error}")
         except Exception as error:
@@ -100,6 +103,7 @@ class TrainingRun:
         s3 = self._resources.engine.client("s3", self._resources.credentials)
         for host in hosts:
             host.prepare()
+        self._check_rights()
         self._record.enter("Downloading")
         channels = download_channels(s3, request, hosts, self._folder / "channels", self._stopped.is_set)
         checkpoints = Checkpoints(s3, request, hosts, logger.warning)
@@ -113,6 +117,12 @@ class TrainingRun:
         if not self._stopped.is_set():
             self._record.enter("Uploading")
         upload_output(s3, request, hosts, self._record.output_uri, self._folder / "upload")
+
+    def _check_rights(self) -> None:
+        """What SageMaker would do as the role before and after the training. Raises AwsError."""
+        engine, credentials, request = self._resources.engine, self._resources.credentials, self._record.request
+        check_vpc(engine, credentials, request.get("VpcConfig", {}))
+        check_encryption(engine, credentials, request["OutputDataConfig"].get("KmsKeyId", ""))
 
     def _supervise(self, hosts: Sequence[Host], channels: Sequence[dict[str, Path]], logs: TrainingLogs) -> None:
         """Run the hosts until all have ended. Raises AlgorithmError if one fails, ProcessFailedError if none starts."""

@@ -110,18 +110,15 @@ class Account:
     def sagemaker(self) -> Any:
         return self.client("sagemaker")
 
-    def role(self, *without: str, kms: str = "") -> str:
-        """The ARN of a role that has RIGHTS, except for these, and may encrypt with this key."""
-        name = "job-" + "-".join([*sorted(without), *(["kms"] if kms else [])]).replace(" ", "-")
+    def role(self, *without: str, more: Mapping[str, Mapping[str, Any]] = {}) -> str:
+        """The ARN of a role that has RIGHTS, except for these, and more, by what they are for."""
+        name = "job-" + "-".join([*sorted(without), *more]).replace(" ", "-")
         if name not in self.roles:
             trust = document({"Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"})
             iam = self.client("iam")
             self.roles[name] = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
             rights = [right for what, right in RIGHTS.items() if what not in without]
-            if kms:
-                actions = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
-                rights.append({"Action": actions, "Resource": kms})
-            iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=document(*rights))
+            iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=document(*rights, *more.values()))
         return self.roles[name]
 
     def caller(self, name: str, *rights: Mapping[str, Any]) -> Callable[[str], Any]:

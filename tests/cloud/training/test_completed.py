@@ -132,7 +132,8 @@ def test_the_artifact_can_be_uploaded_uncompressed(account: Account) -> None:
 def test_the_artifact_is_encrypted_with_the_requests_key(account: Account) -> None:
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     output = {"S3OutputPath": f"s3://{BUCKET}/artifacts", "KmsKeyId": key}
-    job = account.run("", OutputDataConfig=output, role=account.role(kms=key))
+    encrypt = {"Action": ["kms:Encrypt", "kms:GenerateDataKey"], "Resource": key}
+    job = account.run("", OutputDataConfig=output, role=account.role(more={"encrypt": encrypt}))
 
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     model = account.s3.head_object(Bucket=BUCKET, Key=f"artifacts/{job['TrainingJobName']}/output/model.tar.gz")

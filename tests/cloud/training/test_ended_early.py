@@ -1,5 +1,7 @@
 """A training job that fails, is stopped or takes too long: its status, its reason, and what is uploaded."""
 
+from typing import Any
+
 import pytest
 
 from tests.cloud.training.account import BUCKET, Account, channel
@@ -102,6 +104,40 @@ def test_a_role_without_the_rights_loses_logs_or_metrics_and_the_job_completes(a
     assert [each["Value"] for each in job["FinalMetricDataList"]] == [3.0]
     assert account.log(name) == ("" if without == "log" else "total=3")
     assert account.metric("total", name) == ([] if without == "measure" else [3.0])
+
+
+def test_a_key_that_the_role_may_not_encrypt_with_is_an_error(account: Account) -> None:
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    job = account.run("", OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/artifacts", "KmsKeyId": key})
+
+    assert job["FailureReason"].startswith("ClientError: AccessDeniedException")
+    assert "kms:Encrypt" in job["FailureReason"]
+
+
+@pytest.mark.parametrize("of", ["subnet/subnet-a", "subnet/subnet-b"])
+def test_a_job_in_a_vpc_needs_the_right_to_make_interfaces_in_each_of_its_subnets(account: Account, of: str) -> None:
+    arn = "arn:aws:ec2:us-east-1:000000000000:"
+    attached = [f"{arn}network-interface/*", f"{arn}security-group/sg-a", f"{arn}{of}"]
+    use = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission"]
+    rights: dict[str, dict[str, Any]] = {
+        "vpc-describe": {"Action": "ec2:Describe*", "Resource": "*"},
+        "vpc-create": {"Action": "ec2:CreateNetworkInterface", "Resource": attached},
+        f"vpc-{of[-1]}": {
+            "Action": use,
+            "Resource": f"{arn}network-interface/*",
+            "Condition": {"ArnLike": {"ec2:Subnet": f"{arn}subnet/subnet-a"}},
+        },
+    }
+    vpc = {"Subnets": ["subnet-a"], "SecurityGroupIds": ["sg-a"]}
+    job = account.run("", role=account.role(more=rights), VpcConfig=vpc)
+
+    assert job["TrainingJobStatus"] == ("Completed" if of.endswith("a") else "Failed")
+    assert job["VpcConfig"] == vpc
+    if of.endswith("b"):
+        assert (
+            "ec2:CreateNetworkInterface on resource: arn:aws:ec2:us-east-1:000000000000:subnet/subnet-a"
+            in (job["FailureReason"])
+        )
 
 
 def test_a_stopped_job_gets_sigterm_and_its_model_is_uploaded(account: Account) -> None:
