@@ -27,7 +27,7 @@ from rehearsal.cloud.functions.deployed import DeployedFunction
 FUNCTION, VERSION = "AWS::Lambda::Function", "AWS::Lambda::Version"
 
 
-KEPT_VARIABLES = ("LANG", "NODE_PATH", "PATH", "TMPDIR")
+KEPT_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION", "LANG", "NODE_PATH", "PATH", "TMPDIR")
 """What a function on Node.js gets of the engine's own environment."""
 
 
