@@ -28,9 +28,9 @@ def check_encryption(engine: Engine, credentials: Credentials, key: str) -> None
     """Raise AwsError if the role may not encrypt the output with this KMS key.
 
     kms:Encrypt: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_OutputDataConfig.html; GenerateDataKey is
-    what S3 asks for. A key that is an alias or in another account is not checked.
+    a call that S3 makes for the role. A key that is an alias or in another account is not checked.
     """
-    if not key.startswith(f"arn:aws:kms:{engine.region}:{engine.account}:key/"):
-        return
-    for action in ("kms:Encrypt", "kms:GenerateDataKey"):
-        engine.check(credentials, action, key)
+    if key.startswith(f"arn:aws:kms:{engine.region}:{engine.account}:key/"):
+        engine.check(credentials, "kms:Encrypt", key)
+        by_s3 = {"kms:ViaService": f"s3.{engine.region}.amazonaws.com"}
+        engine.check(credentials, "kms:GenerateDataKey", key, **by_s3)

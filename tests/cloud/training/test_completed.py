@@ -132,8 +132,12 @@ def test_the_artifact_can_be_uploaded_uncompressed(account: Account) -> None:
 def test_the_artifact_is_encrypted_with_the_requests_key(account: Account) -> None:
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     output = {"S3OutputPath": f"s3://{BUCKET}/artifacts", "KmsKeyId": key}
-    encrypt = {"Action": ["kms:Encrypt", "kms:GenerateDataKey"], "Resource": key}
-    job = account.run("", OutputDataConfig=output, role=account.role(more={"encrypt": encrypt}))
+    through_s3 = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
+    rights = {
+        "encrypt": {"Action": "kms:Encrypt", "Resource": key},
+        "through-s3": {"Action": "kms:GenerateDataKey", "Resource": key, "Condition": through_s3},
+    }
+    job = account.run("", OutputDataConfig=output, role=account.role(more=rights))
 
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     model = account.s3.head_object(Bucket=BUCKET, Key=f"artifacts/{job['TrainingJobName']}/output/model.tar.gz")
