@@ -141,4 +141,10 @@ def state_of(breaches: Sequence[bool | None], periods: int, to_alarm: int, missi
     lacking = periods - len(filled)
     if lacking and missing == "breaching":
         filled += [True] * lacking
-    return "ALARM" if sum(filled) >= to_alarm else "OK"
+    if sum(filled) >= to_alarm:
+        return "ALARM"
+    if lacking and missing in ("missing", "ignore") and all(known):
+        # fewer points than the alarm needs, and all breach: it fires once the oldest is too old to be premature
+        oldest = next(len(breaches) - place for place, breach in enumerate(breaches) if breach is not None)
+        return "" if missing == "ignore" else "ALARM" if oldest >= to_alarm else "INSUFFICIENT_DATA"
+    return "OK"

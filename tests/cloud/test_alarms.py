@@ -113,6 +113,30 @@ def test_missing_periods_are_filled_only_where_there_are_too_few_others() -> Non
     assert state_of([None, None, None, True, True], 3, 3, "breaching") == "ALARM"
 
 
+@pytest.mark.parametrize(
+    ("periods", "to_alarm", "states"),
+    [
+        ("0-X-X", 3, ["OK", "OK", "OK", "OK"]),
+        ("0----", 3, ["OK", "OK", "OK", "OK"]),
+        ("-----", 3, ["INSUFFICIENT_DATA", "", "ALARM", "OK"]),
+        ("0XX-X", 3, ["ALARM", "ALARM", "ALARM", "ALARM"]),
+        ("--X--", 3, ["ALARM", "", "ALARM", "OK"]),
+        ("0-X-X", 2, ["ALARM", "ALARM", "ALARM", "ALARM"]),
+        ("00X0X", 2, ["ALARM", "ALARM", "ALARM", "ALARM"]),
+        ("0-X--", 2, ["OK", "OK", "ALARM", "OK"]),
+        ("----0", 2, ["OK", "OK", "ALARM", "OK"]),
+        ("---X-", 2, ["ALARM", "", "ALARM", "OK"]),
+    ],
+)
+def test_the_two_tables_of_cloudwatch(periods: str, to_alarm: int, states: list[str]) -> None:
+    """An alarm of `to_alarm` out of 3 points, for each way to treat missing ones; "" keeps the state."""
+    breaches = [{"0": False, "X": True, "-": None}[each] for each in periods]
+
+    assert [
+        state_of(breaches, 3, to_alarm, each) for each in ("missing", "ignore", "breaching", "notBreaching")
+    ] == states
+
+
 def test_the_statistics_of_a_period() -> None:
     samples = [value(0, each) for each in range(1, 101)]
 

@@ -10,20 +10,6 @@ HIGH = Alarm(3, 25, above=True)
 POINT = {"0": 0.0, "X": 30.0, "-": None}
 
 
-@pytest.mark.parametrize(
-    ("points", "state"),
-    [
-        ("0-X-X", State.OK),
-        ("0----", State.OK),
-        ("-----", State.INSUFFICIENT_DATA),
-        ("0XX-X", State.ALARM),
-        ("--X--", State.ALARM),
-    ],
-)
-def test_missing_points_count_as_in_the_table_of_cloudwatch(points: str, state: State) -> None:
-    assert HIGH.state([POINT[each] for each in points]) == state
-
-
 @pytest.mark.parametrize("points", ["----X", "---X-"])
 def test_a_point_that_could_be_premature_does_not_fire(points: str) -> None:
     assert HIGH.state([POINT[each] for each in points]) != State.ALARM

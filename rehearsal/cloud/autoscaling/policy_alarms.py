@@ -1,7 +1,7 @@
 """The CloudWatch alarms of target tracking policies, as Application Auto Scaling creates, moves and deletes them.
 
-The scaler evaluates them on the clock and sets their states here. They are declared with a metric expression, which the
-engine keeps and does not evaluate: it would evaluate them in real minutes.
+The scaler evaluates them, once in each minute of the clock, and sets their states here. rehearsal/cloud/alarms.py
+evaluates the other ones.
 """
 
 from collections.abc import Iterable, Mapping
@@ -79,19 +79,18 @@ def _alarms(policy: Policy) -> Mapping[str, Alarm]:
 
 
 def _declared(name: str, alarm: Alarm, variant: Variant, policy: Policy) -> Json:
-    metric = {
+    return {
+        "AlarmName": name,
+        "AlarmDescription": f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.",
+        "AlarmActions": [policy.arn],
         "Namespace": "AWS/SageMaker",
         "MetricName": "InvocationsPerInstance",
         "Dimensions": [
             {"Name": "EndpointName", "Value": variant.endpoint},
             {"Name": "VariantName", "Value": variant.name},
         ],
-    }
-    return {
-        "AlarmName": name,
-        "AlarmDescription": f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.",
-        "AlarmActions": [policy.arn],
-        "Metrics": [{"Id": "m1", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}, "ReturnData": True}],
+        "Statistic": "Sum",
+        "Period": 60,
         "EvaluationPeriods": alarm.points,
         "Threshold": alarm.threshold,
         "ComparisonOperator": "GreaterThanThreshold" if alarm.above else "LessThanThreshold",
