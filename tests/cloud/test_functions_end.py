@@ -55,6 +55,8 @@ def test_a_function_on_node_gets_its_own_variables_and_not_the_engine_s(
     assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert environment["AWS_REGION"] == local_aws.settings.region
+    assert environment["AWS_ENDPOINT_URL"] == local_aws.url
+    assert environment["AWS_REGION"] == local_aws.settings.region
     assert not {"HOME", "AUTH", "REHEARSAL_PYTHON", "GATEWAY_PORT", "VIRTUAL_ENV"} & set(environment)
     assert local_aws.settings.root_secret not in str(environment)
 
