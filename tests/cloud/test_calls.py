@@ -91,6 +91,15 @@ def test_a_call_without_any_right_is_recorded_as_denied(client: Client, local_aw
     assert [(call.denied, call.needs) for call in calls_of(local_aws, caller)] == [("ImplicitDeny", ())]
 
 
+def test_a_refusal_names_the_resource(client: Client, local_aws: LocalAws) -> None:
+    caller = Caller(client)
+
+    with pytest.raises(ClientError, match="on resource: arn:aws:sagemaker:us-east-1:000000000000:endpoint/any because"):
+        caller("sagemaker-runtime").invoke_endpoint(EndpointName="any", Body=b"")
+
+    assert [call.action for call in calls_of(local_aws, caller)] == ["sagemaker:InvokeEndpoint"]
+
+
 def test_the_same_call_after_a_change_of_the_policy_is_evaluated_again(client: Client, local_aws: LocalAws) -> None:
     first, second = statement("s3:ListAllMyBuckets"), statement("s3:List*")
     caller = Caller(client, [first])

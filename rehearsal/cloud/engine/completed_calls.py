@@ -15,7 +15,11 @@ _TAGS = ("TagResource", "UntagResource", "ListTagsForResource")
 
 
 def complete_calls() -> None:
-    """Let the engine decide calls to CloudWatch and its logs by the ARNs and keys that AWS uses."""
+    """Let the engine decide calls to CloudWatch and its logs by the ARNs and keys that AWS uses.
+
+    And let it name the resource in its refusals.
+    """
+    _name_resources()
     resource_of, context_of = iam_actions.extract_resource_arn, iam_actions.request_tag_context
 
     def resource(
@@ -42,6 +46,21 @@ def complete_calls() -> None:
         return found
 
     iam_actions.extract_resource_arn, iam_actions.request_tag_context = resource, context
+
+
+def _name_resources() -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html."""
+    refuse = iam_actions.access_denied_response
+
+    def named(service: str, action: str, principal_arn: str, request_id: str, **more: Any) -> Any:
+        by_resource_policy = more.get("explicit_deny") and more.get("resource_policy_arn")
+        if not more.get("error_code") and not more.get("message") and not by_resource_policy:
+            more["message"] = iam_actions.identity_denial_message(
+                action, principal_arn, more.get("resource_arn", "*"), bool(more.get("explicit_deny"))
+            )
+        return refuse(service, action, principal_arn, request_id, **more)
+
+    iam_actions.access_denied_response = named
 
 
 def log_arn(group: str, body: bytes) -> str:

@@ -10,6 +10,7 @@ SEAMS = (
     "app.main",
     "app.pin_request_origin",
     "app.SERVICE_HANDLERS",
+    "core.iam_actions.access_denied_response",
     "core.iam_actions.extract_iam_action",
     "core.iam_actions.extract_resource_arn",
     "core.iam_actions.identity_denial_message",
