@@ -41,6 +41,16 @@ def fleet_of(sagemaker: Any, endpoint: str) -> Fleet:
     return Fleet(variant["DesiredInstanceCount"], variant["CurrentInstanceCount"])
 
 
+def low_rate(target: float) -> int:
+    """Calls in a minute that one instance answers with room to spare."""
+    return max(1, round((1 - NEARLY) * target))
+
+
+def high_rate(target: float, instances: int) -> int:
+    """Calls in a minute that need so many instances, and not one more."""
+    return round((instances - NEARLY) * target)
+
+
 class Load:
     """Calls at a constant rate, minute by minute, and what became of them. fleet: returns the instances now."""
 
@@ -57,7 +67,7 @@ class Load:
 
     def run(self, *, least: int, most: int) -> LoadRun:
         """Take the fleet from `least` instances to `most` and back. Raises RehearsalError if it does not follow."""
-        low, high = round((1 - NEARLY) * self._target), round((most - NEARLY) * self._target)
+        low, high = low_rate(self._target), high_rate(self._target, most)
         self._expected = QUIET_MINUTES + 4 + BUSY_MINUTES + 17
         self._start = self._clock.now()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="load")

@@ -23,7 +23,7 @@ from ops.rehearse.isolation import only
 from ops.rehearse.keep import keep
 from ops.rehearse.photos import photos, spread
 from ops.rehearse.plan import Plan
-from ops.rehearse.scaling import rehearse_scaling
+from ops.rehearse.scaling import goal, rehearse_scaling
 from ops.rehearse.stage import Stage
 from ops.rehearse.training_result import print_training_result
 from ops.views.contact_sheet import Answer
@@ -43,7 +43,9 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
     ProcessFailedError and RehearsalError, each with a message for the operator. No process is left running in any case.
     """
     environment = environments.load(plan.environment)
-    load(environment, plan.overrides())  # a wrong setting is refused at once
+    settings = load(environment, plan.overrides())  # a wrong setting is refused at once
+    if plan.load:
+        goal(settings.serving.scaling)
     steps = Steps(console, total=STEPS + plan.load + CHANGES * plan.full)
     with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
         data = photos(plan, report)

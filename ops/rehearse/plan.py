@@ -19,6 +19,11 @@ FROM_SCRATCH: dict[str, object] = {
 """Hyperparameters without pretrained weights, for drawn photos, when nothing may be downloaded: every weight starts
 random, and the images are small enough for two cores."""
 
+LOAD_SETTING = "serving.scaling.target_invocations_per_min"
+LOAD_TARGET = 10
+"""Calls in a minute for each instance, unless the operator sets it. A minute of the local AWS takes 3 s, so three
+instances at the default target of 25 would need 20 calls a second, more than two cores answer."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -65,7 +70,8 @@ class Plan:
         named = {option.replace("-", "_"): value for option, value in self.hyperparameters().items()}
         if "pretrained" in named:
             named["pretrained_uri"] = named.pop("pretrained")
-        return [*(f"training.{name}={value}" for name, value in named.items()), *self.settings]
+        lowered = [f"{LOAD_SETTING}={LOAD_TARGET}"] if self.load else []
+        return [*(f"training.{name}={value}" for name, value in named.items()), *lowered, *self.settings]
 
     def overrides(self) -> dict[str, str]:
         """The context that CDK makes of them."""

@@ -1,19 +1,39 @@
 """The step of `--load`: the endpoint follows a load that rises and falls."""
 
+from rich.markup import escape
+
 from ops.data.bucket import output_of
 from ops.rehearse.account import SPEED
 from ops.rehearse.answers import event_of
-from ops.rehearse.load import Load, fleet_of
+from ops.rehearse.errors import RehearsalError
+from ops.rehearse.load import Load, fleet_of, high_rate, low_rate
+from ops.rehearse.plan import LOAD_SETTING, LOAD_TARGET
 from ops.rehearse.stage import Stage
 from ops.views.load_plot import load_plot
 from rehearsal.cloud.clock import Clock
 from stacks.settings.parse import load
+from stacks.settings.serving import ScalingSettings
 
 PICTURE = "load.png"
+MOST_ADDED = 2
+"""More instances than this machine has cores would only wait for each other."""
+
+
+def goal(scaling: ScalingSettings) -> int:
+    """The instances under the high load: two more than the fewest, if the settings allow so many.
+
+    Raises RehearsalError if they allow no scaling.
+    """
+    if scaling.min_instances == scaling.max_instances:
+        raise RehearsalError(
+            f"serving.scaling.min_instances and serving.scaling.max_instances are both {scaling.max_instances}, so no "
+            f"load can scale the endpoint. Add -c serving.scaling.max_instances={scaling.max_instances + 2}."
+        )
+    return min(scaling.max_instances, scaling.min_instances + MOST_ADDED)
 
 
 def rehearse_scaling(stage: Stage) -> None:
-    """Call the function until the endpoint has its most instances, then less until it has its fewest.
+    """Call the function until the endpoint has more instances, then less until it has its fewest.
 
     Raises RehearsalError if the endpoint does not follow.
     """
@@ -21,17 +41,29 @@ def rehearse_scaling(stage: Stage) -> None:
     endpoint = output_of("serving", "EndpointName", environment=stage.environment.name)
     function, event = stage.function, event_of(stage.data.used("test")[0].path)
     sagemaker = stage.client("sagemaker")
-    what = f"Scale the endpoint: a load that rises and falls, {SPEED:g} of AWS's minutes in a minute"
+    least, most, target = scaling.min_instances, goal(scaling), scaling.target_invocations_per_min
+    what = f"Scale the endpoint with real calls: {least} to {most} to {least} instances"
+    stage.console.print(
+        f"     A minute of the local AWS takes {60 / SPEED:g} s. The target is {target} calls in a minute for each "
+        f"instance; the load is {low_rate(target)} calls, then {high_rate(target, most)}, then {low_rate(target)}."
+    )
+    if target == LOAD_TARGET:
+        default = ScalingSettings().target_invocations_per_min
+        stage.console.print(
+            f"     --load deploys this target, so that two cores can answer the calls. Without --load it is {default}; "
+            f"-c {LOAD_SETTING}={default} takes it here."
+        )
     with stage.steps.step(what) as report:
         run = Load(
             lambda: bool(function.invoke(event)["statusCode"] == 200),
             lambda: fleet_of(sagemaker, endpoint),
-            target=scaling.target_invocations_per_min,
+            target=target,
             clock=Clock(SPEED),
             report=report,
-        ).run(least=scaling.min_instances, most=scaling.max_instances)
+        ).run(least=least, most=most)
     picture = stage.plan.folder / PICTURE
     load_plot(run, picture, title=f"{endpoint}: calls and instances")
-    failed = sum(minute.failed for minute in run.minutes)
-    counts = ", ".join(map(str, run.counts))
-    stage.console.print(f"     instances in service: {counts}; {failed} calls failed; picture: {picture}")
+    answered, failed = (sum(getattr(each, name) for each in run.minutes) for name in ("answered", "failed"))
+    counts = ", then ".join(map(str, run.counts))
+    stage.console.print(f"     {answered} calls answered, {failed} failed; instances in service: {counts}")
+    stage.console.print(f"Picture of the load:      {escape(str(picture))}")
