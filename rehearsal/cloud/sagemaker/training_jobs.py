@@ -57,6 +57,8 @@ class TrainingJobs:
         if parameters.get("Tags"):
             self._engine.check(Credentials(request.key, "", ""), "sagemaker:AddTags", job)
         known = self._images.find(image)
+        if not known.train and not parameters["AlgorithmSpecification"].get("ContainerEntrypoint"):
+            raise AwsError("ValidationException", f"The images file has no command `train` for the image {image}.")
         credentials = self._engine.credentials(role, SESSION, SERVICE, source=job)
         check_pull(self._engine, credentials, role, image)
         python = application_python()
@@ -81,6 +83,7 @@ class TrainingJobs:
                 )
             self._runs[name] = record, run
         self._tags.create(job, parameters.get("Tags", []))
+        self._announce(record.describe())
         run.start()
         return {"TrainingJobArn": job}
 

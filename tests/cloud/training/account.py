@@ -29,6 +29,10 @@ uri = "*/pytorch-training:*"
 train = ["/bin/bash", "-c", "exec train"]
 
 [[image]]
+uri = "*/server:*"
+serve = ["{python}", "--port", "{port}"]
+
+[[image]]
 uri = "*/program:*"
 train = ["{python}", "-c", "import os; exec(os.environ['PROGRAM'])"]
 """

@@ -50,10 +50,17 @@ def processes_of_job(name: str) -> set[int]:
     return found
 
 
-def test_hosts_in_namespaces_read_s3_and_have_the_true_opt_ml_and_a_killed_engine_leaves_none(
+@pytest.mark.slow
+def test_hosts_in_namespaces_have_the_true_opt_ml_and_s3_and_can_be_stopped_and_none_outlives_the_engine(
     namespaced: Account,
 ) -> None:
-    """Two rules in one test, since each local AWS takes seconds to start."""
+    """Several rules in one test, since each local AWS takes seconds to start."""
+    read_s3_and_opt_ml(namespaced)
+    stop(namespaced)
+    kill_the_engine(namespaced)
+
+
+def read_s3_and_opt_ml(namespaced: Account) -> None:
     namespaced.put("numbers/one.txt", b"1")
     hyperparameters = {
         "sagemaker_program": "program.py",
@@ -72,6 +79,30 @@ def test_hosts_in_namespaces_read_s3_and_have_the_true_opt_ml_and_a_killed_engin
     assert sorted(files) == ["awsalgo-1", "awsalgo-2"]
     assert all(b'"folder": "/opt/ml/code", "data": "1", "interface": "eth0"' in text for text in files.values())
 
+
+def stop(namespaced: Account) -> None:
+    """The program's process is the first of its namespace, which gets only the signals that it handles."""
+    name = namespaced.create(
+        """
+def save(*_):
+    (MODEL / HOST).write_text("half")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+(CHECKPOINTS / HOST).touch()
+while True:
+    signal.pause()
+""",
+        hosts=2,
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/ready"},
+    )
+    assert namespaced.wait_for(lambda: len(namespaced.keys("ready")) == 2, name)
+    namespaced.sagemaker.stop_training_job(TrainingJobName=name)
+    job = namespaced.ended(name)
+    assert job["TrainingJobStatus"] == "Stopped"
+    assert namespaced.archive(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"algo-1": b"half", "algo-2": b"half"}
+
+
+def kill_the_engine(namespaced: Account) -> None:
     name = namespaced.create("import subprocess; subprocess.Popen(['sleep', '600']); signal.pause()", hosts=2)
     assert wait_until(lambda: len(processes_of_job(name)) >= 4)  # each host has its program and the program's child
     of_job, of_engine = processes_of_job(name), processes_of(namespaced.folder)

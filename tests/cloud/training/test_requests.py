@@ -158,6 +158,12 @@ def test_an_image_without_a_command_is_refused(account: Account) -> None:
     assert "No command is known" in refused(lambda: account.create("", AlgorithmSpecification=image))[1]
 
 
+def test_an_image_that_only_serves_is_refused(account: Account) -> None:
+    image = {"TrainingImage": "docker.io/any/server:1"}
+
+    assert "has no command `train`" in refused(lambda: account.create("", AlgorithmSpecification=image))[1]
+
+
 def test_jobs_are_listed_oldest_first_in_pages_and_by_filters(account: Account) -> None:
     names = [account.run("", TrainingJobName=f"listed-b{number}")["TrainingJobName"] for number in range(3)]
     failed = account.run("sys.exit(1)", TrainingJobName="listed-a")["TrainingJobName"]
