@@ -7,9 +7,9 @@ from ops.rehearse.answers import event_of
 from ops.rehearse.broken_model import write_broken
 from ops.rehearse.callers import Calls, callers
 from ops.rehearse.command_line import CdkFailedError
-from ops.rehearse.declared import resources
 from ops.rehearse.errors import RehearsalError
 from ops.rehearse.inventory import BY_DESIGN, Inventory, inventory
+from ops.rehearse.resources import resources
 from ops.rehearse.stage import Stage
 from ops.smoke.artifact import packed, upload
 from stacks.settings.parse import load

@@ -17,12 +17,12 @@ from ops.rehearse import account
 from ops.rehearse.answers import ask, check_accuracy, show
 from ops.rehearse.changes import Changes
 from ops.rehearse.command_line import CommandLine
-from ops.rehearse.declared import print_declared
 from ops.rehearse.inventory import inventory
 from ops.rehearse.isolation import only
 from ops.rehearse.keep import keep
 from ops.rehearse.photos import photos, spread
 from ops.rehearse.plan import Plan
+from ops.rehearse.resources import print_declared
 from ops.rehearse.scaling import goal, rehearse_scaling
 from ops.rehearse.stage import Stage
 from ops.rehearse.training_result import print_training_result
