@@ -27,6 +27,10 @@ def rehearse(
         str | None,
         typer.Option(metavar="FILE", help="Weights to start from: a file, `imagenet` to download, or `none`."),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A finished artifact, such as build/rehearsal/job/model: nothing is trained."),
+    ] = None,
     epochs: Annotated[int | None, training_option("epochs", "Epochs; the default depends on the mode.")] = None,
     seed: Seed = 0,
     photos: Annotated[int, typer.Option(min=1, help="Limit of held-out photos to send.")] = 80,
@@ -55,9 +59,10 @@ def rehearse(
     from ops.views.steps import terminal
 
     overrides(settings)  # refuse a setting without a value
-    if without_aws and (full or load or keep or settings):
+    if without_aws and (full or load or keep or settings or model):
         raise typer.BadParameter(
-            "It deploys nothing, so it takes neither --full, --load, --keep nor -c.", param_hint="--without-aws"
+            "It deploys nothing, so it takes neither --full, --load, --keep, --model nor -c.",
+            param_hint="--without-aws",
         )
     if pretrained is not None and pretrained not in ("imagenet", "none"):
         pretrained = str(Path(pretrained).resolve())
@@ -75,5 +80,6 @@ def rehearse(
         full=full,
         load=load,
         keep=keep,
+        model=model,
     )
     run(plan, terminal())

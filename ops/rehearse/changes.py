@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ops.data.bucket import bucket_and_key, output_of
+from ops.data.bucket import output_of
 from ops.rehearse.answers import event_of
 from ops.rehearse.broken_model import write_broken
 from ops.rehearse.callers import Calls, callers
@@ -12,6 +12,7 @@ from ops.rehearse.inventory import BY_DESIGN, Inventory, inventory
 from ops.rehearse.resources import resources
 from ops.rehearse.stage import Stage
 from ops.smoke.artifact import packed, upload
+from ops.weights.bucket import weights_bucket
 from stacks.settings.parse import load
 
 LONGER_STARTUP_S = 10
@@ -120,7 +121,7 @@ class Changes:
 
     def _upload_broken(self) -> str:
         stage = self._stage
-        bucket, _ = bucket_and_key(output_of("training", "ModelData", environment=stage.environment.name))
+        bucket = weights_bucket(stage.environment.name)
         folder = write_broken(stage.model, stage.folder("broken-model"))
         return upload(stage.client("s3"), bucket, "broken", packed(folder))
 

@@ -17,15 +17,17 @@ from ops.rehearse import account
 from ops.rehearse.answers import ask, check_accuracy, show
 from ops.rehearse.changes import Changes
 from ops.rehearse.command_line import CommandLine
+from ops.rehearse.finished_model import deploying
 from ops.rehearse.inventory import inventory
 from ops.rehearse.isolation import only
 from ops.rehearse.keep import keep
 from ops.rehearse.photos import photos, spread
-from ops.rehearse.plan import Plan
+from ops.rehearse.plan import Plan, named
 from ops.rehearse.resources import print_declared
 from ops.rehearse.scaling import goal, rehearse_scaling
 from ops.rehearse.stage import Stage
 from ops.rehearse.training_result import print_training_result
+from ops.rehearse.weights import send_weights, with_weights
 from ops.views.contact_sheet import Answer
 from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
@@ -33,6 +35,8 @@ from rehearsal.processes import ProcessGroup
 from stacks.settings.parse import load
 
 STEPS = 7
+STEPS_WITH_MODEL = 6
+"""Without the bucket and what is sent to it, and with the artifact."""
 CHANGES = 4
 
 
@@ -43,12 +47,14 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
     ProcessFailedError and RehearsalError, each with a message for the operator. No process is left running in any case.
     """
     environment = environments.load(plan.environment)
-    settings = load(environment, plan.overrides())  # a wrong setting is refused at once
+    settings = load(environment, named(plan.chosen()))  # a wrong setting is refused at once
     if plan.load:
         goal(settings.serving.scaling)
-    steps = Steps(console, total=STEPS + plan.load + CHANGES * plan.full)
+    steps = Steps(console, total=(STEPS_WITH_MODEL if plan.model else STEPS) + plan.load + CHANGES * plan.full)
     with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
         data = photos(plan, report)
+        plan = with_weights(plan, report)
+    load(environment, plan.overrides())
     aws = account.local_aws(environment, plan.folder / "aws", hosts=plan.hosts)
     with ExitStack() as running:
         with steps.step("Start the local AWS") as report:
@@ -67,6 +73,9 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
                 console=console,
             )
             report(1, 1, f"account {aws.settings.account}, {aws.settings.region}, {aws.url}")
+        if plan.model:
+            with steps.step("Upload the artifact to a bucket of its own, because nothing is trained"):
+                stage.plan = deploying(plan, stage.client("s3"))
         _prepare(stage)
         changes = Changes(stage, inventory(stage.client)) if plan.full else None
         answers = _deploy(stage)
@@ -89,24 +98,33 @@ def _prepare(stage: Stage) -> None:
 def _deploy(stage: Stage) -> list[Answer]:
     """Deploy, train and predict."""
     plan, steps, console = stage.plan, stage.steps, stage.console
-    with steps.step("cdk deploy Storage, with the alarms and the budget before it") as report:
-        stage.deploy("deploy-storage", ["Storage"], report)
-    with steps.step("kennel data upload: the photos into the bucket", in_bytes=True) as report:
-        _upload(stage, report)
+    if not plan.model:
+        _store(stage)
     lines = TrainingLines(lambda *_: None)
-    with steps.step("cdk deploy --all: the training inside it, the endpoint, the function") as report:
+    what = "the endpoint, the function" if plan.model else "the training inside it, the endpoint, the function"
+    with steps.step(f"cdk deploy --all: {what}") as report:
         lines.report = report
-        stage.deploy("deploy", ["--all"], report, lines=lines)
+        stage.deploy("deploy", ["--all"], report, lines=None if plan.model else lines)
     stage.data.skipped.update(lines.skipped)
     if lines.final:
         print_training_result(lines, console)
     with steps.step("Predict held-out photos through the function's alias") as report:
         answers = ask(stage.function.invoke, stage.data, spread(stage.data.used("test"), plan.most_photos), report)
-    page = _download(stage)
+    page = None if plan.model else _download(stage)
     show(answers, plan, console, report=page, model=stage.model)
     print_declared(stage.client, stage.environment, console)
     check_accuracy(answers, plan)
     return answers
+
+
+def _store(stage: Stage) -> None:
+    """Make the bucket, and send what the training reads."""
+    plan, steps = stage.plan, stage.steps
+    with steps.step("cdk deploy Storage, with the alarms and the budget before it") as report:
+        stage.deploy("deploy-storage", ["Storage"], report)
+    sent = ", kennel weights upload" if plan.sends_weights else ""
+    with steps.step(f"kennel data upload{sent}: what the training reads", in_bytes=True) as report:
+        _upload(stage, report)
 
 
 def _upload(stage: Stage, report: Report) -> None:
@@ -115,7 +133,13 @@ def _upload(stage: Stage, report: Report) -> None:
     def progress(now: Progress) -> None:
         report(now.done_bytes, now.of_bytes, "")
 
+    synthesis = None
+    if stage.plan.sends_weights:  # their place in the bucket is in the templates, which are written meanwhile
+        stage.inputs = stage.predicted_inputs(send_weights(stage.plan, report))
+        synthesis = stage.start_synthesis(stage.assembly, "synth-with-weights")
     upload(stage.data.folder, environment=stage.environment.name, progress=progress)
+    if synthesis:
+        stage.cdk.finish(synthesis)
     found = stage.found_inputs()
     if found != stage.inputs:
         stage.inputs = found

@@ -1,23 +1,12 @@
 """The inputs of a rehearsal."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from environments import DEFAULT
-
-FROM_SCRATCH: dict[str, object] = {
-    "mode": "full",
-    "image-size": 64,
-    "epochs": 15,
-    "batch-size": 32,
-    "learning-rate": 0.002,
-    "weight-decay": 0.05,
-    "label-smoothing": 0.05,
-    "checkpoint-every": 5,
-}
-"""Hyperparameters without pretrained weights, for drawn photos, when nothing may be downloaded: every weight starts
-random, and the images are small enough for two cores."""
+from ops.rehearse.hyperparameters import FROM_SCRATCH, ON_FEATURES
 
 LOAD_SETTING = "serving.scaling.target_invocations_per_min"
 LOAD_TARGET = 10
@@ -53,26 +42,49 @@ class Plan:
     """Whether a load makes the endpoint scale."""
     keep: bool = False
     """Whether the local AWS runs until Ctrl-C."""
+    model: Path | None = None
+    """The folder of a finished artifact, which is deployed; None trains one."""
 
     @property
     def weights(self) -> str:
-        """Weights to start from: a file, `imagenet` or `none`."""
+        """Weights to start from: a file, `imagenet` or `none`; empty if the operator's settings say it, or that nothing
+        is trained."""
+        if self.model or named(self.settings).keys() & {"training.model_data", "training.pretrained_uri"}:
+            return ""
         return self.pretrained or ("none" if self.data is None else "imagenet")
+
+    @property
+    def sends_weights(self) -> bool:
+        """Whether the deployed training starts from weights in the bucket."""
+        return self.weights not in ("", "none")
 
     def hyperparameters(self) -> dict[str, object]:
         """The hyperparameters of the training job. As in a deploy, weights are no hyperparameter but a channel."""
-        options = {**FROM_SCRATCH, "pretrained": "none"} if self.weights == "none" else {}
+        options: Mapping[str, object] = {}
+        if self.weights == "none":
+            options = FROM_SCRATCH
+        elif self.data is None and not self.model:
+            options = ON_FEATURES
         epochs = {"epochs": self.epochs} if self.epochs else {}
         return {**options, **epochs, "seed": self.seed}
 
     def context(self) -> list[str]:
         """The settings of the deployment, NAME=VALUE. Of two with one name, CDK takes the last: the operator's own."""
-        named = {option.replace("-", "_"): value for option, value in self.hyperparameters().items()}
-        if "pretrained" in named:
-            named["pretrained_uri"] = named.pop("pretrained")
+        options = {option.replace("-", "_"): value for option, value in self.hyperparameters().items()}
+        if "pretrained" in options:
+            options["pretrained_uri"] = options.pop("pretrained")
+        return [*(f"training.{name}={value}" for name, value in options.items()), *self.chosen()]
+
+    def chosen(self) -> list[str]:
+        """Of these, the ones that do not depend on the weights."""
         lowered = [f"{LOAD_SETTING}={LOAD_TARGET}"] if self.load else []
-        return [*(f"training.{name}={value}" for name, value in named.items()), *lowered, *self.settings]
+        return [*lowered, *self.settings]
 
     def overrides(self) -> dict[str, str]:
         """The context that CDK makes of them."""
-        return {name: value for name, _, value in (setting.partition("=") for setting in self.context())}
+        return named(self.context())
+
+
+def named(settings: Iterable[str]) -> dict[str, str]:
+    """Values by name, of NAME=VALUE. Of two with one name, the last counts."""
+    return {name: value for name, _, value in (setting.partition("=") for setting in settings)}

@@ -24,13 +24,16 @@ def download_soon(published: PublishedWeights, progress: Progress) -> Path:
     attempt = _Attempt(published)
     attempt.start()
     began = time.monotonic()
-    while attempt.is_alive():
+    while True:
         attempt.join(_EVERY_S)
+        running = attempt.is_alive()  # before the look at what it has received, so that its last bytes are seen
         done, total = attempt.received
         if done:
             progress(done, total)
+        if not running:
+            break
         limit = WHOLE_S if done else ANSWER_S
-        if attempt.is_alive() and time.monotonic() - began > limit:
+        if time.monotonic() - began > limit:
             attempt.give_up()
             host = urlsplit(published.url).hostname or published.url
             amount = f"{done / 1e6:.0f} MB" if done else "nothing"

@@ -21,6 +21,7 @@ from ops.session import session
 from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
 from rehearsal.cloud.local import LocalAws
+from rehearsal.processes import Child
 from stacks.settings.context import ENVIRONMENT
 from training.data.dataset import DataSet
 
@@ -72,8 +73,8 @@ class Stage:
 
     @property
     def model(self) -> Path:
-        """The folder of the model that was trained."""
-        return self.plan.folder / "job" / "model"
+        """The folder of the model that is deployed."""
+        return self.plan.model or self.plan.folder / "job" / "model"
 
     @property
     def function(self) -> Function:
@@ -87,20 +88,27 @@ class Stage:
 
     def synthesise(self, folder: Path, name: str = "synth", *settings: str) -> None:
         """Write the templates into a folder, which is emptied first. Raises CdkFailedError."""
+        self.cdk.finish(self.start_synthesis(folder, name, *settings))
+
+    def start_synthesis(self, folder: Path, name: str, *settings: str) -> Child:
+        """Start to write the templates; `cdk.finish` waits for their end."""
         shutil.rmtree(folder, ignore_errors=True)
-        self.cdk.run(name, [*SYNTH, "--output", str(folder), *self.context(*settings)])
+        return self.cdk.start(name, [*SYNTH, "--output", str(folder), *self.context(*settings)])
 
     @property
     def settings(self) -> list[str]:
         """What is deployed, NAME=VALUE, besides what `make deploy` finds in the bucket."""
         return [*self.plan.context(), *self.change]
 
-    def predicted_inputs(self) -> list[str]:
-        """The inputs that `make deploy` will find in the bucket once the photos are there."""
+    def predicted_inputs(self, *weights: str) -> list[str]:
+        """The inputs that `make deploy` will find in the bucket once the photos are there.
+
+        weights: the setting of the weights that are there already, if there are any.
+        """
         found = {"environment": self.environment.name, "account": self.aws.settings.account}
         found["region"] = self.aws.settings.region
         photos = [f"kennel.photos_{key}={value}" for key, value in found.items()]
-        return _options([f"training.data_version={self.data.digest()}", *photos])
+        return _options([f"training.data_version={self.data.digest()}", *weights, *photos])
 
     def found_inputs(self) -> list[str]:
         """The inputs that `make deploy` finds in the bucket."""
@@ -142,5 +150,4 @@ class Stage:
 
 
 def _options(settings: Iterable[str]) -> list[str]:
-
     return [word for each in settings for word in ("-c", each)]

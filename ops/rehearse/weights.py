@@ -7,6 +7,8 @@ from contract.weights import RESNET50_IMAGENET
 from ops.rehearse.plan import Plan
 from ops.rehearse.short_download import download_soon
 from ops.views.steps import Report
+from ops.weights.bucket import send, weights_bucket
+from ops.weights.check import checked
 from training.model.download import downloaded, is_copy, place
 from training.model.weights_file import WeightsError, weights_file
 
@@ -25,7 +27,7 @@ def with_weights(plan: Plan, report: Report) -> Plan:
 
     Raises WeightsError if weights that must be there are not, or are a pickle.
     """
-    if plan.pretrained == "none":
+    if not plan.weights or plan.pretrained == "none":
         return plan
     if plan.weights == "imagenet":
         path = downloaded(RESNET50_IMAGENET, lambda done, total: report(done, total, DOWNLOADING))
@@ -37,6 +39,22 @@ def with_weights(plan: Plan, report: Report) -> Plan:
             return replace(plan, pretrained="none")
         path = found
     return replace(plan, pretrained=str(path.absolute()))
+
+
+def send_weights(plan: Plan, report: Report) -> str:
+    """Send them as `kennel weights upload` does. Returns the setting with which a training starts from them.
+
+    Raises WeightsError for a file that a training would refuse, and BucketError.
+    """
+    weights = checked(Path(plan.weights))
+    sent = send(
+        weights.content,
+        weights.sha256,
+        weights_bucket(plan.environment),
+        environment=plan.environment,
+        progress=lambda done, total: report(done, total, ""),
+    )
+    return f"training.pretrained_uri={sent.uri}"
 
 
 def _found(plan: Plan, report: Report) -> Path | None:

@@ -23,6 +23,8 @@ from contract.weights import PublishedWeights, object_key
 from environments import Environment
 from ops.cli import app
 from ops.data.aws_errors import BucketError
+from ops.rehearse.plan import Plan
+from ops.rehearse.weights import send_weights
 from ops.sentences import is_sentence
 from ops.weights import resnet50
 from ops.weights.bucket import cdk_options, newest, send, weights_bucket
@@ -281,6 +283,13 @@ def test_a_deploy_takes_the_weights_that_were_sent_last(s3: Any) -> None:
     assert s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == CONTENT
     s3.delete_object(Bucket=BUCKET, Key=KEY)
     assert newest(BUCKET) == object_key(other)
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_rehearsal_sends_the_weights_from_which_the_next_deploy_trains(file: Path, tmp_path: Path) -> None:
+    setting = send_weights(Plan(folder=tmp_path, pretrained=str(file)), lambda *_: None)
+
+    assert cdk_options("development") == ["-c", setting]
 
 
 def test_weights_that_were_sent_last_are_not_copied(s3: Any) -> None:
