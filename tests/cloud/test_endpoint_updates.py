@@ -103,6 +103,43 @@ def test_an_alarm_during_the_bake_brings_the_old_fleet_back(cloud: Hosted) -> No
     assert "FailureReason" not in cloud.updated("second")
 
 
+def test_each_change_of_status_is_an_event(cloud: Hosted) -> None:
+    cloud.world.alarms["errors"] = "OK"
+    cloud.model("first")
+    cloud.model("second", exit=1)
+    cloud.deployed()
+    cloud.updated("first", DeploymentConfig=policy(0))
+    cloud.updated("second")
+
+    arn = cloud.serving.endpoints.get("dogs").arn
+    events = [(kind, detail["EndpointStatus"]) for _, kind, detail, _ in cloud.world.events]
+    assert {(source, *about) for source, _, _, about in cloud.world.events} == {("aws.sagemaker", arn)}
+    assert [status for kind, status in events if kind == "SageMaker Endpoint State Change"] == [
+        *("CREATING", "IN_SERVICE"),
+        *("UPDATING", "IN_SERVICE"),
+        *("UPDATING", "ROLLING_BACK", "IN_SERVICE"),
+    ]
+    assert ("SageMaker Endpoint Deployment State Change", "UPDATING") in events
+    assert isinstance(cloud.world.events[0][2]["CreationTime"], int)
+
+
+def test_a_failure_of_the_local_aws_itself_leaves_no_endpoint_in_transition(
+    cloud: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError("no space left on device")
+
+    cloud.model("first", says="old")
+    cloud.model("second")
+    cloud.deployed()
+    monkeypatch.setattr("rehearsal.cloud.sagemaker.containers.artifact.fetch", fails)
+
+    assert "no space left on device" in cloud.updated("second")["FailureReason"]
+    assert cloud.invoke().body == b"old"
+    failed = cloud.deployed("cats", config="second")
+    assert (failed["EndpointStatus"], "no space left" in failed["FailureReason"]) == ("Failed", True)
+
+
 class Metrics:
     """The metrics that were published, as CloudWatch has them, and one alarm on server errors."""
 

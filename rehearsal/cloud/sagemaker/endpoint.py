@@ -4,6 +4,8 @@ Sources: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeE
 https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
 """
 
+import contextlib
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,11 +14,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.api import Json
 from rehearsal.cloud.sagemaker.capture import Capture, Exchange
+from rehearsal.cloud.sagemaker.endpoint_description import data_capture, pending_deployment, variants
+from rehearsal.cloud.sagemaker.events import ENDPOINT_DEPLOYMENT, ENDPOINT_STATE, announce_endpoint
 from rehearsal.cloud.sagemaker.failure import HostingError
-from rehearsal.cloud.sagemaker.fleet import Hosting, VariantFleet
+from rehearsal.cloud.sagemaker.fleet import VariantFleet
+from rehearsal.cloud.sagemaker.hosting import Hosting
 from rehearsal.cloud.sagemaker.rollout import Rollout
 from rehearsal.cloud.sagemaker.routing import Fleet, Traffic
 from rehearsal.cloud.sagemaker.usage import Usages
+
+logger = logging.getLogger(__name__)
 
 SERVING = ("InService", "Updating", "SystemUpdating", "RollingBack")
 """The statuses in which an endpoint answers requests."""
@@ -54,16 +61,25 @@ class Endpoint:
         with self._changed:
             if self.status in IN_TRANSITION:
                 return False
-            self.status = status
+            self.status, self.failure = status, ""
             self.modified = datetime.now(UTC)
             return True
 
-    def _settle(self, status: str, failure: str = "") -> None:
+    def _set(self, status: str, failure: str = "") -> None:
         with self._changed:
-            self._pending = None
+            if status not in IN_TRANSITION:
+                self._pending = None
             self.status, self.failure = status, failure
             self.modified = datetime.now(UTC)
             self._changed.notify_all()
+        self.announce(ENDPOINT_STATE)
+
+    def announce(self, kind: str) -> None:
+        """Send an event of a change."""
+        try:
+            announce_endpoint(self._hosting.engine, kind, self.description())
+        except Exception:  # what receives an event is no part of the endpoint
+            logger.exception("no event of %s", self.arn)
 
     def current(self) -> Fleet | None:
         """The fleet of its endpoint config."""
@@ -95,7 +111,7 @@ class Endpoint:
         """Capture a request and its response, if the endpoint config says so."""
         config = self.config.get("DataCaptureConfig") or {}
         if config.get("EnableCapture"):
-            self._capture.add(config, lambda: variant.client("s3"), exchange)
+            self._capture.add(config, lambda: variant.role.client("s3"), exchange)
 
     def publish_metrics(self) -> None:
         """Publish what the instances use."""
@@ -103,20 +119,40 @@ class Endpoint:
             for variant in fleet.variants:
                 variant.publish_metrics()
 
+    def description(self) -> Json:
+        """DescribeEndpoint's response."""
+        with self._changed:
+            shown = {
+                "EndpointName": self.name,
+                "EndpointArn": self.arn,
+                "EndpointConfigName": self.config.get("EndpointConfigName", ""),
+                "EndpointStatus": self.status,
+                "CreationTime": self.created,
+                "LastModifiedTime": self.modified,
+                "FailureReason": self.failure,
+                "LastDeploymentConfig": self.deployment,
+            }
+            pending, since = self._pending, self._pending_since
+        shown["ProductionVariants"] = variants(self.current())
+        shown["DataCaptureConfig"] = data_capture(self.config)
+        shown["PendingDeploymentSummary"] = pending_deployment(pending, since)
+        return {key: value for key, value in shown.items() if value}
+
     # -- changes, each in a thread of its own
 
     def create(self, config: Json, fleet: Fleet) -> None:
         """Start the first fleet."""
         self._pending, self._pending_since = fleet, self.created
         self.config = config
+        self.announce(ENDPOINT_STATE)
         try:
             _start(fleet)
-        except HostingError as error:
+        except Exception as error:
             _close(fleet)
-            return self._settle("Failed", str(error))
+            return self._set("Failed", _reason(error))
         self.traffic = Traffic(((fleet, 1.0),))
         self.count_instances()
-        return self._settle("InService")
+        return self._set("InService")
 
     def update(self, config: Json, green: Fleet, rollout: Rollout) -> None:
         """Blue/green: start a new fleet, shift the traffic to it, and end the old one; or go back to the old one."""
@@ -124,47 +160,51 @@ class Endpoint:
         clock = self._hosting.clock
         began = clock.now()
         self._pending, self._pending_since = green, datetime.now(UTC)
+        self.announce(ENDPOINT_STATE)
 
         def shift(part: float) -> None:
             shares = ((green, part), (blue, 1.0 - part)) if blue is not None and part < 1 else ((green, 1.0),)
             self.traffic = Traffic(shares)
             self.count_instances()
+            self.announce(ENDPOINT_DEPLOYMENT)
 
         try:
             _start(green)
             rollout.run(shift, lambda names: self._in_alarm(green, names), clock, self._ended, began=began)
-        except HostingError as error:
+        except Exception as error:
             self.traffic = Traffic(((blue, 1.0),) if blue is not None else ())
             self.count_instances()
+            self._set("RollingBack")
             _close(green)
-            return self._settle("InService", str(error))
+            return self._set("InService", _reason(error))
         self.config = config
         if blue is not None:
             clock.wait(rollout.termination_wait_s, self._ended)
             _close(blue)
-        return self._settle("InService")
+        return self._set("InService")
 
     def resize(self, desired: Mapping[str, Json]) -> None:
         """Change variants' instance counts and weights: by variant name, as UpdateEndpointWeightsAndCapacities has it.
 
         If instances do not start, it goes back to what it was.
         """
+        self.announce(ENDPOINT_STATE)
         fleet = self.current()
-        variants = [(each, desired[each.name]) for each in (fleet.variants if fleet else ()) if each.name in desired]
-        before = [(variant, variant.desired, variant.weight) for variant, _ in variants]
+        changed = [(each, desired[each.name]) for each in (fleet.variants if fleet else ()) if each.name in desired]
+        before = [(variant, variant.desired, variant.weight) for variant, _ in changed]
         try:
-            for variant, wanted in variants:
+            for variant, wanted in changed:
                 variant.desired_weight = float(wanted.get("DesiredWeight", variant.weight))
                 variant.resize(int(wanted.get("DesiredInstanceCount", variant.desired)))
                 variant.weight = variant.desired_weight
-        except HostingError as error:
-            with self._changed:
-                self.status = "RollingBack"
+        except Exception as error:
+            self._set("RollingBack")
             for variant, count, weight in before:
                 variant.weight = variant.desired_weight = weight
-                variant.resize(min(count, max(variant.in_service, 1)))
-            return self._settle("InService", str(error))
-        return self._settle("InService")
+                with contextlib.suppress(HostingError):  # it has the instances that it has
+                    variant.resize(count)
+            return self._set("InService", _reason(error))
+        return self._set("InService")
 
     def delete(self) -> None:
         """End all fleets."""
@@ -173,12 +213,12 @@ class Endpoint:
         for fleet in fleets:
             _close(fleet)
         self._capture.close()
-        self._settle("Deleted")
+        self._set("Deleted")
 
     def _in_alarm(self, fleet: Fleet, names: Sequence[str]) -> list[str]:
         """Those of the alarms that are in ALARM, read with the rights of the new model's role."""
         variant = fleet.variants[0]
-        client = variant.client("cloudwatch")
+        client = variant.role.client("cloudwatch")
         states: dict[str, str] = {}
         try:
             for name in names:  # a call for each: IAM decides on each alarm's ARN
@@ -186,46 +226,18 @@ class Endpoint:
                 for each in found["MetricAlarms"] + found["CompositeAlarms"]:
                     states[each["AlarmName"]] = each["StateValue"]
         except (ClientError, BotoCoreError) as error:
-            raise HostingError(f"The deployment's alarms could not be read as {variant.role_arn}: {error}") from error
+            raise HostingError(f"The deployment's alarms could not be read as {variant.role.arn}: {error}") from error
         if missing := sorted(set(names) - set(states)):
             raise HostingError(f"The deployment's alarms do not exist: {', '.join(missing)}.")
         return [name for name, state in states.items() if state == "ALARM"]
 
-    # -- DescribeEndpoint
 
-    def description(self) -> Json:
-        """DescribeEndpoint's response."""
-        with self._changed:
-            current, pending = self.current(), self._pending
-            shown: Json = {
-                "EndpointName": self.name,
-                "EndpointArn": self.arn,
-                "EndpointConfigName": self.config.get("EndpointConfigName", ""),
-                "EndpointStatus": self.status,
-                "CreationTime": self.created,
-                "LastModifiedTime": self.modified,
-            }
-            if self.failure:
-                shown["FailureReason"] = self.failure
-            if self.deployment:
-                shown["LastDeploymentConfig"] = self.deployment
-        if current is not None:
-            shown["ProductionVariants"] = [_summary(variant) for variant in current.variants]
-        if capture := self.config.get("DataCaptureConfig"):
-            shown["DataCaptureConfig"] = {
-                "EnableCapture": capture.get("EnableCapture", False),
-                "CaptureStatus": "Started" if capture.get("EnableCapture") else "Stopped",
-                "CurrentSamplingPercentage": capture.get("InitialSamplingPercentage", 0),
-                "DestinationS3Uri": capture.get("DestinationS3Uri", ""),
-                "KmsKeyId": capture.get("KmsKeyId") or "",
-            }
-        if pending is not None:
-            shown["PendingDeploymentSummary"] = {
-                "EndpointConfigName": pending.config_name,
-                "ProductionVariants": [_pending_summary(variant) for variant in pending.variants],
-                "StartTime": self._pending_since,
-            }
-        return shown
+def _reason(error: Exception) -> str:
+    """The FailureReason."""
+    if isinstance(error, HostingError):
+        return str(error)
+    logger.error("an endpoint", exc_info=error)
+    return f"The local AWS failed: {error!r}. Its log has the traceback."
 
 
 def _start(fleet: Fleet) -> None:
@@ -236,24 +248,3 @@ def _start(fleet: Fleet) -> None:
 def _close(fleet: Fleet) -> None:
     for variant in fleet.variants:
         variant.close()
-
-
-def _images(variant: VariantFleet) -> list[Json]:
-    times = {"ResolutionTime": variant.resolved_at}
-    return [{"SpecifiedImage": variant.image, "ResolvedImage": variant.image, **times}]
-
-
-def _summary(variant: VariantFleet) -> Json:
-    return {
-        "VariantName": variant.name,
-        "DeployedImages": _images(variant),
-        "CurrentWeight": variant.weight,
-        "DesiredWeight": variant.desired_weight,
-        "CurrentInstanceCount": variant.in_service,
-        "DesiredInstanceCount": variant.desired,
-    }
-
-
-def _pending_summary(variant: VariantFleet) -> Json:
-    status = {"Status": "Baking" if variant.in_service else "Creating", "StartTime": variant.resolved_at}
-    return {**_summary(variant), "VariantStatus": [status]}

@@ -12,7 +12,7 @@ from rehearsal.cloud.api import AwsError, Json, Request
 from rehearsal.cloud.json_service import Operation
 from rehearsal.cloud.sagemaker.endpoint import Endpoint
 from rehearsal.cloud.sagemaker.endpoint_configs import NAME, EndpointConfigs
-from rehearsal.cloud.sagemaker.fleet import Hosting
+from rehearsal.cloud.sagemaker.hosting import Hosting
 from rehearsal.cloud.sagemaker.listing import page
 from rehearsal.cloud.sagemaker.models import Models
 from rehearsal.cloud.sagemaker.rollout import Rollout

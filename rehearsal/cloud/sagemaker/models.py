@@ -10,8 +10,9 @@ from rehearsal.cloud.api import AwsError, Engine, Json, Request
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.json_service import Operation
 from rehearsal.cloud.sagemaker import artifact
-from rehearsal.cloud.sagemaker.fleet import SERVICE, container_of
+from rehearsal.cloud.sagemaker.containers import container_of
 from rehearsal.cloud.sagemaker.listing import page
+from rehearsal.cloud.sagemaker.model_role import SERVICE
 from rehearsal.cloud.sagemaker.service import arn, named
 from rehearsal.cloud.sagemaker.tags import Tags
 

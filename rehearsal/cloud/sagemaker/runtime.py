@@ -51,7 +51,7 @@ class Runtime:
         status = 0
         called = time.perf_counter()
         try:
-            found = server.container.invoke(request.headers.items(), request.body)
+            found = server.invoke(request.headers.items(), request.body)
             status = found.status
             answer = shown.answer(found, variant=variant.name)
             endpoint.capture(variant, _exchange(variant, request, found))

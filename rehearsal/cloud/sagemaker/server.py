@@ -2,10 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rehearsal.aws.invocation import Container
+from rehearsal.aws.invocation import Answer, Container
 from rehearsal.processes import Child
 
 NOT_SECRET = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER")
@@ -15,10 +15,9 @@ NOT_SECRET = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER")
 class Server:
     """An instance. `outstanding`: the requests that it is answering; the fleet counts them."""
 
-    def __init__(self, port: int, *, invocation_timeout_s: float) -> None:
+    def __init__(self) -> None:
         self.id = f"i-{secrets.token_hex(9)[:17]}"
-        self.port = port
-        self.container = Container(f"http://127.0.0.1:{port}", timeout_s=invocation_timeout_s)
+        self.container: Container | None = None
         self.child: Child | None = None
         self.starts = 0
         self.ready = False
@@ -28,6 +27,27 @@ class Server:
     def ended(self) -> bool:
         """Whether its process has ended."""
         return self.child is None or self.child.exit_code() is not None
+
+    def started(self, child: Child, port: int, *, timeout_s: float) -> None:
+        """It has a new process, which will listen on this port."""
+        self.close()
+        self.child, self.container = child, Container(f"http://127.0.0.1:{port}", timeout_s=timeout_s)
+        self.starts += 1
+
+    def answers_ping(self) -> bool:
+        """Whether /ping is answered with 200."""
+        return self.container is not None and self.container.ping()
+
+    def invoke(self, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
+        """See `Container`."""
+        if self.container is None:
+            raise ConnectionError(f"{self.id} has no container")
+        return self.container.invoke(headers, body)
+
+    def close(self) -> None:
+        """Close the connections to its container."""
+        if self.container is not None:
+            self.container.close()
 
 
 def variables(own: Mapping[str, str], *, port: int, region: str, credentials: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.sagemaker.endpoint_configs import EndpointConfigs
 from rehearsal.cloud.sagemaker.endpoints import Endpoints
-from rehearsal.cloud.sagemaker.fleet import SHORTEST_HEALTH_CHECK_S, Hosting
+from rehearsal.cloud.sagemaker.hosting import SHORTEST_HEALTH_CHECK_S, Hosting
 from rehearsal.cloud.sagemaker.metrics import Metrics
 from rehearsal.cloud.sagemaker.models import Models
 from rehearsal.cloud.sagemaker.resource_types import resource_types

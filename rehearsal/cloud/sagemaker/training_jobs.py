@@ -4,14 +4,13 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rehearsal.cloud.api import AwsError, Credentials, Engine, Json, Request
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.json_service import Operation
+from rehearsal.cloud.sagemaker.events import in_milliseconds
 from rehearsal.cloud.sagemaker.listing import page
 from rehearsal.cloud.sagemaker.pull import check_pull
 from rehearsal.cloud.sagemaker.service import arn
@@ -90,7 +89,7 @@ class TrainingJobs:
     def _announce(self, description: Json) -> None:
         """Send the event of a change: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html"""
         resources = [description["TrainingJobArn"]]
-        self._engine.put_event("aws.sagemaker", EVENT, _in_milliseconds(description), resources)
+        self._engine.put_event("aws.sagemaker", EVENT, in_milliseconds(description), resources)
 
     def _network(self, stack: ExitStack, folder: Path) -> Network:
         if self._hosts != "loopback":
@@ -147,12 +146,3 @@ class TrainingJobs:
             status="TrainingJobStatus",
             order="Ascending",
         )
-
-
-def _in_milliseconds(value: Any) -> Any:
-    """The times in an event are numbers of milliseconds."""
-    if isinstance(value, datetime):
-        return int(value.timestamp() * 1000)
-    if isinstance(value, dict):
-        return {name: _in_milliseconds(each) for name, each in value.items()}
-    return [_in_milliseconds(each) for each in value] if isinstance(value, list) else value
