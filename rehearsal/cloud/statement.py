@@ -51,8 +51,16 @@ class Statement:
 
     @property
     def name(self) -> str:
-        """Its Sid, or its actions, so that a reader finds it."""
-        return self.sid or ", ".join(self.actions or self.not_actions)
+        """Its Sid, or its actions and conditions: what a reader finds it by, and no name of a resource."""
+        actions = ", ".join(self.actions) or f"all but {', '.join(self.not_actions)}"
+        return self.sid or " ".join([actions, *self._conditions()])
+
+    def _conditions(self) -> "list[str]":
+        return [
+            f"if {key} {operator} {value if isinstance(value, str) else ' or '.join(map(str, value))}"
+            for operator, keys in json.loads(self.conditions).items()
+            for key, value in keys.items()
+        ]
 
     def matching(self, action: str) -> "list[str]":
         """Which of its actions, `*` and `?` included, an action is. IAM compares them without case."""

@@ -132,3 +132,6 @@ def test_the_report_says_what_needs_a_statement_and_which_of_its_actions_nothing
 def test_a_statement_is_named_by_its_sid_or_by_its_actions() -> None:
     assert Statement.read(statement("s3:GetObject", "s3:PutObject")).name == "s3:GetObject, s3:PutObject"
     assert Statement.read(statement("s3:GetObject", Sid="Read")).name == "Read"
+    prefixes = {"StringLike": {"s3:prefix": ["data/*", "models/*"]}}
+    name = "s3:ListBucket if s3:prefix StringLike data/* or models/*"
+    assert Statement.read(statement("s3:ListBucket", Condition=prefixes)).name == name

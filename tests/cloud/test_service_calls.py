@@ -151,8 +151,19 @@ def test_a_topic_invokes_a_function_that_lets_it(client: Client, local_aws: Loca
 
 
 @pytest.mark.parametrize("principal", ["cloudwatch.amazonaws.com", "events.amazonaws.com"])
-def test_an_alarm_publishes_to_a_topic_that_lets_it(client: Client, local_aws: LocalAws, principal: str) -> None:
+@pytest.mark.parametrize("encrypted_for", ["", "cloudwatch.amazonaws.com", "events.amazonaws.com"])
+def test_an_alarm_publishes_to_a_topic_that_lets_it(
+    client: Client, local_aws: LocalAws, principal: str, encrypted_for: str
+) -> None:
+    """The topic's policy names it, and so does that of the topic's key if it has one."""
     topic = client("sns").create_topic(Name=f"topic-{uuid4().hex[:8]}")["TopicArn"]
+    if encrypted_for:
+        statements = [
+            {**ALLOW, "Action": "kms:*", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}},
+            {**ALLOW, "Action": ["kms:GenerateDataKey*", "kms:Decrypt"], "Principal": {"Service": encrypted_for}},
+        ]
+        key = client("kms").create_key(Policy=json.dumps({"Statement": statements}))["KeyMetadata"]["KeyId"]
+        client("sns").set_topic_attributes(TopicArn=topic, AttributeName="KmsMasterKeyId", AttributeValue=key)
     queue = client("sqs").create_queue(QueueName=f"queue-{uuid4().hex[:8]}")["QueueUrl"]
     queue_arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
@@ -181,7 +192,7 @@ def test_an_alarm_publishes_to_a_topic_that_lets_it(client: Client, local_aws: L
 
     assert wait_until(lambda: bool(calls_on(local_aws, topic, "sns:Publish")))
     received = client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
-    assert len(received) == (principal == "cloudwatch.amazonaws.com")
+    assert len(received) == ({principal, encrypted_for} <= {"cloudwatch.amazonaws.com", ""})
 
 
 @pytest.mark.parametrize("rights", [["sqs:SendMessage"], []])

@@ -77,6 +77,7 @@ SEAMS = (
     "services.s3._bucket_tags",
     "services.scheduler._SCHEDULE_TICK_INTERVAL",
     "services.sns._deliver_to_lambda",
+    "services.sns._topic_by_arn_any_scope",
     "services.stepfunctions._call_lambda",
     "services.stepfunctions._ExecutionError",
     "services.stepfunctions._executions",

@@ -84,6 +84,8 @@ def _schedules_and_rules(engine: _Engine) -> None:
         def check() -> None:
             if action and role:
                 engine.check(engine.credentials(role, _session(source), service, source=source), action, arn)
+            elif action == "sns:Publish":
+                _publish(engine, service, arn, source)
             elif action:
                 engine.check_service(service, action, arn, source)
 
@@ -123,7 +125,7 @@ def _alarms(engine: _Engine) -> None:
         def allowed(topic: str) -> bool:
             def check() -> None:
                 if topic.split(":")[2] == "sns":
-                    engine.check_service("cloudwatch.amazonaws.com", "sns:Publish", topic, source)
+                    _publish(engine, "cloudwatch.amazonaws.com", topic, source)
 
             return _allowed(check, f"{source} does not reach {topic}")
 
@@ -131,6 +133,19 @@ def _alarms(engine: _Engine) -> None:
         dispatch({**alarm, field: list(filter(allowed, alarm.get(field) or []))}, old_state, new_state, reason)
 
     cloudwatch._dispatch_alarm_actions = decided
+
+
+def _publish(engine: _Engine, service: str, topic: str, source: str) -> None:
+    """A topic with a key of the account's own needs that key's policy, too.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+    """
+    engine.check_service(service, "sns:Publish", topic, source)
+    key = (sns._topic_by_arn_any_scope(topic) or {}).get("attributes", {}).get("KmsMasterKeyId", "")
+    if key and not key.startswith("alias/"):
+        arn = key if key.startswith("arn:") else f"arn:aws:kms:{engine.region}:{engine.account}:key/{key}"
+        for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+            engine.check_service(service, action, arn, source)
 
 
 def _http_apis(engine: _Engine) -> None:
