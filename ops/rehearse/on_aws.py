@@ -101,8 +101,10 @@ def _deploy(stage: Stage) -> list[Answer]:
     if not plan.model:
         _store(stage)
     lines = TrainingLines(lambda *_: None)
-    what = "the endpoint, the function" if plan.model else "the training inside it, the endpoint, the function"
-    with steps.step(f"cdk deploy --all: {what}") as report:
+    what = "cdk deploy --all: the training inside it, the endpoint, the function"
+    if plan.model:
+        what = "cdk deploy --all: the endpoint, the function"
+    with steps.step(what) as report:
         lines.report = report
         stage.deploy("deploy", ["--all"], report, lines=None if plan.model else lines)
     stage.data.skipped.update(lines.skipped)
@@ -122,8 +124,10 @@ def _store(stage: Stage) -> None:
     plan, steps = stage.plan, stage.steps
     with steps.step("cdk deploy Storage, with the alarms and the budget before it") as report:
         stage.deploy("deploy-storage", ["Storage"], report)
-    sent = ", kennel weights upload" if plan.sends_weights else ""
-    with steps.step(f"kennel data upload{sent}: what the training reads", in_bytes=True) as report:
+    what = "kennel data upload: the photos into the bucket"
+    if plan.sends_weights:
+        what = "kennel weights upload, kennel data upload: the weights and the photos into the bucket"
+    with steps.step(what, in_bytes=True) as report:
         _upload(stage, report)
 
 
