@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,21 @@ def template(*, source: str = FUNCTION, version: str, provisioned: int) -> str:
     return json.dumps({"Resources": resources, "Outputs": {"Name": {"Value": {"Ref": "Function"}}}})
 
 
+def total(account: LambdaAccount, function: str, metric: str) -> float:
+    """The sum of a metric of the function's alias so far."""
+    now = datetime.now(UTC)
+    found = account.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName=metric,
+        Dimensions=[{"Name": "FunctionName", "Value": function}, {"Name": "Resource", "Value": f"{function}:live"}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=3600 * 3,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in found["Datapoints"]))
+
+
 def deploy(account: LambdaAccount, stack: str, body: str, *, change: str = "create") -> str:
     """Create or update a stack. Returns the function's name."""
     cloudformation = account.client("cloudformation")
@@ -116,6 +132,9 @@ def test_an_alias_keeps_as_many_processes_warm_as_it_says_and_more_calls_start_c
     assert "Init Duration" in cold[0].log
     assert account.invoke(function, {}, "live").payload["pid"] in warm  # rather than that of the cold start
     assert answers[0].payload["arn"].endswith(":function:" + function + ":live")
+    assert wait_until(lambda: total(account, function, "Invocations") == 4)
+    assert total(account, function, "ProvisionedConcurrencyInvocations") == 3
+    assert total(account, function, "ProvisionedConcurrencySpilloverInvocations") == 1
 
 
 def test_a_warm_process_that_is_lost_is_replaced(account: LambdaAccount) -> None:

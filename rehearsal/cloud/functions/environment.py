@@ -12,7 +12,7 @@ from rehearsal.aws.runtime_api import EXITED, OUT_OF_MEMORY, TIMED_OUT, Function
 from rehearsal.cloud.api import AwsError, Credentials, Engine, Json
 from rehearsal.cloud.functions import report
 from rehearsal.cloud.functions.deployed import DeployedFunction
-from rehearsal.cloud.functions.logs import Logs, Stream
+from rehearsal.cloud.functions.logs import LONGEST_LIFE_S, Logs, Stream
 from rehearsal.cloud.functions.memory import MemoryWatch, peak_mib
 from rehearsal.cloud.functions.python_runtime import PythonRuntime
 from rehearsal.processes import ProcessGroup
@@ -52,9 +52,9 @@ class FunctionEnvironment:
         self._unique = uuid.uuid4().hex
         self._folder = engine.folder / "functions" / "tmp" / self._unique
         self._log_read = 0
-        self._stream = Stream(
-            function.log_group, report.log_stream(function.version, self._unique), Credentials("", "", "")
-        )
+        name = report.log_stream(function.version, self._unique)
+        self._stream = Stream(function.log_group, name, function.name, function.role)
+        self._until = time.monotonic() + LONGEST_LIFE_S
 
     def initialise(self) -> None:
         """Start the process and wait until it asks for its first event. Raises FunctionError."""
@@ -72,7 +72,6 @@ class FunctionEnvironment:
             credentials = self._engine.credentials(self.function.role, self.function.name, "lambda.amazonaws.com")
         except AwsError as error:
             raise FunctionError("AccessDeniedException", f"Lambda cannot assume the function's role: {error}") from None
-        self._stream = Stream(self._stream.group, self._stream.name, credentials)
         task_root = self._runtime.task_root(self.function.code)
         self._folder.mkdir(parents=True)
         try:
@@ -89,8 +88,8 @@ class FunctionEnvironment:
             self._logs.write(self._stream, [report.init_start(self.function), *self._new_output()])
 
     def is_ready(self) -> bool:
-        """Whether the process can serve a call. It may have ended after its last one."""
-        self.usable = self.usable and self._environment.is_ready()
+        """Whether the process can serve a call. It may have ended after its last one; its credentials may be old."""
+        self.usable = self.usable and time.monotonic() < self._until and self._environment.is_ready()
         return self.usable
 
     def invoke(self, id: str, payload: bytes, *, arn: str, trace: str, init_s: float) -> "Outcome":

@@ -12,20 +12,23 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rehearsal.cloud.api import Credentials, Engine, Json
+from rehearsal.cloud.api import AwsError, Engine, Json
 
-SENT_EVERY_S = 0.25
+SENT_EVERY_S = 0.05
+LONGEST_LIFE_S = 6 * 3600.0
+"""How long credentials are used. They are good for twice as long."""
 MOST_EVENTS = 1000
 """Of PutLogEvents at once. It accepts 10,000, and 1 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The log stream of an execution environment, and the credentials by which it is written."""
+    """The log stream of an execution environment, and whose it is."""
 
     group: str
     name: str
-    credentials: Credentials
+    function: str
+    role: str
 
 
 class Logs:
@@ -35,7 +38,7 @@ class Logs:
         self._engine = engine
         self._waiting: dict[Stream, list[Json]] = defaultdict(list)
         self._changed = threading.Condition()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], tuple[float, Any]] = {}
         self._created: set[Stream] = set()
         threading.Thread(target=self._run, daemon=True, name="function-logs").start()
 
@@ -56,11 +59,11 @@ class Logs:
             for stream, events in waiting.items():
                 try:
                     self._send(stream, events)
-                except (BotoCoreError, ClientError) as error:
+                except (AwsError, BotoCoreError, ClientError) as error:
                     print(f"A log of {stream.group} was not written: {error}", flush=True)
 
     def _send(self, stream: Stream, events: list[Json]) -> None:
-        client = self._client(stream.credentials)
+        client = self._client(stream)
         if stream not in self._created:
             self._create(client, stream)
             self._created.add(stream)
@@ -79,7 +82,12 @@ class Logs:
         except client.exceptions.ResourceAlreadyExistsException:
             pass
 
-    def _client(self, credentials: Credentials) -> Any:
-        if credentials.access_key not in self._clients:
-            self._clients[credentials.access_key] = self._engine.client("logs", credentials)
-        return self._clients[credentials.access_key]
+    def _client(self, stream: Stream) -> Any:
+        """A client for each function, as making one takes longer than its calls."""
+        key, now = (stream.role, stream.function), time.monotonic()
+        made, client = self._clients.get(key, (0.0, None))
+        if client is None or now - made > LONGEST_LIFE_S:
+            credentials = self._engine.credentials(stream.role, stream.function, "lambda.amazonaws.com")
+            client = self._engine.client("logs", credentials)
+            self._clients[key] = now, client
+        return client

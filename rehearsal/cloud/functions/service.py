@@ -86,8 +86,7 @@ class Functions:
             call = report.Call(id, function, time.monotonic() - began, 0, status=status)
         self._measure(call, failed=seen.failed)
         lines = [report.start(id, function), *seen.log.splitlines(), *report.end(call)]
-        with contextlib.suppress(Exception):  # its role may be gone already, as while a stack is deleted
-            self._logs.write(self._stream(function), lines)
+        self._logs.write(self._stream(function), lines)
 
     def throttled(self, name: str) -> None:
         """Note a call that was refused because the function's concurrency is used up."""
@@ -180,11 +179,7 @@ class Functions:
         """The log stream of a version that the engine runs."""
         key = (function.name, function.version)
         with self._lock:
-            found = self._streams.get(key)
-        if found is None:
-            credentials = self._engine.credentials(function.role, function.name, "lambda.amazonaws.com")
-            name = report.log_stream(function.version, uuid.uuid4().hex)
-            found = Stream(function.log_group, name, credentials)
-            with self._lock:
-                self._streams[key] = found
-        return found
+            if key not in self._streams:
+                name = report.log_stream(function.version, uuid.uuid4().hex)
+                self._streams[key] = Stream(function.log_group, name, function.name, function.role)
+            return self._streams[key]
