@@ -113,7 +113,7 @@ class Hosted:
     """SageMaker with models and endpoints on a `World`."""
 
     def __init__(self, world: World, clock: Clock, *, health_check_s: float, invocation_s: float) -> None:
-        serve = ("{python}", str(SERVER), "{model}", "{port}")
+        serve = ("{python}", "-I", "-S", str(SERVER), "{model}", "{port}")
         images = Images((Image("*/echo:*", serve=serve), Image("*/training:*", train=("true",))), world.folder)
         self.world, self.clock, self.tags = world, clock, Tags()
         self.serving = Serving(
