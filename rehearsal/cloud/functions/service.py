@@ -64,7 +64,7 @@ class Functions:
             except FunctionError as error:
                 call = report.Call(id, function, time.monotonic() - began, 0, status="error", error_kind=error.kind)
                 outcome = Outcome(b"", error_object(error, function, id), "", call)
-                self._measure(outcome.call, failed=True)
+                self._measure(function, call, failed=True)
                 return outcome
             self._measure_provisioned(function, pool, environment)
             try:
@@ -72,7 +72,7 @@ class Functions:
                 outcome = environment.invoke(id, payload, arn=function.arn, trace=trace, init_s=init_s)
             finally:
                 pool.release(environment)
-        self._measure(outcome.call, failed=bool(outcome.error))
+        self._measure(function, outcome.call, failed=bool(outcome.error))
         return outcome
 
     @contextlib.contextmanager
@@ -84,7 +84,7 @@ class Functions:
             yield seen
             status = "error" if seen.failed else "success"
             call = report.Call(id, function, time.monotonic() - began, 0, status=status)
-        self._measure(call, failed=seen.failed)
+        self._measure(function, call, failed=seen.failed)
         lines = [report.start(id, function), *seen.log.splitlines(), *report.end(call)]
         self._logs.write(self._stream(function), lines)
 
@@ -158,9 +158,10 @@ class Functions:
             with self._lock:
                 self._running[function.name] -= 1
 
-    def _measure(self, call: report.Call, *, failed: bool) -> None:
+    def _measure(self, function: DeployedFunction, call: report.Call, *, failed: bool) -> None:
+        """function: as it was invoked. That of the call is as its process was started."""
         values = {"Invocations": 1, "Errors": float(failed), "Throttles": 0, "Duration": call.duration_s * 1000}
-        self._metrics.put(call.function.name, call.function.qualifier, call.function.version, values)
+        self._metrics.put(function.name, function.qualifier, function.version, values)
 
     def _measure_provisioned(self, function: DeployedFunction, pool: Pool, environment: FunctionEnvironment) -> None:
         if not pool.provisioned:
