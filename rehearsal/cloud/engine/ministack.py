@@ -18,9 +18,10 @@ import botocore.session
 from botocore.config import Config
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import codebuild, eventbridge, iam, s3, scheduler, sts
+from ministack.services import codebuild, eventbridge, iam, s3, scheduler, stepfunctions, sts
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
+from rehearsal.cloud import silence
 from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
 from rehearsal.cloud.engine.cloudwatch import CloudWatch
 from rehearsal.cloud.engine.completed_calls import complete_calls
@@ -36,8 +37,6 @@ from rehearsal.cloud.engine.trust import trusts
 from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.replacement import REPLACING
 
-LONGEST_SILENCE_S = 300
-"""How long a custom resource may give no answer. AWS waits an hour, or the resource's ServiceTimeout."""
 SHORTEST_TICK_S = 0.5
 """Between two looks at which schedule is due."""
 MOST_CALLS_AT_ONCE = 128
@@ -196,14 +195,13 @@ class Ministack:
         provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"] = {**bucket, "create": create}
 
     def _end_silence(self) -> None:
-        """A custom resource whose function died gives no answer, and an hour of waiting would not change that."""
-        invoke = custom_resource.invoke_custom_resource
+        """A custom resource gets no longer than it works (silence.py)."""
+        register = custom_resource.register_token
 
-        def limited(request_type: str, logical_id: str, props: Json, *args: Any, **named: Any) -> Any:
-            limit = min(int(props.get("ServiceTimeout") or 3600), LONGEST_SILENCE_S)
-            return invoke(request_type, logical_id, {**props, "ServiceTimeout": str(limit)}, *args, **named)
+        def works() -> bool:
+            return any(each["status"] == "RUNNING" for each in list(stepfunctions._executions.values()))
 
-        custom_resource.invoke_custom_resource = limited
+        custom_resource.register_token = lambda token: silence.Response(register(token), works)
 
     # -- IAM
 

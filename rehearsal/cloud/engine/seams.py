@@ -32,7 +32,7 @@ SEAMS = (
     "core.router.SERVICE_PATTERNS",
     "services.apigateway._invoke_lambda_proxy",
     "services.cloudformation.changesets._evaluate_conditions",
-    "services.cloudformation.custom_resource.invoke_custom_resource",
+    "services.cloudformation.custom_resource.register_token",
     "services.cloudformation.engine._evaluate_conditions",
     "services.cloudformation.handlers._evaluate_conditions",
     "services.cloudformation.provisioners._lambda_function_for_cfn_ref",
