@@ -166,10 +166,13 @@ def test_a_job_that_ignores_sigterm_is_killed_after_120_seconds_of_the_clock(acc
 
 
 def test_a_job_that_takes_too_long_is_stopped_and_its_model_is_uploaded(account: Account) -> None:
-    job = account.run(STOPPED, StoppingCondition={"MaxRuntimeInSeconds": 2})
+    # a shell, because it has its handler at once
+    save = "trap 'echo half > $SAGEMAKER_BASE_DIR/model/weights; exit' TERM; while :; do sleep 0.1; done"
+    started = {"ContainerEntrypoint": ["/bin/sh", "-c"], "ContainerArguments": [save]}
+    job = account.run("", AlgorithmSpecification=started, StoppingCondition={"MaxRuntimeInSeconds": 2})
 
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert account.archive(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"weights": b"half"}
+    assert account.archive(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"weights": b"half\n"}
 
 
 def test_an_ended_job_cannot_be_stopped(account: Account) -> None:
