@@ -1,5 +1,6 @@
 """The steps of `--full`: an update under load, a model that fails, a deploy without a change, and the destroy."""
 
+import re
 from typing import Any
 
 from ops.data.bucket import output_of
@@ -18,6 +19,8 @@ from stacks.settings.parse import load
 LONGER_STARTUP_S = 10
 """The update: containers may take so many seconds longer to start. It replaces the endpoint's configuration."""
 MOST_NAMED = 5
+_FAILED = re.compile(r"UPDATE_FAILED .*?\|[^|]*\|[^|(]*\([^)]*\) (.*)")
+"""A resource that failed, in the events that CDK prints: its state, type and path, and the reason."""
 
 
 class Changes:
@@ -152,6 +155,6 @@ def _listed(calls: Calls) -> str:
 
 
 def _reason(failure: CdkFailedError) -> str:
-    """The line of the endpoint in CDK's output."""
-    lines = [line for line in failure.printed.splitlines() if "_FAILED" in line and "AWS::SageMaker::Endpoint" in line]
-    return (lines or failure.printed.splitlines()[-1:])[0].strip()
+    """The first reason that CloudFormation gave, as CDK printed it."""
+    found = _FAILED.search(failure.printed)
+    return found[1] if found else str(failure)
