@@ -180,7 +180,7 @@ audit: node_modules/.installed .venv-audit/.installed audit-packages  ## check t
 	@echo "== installing the engine of the local AWS in .venv-engine (once, 60 MB)"
 	@$(PYTHON) -m venv .venv-engine
 	@$(subst --python $(BIN)/python,--python .venv-engine/bin/python,$(UV)) --require-hashes --requirement $<
-	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix rehearsal/cloud/node --no-fund --no-audit --loglevel=error
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix rehearsal/cloud/node --no-fund --no-audit --loglevel=error || { echo "npm could not install AWS's SDK for the local AWS. Is the npm registry reachable? npm's own message is above. Then run make again." >&2; exit 1; }
 	@touch $@
 
 .PHONY: toolkit

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.audit.packages.locks import LOCKS
+from tests.packages import planned
+
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
 GROUPS: dict[str, list[Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
@@ -14,7 +17,7 @@ INSTALLED = set(re.findall(r"\.installed-([a-z]+)", MAKEFILE))
 """The groups that a verb of the Makefile needs."""
 LOCKED = {
     name: set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "locks" / f"{name}.txt").read_text(), re.MULTILINE))
-    for name in ("kennel", "uv", "audit", "toolkit", "reference-serving")
+    for name in ("kennel", "uv", "audit", "advisories", "engine", "toolkit", "reference-serving")
 }
 
 
@@ -41,9 +44,25 @@ def test_the_lock_has_each_package_of_each_group_of_the_environment(group: str) 
     assert packages(group) <= LOCKED["kennel"]
 
 
-@pytest.mark.parametrize("group", ["uv", "audit", "toolkit", "reference-serving"])
+@pytest.mark.parametrize("group", ["uv", "audit", "advisories", "engine", "toolkit", "reference-serving"])
 def test_the_other_groups_have_locks_of_their_own(group: str) -> None:
     assert packages(group) <= LOCKED[group]
+
+
+def test_each_lock_that_make_lock_writes_is_checked_for_advisories() -> None:
+    written = set(re.findall(r"compile [a-z-]+ (\S+\.txt)", MAKEFILE))
+
+    assert len(written) > 5
+    assert written == set(LOCKS)
+
+
+def test_setup_installs_the_engine_of_the_local_aws_from_its_lock() -> None:
+    setup = planned("make setup")
+
+    assert "-m venv .venv-engine" in setup
+    assert "--python .venv-engine/bin/python" in setup
+    assert "--require-hashes --requirement locks/engine.txt" in setup
+    assert "npm ci --prefix rehearsal/cloud/node" in setup
 
 
 def test_each_verb_is_listed_with_a_sentence() -> None:

@@ -28,6 +28,7 @@ from rehearsal.cloud.engine.completed_calls import complete_calls
 from rehearsal.cloud.engine.conditions import join_in_conditions
 from rehearsal.cloud.engine.decisions import Decision, Decisions
 from rehearsal.cloud.engine.execution_role import decide_stack_calls
+from rehearsal.cloud.engine.failed_functions import fail_with_their_functions
 from rehearsal.cloud.engine.function_checks import check_functions
 from rehearsal.cloud.engine.functions import use_functions
 from rehearsal.cloud.engine.provisioned import ALIAS
@@ -65,6 +66,7 @@ class Ministack:
         self._let_types_wait()
         self._keep_bucket_tags()
         self._end_silence()
+        fail_with_their_functions()
         check_functions(self)
         decide_service_calls(self)
         self.cloudwatch = CloudWatch(lambda: self.client("cloudwatch", self._root))
