@@ -20,7 +20,7 @@ BUSY_MINUTES = 4
 MOST_MINUTES_OUT, MOST_MINUTES_IN = 20, 30
 """An endpoint that has not scaled by then does not. The alarms need 3 and 15 minutes."""
 THREADS = 24
-NEARLY = 0.6
+NEARLY = 0.4
 """How much less than a whole instance's calls the fleet has to spare under the high load."""
 
 Call = Callable[[], bool]
@@ -113,7 +113,8 @@ class Load:
         self._minutes.append(LoadMinute(answered, failed))
         last = self._looks[-1]
         done = len(self._minutes)
-        note = f"minute {done}: {answered} calls answered, {failed} failed; {last.in_service} instances in service"
+        instances = "1 instance" if last.in_service == 1 else f"{last.in_service} instances"
+        note = f"minute {done}: {answered} calls answered, {failed} failed; {instances} in service"
         if last.desired != last.in_service:
             note += f", {last.desired} desired"
         self._report(done, max(self._expected, done + 1), note)

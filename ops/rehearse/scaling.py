@@ -43,15 +43,16 @@ def rehearse_scaling(stage: Stage) -> None:
     sagemaker = stage.client("sagemaker")
     least, most, target = scaling.min_instances, goal(scaling), scaling.target_invocations_per_min
     what = f"Scale the endpoint with real calls: {least} to {most} to {least} instances"
+    stage.console.print(f"     A minute of the local AWS takes {60 / SPEED:g} s.")
     stage.console.print(
-        f"     A minute of the local AWS takes {60 / SPEED:g} s. The target is {target} calls in a minute for each "
-        f"instance; the load is {low_rate(target)} calls, then {high_rate(target, most)}, then {low_rate(target)}."
+        f"     The target is {target} calls in a minute for each instance; the load is {low_rate(target)}, then "
+        f"{high_rate(target, most)}, then {low_rate(target)}."
     )
     if target == LOAD_TARGET:
         default = ScalingSettings().target_invocations_per_min
         stage.console.print(
-            f"     --load deploys this target, so that two cores can answer the calls. Without --load it is {default}; "
-            f"-c {LOAD_SETTING}={default} takes it here."
+            f"     --load deploys this target, which two cores can answer, instead of {default}; "
+            f"-c {LOAD_SETTING} sets it."
         )
     with stage.steps.step(what) as report:
         run = Load(

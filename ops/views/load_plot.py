@@ -101,7 +101,7 @@ def _calls(pen: ImageDraw.ImageDraw, run: LoadRun) -> None:
     limits = [(look.minute, run.target * look.in_service) for look in run.looks]
     most = max([each.answered + each.failed for each in run.minutes] + [int(value) for _, value in limits])
     step = _step(most, 5)
-    top = step * -(-most // step)
+    top = step * (most // step + 1)  # room above the highest line
     _panel(pen, _TOP, _CALLS_BOTTOM, range(0, top + 1, step), top)
     for number, each in enumerate(run.minutes):
         x0, x1 = _x(run, number) + 2, _x(run, number + 1) - 2
