@@ -51,6 +51,12 @@ def function(account: LambdaAccount) -> str:
     return account.function(FUNCTION, rights=[*LOGS, "s3:ListAllMyBuckets"], variables={"ITS_OWN": "value"})
 
 
+@pytest.fixture(scope="module")
+def echo(account: LambdaAccount) -> str:
+    """A function that returns its event."""
+    return account.function("def handler(event, context):\n    return event")
+
+
 def test_a_warm_process_serves_one_call_after_another(account: LambdaAccount, function: str) -> None:
     first, second = account.invoke(function), account.invoke(function)
 
@@ -204,6 +210,15 @@ def test_an_event_above_the_limit_is_refused(account: LambdaAccount, function: s
         send(limit + 1)
 
     assert refused.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
+
+
+@pytest.mark.parametrize("event", ["ü", [1, {"a": None}], 0, None, {"image": "x" * 100_000}])
+def test_an_event_of_any_json_type_reaches_the_function(account: LambdaAccount, echo: str, event: object) -> None:
+    payload = json.dumps(event, ensure_ascii=False).encode()
+
+    found = account.client("lambda").invoke(FunctionName=echo, Payload=payload)["Payload"].read()
+
+    assert json.loads(found) == event
 
 
 def test_a_response_above_the_limit_is_an_error(account: LambdaAccount) -> None:

@@ -9,6 +9,7 @@ methods, and that is the seam: Python functions run in `Functions`, those on oth
 import json
 import os
 import subprocess
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +35,7 @@ KEPT_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION", "LANG", "NODE_PATH", "PATH
 def use_functions(functions: Functions) -> None:
     """Run the engine's functions by `functions`. CloudFormation must run the type ALIAS in a worker thread."""
     _run_calls(functions)
-    _limit_events()
+    _take_events()
     _clean_environments()
     _end_with_their_functions(functions)
     keep_warm(functions)
@@ -55,7 +56,7 @@ def _run_calls(functions: Functions) -> None:
                 seen.failed, seen.log = bool(found.get("error")), str(found.get("log") or "")
             return found
         trace = lambda_svc._xray_trace_id_for_invocation(config) or ""
-        payload = json.dumps(event, ensure_ascii=False).encode()
+        payload = _as_sent(event)
         outcome = functions.invoke(function, request_id, payload, trace)
         if outcome.error:
             return {"body": outcome.error, "error": True, "log": outcome.log}
@@ -79,9 +80,20 @@ def _run_calls(functions: Functions) -> None:
     lambda_svc._emit_lambda_metrics = metrics
 
 
-def _limit_events() -> None:
+_SENT: ContextVar[bytes] = ContextVar("sent", default=b"")
+_EVENT: ContextVar[object] = ContextVar("event", default=None)
+
+
+def _as_sent(event: object) -> bytes:
+    """The event's JSON. That of Invoke is passed on as it came, since a photo takes long to write again."""
+    if event is not None and event is _EVENT.get():
+        return _SENT.get()
+    return json.dumps(event, ensure_ascii=False).encode()
+
+
+def _take_events() -> None:
     """Refuse an event beyond Lambda's limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
-    handle = app.SERVICE_HANDLERS["lambda"]
+    handle, invoke = app.SERVICE_HANDLERS["lambda"], lambda_svc._invoke
 
     async def limited(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
         kind = headers.get("x-amz-invocation-type", "RequestResponse")
@@ -90,9 +102,15 @@ def _limit_events() -> None:
             message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
             refused = {"Content-Type": "application/json", "x-amzn-ErrorType": REQUEST_TOO_LARGE}
             return 413, refused, json.dumps({"Type": "User", "message": message}).encode()
+        _SENT.set(body)
         return await handle(method, path, headers, body, query)
 
+    async def noted(name: str, event: Any, *rest: Any, **named: Any) -> Any:
+        _EVENT.set(event)
+        return await invoke(name, event, *rest, **named)
+
     app.SERVICE_HANDLERS["lambda"] = limited
+    lambda_svc._invoke = noted
 
 
 def _clean_environments() -> None:

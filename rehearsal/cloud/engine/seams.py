@@ -72,6 +72,7 @@ SEAMS = (
     "services.lambda_svc._execute_function_dispatch",
     "services.lambda_svc._functions",
     "services.lambda_svc.invalidate_worker",
+    "services.lambda_svc._invoke",
     "services.lambda_svc._put_provisioned_concurrency",
     "services.lambda_svc._reserved_concurrency",
     "services.lambda_svc._route_async_failure",
