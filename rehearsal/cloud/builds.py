@@ -47,8 +47,11 @@ class Builds:
 
 
 def commands(buildspec: str, phases: tuple[str, ...] = ("install", "pre_build", "build")) -> list[str]:
-    """The commands of some phases of a buildspec (YAML or JSON), in their order."""
-    found = (yaml.safe_load(buildspec) or {}).get("phases", {})
+    """The commands of some phases of a buildspec (YAML or JSON), in their order. Raises AwsError if it is none."""
+    document = yaml.safe_load(buildspec)
+    if not isinstance(document, dict):
+        raise AwsError("NotImplemented", "A build without a buildspec in its project is not rehearsed.")
+    found = document.get("phases", {})
     return [command for phase in phases for command in (found.get(phase) or {}).get("commands", [])]
 
 

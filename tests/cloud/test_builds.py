@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import pytest
 
+from rehearsal.cloud.api import AwsError
+from rehearsal.cloud.builds import commands
 from rehearsal.cloud.local import LocalAws
 from tests.cloud.conftest import Client
 from tests.patience import wait_until
@@ -212,3 +214,15 @@ def test_a_build_of_another_project_may_not_use_the_role(
 
     assert project.build(responses.url)["buildStatus"] == "FAILED"
     assert project.tags() == []
+
+
+@pytest.mark.parametrize("buildspec", ["", "buildspec.yml"])
+def test_a_buildspec_that_is_not_in_the_project_fails_the_build(buildspec: str) -> None:
+    with pytest.raises(AwsError, match="without a buildspec in its project is not rehearsed"):
+        commands(buildspec)
+
+
+def test_the_commands_of_a_buildspec_are_those_of_its_phases_in_their_order() -> None:
+    buildspec = "phases: {build: {commands: [make]}, install: {commands: [apt, pip]}, post_build: {commands: [curl]}}"
+
+    assert commands(buildspec) == ["apt", "pip", "make"]

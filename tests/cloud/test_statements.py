@@ -1,0 +1,80 @@
+"""Every statement of every role of the deployed stacks is needed, or has a reason in unexercised.toml.
+
+A statement is needed if one of the calls of a whole deployment would have been decided otherwise without it.
+"""
+
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.cloud.calls import read_calls
+from rehearsal.cloud.statements import Use, deployed_roles, uses
+from tests.cloud.kept import Kept, kept_kennel
+from tests.cloud.root_keys import descendants, engine_on, environment, root_keys
+from tests.patience import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")]
+LIST = Path(__file__).with_name("unexercised.toml")
+
+
+@pytest.fixture(scope="module")
+def kennel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """Kennel after its deployment, an update of its endpoint, and a call of its canary."""
+    with kept_kennel(tmp_path_factory.mktemp("kept")) as kept:
+        update_endpoint(kept.client("sagemaker"))
+        assert wait_until(lambda: any("CanaryFunctionRole" in call.role for call in read_calls(kept.folder)))
+        yield kept
+
+
+def update_endpoint(sagemaker: Any) -> None:
+    """Roll the endpoint out again, with its own configuration under another name."""
+    (endpoint,) = sagemaker.list_endpoints()["Endpoints"]
+    name = {"EndpointName": endpoint["EndpointName"]}
+    config = sagemaker.describe_endpoint(**name)["EndpointConfigName"]
+    variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    sagemaker.create_endpoint_config(EndpointConfigName="again", ProductionVariants=variants)
+    sagemaker.update_endpoint(**name, EndpointConfigName="again", RetainDeploymentConfig=True)
+    assert wait_until(lambda: sagemaker.describe_endpoint(**name)["EndpointStatus"] == "InService")
+
+
+@pytest.fixture(scope="module")
+def found(kennel: Kept) -> list[Use]:
+    roles = list(deployed_roles(kennel.client("iam"), kennel.client("cloudformation")))
+    return uses(roles, read_calls(kennel.folder))
+
+
+def unexercised() -> set[tuple[str, str]]:
+    """Role and statement of each entry of the list."""
+    return {(entry["role"], entry["statement"]) for entry in tomllib.loads(LIST.read_text())["unexercised"]}
+
+
+def test_every_statement_is_needed_or_has_a_reason(found: list[Use]) -> None:
+    idle = {(use.role, use.statement.name) for use in found if not use.by}
+
+    assert idle - unexercised() == set(), "no call needs them: remove them, or give the reason in unexercised.toml"
+
+
+def test_no_statement_of_the_list_is_needed_after_all(found: list[Use]) -> None:
+    idle = {(use.role, use.statement.name) for use in found if not use.by}
+
+    assert unexercised() - idle == set(), "a call needs them, or they are gone: remove them from unexercised.toml"
+
+
+def test_no_role_of_the_stacks_is_denied_a_call(kennel: Kept) -> None:
+    denied = [call for call in read_calls(kennel.folder) if call.denied and call.role.startswith("kennel-")]
+
+    assert denied == []
+
+
+def test_no_process_of_a_whole_deployment_has_the_key_of_the_account(kennel: Kept) -> None:
+    keys = kennel.variables["AWS_ACCESS_KEY_ID"], kennel.variables["AWS_SECRET_ACCESS_KEY"]
+    engine = engine_on(int(kennel.variables["AWS_ENDPOINT_URL"].rpartition(":")[2]))
+
+    processes = {process: root_keys(environment(process), *keys) for process in descendants(engine)}
+
+    assert len(processes) > 3, "the endpoint and the functions run"
+    assert {process: names for process, names in processes.items() if names} == {}
