@@ -45,8 +45,8 @@ class AlarmStore(Protocol):
         """The alarms, as PutMetricAlarm has them, with "StateValue"."""
         ...
 
-    def samples(self, namespace: str, metric: str, dimensions: Sequence[Json]) -> list[Sample]:
-        """What was written under exactly these dimensions, in the order of writing."""
+    def samples(self, namespace: str, metric: str, dimensions: Sequence[Json], since: float) -> list[Sample]:
+        """What was written under exactly these dimensions for this time, in seconds since 1970, or a later one."""
         ...
 
     def set_alarm_state(self, name: str, state: str, reason: str) -> None:
@@ -73,8 +73,9 @@ class Alarms:
 
     def _state(self, alarm: Json, end: float) -> tuple[str, str]:
         periods, period = int(alarm["EvaluationPeriods"]), float(alarm.get("Period") or MINUTE_S)
-        samples = self._store.samples(alarm["Namespace"], alarm["MetricName"], alarm.get("Dimensions") or [])
         first = end - period * (periods + EXTRA_PERIODS)
+        since = self._clock.timestamp(first)
+        samples = self._store.samples(alarm["Namespace"], alarm["MetricName"], alarm.get("Dimensions") or [], since)
         timed = [(self._clock.at(sample.time), sample) for sample in samples]
         values = []
         for index in range(periods + EXTRA_PERIODS):

@@ -3,12 +3,14 @@
 python echo_server.py FOLDER PORT
 
 exit: end with this code at once. start_s: seconds until it listens. unhealthy: how many times /ping answers 503.
-status: of /invocations. sleep_s: before each answer.
+status: of /invocations. sleep_s: before each answer. gate: a folder, in which each request makes a file and then waits
+for the file "open".
 """
 
 import json
 import os
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if "gate" in behaviour:
+            self._wait_at(Path(behaviour["gate"]))
         time.sleep(behaviour.get("sleep_s", 0))
         if body == b"environment":
             body = json.dumps(dict(os.environ)).encode()
@@ -45,6 +49,11 @@ class Handler(BaseHTTPRequestHandler):
         elif "says" in behaviour:
             body = behaviour["says"].encode()
         self._answer(behaviour.get("status", 200), body)
+
+    def _wait_at(self, gate: Path) -> None:
+        (gate / f"{os.getpid()}-{threading.get_ident()}").touch()
+        while not (gate / "open").exists():
+            time.sleep(0.01)
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)

@@ -38,9 +38,9 @@ class Store:
     def metric_alarms(self) -> list[Json]:
         return [self.alarm]
 
-    def samples(self, namespace: str, metric: str, dimensions: Sequence[Json]) -> list[Sample]:
+    def samples(self, namespace: str, metric: str, dimensions: Sequence[Json], since: float) -> list[Sample]:
         assert (namespace, metric, dimensions) == ("AWS/SageMaker", "Invocation5XXErrors", DIMENSIONS)
-        return self.found
+        return [sample for sample in self.found if sample.time >= since]
 
     def set_alarm_state(self, name: str, state: str, reason: str) -> None:
         assert name == "errors"

@@ -166,12 +166,13 @@ class Metrics:
             }
         ]
 
-    def samples(self, namespace: str, metric: str, dimensions: Sequence[Json]) -> list[Sample]:
+    def samples(self, namespace: str, metric: str, dimensions: Sequence[Json], since: float) -> list[Sample]:
         return [
             Sample(datum["Timestamp"].timestamp(), count, value * count, value, value)
             for published, data in self._world.metrics
             for datum in data
             if (published, datum["MetricName"], datum["Dimensions"]) == (namespace, metric, dimensions)
+            if datum["Timestamp"].timestamp() >= since
             for value, count in zip(datum["Values"], datum["Counts"], strict=True)
         ]
 
@@ -286,6 +287,28 @@ def test_instances_are_added_and_removed_without_a_lost_request(cloud: Hosted) -
         assert len({cloud.invoke(b"pid").body for _ in range(10)}) == 1
     assert {status for status, _ in seen} == {200}
     assert usage.instances == 1
+
+
+def test_an_instance_ends_after_the_requests_that_it_is_answering(cloud: Hosted, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    cloud.model("first", instances=2, gate=str(gate), sleep_s=0.2)
+    cloud.deployed()
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(cloud.invoke().status)) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    assert wait_until(lambda: len(list(gate.iterdir())) == len(threads))
+    assert len({file.name.partition("-")[0] for file in gate.iterdir()}) == 2  # on both instances
+
+    wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 1}]
+    cloud.call("UpdateEndpointWeightsAndCapacities", EndpointName="dogs", DesiredWeightsAndCapacities=wanted)
+    assert wait_until(lambda: instances(cloud.call("DescribeEndpoint", EndpointName="dogs")) == (1, 1))
+    (gate / "open").touch()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * len(threads)
+    assert instances(cloud.settled()) == (1, 1)
 
 
 def test_instances_that_do_not_start_are_taken_back(cloud: Hosted) -> None:

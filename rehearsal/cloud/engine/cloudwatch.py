@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
 from ministack.services import cloudwatch
 
 from rehearsal.cloud.alarms import Sample
@@ -20,15 +21,19 @@ class CloudWatch:
         """See `AlarmStore`."""
         return [dict(alarm) for alarm in list(cloudwatch._alarms.values())]
 
-    def samples(self, namespace: str, metric: str, dimensions: Sequence[Json]) -> list[Sample]:
+    def samples(self, namespace: str, metric: str, dimensions: Sequence[Json], since: float) -> list[Sample]:
         """See `AlarmStore`."""
         named = {each["Name"]: each["Value"] for each in dimensions}
         points = list(cloudwatch._metrics.get((namespace, metric, cloudwatch._dims_key(named))) or ())
-        return [_sample(point) for point in points]
+        return [_sample(point) for point in points if point["Timestamp"] >= since]
 
     def set_alarm_state(self, name: str, state: str, reason: str) -> None:
         """See `AlarmStore`."""
-        self._client().set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
+        try:
+            self._client().set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFound":  # deleted since it was listed
+                raise
 
 
 def _sample(point: Mapping[str, Any]) -> Sample:
