@@ -138,8 +138,9 @@ class Ministack:
             del record["endTime"]
             context = contextvars.copy_context()
             build = _build(record, codebuild._projects[record["projectName"]], json.loads(body))
+            answer = json.dumps({"build": record}).encode()  # before the build can end
             self._threads.submit(context.run, _finish, run, build, record)
-            return status, found, json.dumps({"build": record}).encode()
+            return status, found, answer
 
         codebuild.handle_request = started
 
