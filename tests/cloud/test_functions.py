@@ -187,6 +187,17 @@ def test_the_log_has_lambda_s_lines_around_those_of_the_function(account: Lambda
     assert "Init Duration" in tail[-1]
 
 
+def test_a_log_in_json_has_lambda_s_lines_as_objects(account: LambdaAccount) -> None:
+    function = account.function(FUNCTION, LoggingConfig={"LogFormat": "JSON"})
+
+    first, *_, last = [json.loads(line) for line in account.invoke(function).log.splitlines() if line[0] == "{"]
+
+    assert (first["type"], last["type"]) == ("platform.start", "platform.report")
+    assert first["record"]["requestId"] == last["record"]["requestId"]
+    assert last["record"]["status"] == "success"
+    assert last["record"]["metrics"]["memorySizeMB"] == 256
+
+
 def test_a_role_without_the_right_to_write_logs_leaves_no_log(account: LambdaAccount) -> None:
     silent, speaking = account.function(FUNCTION, rights=[]), account.function(FUNCTION)
     answer = account.invoke(silent)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from rehearsal.cloud.api import Credentials
+from rehearsal.cloud.api import AwsError, Credentials
 from rehearsal.cloud.clock import Clock
-from rehearsal.cloud.functions import Functions
+from rehearsal.cloud.functions import Functions, environment
 from rehearsal.cloud.functions.deployed import DeployedFunction
 from tests.cloud.conftest import Client
 from tests.cloud.fake_engine import FakeEngine
@@ -57,8 +57,11 @@ def at_once(count: int, call: Callable[[], Any]) -> list[Any]:
     return results
 
 
-def template(*, source: str = FUNCTION, version: str, provisioned: int) -> str:
-    """A function with an alias. version: the logical id; another one publishes another version."""
+def template(*, source: str = FUNCTION, version: str, provisioned: int, **properties: Any) -> str:
+    """A function with an alias. version: the logical id; another one publishes another version.
+
+    properties: more of the function's.
+    """
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -79,6 +82,7 @@ def template(*, source: str = FUNCTION, version: str, provisioned: int) -> str:
         "MemorySize": 128,
         "Timeout": 60,
         "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        **properties,
     }
     resources = {
         "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
@@ -239,6 +243,13 @@ def test_calls_beyond_the_reserved_concurrency_are_refused(account: LambdaAccoun
     assert refused[0].response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 
+def test_the_reserved_concurrency_of_a_template_holds(account: LambdaAccount) -> None:
+    function = deploy(account, "reserved", template(version="First", provisioned=0, ReservedConcurrentExecutions=0))
+
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        account.invoke(function, {}, "live")
+
+
 class EndingEngine(FakeEngine):
     """An engine that accepts no connections any more."""
 
@@ -246,7 +257,9 @@ class EndingEngine(FakeEngine):
         raise EndpointConnectionError(endpoint_url=f"{self.url} for {service} as {credentials.access_key}")
 
 
-def test_a_process_of_a_cold_start_ends_when_it_has_been_idle_for_ten_minutes(tmp_path: Path) -> None:
+@pytest.fixture
+def deployed() -> DeployedFunction:
+    """A function, as Lambda's record of it says."""
     configuration = {
         "FunctionName": "function",
         "FunctionArn": "arn:aws:lambda:us-east-1:111122223333:function:function",
@@ -254,11 +267,43 @@ def test_a_process_of_a_cold_start_ends_when_it_has_been_idle_for_ten_minutes(tm
         "Runtime": "python3.13",
         "Handler": "function.handler",
     }
-    function = DeployedFunction.of(configuration, zipped(FUNCTION))
+    return DeployedFunction.of(configuration, zipped(FUNCTION))
+
+
+def test_a_process_of_a_cold_start_ends_when_it_has_been_idle_for_ten_minutes(
+    tmp_path: Path, deployed: DeployedFunction
+) -> None:
     minute_of_ms = Clock(60_000)
 
     with Functions(EndingEngine(tmp_path), minute_of_ms, sys.executable) as functions:
-        pid = json.loads(functions.invoke(function, "id", b"{}").response)["pid"]
+        pid = json.loads(functions.invoke(deployed, "id", b"{}").response)["pid"]
 
         assert gone_in_time([pid])
-        assert json.loads(functions.invoke(function, "id", b"{}").response)["pid"] != pid
+        assert json.loads(functions.invoke(deployed, "id", b"{}").response)["pid"] != pid
+
+
+def test_a_process_is_replaced_before_its_credentials_expire(
+    tmp_path: Path, deployed: DeployedFunction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "LONGEST_LIFE_S", 0.0)
+
+    with Functions(EndingEngine(tmp_path), Clock(), sys.executable) as functions:
+        pids = [json.loads(functions.invoke(deployed, "id", b"{}").response)["pid"] for _ in range(2)]
+
+        assert pids[0] != pids[1]
+        assert gone_in_time(pids[:1])
+
+
+class RefusingEngine(FakeEngine):
+    """An engine whose roles Lambda may not assume."""
+
+    def credentials(self, role_arn: str, session: str, service: str, *, source: str = "") -> Credentials:
+        raise AwsError("AccessDenied", f"{role_arn} does not trust {service} for {session}{source}")
+
+
+def test_a_function_whose_role_lambda_may_not_assume_is_not_run(tmp_path: Path, deployed: DeployedFunction) -> None:
+    with Functions(RefusingEngine(tmp_path), Clock(), sys.executable) as functions:
+        outcome = functions.invoke(deployed, "id", b"{}")
+
+    assert outcome.error["errorType"] == "AccessDeniedException"
+    assert "does not trust lambda.amazonaws.com" in outcome.error["errorMessage"]

@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from rehearsal.cloud.local import LocalAws
+from rehearsal.cloud.local import LocalAws, node_folders
 from tests.cloud.conftest import ECHO, Client
 from tests.cloud.lambda_account import LambdaAccount
 from tests.cloud.processes import processes_of
@@ -68,6 +68,14 @@ def test_the_log_of_a_function_on_node_is_written_as_its_role(account: LambdaAcc
 
     assert wait_until(lambda: any(line.startswith("REPORT") for line in account.logged(node["function"])))
     assert account.logged(silent) == []
+
+
+def test_node_is_the_program_and_not_the_script_that_starts_it() -> None:
+    """Ending the script would leave the program running."""
+    programs = [Path(folder) / "node" for folder in node_folders()]
+
+    assert programs
+    assert [program.read_bytes()[:2] for program in programs] != [b"#!"]
 
 
 @linux
