@@ -88,7 +88,7 @@ class Pool:
             self._ended, self.provisioned = True, 0
             idle, self._idle = self._idle, []
         for each in idle:
-            each.end()
+            in_background(each.end)  # the engine's event loop calls this
 
     def ready(self) -> int:
         """How many provisioned environments there are."""
