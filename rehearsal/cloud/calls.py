@@ -71,11 +71,14 @@ class Call:
         return rest.partition("/")[0] if assumed else ""
 
 
-def read_calls(folder: Path) -> Iterator[Call]:
-    """The calls that were recorded in the folder of a local AWS, in their order."""
+def read_calls(folder: Path, containing: str = "") -> Iterator[Call]:
+    """The calls that were recorded in the folder of a local AWS, in their order.
+
+    containing: a role's name, an ARN or another text that the wanted calls have.
+    """
     with (folder / FILE).open() as lines:
         for line in lines:
-            if line.endswith("\n"):  # the last one may still be in writing
+            if containing in line and line.endswith("\n"):  # the last one may still be in writing
                 found = json.loads(line)
                 del found["time"]
                 yield Call(**{**found, "needs": tuple(found["needs"])})

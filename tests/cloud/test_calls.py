@@ -1,6 +1,9 @@
 """Each decided call is recorded, with the statements of the caller that it needs."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -48,7 +51,7 @@ class Caller:
 
 
 def calls_of(aws: LocalAws, caller: Caller) -> list[Call]:
-    return [call for call in read_calls(aws.folder) if call.role == caller.name]
+    return [call for call in read_calls(aws.folder, caller.name) if call.role == caller.name]
 
 
 def test_a_call_needs_the_one_statement_that_allows_it(client: Client, local_aws: LocalAws) -> None:
@@ -135,3 +138,35 @@ def test_a_statement_is_named_by_its_sid_or_by_its_actions() -> None:
     prefixes = {"StringLike": {"s3:prefix": ["data/*", "models/*"]}}
     name = "s3:ListBucket if s3:prefix StringLike data/* or models/*"
     assert Statement.read(statement("s3:ListBucket", Condition=prefixes)).name == name
+
+
+def test_the_command_lists_what_needs_each_statement_of_a_stack(client: Client, local_aws: LocalAws) -> None:
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    rights = [statement("s3:ListAllMyBuckets", "s3:GetObject"), statement("sns:ListTopics")]
+    properties = {
+        "AssumeRolePolicyDocument": {"Statement": [trust]},
+        "Policies": [{"PolicyName": "rights", "PolicyDocument": {"Statement": rights}}],
+    }
+    template = {"Resources": {"CallerRole0123ABCD": {"Type": "AWS::IAM::Role", "Properties": properties}}}
+    stack, cloudformation = f"stack-{uuid4().hex[:8]}", client("cloudformation")
+    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    (resource,) = cloudformation.list_stack_resources(StackName=stack)["StackResourceSummaries"]
+    arn = client("iam").get_role(RoleName=resource["PhysicalResourceId"])["Role"]["Arn"]
+    keys = client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    client(
+        "s3",
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    ).list_buckets()
+
+    command = [sys.executable, "-m", "rehearsal.cloud.statements", str(local_aws.folder)]
+    ended = subprocess.run(command, env={**os.environ, **local_aws.variables}, capture_output=True, text=True)
+
+    path = f"{stack}/CallerRole"
+    lines = [line for line in ended.stdout.splitlines() if line.startswith(path)]
+    assert lines == [
+        f"{path}: sns:ListTopics: not exercised",
+        f"{path}: s3:ListAllMyBuckets, s3:GetObject: needed by s3:ListAllMyBuckets (no call needs s3:GetObject)",
+    ], ended.stderr

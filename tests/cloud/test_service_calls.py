@@ -49,7 +49,7 @@ def function(client: Client, **more: Any) -> str:
 
 
 def calls_on(aws: LocalAws, resource: str, action: str) -> list[Call]:
-    return [call for call in read_calls(aws.folder) if call.resource == resource and call.action == action]
+    return [call for call in read_calls(aws.folder, resource) if call.resource == resource and call.action == action]
 
 
 def outcomes(calls: Iterable[Call]) -> set[tuple[str, str]]:
