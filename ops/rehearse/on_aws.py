@@ -23,6 +23,7 @@ from ops.rehearse.isolation import only
 from ops.rehearse.keep import keep
 from ops.rehearse.photos import photos, spread
 from ops.rehearse.plan import Plan, named
+from ops.rehearse.registry import publish_training_image
 from ops.rehearse.resources import print_declared
 from ops.rehearse.scaling import goal, rehearse_scaling
 from ops.rehearse.stage import Stage
@@ -84,6 +85,8 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
         if changes:
             changes.rehearse()
         if plan.keep:
+            tag = load(environment, plan.overrides()).training.image_tag
+            publish_training_image(stage.client("ecr"), aws.settings.region, tag)
             keep(plan.folder, account.variables(aws, environment), stage.settings, console)
     return answers
 

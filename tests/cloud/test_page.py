@@ -20,7 +20,7 @@ def rows() -> list[list[str]]:
 @cache
 def names_in(file: str) -> set[str]:
     """The names of a file's test functions. Empty if there is no such file."""
-    path = ROOT / "tests" / file
+    path = ROOT / "tests" / file.removeprefix("tests/")
     tree = ast.parse(path.read_text()) if path.is_file() else ast.Module([], [])
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 

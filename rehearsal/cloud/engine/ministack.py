@@ -32,6 +32,7 @@ from rehearsal.cloud.engine.failed_functions import fail_with_their_functions
 from rehearsal.cloud.engine.function_checks import check_functions
 from rehearsal.cloud.engine.functions import use_functions
 from rehearsal.cloud.engine.provisioned import ALIAS
+from rehearsal.cloud.engine.public_images import publish_machine_images
 from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.service_calls import decide_service_calls
 from rehearsal.cloud.engine.trust import trusts
@@ -67,6 +68,7 @@ class Ministack:
         self._keep_bucket_tags()
         self._end_silence()
         fail_with_their_functions()
+        publish_machine_images()
         check_functions(self)
         decide_service_calls(self)
         self.cloudwatch = CloudWatch(lambda: self.client("cloudwatch", self._root))

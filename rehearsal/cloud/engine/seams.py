@@ -82,6 +82,7 @@ SEAMS = (
     "services.scheduler._SCHEDULE_TICK_INTERVAL",
     "services.sns._deliver_to_lambda",
     "services.sns._topic_by_arn_any_scope",
+    "services.ssm._PUBLIC_AMI_PARAMETERS",
     "services.stepfunctions._call_lambda",
     "services.stepfunctions._ExecutionError",
     "services.stepfunctions._executions",
