@@ -192,6 +192,10 @@ toolkit: .venv-toolkit/.installed  ## build AWS's training toolkit, which rehear
 bench-synth: setup  ## duration of the synthesis, compared with an app with one bucket
 	@$(BIN)/python -m benchmarks.synth $(ARGS)
 
+.PHONY: bench-local-lambda
+bench-local-lambda: setup  ## time of a call of a function in the local AWS, compared with a call that runs none
+	@$(BIN)/python -m benchmarks.local_lambda $(ARGS)
+
 .PHONY: bench-scaling
 bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core each, compared with one, in both modes
 	@$(BIN)/python -m benchmarks.scaling $(ARGS)
