@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import WaiterError
 
 from tests.cloud.conftest import Client
-from tests.cloud.lambda_account import LambdaAccount
+from tests.cloud.lambda_account import LOGS, LambdaAccount
 
 DIES = "import os\ndef handler(event, context): os._exit(3)"
 FAILS = "def handler(event, context): raise RuntimeError('no photos')"
@@ -19,6 +19,13 @@ def handler(event, context):
     urllib.request.urlopen(request).read()
     raise RuntimeError("too late")
 """
+
+STARTS = """
+import json, os, boto3
+def handler(event, context):
+    boto3.client("stepfunctions").start_execution(stateMachineArn=os.environ["MACHINE"], input=json.dumps(event))
+"""
+ANSWERS = ANSWERS_AND_FAILS.replace('raise RuntimeError("too late")', "return {}")
 
 
 def deploy(client: Client, name: str, function: str) -> tuple[str, str]:
@@ -52,3 +59,37 @@ def test_an_answer_before_an_error_counts(client: Client) -> None:
     function = LambdaAccount(client).function(ANSWERS_AND_FAILS)
 
     assert deploy(client, f"answered-{function}", function) == ("CREATE_COMPLETE", "")
+
+
+def polling_machine(client: Client, looks: str, answers: str) -> str:
+    """The ARN of a state machine that gives its input to a function, which may fail, and then to another one."""
+
+    def arn(function: str) -> str:
+        return str(client("lambda").get_function(FunctionName=function)["Configuration"]["FunctionArn"])
+
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    may = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [trust]}
+    role = client("iam").create_role(RoleName=f"polls-{looks}", AssumeRolePolicyDocument=json.dumps(document))["Role"]
+    rights = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    client("iam").put_role_policy(RoleName=role["RoleName"], PolicyName="rights", PolicyDocument=rights)
+    caught = {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Wait"}
+    states = {
+        "Look": {"Type": "Task", "Resource": arn(looks), "Catch": [caught], "Next": "Wait"},
+        "Wait": {"Type": "Wait", "Seconds": 20, "Next": "Answer"},
+        "Answer": {"Type": "Task", "Resource": arn(answers), "End": True},
+    }
+    made = client("stepfunctions").create_state_machine(
+        name=f"polls-{looks}", definition=json.dumps({"StartAt": "Look", "States": states}), roleArn=role["Arn"]
+    )
+    return str(made["stateMachineArn"])
+
+
+def test_an_error_of_another_function_that_got_the_event_is_no_answer(client: Client) -> None:
+    """CDK's provider framework polls so: its function that looks whether a resource is complete raises "not yet"."""
+    account = LambdaAccount(client)
+    machine = polling_machine(client, account.function(FAILS), account.function(ANSWERS))
+    rights = (*LOGS, "states:StartExecution")
+    function = account.function(STARTS, rights=rights, variables={"MACHINE": machine})
+
+    assert deploy(client, f"polled-{function}", function) == ("CREATE_COMPLETE", "")
