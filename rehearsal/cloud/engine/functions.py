@@ -87,7 +87,7 @@ _EVENT: ContextVar[object] = ContextVar("event", default=None)
 def _as_sent(event: object) -> bytes:
     """The event's JSON. That of Invoke is passed on as it came, since a photo takes long to write again."""
     if event is not None and event is _EVENT.get():
-        return _SENT.get()
+        return _SENT.get() or b"{}"  # Invoke without a payload is an empty event
     return json.dumps(event, ensure_ascii=False).encode()
 
 

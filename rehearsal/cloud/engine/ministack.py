@@ -2,14 +2,11 @@
 
 import asyncio
 import contextvars
-import hashlib
 import json
 import os
-import secrets
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,49 +14,46 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from ministack import app
-from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import codebuild, eventbridge, iam, s3, scheduler, stepfunctions, sts
+from ministack.core import iam_actions, router
+from ministack.services import eventbridge, s3, scheduler, stepfunctions
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
 from rehearsal.cloud import silence
-from rehearsal.cloud.api import AwsError, Build, Created, Credentials, Json, Request, ResourceType, Response, Service
+from rehearsal.cloud.api import Build, Created, Credentials, Json, Request, ResourceType, Response, Service
 from rehearsal.cloud.engine.cloudwatch import CloudWatch
 from rehearsal.cloud.engine.completed_calls import complete_calls
 from rehearsal.cloud.engine.conditions import join_in_conditions
-from rehearsal.cloud.engine.decisions import Decision, Decisions
 from rehearsal.cloud.engine.execution_role import decide_stack_calls
 from rehearsal.cloud.engine.failed_functions import fail_with_their_functions
 from rehearsal.cloud.engine.function_checks import check_functions
 from rehearsal.cloud.engine.functions import use_functions
 from rehearsal.cloud.engine.provisioned import ALIAS
 from rehearsal.cloud.engine.public_images import publish_machine_images
+from rehearsal.cloud.engine.roles import Roles
 from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.service_calls import decide_service_calls
-from rehearsal.cloud.engine.trust import trusts
+from rehearsal.cloud.engine.started_builds import run_builds
 from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.replacement import REPLACING
 
 SHORTEST_TICK_S = 0.5
 """Between two looks at which schedule is due."""
 MOST_CALLS_AT_ONCE = 128
-_SESSION_S = 12 * 3600
 
 
-class Ministack:
+class Ministack(Roles):
     """The engine in this process. It reads its settings from the environment when it is imported (environment.py)."""
 
     def __init__(self, url: str, folder: Path) -> None:
+        super().__init__()
         self.url = url
         self.folder = folder
-        self.account = responses.get_account_id()
-        self.region = responses.get_region()
         self._root = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], "")
         self._threads = ThreadPoolExecutor(MOST_CALLS_AT_ONCE, thread_name_prefix="service")
         self._services: dict[str, Service] = {}
         self._worker_types: set[str] = set()
         self._sdk = botocore.session.Session()
         self._sdk_lock = threading.Lock()
-        self._decisions = Decisions()
         accept_one_root_key(self._root.access_key)
         complete_calls()
         self._judge_services()
@@ -129,22 +123,7 @@ class Ministack:
 
     def run_builds(self, run: Callable[[Build], None]) -> None:
         """Let `run` do what CodeBuild does after StartBuild, in a worker thread. It raises AwsError to fail."""
-        handle = codebuild.handle_request
-
-        async def started(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
-            status, found, content = await handle(method, path, headers, body, query)
-            if status != 200 or not headers.get("x-amz-target", "").endswith(".StartBuild"):
-                return status, found, content
-            record = codebuild._builds[json.loads(content)["build"]["id"]]
-            record.update(buildStatus="IN_PROGRESS", currentPhase="BUILD")
-            del record["endTime"]
-            context = contextvars.copy_context()
-            build = _build(record, codebuild._projects[record["projectName"]], json.loads(body))
-            answer = json.dumps({"build": record}).encode()  # before the build can end
-            self._threads.submit(context.run, _finish, run, build, record)
-            return status, found, answer
-
-        codebuild.handle_request = started
+        run_builds(run, self._threads)
 
     def run_schedules(self, speed: float) -> None:
         """Let the minutes of `rate()` be minutes of a clock that runs `speed` times as fast as the real one."""
@@ -208,12 +187,6 @@ class Ministack:
 
         custom_resource.register_token = lambda token: silence.Response(register(token), works)
 
-    # -- IAM
-
-    def on_decision(self, listener: Callable[[Decision], None]) -> None:
-        """Call `listener` with every call that was allowed or denied."""
-        self._decisions.listeners.append(listener)
-
     def _take_loopback_for_tls(self) -> None:
         """Bucket policies deny calls without TLS. What comes over the loopback interface counts as TLS here."""
         pin = app.pin_request_origin
@@ -222,94 +195,6 @@ class Ministack:
             pin(source_ip, secure_transport or source_ip in ("127.0.0.1", "::1"))
 
         app.pin_request_origin = pinned
-
-    def credentials(self, role_arn: str, session: str, service: str, *, source: str = "") -> Credentials:
-        """See `Engine`."""
-        name = role_arn.rsplit("/", 1)[-1]
-        self._check_trust(role_arn, name, service, source)
-        unique = hashlib.sha256(f"{role_arn}:{session}:{secrets.token_hex(16)}".encode()).hexdigest()
-        credentials = Credentials(f"ASIA{unique[:16].upper()}", unique[16:56], secrets.token_urlsafe(64))
-        sts.register_session(
-            credentials.access_key,
-            {
-                "Arn": f"arn:aws:sts::{self.account}:assumed-role/{name}/{session}",
-                "UserId": f"{name}:{session}",
-                "SecretAccessKey": credentials.secret_key,
-                "SessionToken": credentials.token,
-                "Expiration": time.time() + _SESSION_S,
-            },
-        )
-        return credentials
-
-    def _check_trust(self, role_arn: str, name: str, service: str, source: str) -> None:
-        role = iam._roles.get(name)
-        if role is None:
-            raise AwsError("ValidationException", f"Could not assume role {role_arn}. It does not exist.")
-        if not trusts(role.get("AssumeRolePolicyDocument", ""), service, self.account, self.region, source):
-            raise AwsError(
-                "ValidationException",
-                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
-                f"'{service}' to assume the role.",
-            )
-
-    def check(self, credentials: Credentials, action: str, resource: str, **context: str) -> None:
-        """See `Engine`."""
-        self.check_key(credentials.access_key, action, resource, context)
-
-    def check_pass_role(self, request: Request, role_arn: str, service: str) -> None:
-        """See `Engine`. The engine itself never asks for iam:PassRole."""
-        self.check_key(request.key, "iam:PassRole", role_arn, {"iam:PassedToService": service})
-
-    def check_any(self, credentials: Credentials, action: str) -> None:
-        """Raises AwsError if these credentials allow the action on no resource at all."""
-        with self._decisions.on_any_resource():
-            self.check(credentials, action, "*")
-
-    def check_key(self, key: str, action: str, resource: str, context: Mapping[str, str]) -> None:
-        """Raises AwsError if the owner of an access key may not make this call."""
-
-        def enforce() -> Any:
-            app.pin_request_origin("127.0.0.1", True)
-            service = action.partition(":")[0]
-            return iam_evaluator.enforce(
-                key, action, service, self.region, resource_arn=resource, service_context=dict(context)
-            )
-
-        denied = contextvars.copy_context().run(enforce)  # the origin is that of this call alone
-        if denied is None:
-            return
-        principal = getattr(denied, "principal_arn", "")
-        if not principal:  # the credentials are wrong
-            raise AwsError(denied.code, denied.message)
-        explicit = denied.decision == "Deny"
-        message = iam_actions.identity_denial_message(action, principal, resource, explicit)
-        raise AwsError("AccessDeniedException", message)
-
-    def check_service(self, service: str, action: str, resource: str, source: str) -> None:
-        """Raises AwsError unless the policy of a resource lets a service principal call it for `source`, an ARN."""
-        policy = iam_evaluator._resource_policy(action.partition(":")[0], resource)
-        context = iam_evaluator.EvalContext(
-            principal_arn="*",
-            principal_type="Service",
-            principal_account=self.account,
-            action=action,
-            resource_arn=resource,
-            region=self.region,
-            source_ip="127.0.0.1",
-            secure_transport=True,
-            service_context={"aws:sourcearn": source, "aws:sourceaccount": self.account},
-        )
-        found = iam_evaluator.evaluate_resource_policy(policy[0] if policy else None, context, service=service)
-        denied = "" if found.decision == "Allow" else found.decision
-        self._decisions.publish(
-            Decision(service, action, resource, self.region, {"aws:SourceArn": source}, denied, needs=())
-        )
-        if denied:
-            raise AwsError(
-                "AccessDeniedException",
-                f"{service} is not authorized to perform: {action} on resource: {resource} because no resource-based "
-                f"policy allows the {action} action",
-            )
 
     # -- clients
 
@@ -338,26 +223,3 @@ class Ministack:
                 aws_session_token=credentials.token or None,
                 config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=70),
             )
-
-
-def _build(record: Json, project: Json, request: Json) -> Build:
-    declared = project["environment"].get("environmentVariables", []) + request.get("environmentVariablesOverride", [])
-    return Build(
-        id=record["id"],
-        project_arn=project["arn"],
-        role_arn=project["serviceRole"],
-        buildspec=request.get("buildspecOverride") or project["source"].get("buildspec", ""),
-        variables={each["name"]: each["value"] for each in declared},
-        log_group=record["logs"]["groupName"],
-        log_stream=record["logs"]["streamName"],
-    )
-
-
-def _finish(run: Callable[[Build], None], build: Build, record: Json) -> None:
-    try:
-        run(build)
-        status = "SUCCEEDED"
-    except Exception as error:  # whatever it is, the build has ended
-        status = "FAILED"
-        print(f"codebuild: {build.id} failed: {error}", flush=True)
-    record.update(buildStatus=status, currentPhase="COMPLETED", endTime=int(time.time()))
