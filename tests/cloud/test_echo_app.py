@@ -35,10 +35,18 @@ class Cdk:
             **local_aws.variables,
             "PATH": os.pathsep.join([str(node), os.environ["PATH"]]),
             "CI": "1",
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CDK_VALIDATION": "false",
         }
 
     def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(ROOT / "node_modules" / ".bin" / "cdk"), "--app", f"{sys.executable} app.py", *words]
+        command = [
+            str(ROOT / "node_modules" / ".bin" / "cdk"),
+            "--app",
+            f"{sys.executable} app.py",
+            "--no-notices",
+            *words,
+        ]
         return subprocess.run(command, cwd=self._app, env=self._variables, capture_output=True, text=True)
 
 
