@@ -5,10 +5,11 @@ With a clock that runs faster, a sum over a minute would then cover many of the 
 evaluates every metric alarm at each minute of the clock, as
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html and
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html say. Alarms on a metric
-expression keep their state.
+expression, or on a statistic other than `STATISTICS` (a trimmed mean, say), keep their state.
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,7 @@ from rehearsal.cloud.api import Json
 from rehearsal.cloud.clock import Clock
 
 MINUTE_S = 60
+STATISTICS = re.compile(r"Average|Maximum|Minimum|SampleCount|Sum|p\d+(\.\d+)?")
 EXTRA_PERIODS = 2
 """CloudWatch reads more periods than it evaluates, in case some have no data; AWS's example reads two more."""
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -81,7 +83,7 @@ class Alarms:
         for index in range(periods + EXTRA_PERIODS):
             start = first + index * period
             inside = [sample for time, sample in timed if start <= time < start + period]
-            values.append(statistic(str(alarm.get("ExtendedStatistic") or alarm.get("Statistic")), inside))
+            values.append(statistic(_statistic_of(alarm), inside))
         breaching = COMPARISONS[alarm["ComparisonOperator"]]
         threshold = float(alarm.get("Threshold") or 0)
         breaches = [None if value is None else breaching(value, threshold) for value in values]
@@ -100,8 +102,13 @@ class Alarms:
 
 def _is_evaluated(alarm: Json) -> bool:
     """Not one on a metric expression, nor one of a scaling policy, whose state the scaler sets."""
-    scales = str(alarm.get("AlarmName")).startswith("TargetTracking-")
-    return bool(alarm.get("MetricName")) and alarm.get("ComparisonOperator") in COMPARISONS and not scales
+    if str(alarm.get("AlarmName")).startswith("TargetTracking-") or not alarm.get("MetricName"):
+        return False
+    return alarm.get("ComparisonOperator") in COMPARISONS and bool(STATISTICS.fullmatch(_statistic_of(alarm)))
+
+
+def _statistic_of(alarm: Json) -> str:
+    return str(alarm.get("ExtendedStatistic") or alarm.get("Statistic"))
 
 
 def statistic(name: str, samples: Sequence[Sample]) -> float | None:

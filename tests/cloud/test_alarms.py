@@ -91,8 +91,9 @@ def test_so_many_of_so_many_periods_alarm() -> None:
     [
         {"MetricName": None, "Metrics": [{"Id": "e1", "Expression": "m1 / m2"}]},
         {"AlarmName": "TargetTracking-endpoint/dogs-AlarmHigh-1"},
+        {"ExtendedStatistic": "tm99"},
     ],
-    ids=["expression", "scaling-policy"],
+    ids=["expression", "scaling-policy", "trimmed-mean"],
 )
 def test_an_alarm_that_is_not_evaluated_here_keeps_its_state(alarm: Json) -> None:
     assert state_at(61, [value(30, 9)], **alarm) == "INSUFFICIENT_DATA"
