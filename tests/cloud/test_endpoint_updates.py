@@ -103,6 +103,11 @@ def test_an_alarm_during_the_bake_brings_the_old_fleet_back(cloud: Hosted) -> No
     assert "FailureReason" not in cloud.updated("second")
 
 
+def statuses(cloud: Hosted, kind: str = "SageMaker Endpoint State Change") -> list[str]:
+    """The endpoint's status in each event of this kind."""
+    return [detail["EndpointStatus"] for _, found, detail, _ in list(cloud.world.events) if found == kind]
+
+
 def test_each_change_of_status_is_an_event(cloud: Hosted) -> None:
     cloud.world.alarms["errors"] = "OK"
     cloud.model("first")
@@ -112,14 +117,14 @@ def test_each_change_of_status_is_an_event(cloud: Hosted) -> None:
     cloud.updated("second")
 
     arn = cloud.serving.endpoints.get("dogs").arn
-    events = [(kind, detail["EndpointStatus"]) for _, kind, detail, _ in cloud.world.events]
+    assert wait_until(lambda: len(statuses(cloud)) == 7)  # the last one follows the change
     assert {(source, *about) for source, _, _, about in cloud.world.events} == {("aws.sagemaker", arn)}
-    assert [status for kind, status in events if kind == "SageMaker Endpoint State Change"] == [
+    assert statuses(cloud) == [
         *("CREATING", "IN_SERVICE"),
         *("UPDATING", "IN_SERVICE"),
         *("UPDATING", "ROLLING_BACK", "IN_SERVICE"),
     ]
-    assert ("SageMaker Endpoint Deployment State Change", "UPDATING") in events
+    assert statuses(cloud, "SageMaker Endpoint Deployment State Change") == ["UPDATING"]
     assert isinstance(cloud.world.events[0][2]["CreationTime"], int)
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from rehearsal.cloud.api import Json
+from rehearsal.cloud.sagemaker.containers import Containers
 from tests.cloud.hosted import IMAGE, ROLE, Hosted, archive, hosted, model_parameters
+from tests.patience import wait_until
 
 PING = (
     "The primary container for production variant AllTraffic did not pass the ping health check. Please check "
@@ -68,7 +71,7 @@ def test_the_log_of_a_server_that_ends_says_why(cloud: Hosted) -> None:
 
     ((stream, lines),) = cloud.world.logs.items()
     assert stream.startswith("/aws/sagemaker/Endpoints/Dogs AllTraffic/i-")
-    assert "the model cannot be loaded" in lines
+    assert lines.count("the model cannot be loaded") == 3  # of each start
     assert (ROLE, "logs:PutLogEvents") in cloud.world.calls
 
 
@@ -164,6 +167,38 @@ def test_a_deleted_endpoint_is_gone(cloud: Hosted) -> None:
     assert cloud.call("ListEndpoints")["Endpoints"] == []
     assert cloud.invoke().status == 400
     assert "not found" in cloud.refusal("ListTags", ResourceArn=endpoint.arn)
+
+
+def test_the_name_of_an_endpoint_is_free_when_its_deletion_is_known(cloud: Hosted) -> None:
+    free: list[bool] = []
+    announce = cloud.world.put_event
+
+    def put_event(source: str, kind: str, detail: Json, resources: list[str]) -> None:
+        announce(source, kind, detail, resources)
+        if detail["EndpointStatus"] == "DELETED":
+            free.append(cloud.serving.endpoints.find("dogs") is None)
+
+    cloud.world.put_event = put_event  # type: ignore[method-assign]
+    cloud.model("first")
+    cloud.deployed()
+    cloud.serving.endpoints.delete("dogs").wait()
+
+    assert wait_until(lambda: free == [True])
+
+
+def test_an_endpoint_that_cannot_be_ended_cleanly_is_deleted(cloud: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(containers: Containers) -> None:
+        end(containers)
+        raise OSError("input/output error")
+
+    end = Containers.close
+    cloud.model("first")
+    cloud.deployed()
+    monkeypatch.setattr(Containers, "close", fails)
+    endpoint = cloud.serving.endpoints.delete("dogs")
+
+    assert wait_until(lambda: endpoint.status == "Deleted")
+    assert cloud.call("ListEndpoints")["Endpoints"] == []
 
 
 def test_a_name_is_used_once(cloud: Hosted) -> None:

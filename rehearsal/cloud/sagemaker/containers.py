@@ -57,7 +57,10 @@ class Containers:
         artifact.fetch(self._role.client("s3"), artifact.location(self._definition), self._folder / "model")
 
     def launch(self, server: Server) -> None:
-        """Start a container's process for this instance. Raises HostingError."""
+        """Start a container's process for this instance, again if it has ended. Raises HostingError."""
+        if server.child is not None:
+            self._write(server)
+            self._group.end(server.child)  # it has ended, and its number may become another process's
         if server not in self._logs:
             group, stream = f"/aws/sagemaker/Endpoints/{self._endpoint}", f"{self._variant}/{server.id}"
             self._logs[server] = ContainerLogs(self._role.client("logs"), group, stream)
@@ -128,7 +131,7 @@ class Containers:
         with self._writing:
             logs = self._logs.get(server)
             if logs is not None and server.child is not None:
-                server.child.forward_lines()
+                server.child.forward_lines(ended=server.ended)
                 logs.write()
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ IN_TRANSITION = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Delet
 
 
 class Endpoint:
-    """An endpoint. models: of a name, as DescribeModel returns it. on_deleted: called when it is gone."""
+    """An endpoint. models: of a name, as DescribeModel returns it."""
 
     def __init__(self, name: str, arn: str, *, hosting: Hosting, models: Callable[[str], Json], usages: Usages) -> None:
         self.name, self.arn = name, arn
@@ -206,13 +206,17 @@ class Endpoint:
             return self._set("InService", _reason(error))
         return self._set("InService")
 
-    def delete(self) -> None:
-        """End all fleets."""
+    def delete(self, forget: Callable[[], None]) -> None:
+        """End all fleets. forget: called before the status is Deleted, so that its name is free for who waits."""
         fleets = [fleet for fleet, _ in self.traffic.shares]
         self.traffic = Traffic(())
-        for fleet in fleets:
-            _close(fleet)
-        self._capture.close()
+        try:
+            for fleet in fleets:
+                _close(fleet)
+            self._capture.close()
+        except Exception:  # it is deleted, whatever is left of it
+            logger.exception("the end of %s", self.arn)
+        forget()
         self._set("Deleted")
 
     def _in_alarm(self, fleet: Fleet, names: Sequence[str]) -> list[str]:

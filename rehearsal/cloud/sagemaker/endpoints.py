@@ -132,11 +132,10 @@ class Endpoints:
         for check in self.before_delete:
             check(endpoint.name)
         self._start_transition(endpoint, "Deleting")
-        _in_thread(endpoint.name, self._end, endpoint)
+        _in_thread(endpoint.name, endpoint.delete, lambda: self._forget(endpoint))
         return endpoint
 
-    def _end(self, endpoint: Endpoint) -> None:
-        endpoint.delete()
+    def _forget(self, endpoint: Endpoint) -> None:
         with self._lock:
             self._endpoints.pop(endpoint.name.lower(), None)
         self.usages.forget(endpoint.name)
