@@ -1,21 +1,26 @@
 """A model's execution role, with which SageMaker reads the artifact, pulls the image and writes logs and metrics."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from rehearsal.cloud.api import AwsError, Credentials, Engine
 from rehearsal.cloud.sagemaker.failure import HostingError
 
 SERVICE = "sagemaker.amazonaws.com"
+RENEW_S = 3600.0
+"""A client gets a new session of the role after so long: a session expires, and an endpoint does not."""
 
 
 class ModelRole:
-    """source: the ARN of the endpoint for which SageMaker assumes the role."""
+    """source: the ARN of the endpoint for which SageMaker assumes the role. now: in seconds."""
 
-    def __init__(self, engine: Engine, arn: str, *, source: str) -> None:
+    def __init__(self, engine: Engine, arn: str, *, source: str, now: Callable[[], float] = time.monotonic) -> None:
         self.arn = arn
         self._engine = engine
         self._source = source
-        self._clients: dict[str, Any] = {}
+        self._now = now
+        self._clients: dict[str, tuple[float, Any]] = {}
 
     def credentials(self) -> Credentials:
         """A session of the role. Raises HostingError."""
@@ -26,6 +31,8 @@ class ModelRole:
 
     def client(self, service: str) -> Any:
         """A client of another service with the role's rights. Raises HostingError."""
-        if service not in self._clients:
-            self._clients[service] = self._engine.client(service, self.credentials())
-        return self._clients[service]
+        made, client = self._clients.get(service, (0.0, None))
+        if client is None or self._now() - made > RENEW_S:
+            made, client = self._now(), self._engine.client(service, self.credentials())
+            self._clients[service] = made, client
+        return client
