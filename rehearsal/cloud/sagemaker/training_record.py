@@ -69,8 +69,10 @@ class TrainingRecord:
         return f"{self.request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{self.name}/output"
 
     def enter(self, secondary: str) -> None:
-        """The job's next phase: Downloading, Training, Uploading."""
+        """The job's next phase: Downloading, Training, Uploading. One that is stopped has no more phases."""
         with self._lock:
+            if self._status != "InProgress":
+                return
             if secondary == "Downloading":
                 self._started = datetime.now(UTC)
             self._advance(self._status, secondary)
