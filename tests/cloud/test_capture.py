@@ -1,7 +1,9 @@
 """Data capture: which requests and responses of an endpoint are written to S3, where and as whom."""
 
 import json
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ import pytest
 
 from rehearsal.cloud.api import Json
 from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.sagemaker.capture import Capture, Exchange
+from rehearsal.cloud.sagemaker.failure import HostingError
 from tests.cloud.hosted import ROLE, Hosted, hosted
+from tests.patience import PATIENCE_S
 
 CAPTURE: Json = {
     "EnableCapture": True,
@@ -109,3 +114,28 @@ def test_an_endpoint_whose_role_may_not_write_answers(cloud: Hosted) -> None:
 
     assert cloud.invoke().status == 200
     assert captured(cloud) == []
+
+
+def test_capture_goes_on_after_a_time_in_which_the_role_could_not_be_assumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rehearsal.cloud.sagemaker.capture.GATHER_S", 0.01)
+    written: list[bytes] = []
+
+    class Bucket:
+        def put_object(self, *, Body: bytes, **_: Any) -> None:  # noqa: N803
+            written.append(Body)
+
+    def no_role() -> Any:
+        asked.set()
+        raise HostingError("Could not assume role")
+
+    asked = threading.Event()
+    capture = Capture("dogs")
+    exchange = Exchange("AllTraffic", datetime.now(UTC), "text/plain", b"in", "text/plain", b"out")
+    capture.add(CAPTURE, no_role, exchange)
+    assert asked.wait(PATIENCE_S)
+    capture.add(CAPTURE, Bucket, exchange)
+    capture.close()
+
+    assert len(written) == 1

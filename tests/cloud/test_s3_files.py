@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.cloud.sagemaker.s3_files import TransferError, below, download
+from rehearsal.cloud.sagemaker.s3_files import TransferError, below, bucket_and_key, download
 
 
 class Bucket:
@@ -48,3 +48,7 @@ def test_a_key_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="has no place below"):
         download(Bucket(), "s3://dogs/data/", tmp_path / "channel", ["data/../out.txt"])
     assert not (tmp_path / "out.txt").exists()
+
+
+def test_a_key_may_have_any_character() -> None:
+    assert bucket_and_key("s3://dogs/a#b/model?1.tar.gz") == ("dogs", "a#b/model?1.tar.gz")

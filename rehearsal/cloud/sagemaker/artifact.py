@@ -7,12 +7,12 @@ import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from rehearsal.cloud.api import AwsError, Json
 from rehearsal.cloud.sagemaker.failure import HostingError
+from rehearsal.cloud.sagemaker.s3_files import bucket_and_key
 
 
 def location(container: Json) -> str:
@@ -29,7 +29,7 @@ def location(container: Json) -> str:
 
 def check_readable(s3: Any, uri: str, role_arn: str, region: str) -> None:
     """Raises AwsError, as CreateModel does, if the role may not read the artifact. s3: a client with its rights."""
-    bucket, key = _bucket_and_key(uri)
+    bucket, key = bucket_and_key(uri)
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -47,7 +47,7 @@ def fetch(s3: Any, uri: str, folder: Path) -> None:
     folder.mkdir(parents=True)
     if not uri:
         return
-    bucket, key = _bucket_and_key(uri)
+    bucket, key = bucket_and_key(uri)
     archive = folder.with_suffix(".tar.gz")
     try:
         with archive.open("wb") as file:
@@ -68,8 +68,3 @@ def fetch(s3: Any, uri: str, folder: Path) -> None:
         ) from error
     finally:
         archive.unlink()
-
-
-def _bucket_and_key(uri: str) -> tuple[str, str]:
-    address = urlsplit(uri)
-    return address.netloc, address.path.lstrip("/")

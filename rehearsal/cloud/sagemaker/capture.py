@@ -12,11 +12,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.api import Json
+from rehearsal.cloud.sagemaker.failure import HostingError
+from rehearsal.cloud.sagemaker.s3_files import bucket_and_key
 
 GATHER_S = 1.0
 """How long lines are gathered for one object. SageMaker gathers them for minutes."""
@@ -84,17 +85,18 @@ class Capture:
 
     def _put(self, gathered: list[tuple[Json, Any, Exchange]]) -> None:
         config, s3, first = gathered[0]
-        address = urlsplit(str(config["DestinationS3Uri"]))
-        prefix = address.path.strip("/")
+        bucket, prefix = bucket_and_key(str(config["DestinationS3Uri"]))
         time = first.at.strftime("%Y/%m/%d/%H/%M-%S-") + f"{first.at.microsecond // 1000:03}"
-        key = "/".join(each for each in (prefix, self._endpoint, first.variant, f"{time}-{uuid.uuid4()}.jsonl") if each)
+        key = "/".join(
+            each for each in (prefix.strip("/"), self._endpoint, first.variant, f"{time}-{uuid.uuid4()}.jsonl") if each
+        )
         body = "".join(json.dumps(line(config, exchange)) + "\n" for _, _, exchange in gathered).encode()
         encryption = (
             {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": config["KmsKeyId"]} if config.get("KmsKeyId") else {}
         )
         try:
-            s3().put_object(Bucket=address.netloc, Key=key, Body=body, **encryption)
-        except (ClientError, BotoCoreError):
+            s3().put_object(Bucket=bucket, Key=key, Body=body, **encryption)
+        except (ClientError, BotoCoreError, HostingError):
             return  # as on AWS, the endpoint answers whether or not its role may write
 
 

@@ -97,5 +97,5 @@ class EndpointConfigs:
 
     def _list(self, parameters: Json, _: Request) -> Json:
         keys = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
-        summaries = [{key: config[key] for key in keys} for config in self._configs.values()]
+        summaries = [{key: config[key] for key in keys} for config in list(self._configs.values())]
         return page(summaries, parameters, member="EndpointConfigs", name="EndpointConfigName")

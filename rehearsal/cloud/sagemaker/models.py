@@ -92,6 +92,7 @@ class Models:
 
     def _list(self, parameters: Json, _: Request) -> Json:
         summaries = [
-            {key: model[key] for key in ("ModelName", "ModelArn", "CreationTime")} for model in self._models.values()
+            {key: model[key] for key in ("ModelName", "ModelArn", "CreationTime")}
+            for model in list(self._models.values())
         ]
         return page(summaries, parameters, member="Models", name="ModelName")

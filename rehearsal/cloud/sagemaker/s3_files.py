@@ -15,15 +15,15 @@ class TransferError(Exception):
     """S3 refused a request. The message has S3's code and reason."""
 
 
-def bucket_and_prefix(uri: str) -> tuple[str, str]:
-    """Of an S3 URI."""
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    return bucket, prefix
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Of an S3 URI. The key may be a prefix, and have any character: `s3://dogs/a#b` is the key `a#b`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def list_keys(s3: Any, uri: str) -> list[str]:
     """The keys of all objects whose key begins with the URI's, sorted. Raises TransferError."""
-    bucket, prefix = bucket_and_prefix(uri)
+    bucket, prefix = bucket_and_key(uri)
     keys: list[str] = []
     query = {"Bucket": bucket, "Prefix": prefix}
     while True:
@@ -44,7 +44,7 @@ def below(prefix: str, key: str) -> str:
 
 def download(s3: Any, uri: str, folder: Path, keys: Iterable[str]) -> None:
     """Write each object to its path below the URI's prefix. Raises TransferError."""
-    bucket, prefix = bucket_and_prefix(uri)
+    bucket, prefix = bucket_and_key(uri)
     folder.mkdir(parents=True, exist_ok=True)
 
     def get(key: str) -> None:

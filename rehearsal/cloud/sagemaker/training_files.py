@@ -12,7 +12,7 @@ from typing import Any, Self
 from rehearsal.cloud.api import Json
 from rehearsal.cloud.sagemaker.s3_files import (
     TransferError,
-    bucket_and_prefix,
+    bucket_and_key,
     download,
     list_keys,
     upload,
@@ -121,7 +121,7 @@ class Checkpoints:
         return found
 
     def _sync(self) -> None:
-        bucket, prefix = bucket_and_prefix(self._uri)
+        bucket, prefix = bucket_and_key(self._uri)
         for folder in self._folders:
             for path, version in self._files().items():
                 if self._sent.get(path) == version or not path.is_relative_to(folder):
@@ -150,7 +150,7 @@ def upload_output(s3: Any, request: Json, hosts: Sequence[Host], output_uri: str
     # without a key in the request, SageMaker names AWS's own key for S3, which the engine lacks
     key = config.get("KmsKeyId")
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
-    bucket, prefix = bucket_and_prefix(output_uri)
+    bucket, prefix = bucket_and_key(output_uri)
     for name, folders in (
         ("model", [host.model for host in hosts]),
         ("output", [host.output_data for host in hosts]),
