@@ -8,8 +8,12 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from rehearsal.cloud import local
@@ -56,6 +60,15 @@ def test_another_key_than_its_own_is_refused(client: Client, key: str) -> None:
 
     with pytest.raises(ClientError, match=r"\(InvalidAccessKeyId\)"):
         s3.list_buckets()
+
+
+def test_a_call_without_a_signature_is_refused(local_aws: LocalAws) -> None:
+    factory: Any = boto3.client
+    unsigned = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
+    iam = factory("iam", endpoint_url=local_aws.url, region_name="us-east-1", config=unsigned)
+
+    with pytest.raises(ClientError, match=r"\(MissingAuthenticationToken\)"):
+        iam.list_roles()
 
 
 def test_the_example_of_its_docstring_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
