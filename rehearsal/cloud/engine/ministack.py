@@ -27,6 +27,7 @@ from rehearsal.cloud.engine.execution_role import decide_stack_calls
 from rehearsal.cloud.engine.failed_functions import fail_with_their_functions
 from rehearsal.cloud.engine.function_checks import check_functions
 from rehearsal.cloud.engine.functions import use_functions
+from rehearsal.cloud.engine.passed_roles import decide_passed_roles
 from rehearsal.cloud.engine.provisioned import ALIAS
 from rehearsal.cloud.engine.public_images import publish_machine_images
 from rehearsal.cloud.engine.roles import Roles
@@ -65,6 +66,7 @@ class Ministack(Roles):
         publish_machine_images()
         check_functions(self)
         decide_service_calls(self)
+        decide_passed_roles(self)
         self.cloudwatch = CloudWatch(lambda: self.client("cloudwatch", self._root))
         decide_stack_calls(self)
         join_in_conditions()
