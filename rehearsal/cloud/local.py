@@ -1,10 +1,11 @@
 """Start a local AWS and end it: the engine's process, its keys, and the variables by which clients find it."""
 
+import contextlib
 import http.client
 import json
 import os
 import secrets
-import shutil
+import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from rehearsal.cloud.environment import EngineSettings
+from rehearsal.cloud.own_folder import own_folder
 from rehearsal.processes import ProcessGroup, free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,7 +33,8 @@ class LocalAws:
     folder: for everything that it writes. It is emptied at the start, so it must be new, empty or that of an earlier
     local AWS. images: the TOML file that images.py reads. account, region: those of the deployment.
     speed: see clock.py. port: 0 for a free one. hosts: of training jobs, as in __main__.py. At the start it raises
-    NotInstalledError, ValueError for a folder with other files, and ProcessFailedError if the engine does not answer.
+    NotInstalledError, ValueError for a folder with other files, for one of a local AWS that runs, and for a port in
+    use, and ProcessFailedError if the engine does not answer.
 
     The CDK command line, the AWS CLI and boto3 find it by `variables`:
 
@@ -92,16 +95,24 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         _check_installed()
-        _empty(self.folder)
-        for name in _OWN_FOLDERS:
-            (self.folder / name).mkdir(parents=True)
-        self._group.__enter__()
-        try:
+        self._check_port()
+        with contextlib.ExitStack() as until_end:
+            until_end.enter_context(own_folder(self.folder))
+            for name in _OWN_FOLDERS:
+                (self.folder / name).mkdir(exist_ok=True)
+            until_end.enter_context(self._group)
             self._start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+            self._until_end = until_end.pop_all()
         return self
+
+    def _check_port(self) -> None:
+        """Another engine on the port would answer as if it were this one."""
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.settings.port)) == 0:
+                raise ValueError(
+                    f"Port {self.settings.port} on 127.0.0.1 is in use by another process: end that process, or choose "
+                    "another port."
+                )
 
     def _start(self) -> None:
         command = [
@@ -130,7 +141,7 @@ class LocalAws:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._group.__exit__(kind, error, traceback)
+        self._until_end.__exit__(kind, error, traceback)
 
 
 def node_folders() -> list[str]:
@@ -155,12 +166,3 @@ def _check_installed() -> None:
         raise NotInstalledError(
             f"The local AWS cannot run functions for Node.js: {NODE_PACKAGES} has no {missing[0]}. Run `make setup`."
         )
-
-
-def _empty(folder: Path) -> None:
-    """Delete a folder that a local AWS wrote. Raises ValueError for one with other files."""
-    if folder.exists() and any(folder.iterdir()) and not all((folder / name).is_dir() for name in _OWN_FOLDERS):
-        raise ValueError(
-            f"{folder} has other files, which a local AWS would delete: name a new folder, or an empty one."
-        )
-    shutil.rmtree(folder, ignore_errors=True)

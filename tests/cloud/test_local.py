@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.cloud import local
 from rehearsal.cloud.local import LocalAws, NotInstalledError
+from rehearsal.cloud.own_folder import MARK, own_folder
 from tests.cloud.conftest import ECHO, Client
 from tests.cloud.processes import listening, processes_of
 from tests.patience import PATIENCE_S
@@ -139,14 +140,46 @@ def test_without_its_npm_packages_it_says_what_installs_them(tmp_path: Path, mon
         pass
 
 
-def test_a_folder_with_other_files_is_not_emptied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", [(), ("tmp", "cdk", "logs")], ids=["a thesis", "a project with such folders"])
+def test_a_folder_with_other_files_is_not_emptied(tmp_path: Path, others: tuple[str, ...]) -> None:
     thesis = tmp_path / "aws" / "thesis.tex"
-    thesis.parent.mkdir()
+    for name in others:
+        (thesis.parent / name).mkdir(parents=True)
+    thesis.parent.mkdir(exist_ok=True)
     thesis.write_text("years")
 
     with pytest.raises(ValueError, match="has other files, which a local AWS would delete"), a_local_aws(tmp_path):
         pass
     assert thesis.read_text() == "years"
+
+
+def test_the_folder_of_a_local_aws_that_runs_is_not_emptied(local_aws: LocalAws) -> None:
+    second = LocalAws(local_aws.folder, images=ECHO / "images.toml")
+
+    with pytest.raises(ValueError, match=r"Another local AWS runs in .*: end it, or name another folder\."), second:
+        pass
+    assert (local_aws.folder / "calls.jsonl").exists()
+
+
+def test_what_an_earlier_local_aws_left_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").touch()
+    with own_folder(tmp_path / "aws"):
+        (tmp_path / "aws" / "logs").mkdir()
+        (tmp_path / "aws" / "calls.jsonl").touch()
+        (tmp_path / "aws" / "link").symlink_to(tmp_path / "elsewhere")
+
+    with own_folder(tmp_path / "aws"):
+        assert [each.name for each in (tmp_path / "aws").iterdir()] == [MARK]
+    assert (tmp_path / "elsewhere" / "file").exists()
+
+
+def test_a_port_in_use_is_refused(local_aws: LocalAws, tmp_path: Path) -> None:
+    """The engine that has it would answer in place of the new one."""
+    second = LocalAws(tmp_path / "aws", images=ECHO / "images.toml", port=local_aws.settings.port)
+
+    with pytest.raises(ValueError, match="is in use by another process: end that process, or choose another"), second:
+        pass
 
 
 def a_local_aws(folder: Path) -> LocalAws:
