@@ -20,7 +20,7 @@ def deploying(plan: Plan, s3: Any) -> Plan:
     assert plan.model is not None  # noqa: S101 - for mypy: the caller has asked
     region = s3.meta.region_name
     place = {} if region == WITHOUT_CONSTRAINT else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    content = packed(plan.model)
+    content = packed(plan.model, level=0)
     s3.create_bucket(Bucket=BUCKET, **place)
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=content)
     return replace(plan, settings=(*plan.settings, f"training.model_data=s3://{BUCKET}/{KEY}"))

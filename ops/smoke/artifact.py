@@ -21,11 +21,14 @@ def check(folder: Path) -> None:
     read_manifest(folder)
 
 
-def packed(folder: Path) -> bytes:
-    """model.tar.gz with the files that the manifest names. Raises ArtifactError if the folder holds no artifact."""
+def packed(folder: Path, *, level: int = 1) -> bytes:
+    """model.tar.gz with the files that the manifest names. Raises ArtifactError if the folder holds no artifact.
+
+    level: of gzip; 0 does not compress, which takes a tenth of the time.
+    """
     check(folder)
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=level) as archive:
         for name in sorted({MANIFEST, *read_manifest(folder).files}):
             archive.add(folder / name, arcname=name, filter=_as_training_packs)
     return buffer.getvalue()

@@ -12,7 +12,9 @@ from moto import mock_aws
 
 from inference.artifact import MANIFEST, ArtifactError
 from ops.rehearse.finished_model import deploying
+from ops.rehearse.photos import photos
 from ops.rehearse.plan import Plan
+from sample_dogs.dataset import DEFAULT_COUNTS, write_sample
 from tests.builders import write_artifact
 
 
@@ -39,6 +41,14 @@ def test_a_folder_without_an_artifact_is_refused(s3: Any, tmp_path: Path) -> Non
     with pytest.raises(ArtifactError, match="There is no model in"):
         deploying(Plan(folder=tmp_path, model=tmp_path / "missing"), s3)
     assert s3.list_buckets()["Buckets"] == []
+
+
+def test_its_photos_are_the_held_out_ones_of_a_rehearsal_that_trains(tmp_path: Path) -> None:
+    asked = photos(Plan(folder=tmp_path, model=tmp_path), lambda *_: None)
+    write_sample(tmp_path / "all", counts={"test": DEFAULT_COUNTS["test"]})
+
+    names = {photo.path.name: photo.path.read_bytes() for photo in asked.used("test")}
+    assert names == {path.name: path.read_bytes() for path in (tmp_path / "all").rglob("*.jpg")}
 
 
 def test_nothing_is_trained_so_no_weights_are_looked_for(tmp_path: Path) -> None:
