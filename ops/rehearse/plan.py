@@ -10,8 +10,8 @@ from ops.rehearse.hyperparameters import FROM_SCRATCH, ON_FEATURES
 
 LOAD_SETTING = "serving.scaling.target_invocations_per_min"
 LOAD_TARGET = 10
-"""Calls in a minute for each instance, unless the operator sets it. A minute of the local AWS takes 3 s, so three
-instances at the default target of 25 would need 20 calls a second, more than two cores answer."""
+"""Calls in a minute for each instance, unless the operator sets it. A minute of the local AWS takes 3 s, so the default
+target of 25 needs 22 calls a second, which two cores answer if they do nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

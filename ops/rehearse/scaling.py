@@ -51,7 +51,7 @@ def rehearse_scaling(stage: Stage) -> None:
     if target == LOAD_TARGET:
         default = ScalingSettings().target_invocations_per_min
         stage.console.print(
-            f"     --load deploys this target, which two cores can answer, instead of {default}; "
+            f"     --load deploys this target, which a busy machine can answer too, instead of {default}; "
             f"-c {LOAD_SETTING} sets it."
         )
     with stage.steps.step(what) as report:
