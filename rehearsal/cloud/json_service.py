@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from rehearsal.cloud.api import JSON_1_1, AwsError, Json, Request, Response
+from rehearsal.cloud.shapes import check
 
 Operation = Callable[[Json, Request], Json]
 
@@ -36,12 +37,14 @@ class JsonService:
         return "*"
 
     def answer(self, request: Request) -> Response:
-        """Call the operation."""
+        """Call the operation, unless its input does not have the operation's shape."""
         name = self.operation(request)
         try:
             if name not in self.operations:
                 raise AwsError("NotImplemented", f"{self.name}:{name} is not rehearsed (docs/rehearsal.md).", 501)
-            found = self.operations[name](self.parameters(request), request)
+            parameters = self.parameters(request)
+            check(self.name, name, parameters)
+            found = self.operations[name](parameters, request)
         except AwsError as error:
             return refusal(error)
         return Response(200, encoded(found), {"Content-Type": JSON_1_1})

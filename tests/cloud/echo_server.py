@@ -63,9 +63,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # as many requests at once as a test sends; 5 by default, and the others are reset
+
+
 print(f"the model is in {sorted(each.name for each in folder.iterdir())}", flush=True)
 if "exit" in behaviour:
     print("the model cannot be loaded", flush=True)
     sys.exit(behaviour["exit"])
 time.sleep(behaviour.get("start_s", 0))
-ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+Server(("127.0.0.1", port), Handler).serve_forever()

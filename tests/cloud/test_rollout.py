@@ -92,9 +92,8 @@ def test_a_rollout_ends_at_its_limit() -> None:
         (deployment("LINEAR", LinearStepSize=percent(9)), "10-50%"),
         (deployment(limit=360), "must be larger than the total waiting time"),
         ({"RollingUpdatePolicy": {"WaitIntervalInSeconds": 1}}, "not rehearsed"),
-        ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "x"}] * 11}}, "at most 10 alarms"),
     ],
-    ids=["no-size", "over-half", "one-instance", "small-steps", "limit", "rolling", "alarms"],
+    ids=["no-size", "over-half", "one-instance", "small-steps", "limit", "rolling"],
 )
 def test_a_policy_that_sagemaker_refuses_is_refused(wanted: Json, sentence: str) -> None:
     with pytest.raises(AwsError, match=sentence):

@@ -7,7 +7,6 @@ import pytest
 
 from rehearsal.cloud.api import AwsError, Json
 from rehearsal.cloud.clock import Clock
-from rehearsal.cloud.sagemaker.resource_types import typed
 from tests.cloud.hosted import IMAGE, ROLE, Hosted, artifact, hosted
 
 
@@ -47,25 +46,6 @@ def endpoint(config_name: str, **properties: object) -> Json:
     return {"EndpointName": "Dogs", "EndpointConfigName": config_name, **properties}
 
 
-def test_strings_of_a_template_get_the_types_of_the_api() -> None:
-    found = typed(
-        {
-            "EnableNetworkIsolation": "false",
-            "ProductionVariants": [{"InitialInstanceCount": "2", "InitialVariantWeight": "1"}],
-            "PrimaryContainer": {"Environment": {"InitialInstanceCount": 7}},
-            "CanarySize": {"Type": "INSTANCE_COUNT", "Value": "1"},
-            "Tags": [{"Key": "cost", "Value": "1"}],
-        }
-    )
-    assert found == {
-        "EnableNetworkIsolation": False,
-        "ProductionVariants": [{"InitialInstanceCount": 2, "InitialVariantWeight": 1.0}],
-        "PrimaryContainer": {"Environment": {"InitialInstanceCount": "7"}},
-        "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
-        "Tags": [{"Key": "cost", "Value": "1"}],
-    }
-
-
 def test_an_endpoint_is_created_once_it_is_in_service(cloud: Hosted) -> None:
     made = cloud.serving.types["AWS::SageMaker::Endpoint"].create("E", endpoint(created(cloud, "a", says="a")), "stack")
 
@@ -80,6 +60,15 @@ def test_a_create_that_fails_has_the_reason_and_leaves_no_endpoint(cloud: Hosted
     with pytest.raises(AwsError, match="did not pass the ping health check"):
         cloud.serving.types["AWS::SageMaker::Endpoint"].create("E", failing, "stack")
     assert cloud.call("ListEndpoints")["Endpoints"] == []
+
+
+def test_a_property_outside_sagemakers_limits_fails_its_resource(cloud: Hosted) -> None:
+    traffic = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": "300"}
+    policy = {"TrafficRoutingConfiguration": traffic, "MaximumExecutionTimeoutInSeconds": "599"}
+    properties = endpoint(created(cloud, "a"), DeploymentConfig={"BlueGreenUpdatePolicy": policy})
+
+    with pytest.raises(AwsError, match="Member must have value greater than or equal to 600"):
+        cloud.serving.types["AWS::SageMaker::Endpoint"].create("E", properties, "stack")
 
 
 def test_a_changed_model_is_another_one(cloud: Hosted) -> None:

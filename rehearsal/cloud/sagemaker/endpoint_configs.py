@@ -10,12 +10,12 @@ from rehearsal.cloud.api import AwsError, Engine, Json, Request
 from rehearsal.cloud.json_service import Operation
 from rehearsal.cloud.sagemaker.listing import page
 from rehearsal.cloud.sagemaker.models import Models
-from rehearsal.cloud.sagemaker.service import arn, named
+from rehearsal.cloud.sagemaker.service import arn
 from rehearsal.cloud.sagemaker.tags import Tags
 
-NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 NOT_REHEARSED = (
     "AsyncInferenceConfig",
+    "CrossRegionTrafficConfig",
     "ExecutionRoleArn",
     "ExplainerConfig",
     "ShadowProductionVariants",
@@ -55,7 +55,7 @@ class EndpointConfigs:
 
     def create(self, parameters: Json) -> str:
         """Create a config. Returns its ARN. Raises AwsError."""
-        name = named(parameters, "EndpointConfigName", NAME, 63)
+        name = str(parameters["EndpointConfigName"])
         config_arn = arn(self._engine, "endpoint-config", name)
         if name in self._configs:
             raise AwsError(
@@ -64,10 +64,7 @@ class EndpointConfigs:
         for key in NOT_REHEARSED:
             if parameters.get(key):
                 raise AwsError("ValidationException", f"{key} of an endpoint config is not rehearsed.")
-        variants = parameters.get("ProductionVariants") or []
-        if not variants:
-            raise AwsError("ValidationException", "An endpoint config has at least one production variant.")
-        for variant in variants:
+        for variant in parameters["ProductionVariants"]:
             self._check(variant)
         self._tags.create(config_arn, parameters.get("Tags") or [])
         shown = {key: value for key, value in parameters.items() if key != "Tags"}
@@ -80,7 +77,6 @@ class EndpointConfigs:
         self._configs.pop(name, None)
 
     def _check(self, variant: Json) -> None:
-        named(variant, "VariantName", NAME, 63)
         self._models.get(str(variant.get("ModelName", "")))
         for key in NOT_REHEARSED_OF_A_VARIANT:
             if variant.get(key):

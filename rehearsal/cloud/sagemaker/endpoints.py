@@ -11,12 +11,12 @@ from typing import Any
 from rehearsal.cloud.api import AwsError, Json, Request
 from rehearsal.cloud.json_service import Operation
 from rehearsal.cloud.sagemaker.endpoint import Endpoint
-from rehearsal.cloud.sagemaker.endpoint_configs import NAME, EndpointConfigs
+from rehearsal.cloud.sagemaker.endpoint_configs import EndpointConfigs
 from rehearsal.cloud.sagemaker.hosting import Hosting
 from rehearsal.cloud.sagemaker.listing import page
 from rehearsal.cloud.sagemaker.models import Models
 from rehearsal.cloud.sagemaker.rollout import Rollout
-from rehearsal.cloud.sagemaker.service import arn, named
+from rehearsal.cloud.sagemaker.service import arn
 from rehearsal.cloud.sagemaker.tags import Tags
 from rehearsal.cloud.sagemaker.usage import Usages
 
@@ -72,8 +72,8 @@ class Endpoints:
 
     def create(self, parameters: Json) -> Endpoint:
         """CreateEndpoint: returns at once, with the status Creating. Raises AwsError."""
-        name = named(parameters, "EndpointName", NAME, 63)
-        config = self._configs.get(str(parameters.get("EndpointConfigName", "")))
+        name = str(parameters["EndpointName"])
+        config = self._configs.get(str(parameters["EndpointConfigName"]))
         endpoint = Endpoint(name, self._arn(name), hosting=self._hosting, models=self._models.get, usages=self.usages)
         fleet = endpoint.fleet(config, counts=False, weights=False)
         deployment = parameters.get("DeploymentConfig") or {}
@@ -89,8 +89,8 @@ class Endpoints:
 
     def update(self, parameters: Json) -> Endpoint:
         """UpdateEndpoint: returns at once, with the status Updating. Raises AwsError."""
-        endpoint = self.get(str(parameters.get("EndpointName", "")))
-        config = self._configs.get(str(parameters.get("EndpointConfigName", "")))
+        endpoint = self.get(str(parameters["EndpointName"]))
+        config = self._configs.get(str(parameters["EndpointConfigName"]))
         for check in self.before_update:
             check(endpoint.name, endpoint.config, config)
         kept = parameters.get("RetainAllVariantProperties") is True
@@ -114,9 +114,9 @@ class Endpoints:
 
     def resize(self, parameters: Json) -> Endpoint:
         """UpdateEndpointWeightsAndCapacities: returns at once, with the status Updating. Raises AwsError."""
-        endpoint = self.get(str(parameters.get("EndpointName", "")))
+        endpoint = self.get(str(parameters["EndpointName"]))
         fleet = endpoint.current()
-        desired = {str(each["VariantName"]): each for each in parameters.get("DesiredWeightsAndCapacities") or []}
+        desired = {str(each["VariantName"]): each for each in parameters["DesiredWeightsAndCapacities"]}
         for name, wanted in desired.items():
             if fleet is None or fleet.named(name) is None:
                 raise AwsError("ValidationException", f"Variant {name} does not exist in endpoint {endpoint.arn}.")

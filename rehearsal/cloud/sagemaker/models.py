@@ -13,10 +13,8 @@ from rehearsal.cloud.sagemaker import artifact
 from rehearsal.cloud.sagemaker.containers import container_of
 from rehearsal.cloud.sagemaker.listing import page
 from rehearsal.cloud.sagemaker.model_role import SERVICE
-from rehearsal.cloud.sagemaker.service import arn, named
+from rehearsal.cloud.sagemaker.service import arn
 from rehearsal.cloud.sagemaker.tags import Tags
-
-NAME = "[a-zA-Z0-9]([\\-a-zA-Z0-9]*[a-zA-Z0-9])?"
 
 
 class Models:
@@ -45,7 +43,7 @@ class Models:
 
     def create(self, parameters: Json) -> str:
         """Create a model for CloudFormation. Returns its ARN. Raises AwsError."""
-        name = named(parameters, "ModelName", NAME, 63)
+        name = str(parameters["ModelName"])
         model_arn = arn(self._engine, "model", name)
         if name in self._models:
             raise AwsError("ValidationException", f'Cannot create already existing model "{model_arn}".')

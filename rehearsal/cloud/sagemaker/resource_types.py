@@ -9,47 +9,16 @@ other two types.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from rehearsal.cloud.api import AwsError, Created, Json, ResourceType
 from rehearsal.cloud.sagemaker.endpoint_configs import EndpointConfigs
 from rehearsal.cloud.sagemaker.endpoints import Endpoints
 from rehearsal.cloud.sagemaker.models import Models
 from rehearsal.cloud.sagemaker.tags import Tags
+from rehearsal.cloud.shapes import check, typed
 
-INTEGERS = {
-    "ContainerStartupHealthCheckTimeoutInSeconds",
-    "InitialInstanceCount",
-    "InitialSamplingPercentage",
-    "MaximumExecutionTimeoutInSeconds",
-    "ModelDataDownloadTimeoutInSeconds",
-    "TerminationWaitInSeconds",
-    "Value",
-    "VolumeSizeInGB",
-    "WaitIntervalInSeconds",
-}
-FLOATS = {"InitialVariantWeight"}
-BOOLEANS = {"EnableCapture", "EnableNetworkIsolation", "RetainAllVariantProperties", "RetainDeploymentConfig"}
-TEXT = {"Environment", "Tags"}
-"""Below these, every value is a string."""
 LONGEST_NAME = 63
-
-
-def typed(properties: Any, key: str = "") -> Any:
-    """The properties with the types of SageMaker's API: a template may pass a number or a boolean as a string."""
-    if isinstance(properties, dict):
-        if key == "Environment":
-            return {name: str(value) for name, value in properties.items()}
-        return {name: value if name == "Tags" else typed(value, name) for name, value in properties.items()}
-    if isinstance(properties, list):
-        return [typed(each, key) for each in properties]
-    if key in INTEGERS:
-        return int(properties)
-    if key in FLOATS:
-        return float(properties)
-    if key in BOOLEANS:
-        return str(properties).lower() == "true"
-    return properties
 
 
 class Store(Protocol):
@@ -62,16 +31,16 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class ReplacedType:
-    """A type whose resources are replaced when they change. name: the property with the resource's name."""
+    """A type whose resources are replaced when they change. kind: "Model", of which an operation makes one."""
 
-    name: str
+    kind: str
     store: Store
 
     def create(self, logical_id: str, properties: Json, _: str) -> Created:
         """Create it under the name that the template gives, or under one of its own."""
-        name = properties.get(self.name) or generated_name(logical_id)
-        found = self.store.create({**typed(properties), self.name: name})
-        return Created(found, {self.name: name, "Id": found})
+        name = properties.get(f"{self.kind}Name") or generated_name(logical_id)
+        found = self.store.create(_input(f"Create{self.kind}", {**properties, f"{self.kind}Name": name}))
+        return Created(found, {f"{self.kind}Name": name, "Id": found})
 
     def update(self, physical_id: str, _: Json, new: Json, stack: str) -> Created:
         """Create another one; CloudFormation deletes this one in its clean-up."""
@@ -93,9 +62,9 @@ class EndpointType:
     def create(self, logical_id: str, properties: Json, _: str) -> Created:
         """Create it, and return when it is InService."""
         name = properties.get("EndpointName") or generated_name(logical_id)
-        wanted = typed(properties)
-        parameters = {key: wanted[key] for key in ("DeploymentConfig", "EndpointConfigName", "Tags") if wanted.get(key)}
-        endpoint = self.endpoints.create({**parameters, "EndpointName": name})
+        given = ("DeploymentConfig", "EndpointConfigName", "Tags")
+        wanted = {key: properties[key] for key in given if properties.get(key)}
+        endpoint = self.endpoints.create(_input("CreateEndpoint", {**wanted, "EndpointName": name}))
         if endpoint.wait() != "InService":
             reason = endpoint.failure
             # CloudFormation learns no physical id from a create that failed, so nothing else would delete it.
@@ -109,12 +78,11 @@ class EndpointType:
             return self.create(str(new.get("EndpointName") or "Endpoint"), new, stack)
         name = physical_id.rpartition("/")[2]
         endpoint = self.endpoints.get(name)
-        wanted = typed(new)
-        self.tags.create(endpoint.arn, wanted.get("Tags") or [])
+        self.tags.create(endpoint.arn, new.get("Tags") or [])
         if {**old, "Tags": None} != {**new, "Tags": None}:
             endpoint.wait()  # autoscaling may be changing it
-            parameters = {key: value for key, value in wanted.items() if key != "Tags"}
-            self.endpoints.update({**parameters, "EndpointName": name})
+            wanted = {key: value for key, value in new.items() if key != "Tags"}
+            self.endpoints.update(_input("UpdateEndpoint", {**wanted, "EndpointName": name}))
         if endpoint.wait() != "InService":
             raise AwsError("GeneralServiceException", endpoint.failure)
         return Created(endpoint.arn, {"EndpointName": endpoint.name, "Id": endpoint.arn})
@@ -136,14 +104,21 @@ def resource_types(
     """A handler for each type."""
     return {
         "AWS::SageMaker::Endpoint": EndpointType(endpoints, tags),
-        "AWS::SageMaker::EndpointConfig": ReplacedType("EndpointConfigName", configs),
-        "AWS::SageMaker::Model": ReplacedType("ModelName", models),
+        "AWS::SageMaker::EndpointConfig": ReplacedType("EndpointConfig", configs),
+        "AWS::SageMaker::Model": ReplacedType("Model", models),
     }
 
 
 def generated_name(logical_id: str) -> str:
     """A name that is unique, as CloudFormation makes one."""
     return f"{logical_id[: LONGEST_NAME - 13]}-{secrets.token_hex(6)}"
+
+
+def _input(operation: str, properties: Json) -> Json:
+    """The input of the operation that CloudFormation calls. Raises AwsError if SageMaker would refuse it."""
+    parameters = typed("sagemaker", operation, properties)
+    check("sagemaker", operation, parameters)
+    return parameters
 
 
 def _ignore_missing(delete: Callable[[], None]) -> None:

@@ -15,7 +15,6 @@ from rehearsal.cloud.sagemaker.failure import HostingError
 LOOK_S = 10
 """Between two looks at the alarms, on the clock."""
 DEFAULT_LIMIT_S = 28_800
-MOST_ALARMS = 10
 
 Alarms = Callable[[Sequence[str]], list[str]]
 """Those of the named alarms that are in ALARM. Raises HostingError if they cannot be read."""
@@ -40,10 +39,6 @@ class Rollout:
         names = [
             str(alarm["AlarmName"]) for alarm in (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms", [])
         ]
-        if len(names) > MOST_ALARMS:
-            raise AwsError(
-                "ValidationException", f"A deployment has at most {MOST_ALARMS} alarms, and not {len(names)}."
-            )
         policy = deployment.get("BlueGreenUpdatePolicy")
         if not policy:
             return Rollout((1.0,), alarms=tuple(names))

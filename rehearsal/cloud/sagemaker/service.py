@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from rehearsal.cloud.api import AwsError, Engine, Json, Request, Response
+from rehearsal.cloud.api import AwsError, Engine, Request, Response
 from rehearsal.cloud.json_service import JsonService, Operation, refusal
 from rehearsal.cloud.sagemaker.tags import Tags
 
@@ -78,16 +78,3 @@ class SageMaker(JsonService):
             return self._invoke(found[1], request)
         except AwsError as error:
             return refusal(error)
-
-
-def named(parameters: Json, key: str, pattern: str, longest: int) -> str:
-    """The parameter `key`. Raises AwsError, in SageMaker's words, if it does not match the pattern."""
-    name = str(parameters.get(key, ""))
-    if not re.fullmatch(pattern, name) or len(name) > longest:
-        member = key[:1].lower() + key[1:]
-        raise AwsError(
-            "ValidationException",
-            f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: Member must "
-            f"satisfy regular expression pattern: {pattern} and have length less than or equal to {longest}",
-        )
-    return name

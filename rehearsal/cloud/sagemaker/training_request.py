@@ -1,4 +1,4 @@
-"""What SageMaker checks of a CreateTrainingJob before it accepts it.
+"""What SageMaker checks of a CreateTrainingJob before it accepts it, besides the shapes of its members (shapes.py).
 
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
 """
@@ -6,20 +6,14 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.
 from pathlib import PurePosixPath
 
 from rehearsal.cloud.api import AwsError, Json
-from rehearsal.cloud.sagemaker.service import named
 
-NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
-MOST_HYPERPARAMETERS = 100
-MOST_METRICS = 40
-LONGEST_HYPERPARAMETER = 2500
 CHECKPOINTS = "/opt/ml/checkpoints"
 OPT_ML = "/opt/ml"
 
 
 def check_request(parameters: Json) -> str:
     """The job's name. Raises AwsError for a request that SageMaker refuses, or that is not rehearsed."""
-    name = named(parameters, "TrainingJobName", NAME, 63)
-    for field in ("AlgorithmSpecification", "OutputDataConfig", "ResourceConfig", "RoleArn", "StoppingCondition"):
+    for field in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition"):
         if not parameters.get(field):
             raise _invalid(f"Missing required field: {field}.")
     _check_algorithm(parameters["AlgorithmSpecification"])
@@ -30,7 +24,7 @@ def check_request(parameters: Json) -> str:
         path = PurePosixPath(parameters["CheckpointConfig"].get("LocalPath") or CHECKPOINTS)
         if not path.is_relative_to(OPT_ML) or path == PurePosixPath(OPT_ML):
             raise _invalid(f"CheckpointConfig.LocalPath is {path}; only a folder below {OPT_ML} is rehearsed.")
-    return name
+    return str(parameters["TrainingJobName"])
 
 
 def input_mode(channel: Json, algorithm: Json) -> str:
@@ -41,22 +35,12 @@ def input_mode(channel: Json, algorithm: Json) -> str:
 def _check_algorithm(algorithm: Json) -> None:
     if not algorithm.get("TrainingImage"):
         raise _invalid("Missing AlgorithmSpecification.TrainingImage; an AlgorithmName is not rehearsed.")
-    if len(algorithm.get("MetricDefinitions", [])) > MOST_METRICS:
-        raise _invalid(f"A training job has at most {MOST_METRICS} metric definitions.")
 
 
 def _check_limits(parameters: Json) -> None:
-    hyperparameters = parameters.get("HyperParameters", {})
-    if len(hyperparameters) > MOST_HYPERPARAMETERS:
-        raise _invalid(f"A training job has at most {MOST_HYPERPARAMETERS} hyperparameters.")
-    for name, value in hyperparameters.items():
-        if len(value) > LONGEST_HYPERPARAMETER:
-            raise _invalid(f"The hyperparameter {name} has more than {LONGEST_HYPERPARAMETER} characters.")
     stopping = parameters["StoppingCondition"]
     if not int(parameters["ResourceConfig"].get("InstanceCount", 0)) >= 1:
         raise _invalid("ResourceConfig.InstanceCount must be at least 1; instance groups are not rehearsed.")
-    if not int(stopping.get("MaxRuntimeInSeconds", 1)) >= 1:
-        raise _invalid("StoppingCondition.MaxRuntimeInSeconds must be at least 1.")
     longest_wait = stopping.get("MaxWaitTimeInSeconds")
     spot = parameters.get("EnableManagedSpotTraining", False)
     if spot and not longest_wait:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.cloud.api import AwsError
 from rehearsal.cloud.sagemaker.training_request import check_request
+from rehearsal.cloud.shapes import check
 from tests.cloud.training.account import IMAGE, Account, channel, document
 
 
@@ -32,16 +33,25 @@ def any_request(**changes: Any) -> dict[str, Any]:
     }
 
 
+def accept(request: dict[str, Any]) -> str:
+    """The job's name, if the request is accepted."""
+    check("sagemaker", "CreateTrainingJob", request)
+    return check_request(request)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"TrainingJobName": "two words"}, "Value 'two words' at 'trainingJobName'"),
-        ({"TrainingJobName": "a" * 64}, "at 'trainingJobName'"),
+        ({"TrainingJobName": "a" * 64}, "Member must have length less than or equal to 63"),
         ({"TrainingJobName": "dogs-"}, "at 'trainingJobName'"),
-        ({"RoleArn": ""}, "Missing required field: RoleArn"),
+        ({"RoleArn": ""}, "Value '' at 'roleArn'"),
+        ({"OutputDataConfig": None}, "Value null at 'outputDataConfig'"),
+        ({"StoppingCondition": None}, "Missing required field: StoppingCondition"),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "Missing AlgorithmSpecification.TrainingImage"),
         ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "InstanceCount must be at least 1"),
-        ({"StoppingCondition": {"MaxRuntimeInSeconds": 0}}, "MaxRuntimeInSeconds must be at least 1"),
+        ({"ResourceConfig": {"InstanceType": "ml.m5.small"}}, "Value 'ml.m5.small' at 'resourceConfig.instanceType'"),
+        ({"StoppingCondition": {"MaxRuntimeInSeconds": 0}}, "Value '0' at 'stoppingCondition.maxRuntimeInSeconds'"),
         ({"EnableManagedSpotTraining": True}, "Missing MaxWaitTimeInSeconds"),
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 9, "MaxWaitTimeInSeconds": 9}}, "only for managed spot"),
         (
@@ -51,8 +61,8 @@ def any_request(**changes: Any) -> dict[str, Any]:
             },
             "Invalid MaxWaitTimeInSeconds 8",
         ),
-        ({"HyperParameters": {str(number): "" for number in range(101)}}, "at most 100 hyperparameters"),
-        ({"HyperParameters": {"long": "x" * 2501}}, "The hyperparameter long has more than 2500 characters"),
+        ({"HyperParameters": {str(number): "" for number in range(101)}}, "have length less than or equal to 100"),
+        ({"HyperParameters": {"long": "x" * 2501}}, "at 'hyperParameters.long.member'"),
         (
             {
                 "AlgorithmSpecification": {
@@ -60,7 +70,7 @@ def any_request(**changes: Any) -> dict[str, Any]:
                     "MetricDefinitions": [{"Name": str(number), "Regex": "x"} for number in range(41)],
                 }
             },
-            "at most 40 metric definitions",
+            "at 'algorithmSpecification.metricDefinitions' failed to satisfy constraint",
         ),
         ({"InputDataConfig": [channel("data", "data/", S3DataType="ManifestFile")]}, "ManifestFile is not rehearsed"),
         ({"InputDataConfig": [{**channel("data", "data/"), "InputMode": "Pipe"}]}, "Pipe is not rehearsed"),
@@ -73,7 +83,7 @@ def any_request(**changes: Any) -> dict[str, Any]:
 )
 def test_a_request_that_sagemaker_refuses_is_refused_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(AwsError) as caught:
-        check_request(any_request(**changes))
+        accept(any_request(**changes))
 
     assert sentence in str(caught.value)
     assert caught.value.code == "ValidationException"
@@ -83,7 +93,7 @@ def test_a_request_with_every_limit_reached_is_accepted() -> None:
     spot = {"MaxRuntimeInSeconds": 9, "MaxWaitTimeInSeconds": 9}
     request = any_request(TrainingJobName="a" * 63, EnableManagedSpotTraining=True, StoppingCondition=spot)
 
-    assert check_request(request) == "a" * 63
+    assert accept(request) == "a" * 63
 
 
 def test_a_name_is_used_once_until_the_job_is_deleted(account: Account) -> None:
