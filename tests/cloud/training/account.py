@@ -34,10 +34,10 @@ serve = ["{python}", "--port", "{port}"]
 
 [[image]]
 uri = "*/program:*"
-train = ["{python}", "-c", "import os; exec(os.environ['PROGRAM'])"]
+train = ["{python}", "-c", "import os; exec(open(os.environ['PROGRAM']).read())"]
 """
 PROGRAM_IMAGE = "docker.io/any/program:1"
-"""Runs the Python program in the variable PROGRAM."""
+"""Runs the Python program whose path is in the variable PROGRAM."""
 PRELUDE = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -164,9 +164,16 @@ class Account:
             "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/artifacts"},
             "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": hosts, "VolumeSizeInGB": 1},
             "StoppingCondition": {"MaxRuntimeInSeconds": 600},
-            "Environment": {"PROGRAM": PRELUDE + program, **changes.pop("Environment", {})},
+            "Environment": {"PROGRAM": str(self.file(program)), **changes.pop("Environment", {})},
             **changes,
         }
+
+    def file(self, program: str) -> Path:
+        """A file with PRELUDE and this program: a variable of a job has at most 512 characters."""
+        path = self.folder / "programs" / f"{uuid.uuid4().hex}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(PRELUDE + program)
+        return path
 
     def source(self, program: str) -> str:
         """The URI of an archive with this program.py, for `train`."""
