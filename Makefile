@@ -196,6 +196,10 @@ bench-synth: setup  ## duration of the synthesis, compared with an app with one 
 bench-local-lambda: setup  ## time of a call of a function in the local AWS, compared with a call that runs none
 	@$(BIN)/python -m benchmarks.local_lambda $(ARGS)
 
+.PHONY: bench-rehearsal
+bench-rehearsal: setup  ## time and memory of a rehearsal, with and without a training (10 minutes)
+	@$(BIN)/python -m benchmarks.rehearsal $(ARGS)
+
 .PHONY: bench-scaling
 bench-scaling: $(VENV)/.installed-rehearse  ## two training hosts of one core each, compared with one, in both modes
 	@$(BIN)/python -m benchmarks.scaling $(ARGS)
