@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import wait_until
 from tests.rehearsal.deployments import (
     REPOSITORY,
     SHORT,
     check_nothing_is_left,
     few_photos,
     rehearse,
+    started,
 )
 
 pytestmark = pytest.mark.slow
@@ -83,3 +85,17 @@ def test_readme_shows_lines_that_a_rehearsal_prints(whole: tuple[Path, str]) -> 
         words = line.partition("build/")[0].split()
         expected = " ".join(r"\S+" if re.search(r"\d", word) else re.escape(word) for word in words)
         assert re.search(expected, " ".join(printed.split())), line
+
+
+def test_a_second_rehearsal_in_the_folder_is_refused_and_one_in_another_folder_works(
+    photos: Path, tmp_path: Path
+) -> None:
+    with started(tmp_path / "first", "--data", str(photos), *SHORT) as first:
+        assert wait_until((tmp_path / "first" / "aws" / "logs").is_dir, running=lambda: first.poll() is None)
+        refused = rehearse(tmp_path / "first", "--data", str(photos), *SHORT)
+        other = rehearse(tmp_path / "second", "--data", str(photos), *SHORT)
+        printed, _ = first.communicate()
+
+    assert refused.returncode == 1
+    assert f"Another rehearsal (process {first.pid}) uses the folder" in refused.stderr
+    assert (first.returncode, other.returncode) == (0, 0), printed + other.stdout + other.stderr
