@@ -12,7 +12,7 @@ from typing import Any
 _NETWORK = "every process uses this machine's network, so nothing is routed, translated or filtered"
 _MACHINE = "no machine starts"
 _ENCRYPTION = "what it encrypts on AWS is stored unencrypted here"
-_EMAIL = "no mail is sent"
+_MESSAGE = "no mail and no text message is sent"
 
 RECORDED: dict[str, str] = {
     "AWS::Budgets::Budget": "nothing costs money, so no budget is compared with it",
@@ -37,12 +37,12 @@ RECORDED: dict[str, str] = {
     "AWS::IAM::InstanceProfile": "no machine starts that would use it",
     "AWS::KMS::Alias": _ENCRYPTION,
     "AWS::KMS::Key": _ENCRYPTION,
-    "AWS::SNS::Subscription": _EMAIL,
+    "AWS::SNS::Subscription": _MESSAGE,
     "AWS::SSM::Document": "no machine starts that would run it",
     "AWS::SageMaker::NotebookInstance": "no notebook starts",
     "AWS::SageMaker::NotebookInstanceLifecycleConfig": "no notebook starts",
 }
-"""Types on which nothing acts, with the reason."""
+"""Types on which nothing acts, with the reason. Of subscriptions, those that are not `DELIVERED`."""
 
 PARTS: dict[tuple[str, str], str] = {
     ("AWS::CodeBuild::Project", "Cache"): "nothing is kept between builds",
@@ -55,7 +55,7 @@ PARTS: dict[tuple[str, str], str] = {
     ("AWS::S3::Bucket", "LifecycleConfiguration"): "no object expires",
     ("AWS::S3::Bucket", "OwnershipControls"): "there are no access control lists to ignore",
     ("AWS::SNS::Topic", "KmsMasterKeyId"): "messages are stored unencrypted",
-    ("AWS::SNS::Topic", "Subscription"): _EMAIL,
+    ("AWS::SNS::Topic", "Subscription"): _MESSAGE,
     ("AWS::SQS::Queue", "SqsManagedSseEnabled"): "messages are stored unencrypted",
 }
 """Properties on which nothing acts, of types that are rehearsed otherwise. By type and property, with the reason."""
@@ -96,6 +96,9 @@ REHEARSED = frozenset(
 )
 """Types that were examined, and on which something acts. Custom resources are among them without being listed."""
 
+DELIVERED = ("http", "https", "lambda", "sqs")
+"""The protocols of subscriptions that get a topic's messages. A subscription with any other one is a record."""
+
 NOT_EXAMINED = "whether something acts on it was not examined"
 
 
@@ -128,10 +131,19 @@ def of_templates(templates: Mapping[str, Mapping[str, Any]]) -> list[Declared]:
 
 
 def _reasons(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if kind == "AWS::SNS::Subscription" and _delivered(properties):
+        return
     if kind in RECORDED:
         yield kind, RECORDED[kind]
     elif kind not in REHEARSED and kind != "AWS::CDK::Metadata" and not kind.startswith("Custom::"):
         yield kind, NOT_EXAMINED
-    for name in properties:
+    for name, value in properties.items():
+        if (kind, name) == ("AWS::SNS::Topic", "Subscription") and all(map(_delivered, value)):
+            continue
         if (kind, name) in PARTS:
             yield f"{kind}.{name}", PARTS[kind, name]
+
+
+def _delivered(subscription: Any) -> bool:
+    """Whether its messages arrive. A protocol that an intrinsic function gives is unknown here."""
+    return isinstance(subscription, Mapping) and subscription.get("Protocol") in DELIVERED

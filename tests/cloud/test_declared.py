@@ -72,6 +72,23 @@ def test_a_type_that_was_not_examined_says_so() -> None:
     assert (line.type, line.reason, line.resources) == ("AWS::DynamoDB::Table", NOT_EXAMINED, ("Shop/Table",))
 
 
+@pytest.mark.parametrize(("protocol", "recorded"), [("email", True), ("sms", True), ("lambda", False), ("sqs", False)])
+def test_a_subscription_is_a_record_unless_a_function_or_a_queue_gets_its_messages(
+    protocol: str, recorded: bool
+) -> None:
+    subscription = {"Protocol": protocol, "Endpoint": "any"}
+    template = {
+        "Resources": {
+            "Own": {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": "any", **subscription}},
+            "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"Subscription": [subscription]}},
+        }
+    }
+
+    listed = [line.type for line in of_templates({"Shop": template})]
+
+    assert listed == (["AWS::SNS::Subscription", "AWS::SNS::Topic.Subscription"] if recorded else [])
+
+
 def test_it_reads_the_templates_of_deployed_stacks(client: Client) -> None:
     cloudformation = client("cloudformation")
     template = {"Resources": {"Key": {"Type": "AWS::KMS::Key"}, "Topic": {"Type": "AWS::SNS::Topic"}}}
