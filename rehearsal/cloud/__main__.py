@@ -52,10 +52,10 @@ def main() -> None:
     for name, kind in {**recorded_types(), **serving.types, **scaling.types}.items():
         engine.add_type(name, kind)
     engine.on_decision(CallRecord(arguments.folder))
-    scaling.scaler.start()
     engine.run_schedules(arguments.speed)
     engine.run_builds(Builds(engine))
     EveryMinute(clock, serving.publish_metrics, Alarms(engine.cloudwatch, clock).evaluate).start()
+    EveryMinute(clock, scaling.scaler.look).start()
     with Functions(engine, clock, os.environ["REHEARSAL_PYTHON"]) as functions:
         engine.use_functions(functions)
         engine.run()

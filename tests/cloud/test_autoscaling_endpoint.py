@@ -10,6 +10,7 @@ import pytest
 from rehearsal.cloud.autoscaling.scaling import Scaling
 from rehearsal.cloud.autoscaling.variants import DIMENSION, NAMESPACE, Variant
 from rehearsal.cloud.clock import Clock
+from rehearsal.cloud.every_minute import EveryMinute
 from tests.cloud.hosted import Hosted, hosted
 from tests.patience import wait_until
 
@@ -69,11 +70,13 @@ def test_real_calls_take_real_servers_from_one_to_three_and_back(scaled: Scaled)
             "TargetTrackingScalingPolicyConfiguration": TRACKING,
         }
     )
-    scaled.scaler.start()
+    minutes = EveryMinute(scaled.cloud.clock, scaled.scaler.look)
+    minutes.start()
 
     statuses = scaled.call_until(lambda: scaled.instances == (3, 3), calls_per_minute=60)
     assert len({scaled.cloud.invoke(b"pid").body for _ in range(60)}) == 3
     statuses += scaled.call_until(lambda: scaled.instances == (1, 1), calls_per_minute=1)
+    minutes.end()
 
     assert set(statuses) == {200}
     activities: Any = scaled.service.describe_activities({"ServiceNamespace": NAMESPACE})["ScalingActivities"]

@@ -1,6 +1,5 @@
-"""The scaler: once in each minute of the clock it looks at the alarms of every policy, and changes the capacity."""
+"""The scaler: at each look, one a minute of the clock, it reads the alarms of every policy and changes the capacity."""
 
-import logging
 import threading
 from collections.abc import Iterable
 
@@ -12,15 +11,9 @@ from rehearsal.cloud.autoscaling.tracking import Bounds, Decision, Watched, deci
 from rehearsal.cloud.autoscaling.variants import Instances, Variant, Variants
 from rehearsal.cloud.clock import Clock
 
-MINUTE_S = 60
-LATER_S = 1
-"""How long after the end of a minute the scaler reads it."""
-
-logger = logging.getLogger(__name__)
-
 
 class Scaler:
-    """The registered targets, and the loop that scales them.
+    """The registered targets, and what scales them.
 
     Its lock is never held while SageMaker is called, which may itself wait for this lock.
     """
@@ -33,21 +26,8 @@ class Scaler:
         self._variants = variants
         self._clock = clock
 
-    def start(self) -> None:
-        """Run the loop in a thread of its own, until the process ends."""
-        threading.Thread(target=self._run, name="scaler", daemon=True).start()
-
-    def _run(self) -> None:
-        never = threading.Event()
-        while True:
-            self._clock.wait(MINUTE_S - self._clock.now() % MINUTE_S + LATER_S, never)
-            try:
-                self.look()
-            except Exception:  # one minute that fails must not end the scaling
-                logger.exception("The scaler failed in this minute.")
-
     def look(self) -> None:
-        """One look at every target."""
+        """One look at every target, after a minute has ended."""
         with self.lock:
             targets = list(self.targets.values())
         for target in targets:

@@ -12,7 +12,7 @@ from rehearsal.cloud.sagemaker.serving import Serving
 
 
 class Scaling:
-    """The service, its types for CloudFormation, and its scaler, which `start` runs."""
+    """The service, its types for CloudFormation, and its scaler, which looks at each minute."""
 
     def __init__(self, engine: Engine, clock: Clock, sagemaker: SageMaker, serving: Serving) -> None:
         self.scaler = Scaler(SageMakerVariants(sagemaker, serving.usages), clock, CloudWatchAlarms(engine))
