@@ -23,7 +23,8 @@ class Plan:
     data: Path | None = None
     """The operator's own photos; None draws a sample."""
     pretrained: str | None = None
-    """Weights to start from; None means none for drawn photos and ImageNet's, downloaded, for others."""
+    """A file with the weights to start from, `imagenet` or `none`. None: ImageNet's. For drawn photos `with_weights`
+    replaces it by a file that is here or soon downloaded, or else by `none`."""
     epochs: int | None = None
     seed: int = 0
     hosts: Literal["auto", "namespaces", "loopback"] = "auto"
