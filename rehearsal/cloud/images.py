@@ -12,12 +12,30 @@
 `{model}`, the folder with the unpacked artifact, and `{port}`.
 """
 
+import os
+import sys
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rehearsal.cloud.api import AwsError
+
+
+def application_python() -> str:
+    """The Python of the application's environment."""
+    return os.environ.get("REHEARSAL_PYTHON", sys.executable)
+
+
+def filled(command: Iterable[str], **values: str) -> list[str]:
+    """A command with the values of its placeholders: `{port}` is the value of `port`."""
+    words = []
+    for word in command:
+        for name, value in values.items():
+            word = word.replace(f"{{{name}}}", value)
+        words.append(word)
+    return words
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from rehearsal.cloud.api import AwsError, Json
+from rehearsal.cloud.images import filled
 from rehearsal.cloud.sagemaker import artifact
 from rehearsal.cloud.sagemaker.container_logs import ContainerLogs
 from rehearsal.cloud.sagemaker.failure import HostingError
@@ -16,7 +17,7 @@ from rehearsal.cloud.sagemaker.hosting import Hosting
 from rehearsal.cloud.sagemaker.model_role import ModelRole
 from rehearsal.cloud.sagemaker.pull import is_private, pull
 from rehearsal.cloud.sagemaker.role_rights import check_vpc
-from rehearsal.cloud.sagemaker.server import Server, command, variables
+from rehearsal.cloud.sagemaker.server import Server, variables
 from rehearsal.processes import ProcessFailedError, ProcessGroup, free_port
 
 DEFAULT_HEALTH_CHECK_S = 480
@@ -66,12 +67,12 @@ class Containers:
             self._logs[server] = ContainerLogs(self._role.client("logs"), group, stream)
         images, port = self._hosting.images, free_port()
         try:
-            serve = command(
+            serve = filled(
                 images.find(str(self._definition["Image"])).serve,
                 python=self._hosting.python,
-                folder=images.folder,
-                model=self._folder / "model",
-                port=port,
+                folder=str(images.folder),
+                model=str(self._folder / "model"),
+                port=str(port),
             )
             child = self._group.start(
                 f"{server.id}-{server.starts + 1}",

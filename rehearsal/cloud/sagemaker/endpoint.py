@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rehearsal.cloud.api import Json
 from rehearsal.cloud.sagemaker.capture import Capture, Exchange
 from rehearsal.cloud.sagemaker.endpoint_description import data_capture, pending_deployment, variants
-from rehearsal.cloud.sagemaker.events import ENDPOINT_DEPLOYMENT, ENDPOINT_STATE, announce_endpoint
+from rehearsal.cloud.sagemaker.events import ENDPOINT_DEPLOYMENT, ENDPOINT_STATE, announce, of_endpoint
 from rehearsal.cloud.sagemaker.failure import HostingError
 from rehearsal.cloud.sagemaker.fleet import VariantFleet
 from rehearsal.cloud.sagemaker.hosting import Hosting
@@ -76,10 +76,7 @@ class Endpoint:
 
     def announce(self, kind: str) -> None:
         """Send an event of a change."""
-        try:
-            announce_endpoint(self._hosting.engine, kind, self.description())
-        except Exception:  # what receives an event is no part of the endpoint
-            logger.exception("no event of %s", self.arn)
+        announce(self._hosting.engine, kind, self.arn, of_endpoint(self.description()))
 
     def current(self) -> Fleet | None:
         """The fleet of its endpoint config."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from rehearsal.cloud.api import AwsError, Credentials, Engine
 from rehearsal.cloud.sagemaker.failure import HostingError
+from rehearsal.cloud.sagemaker.service import PRINCIPAL, SESSION
 
-SERVICE = "sagemaker.amazonaws.com"
 RENEW_S = 3600.0
 """A client gets a new session of the role after so long: a session expires, and an endpoint does not."""
 
@@ -25,7 +25,7 @@ class ModelRole:
     def credentials(self) -> Credentials:
         """A session of the role. Raises HostingError."""
         try:
-            return self._engine.credentials(self.arn, "SageMaker", SERVICE, source=self._source)
+            return self._engine.credentials(self.arn, SESSION, PRINCIPAL, source=self._source)
         except AwsError as error:
             raise HostingError(str(error)) from error
 

@@ -12,8 +12,7 @@ from rehearsal.cloud.json_service import Operation
 from rehearsal.cloud.sagemaker import artifact
 from rehearsal.cloud.sagemaker.containers import container_of
 from rehearsal.cloud.sagemaker.listing import page
-from rehearsal.cloud.sagemaker.model_role import SERVICE
-from rehearsal.cloud.sagemaker.service import arn
+from rehearsal.cloud.sagemaker.service import PRINCIPAL, SESSION, arn
 from rehearsal.cloud.sagemaker.tags import Tags
 
 
@@ -74,14 +73,14 @@ class Models:
             raise AwsError("ValidationException", "ExecutionRoleArn is missing.")
         if container.get("Mode", "SingleModel") != "SingleModel":
             raise AwsError("ValidationException", "A container for several models is not rehearsed.")
-        role = self._engine.credentials(role_arn, "SageMaker", SERVICE, source=model_arn)
+        role = self._engine.credentials(role_arn, SESSION, PRINCIPAL, source=model_arn)
         if not self._images.find(str(container.get("Image", ""))).serve:
             raise AwsError("ValidationException", f"The image {container['Image']} has no serve command.")
         if uri := artifact.location(container):
             artifact.check_readable(self._engine.client("s3", role), uri, role_arn, self._engine.region)
 
     def _create(self, parameters: Json, request: Request) -> Json:
-        self._engine.check_pass_role(request, str(parameters.get("ExecutionRoleArn", "")), SERVICE)
+        self._engine.check_pass_role(request, str(parameters.get("ExecutionRoleArn", "")), PRINCIPAL)
         return {"ModelArn": self.create(parameters)}
 
     def _delete(self, parameters: Json, _: Request) -> Json:

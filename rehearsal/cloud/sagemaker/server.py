@@ -3,7 +3,6 @@
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from rehearsal.aws.invocation import Answer, Container
 from rehearsal.processes import Child
@@ -65,14 +64,3 @@ def variables(own: Mapping[str, str], *, port: int, region: str, credentials: Ma
         **own,
         **credentials,
     }
-
-
-def command(template: tuple[str, ...], *, python: str, folder: Path, model: Path, port: int) -> list[str]:
-    """The command of an image (images.py) with its placeholders filled in."""
-    values = {"{python}": python, "{folder}": str(folder), "{model}": str(model), "{port}": str(port)}
-    filled = []
-    for part in template:
-        for placeholder, value in values.items():
-            part = part.replace(placeholder, value)
-        filled.append(part)
-    return filled

@@ -11,6 +11,10 @@ from rehearsal.cloud.sagemaker.tags import Tags
 Invoke = Callable[[str, Request], Response]
 """The response of the endpoint with this name to a request of SageMaker Runtime."""
 
+PRINCIPAL = "sagemaker.amazonaws.com"
+SESSION = "SageMaker"
+"""Who assumes a role, and the name of the session."""
+
 _KINDS = {
     "EndpointConfig": "endpoint-config",
     "Endpoint": "endpoint",

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +101,3 @@ class Container:
             return found
         # on loopback the names of hosts do not resolve, and jobs beside each other need ports of their own
         return {**found, "MASTER_ADDR": self.network.address(hosts[0]), "MASTER_PORT": str(free_port())}
-
-
-def application_python() -> str:
-    """The Python of the application's environment."""
-    return os.environ.get("REHEARSAL_PYTHON", sys.executable)

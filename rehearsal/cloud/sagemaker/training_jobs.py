@@ -8,14 +8,13 @@ from pathlib import Path
 
 from rehearsal.cloud.api import AwsError, Credentials, Engine, Json, Request
 from rehearsal.cloud.clock import Clock
-from rehearsal.cloud.images import Images
+from rehearsal.cloud.images import Images, application_python, filled
 from rehearsal.cloud.json_service import Operation
-from rehearsal.cloud.sagemaker.events import in_milliseconds
+from rehearsal.cloud.sagemaker.events import TRAINING_JOB_STATE, announce
 from rehearsal.cloud.sagemaker.listing import page
 from rehearsal.cloud.sagemaker.pull import check_pull
-from rehearsal.cloud.sagemaker.service import arn
+from rehearsal.cloud.sagemaker.service import PRINCIPAL, SESSION, arn
 from rehearsal.cloud.sagemaker.tags import Tags
-from rehearsal.cloud.sagemaker.training_container import application_python
 from rehearsal.cloud.sagemaker.training_record import ENDED, TrainingRecord
 from rehearsal.cloud.sagemaker.training_request import check_request
 from rehearsal.cloud.sagemaker.training_run import Resources, TrainingRun
@@ -23,10 +22,6 @@ from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 from rehearsal.hosts.network import Loopback, Network
 
 logger = logging.getLogger(__name__)
-
-SERVICE = "sagemaker.amazonaws.com"
-SESSION = "SageMaker"
-EVENT = "SageMaker Training Job State Change"
 
 
 class TrainingJobs:
@@ -52,22 +47,20 @@ class TrainingJobs:
         name = check_request(parameters)
         job = arn(self._engine, "training-job", name)
         role, image = parameters["RoleArn"], parameters["AlgorithmSpecification"]["TrainingImage"]
-        self._engine.check_pass_role(request, role, SERVICE)
+        self._engine.check_pass_role(request, role, PRINCIPAL)
         if parameters.get("Tags"):
             self._engine.check(Credentials(request.key, "", ""), "sagemaker:AddTags", job)
         known = self._images.find(image)
         if not known.train and not parameters["AlgorithmSpecification"].get("ContainerEntrypoint"):
             raise AwsError("ValidationException", f"The images file has no command `train` for the image {image}.")
-        credentials = self._engine.credentials(role, SESSION, SERVICE, source=job)
+        credentials = self._engine.credentials(role, SESSION, PRINCIPAL, source=job)
         check_pull(self._engine, credentials, role, image)
         python = application_python()
         resources = Resources(
             engine=self._engine,
             clock=self._clock,
             credentials=credentials,
-            entry_point=[
-                word.replace("{python}", python).replace("{folder}", str(self._images.folder)) for word in known.train
-            ],
+            entry_point=filled(known.train, python=python, folder=str(self._images.folder)),
             python=python,
             networks=self._network,
         )
@@ -87,9 +80,8 @@ class TrainingJobs:
         return {"TrainingJobArn": job}
 
     def _announce(self, description: Json) -> None:
-        """Send the event of a change: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html"""
-        resources = [description["TrainingJobArn"]]
-        self._engine.put_event("aws.sagemaker", EVENT, in_milliseconds(description), resources)
+        """Send the event of a change."""
+        announce(self._engine, TRAINING_JOB_STATE, description["TrainingJobArn"], description)
 
     def _network(self, stack: ExitStack, folder: Path) -> Network:
         if self._hosts != "loopback":
