@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rehearsal.cloud.api import Credentials, Json, Request, Response
+from rehearsal.cloud.api import AwsError, Credentials, Json, Request, Response
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Image, Images
 from rehearsal.cloud.sagemaker.service import SageMaker
@@ -57,6 +57,12 @@ class World(FakeEngine):
 
     def client(self, service: str, credentials: Credentials) -> Any:
         return _Client(self, service, credentials.secret_key.removeprefix("secret of "))
+
+    def check(self, credentials: Credentials, action: str, resource: str, **_: str) -> None:
+        role = credentials.secret_key.removeprefix("secret of ")
+        self.calls.append((role, action))
+        if action in self.denied:
+            raise AwsError("AccessDeniedException", f"not authorized to perform: {action} on resource: {resource}")
 
     def answer(self, operation: str, parameters: Json) -> Json:
         """The response of a service."""

@@ -123,6 +123,17 @@ def test_an_image_that_was_not_pushed_fails_the_endpoint(cloud: Hosted) -> None:
     assert cloud.deployed()["FailureReason"] == f"Requested image {image} not found."
 
 
+def test_the_role_may_pull_an_image_of_another_account(cloud: Hosted) -> None:
+    image = IMAGE.replace("111122223333", "763104351884")
+    cloud.model("first", parameters={"PrimaryContainer": {"Image": image}})
+    assert cloud.deployed()["EndpointStatus"] == "InService"
+
+    cloud.world.denied.add("ecr:BatchGetImage")
+    reason = cloud.deployed("cats")["FailureReason"]
+    assert reason.startswith("Access denied for repository: echo in registry ID: 763104351884.")
+    assert reason.endswith("ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:763104351884:repository/echo")
+
+
 def test_a_model_asks_for_the_right_to_pass_its_role(cloud: Hosted) -> None:
     cloud.model("first")
 

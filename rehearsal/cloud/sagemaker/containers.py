@@ -15,7 +15,7 @@ from rehearsal.cloud.sagemaker.container_logs import ContainerLogs
 from rehearsal.cloud.sagemaker.failure import HostingError
 from rehearsal.cloud.sagemaker.hosting import Hosting
 from rehearsal.cloud.sagemaker.model_role import ModelRole
-from rehearsal.cloud.sagemaker.pull import is_private, pull
+from rehearsal.cloud.sagemaker.pull import check_pull, is_private, pull
 from rehearsal.cloud.sagemaker.role_rights import check_vpc
 from rehearsal.cloud.sagemaker.server import Server, variables
 from rehearsal.processes import ProcessFailedError, ProcessGroup, free_port
@@ -49,10 +49,12 @@ class Containers:
         image, engine = str(self._definition["Image"]), self._hosting.engine
         try:
             check_vpc(engine, self._role.credentials(), self._model.get("VpcConfig") or {})
+            if is_private(image, engine.account):
+                pull(self._role.client("ecr"), image, self._role.arn)
+            else:
+                check_pull(engine, self._role.credentials(), self._role.arn, image)
         except AwsError as error:
             raise HostingError(str(error)) from error
-        if is_private(image, engine.account):
-            pull(self._role.client("ecr"), image, self._role.arn)
         self._group.__enter__()
         self._prepared = True
         artifact.fetch(self._role.client("s3"), artifact.location(self._definition), self._folder / "model")

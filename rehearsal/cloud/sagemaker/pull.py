@@ -26,7 +26,7 @@ def is_private(uri: str, account: str) -> bool:
 def check_pull(engine: Engine, credentials: Credentials, role_arn: str, uri: str) -> None:
     """Raises AwsError, as CreateTrainingJob does, if the role may not pull the image, from whichever account.
 
-    The repositories of AWS's own images are not in the engine, so it only decides the calls of a pull.
+    The engine has the repositories of this account alone, so this decides the calls of a pull and makes none.
     """
     found = _IMAGE.fullmatch(uri)
     if found is None:

@@ -11,8 +11,9 @@ from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images, application_python, filled
 from rehearsal.cloud.json_service import Operation
 from rehearsal.cloud.sagemaker.events import TRAINING_JOB_STATE, announce
+from rehearsal.cloud.sagemaker.failure import HostingError
 from rehearsal.cloud.sagemaker.listing import page
-from rehearsal.cloud.sagemaker.pull import check_pull
+from rehearsal.cloud.sagemaker.pull import check_pull, is_private, pull
 from rehearsal.cloud.sagemaker.service import PRINCIPAL, SESSION, arn
 from rehearsal.cloud.sagemaker.tags import Tags
 from rehearsal.cloud.sagemaker.training_record import ENDED, TrainingRecord
@@ -55,6 +56,11 @@ class TrainingJobs:
             raise AwsError("ValidationException", f"The images file has no command `train` for the image {image}.")
         credentials = self._engine.credentials(role, SESSION, PRINCIPAL, source=job)
         check_pull(self._engine, credentials, role, image)
+        if is_private(image, self._engine.account):
+            try:
+                pull(self._engine.client("ecr", credentials), image, role)
+            except HostingError as error:
+                raise AwsError("ValidationException", str(error)) from error
         python = application_python()
         resources = Resources(
             engine=self._engine,

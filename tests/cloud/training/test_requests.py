@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from rehearsal.cloud.api import AwsError
 from rehearsal.cloud.sagemaker.training_request import check_request
 from rehearsal.cloud.shapes import check
-from tests.cloud.training.account import IMAGE, Account, channel, document
+from tests.cloud.training.account import ACCOUNT, IMAGE, Account, channel, document
 
 
 def refused(call: Callable[[], Any]) -> tuple[str, str]:
@@ -160,6 +160,19 @@ def test_a_role_that_may_not_pull_the_image_is_refused(account: Account, without
 
     assert code == "ValidationException"
     assert message.startswith("Access denied for repository: pytorch-training in registry ID: 763104351884")
+
+
+def test_an_image_of_the_account_has_to_be_in_its_repository(account: Account) -> None:
+    ecr = account.client("ecr")
+    repository = ecr.create_repository(repositoryName="any/program")["repository"]
+    actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    role = account.role(more={"own-image": {"Action": actions, "Resource": repository["repositoryArn"]}})
+    image = {"TrainingImage": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/any/program:1"}
+
+    code, message = refused(lambda: account.create("", role=role, AlgorithmSpecification=image))
+    assert (code, message) == ("ValidationException", f"Requested image {image['TrainingImage']} not found.")
+    ecr.put_image(repositoryName="any/program", imageTag="1", imageManifest='{"schemaVersion": 2}')
+    assert account.run("", role=role, AlgorithmSpecification=image)["TrainingJobStatus"] == "Completed"
 
 
 def test_an_image_without_a_command_is_refused(account: Account) -> None:
