@@ -140,6 +140,17 @@ def test_a_model_asks_for_the_right_to_pass_its_role(cloud: Hosted) -> None:
     assert cloud.world.passed_roles == [(ROLE, "sagemaker.amazonaws.com")]
 
 
+def test_tags_in_a_request_need_the_right_to_tag(cloud: Hosted) -> None:
+    cloud.model("first")
+    cloud.world.denied.add("sagemaker:AddTags")
+    tags = [{"Key": "team", "Value": "dogs"}]
+    refused = cloud.call("CreateEndpoint", EndpointName="dogs", EndpointConfigName="first", Tags=tags)
+
+    assert refused["__type"] == "AccessDeniedException"
+    assert refused["message"].endswith("AddTags on resource: arn:aws:sagemaker:us-east-1:111122223333:endpoint/dogs")
+    assert cloud.deployed()["EndpointStatus"] == "InService"
+
+
 def test_a_model_needs_an_image_that_serves(cloud: Hosted) -> None:
     container = {"Image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/training:1"}
     refused = cloud.call("CreateModel", ModelName="x", ExecutionRoleArn=ROLE, PrimaryContainer=container)

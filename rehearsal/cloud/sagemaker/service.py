@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from rehearsal.cloud.api import AwsError, Engine, Request, Response
+from rehearsal.cloud.api import AwsError, Credentials, Engine, Json, Request, Response
 from rehearsal.cloud.json_service import JsonService, Operation, refusal
 from rehearsal.cloud.sagemaker.tags import Tags
 
@@ -53,7 +53,8 @@ class SageMaker(JsonService):
         self._engine = engine
         self._invoke = invoke
         for part in (tags, *parts):
-            self.operations.update(part.operations())
+            for name, operation in part.operations().items():
+                self.operations[name] = self._tagging(operation) if name.startswith("Create") else operation
 
     def action(self, request: Request) -> str:
         """The IAM action."""
@@ -70,6 +71,19 @@ class SageMaker(JsonService):
         if about and about[1] in _KINDS:
             return arn(self._engine, _KINDS[about[1]], str(parameters.get(f"{about[1]}Name", "")))
         return str(parameters.get("ResourceArn", "*"))
+
+    def _tagging(self, create: Operation) -> Operation:
+        """An operation that creates a resource needs the right to tag it, if the request has tags.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/security_iam_id-based-policy-examples.html
+        """
+
+        def call(parameters: Json, request: Request) -> Json:
+            if parameters.get("Tags"):
+                self._engine.check(Credentials(request.key, "", ""), "sagemaker:AddTags", self.resource(request))
+            return create(parameters, request)
+
+        return call
 
     def answer(self, request: Request) -> Response:
         """The response: of an endpoint to a request of SageMaker Runtime, of an operation otherwise."""

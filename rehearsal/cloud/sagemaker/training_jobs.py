@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from rehearsal.cloud.api import AwsError, Credentials, Engine, Json, Request
+from rehearsal.cloud.api import AwsError, Engine, Json, Request
 from rehearsal.cloud.clock import Clock
 from rehearsal.cloud.images import Images, application_python, filled
 from rehearsal.cloud.json_service import Operation
@@ -49,8 +49,6 @@ class TrainingJobs:
         job = arn(self._engine, "training-job", name)
         role, image = parameters["RoleArn"], parameters["AlgorithmSpecification"]["TrainingImage"]
         self._engine.check_pass_role(request, role, PRINCIPAL)
-        if parameters.get("Tags"):
-            self._engine.check(Credentials(request.key, "", ""), "sagemaker:AddTags", job)
         known = self._images.find(image)
         if not known.train and not parameters["AlgorithmSpecification"].get("ContainerEntrypoint"):
             raise AwsError("ValidationException", f"The images file has no command `train` for the image {image}.")
