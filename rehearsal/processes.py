@@ -143,18 +143,23 @@ class ProcessGroup:
         self._log_dir = log_dir
         self._grace_s = grace_s
         self._children: list[Child] = []
+        self._over = False
         self._lock = threading.Lock()  # children are started and ended by several threads
 
     def __enter__(self) -> Self:
         self._log_dir.mkdir(parents=True, exist_ok=True)
+        self._over = False
         self._reaper = Reaper()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        with self._lock:
+            self._over = True  # a child that another thread starts from now on would outlive the group
+            children = list(self._children)
         try:
-            self.end(*self._children)
+            self.end(*children)
         finally:
             self._reaper.close()  # ends the children that a second Ctrl-C left running
 
@@ -169,11 +174,13 @@ class ProcessGroup:
     ) -> Child:
         """Start a child. `env` replaces this process's environment; the wait methods call `on_line` with its log lines.
 
-        Raises ProcessFailedError if the command cannot be started.
+        Raises ProcessFailedError if the command cannot be started, or if the block has ended.
         """
         log = self._log_dir / f"{name}.log"
         environment = {**(os.environ if env is None else env), "PYTHONUNBUFFERED": "1"}
-        with _signals_deferred():  # an interrupt after Popen and before `watch` would leave the child running
+        with _signals_deferred(), self._lock:  # an interrupt after Popen and before `watch` would leave it running
+            if self._over:
+                raise ProcessFailedError(f"{name} was not started, because its group has ended.")
             with log.open("wb") as output:
                 try:
                     process = subprocess.Popen(
@@ -188,9 +195,8 @@ class ProcessGroup:
                 except OSError as error:
                     raise ProcessFailedError(f"{name} could not be started with `{command[0]}`: {error}.") from error
             child = Child(name, process, log, on_line)
-            with self._lock:
-                self._reaper.watch(process.pid)
-                self._children.append(child)
+            self._reaper.watch(process.pid)
+            self._children.append(child)
             return child
 
     def wait_until(self, ready: Callable[[], bool], *, what: str, timeout_s: float) -> None:

@@ -42,7 +42,9 @@ class Reaper:
 
     def _write(self, line: str) -> None:
         if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(
+                BrokenPipeError, ValueError
+            ):  # ValueError: it is closed, and its groups have ended
                 print(line, file=self._process.stdin, flush=True)
 
 

@@ -176,5 +176,23 @@ def test_an_interrupt_during_a_start_leaves_no_child(
     assert not is_running(started[0])
 
 
+def test_no_child_is_started_after_the_end(group: ProcessGroup) -> None:
+    """A thread that replaces a child which the end of the group ended would leave the new one behind."""
+    with group:
+        pass
+
+    with pytest.raises(ProcessFailedError, match="late was not started, because its group has ended"):
+        group.start("late", python(WAITS))
+
+
+def test_a_child_can_be_ended_after_the_end(group: ProcessGroup) -> None:
+    with group:
+        child = group.start("child", python(WAITS))
+
+    group.end(child)
+
+    assert child.exit_code() is not None
+
+
 def test_a_free_port_is_free() -> None:
     assert 1024 <= free_port() < 65536
