@@ -55,7 +55,8 @@ class ExecutionEnvironment:
 
     def is_ready(self) -> bool:
         """Wait until the process asks for an event. False: it has ended instead."""
-        self._idle_or_ended.wait()
+        if not self.ended:  # one that ends just as `invoke` begins leaves the event cleared
+            self._idle_or_ended.wait()
         return not self.ended
 
     def invoke(self, invocation: Invocation) -> bytes:

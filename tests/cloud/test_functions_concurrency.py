@@ -3,7 +3,9 @@
 import json
 import sys
 import threading
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -307,3 +309,13 @@ def test_a_function_whose_role_lambda_may_not_assume_is_not_run(tmp_path: Path, 
 
     assert outcome.error["errorType"] == "AccessDeniedException"
     assert "does not trust lambda.amazonaws.com" in outcome.error["errorMessage"]
+
+
+def test_an_archive_that_cannot_be_unpacked_leaves_no_server_behind(tmp_path: Path, deployed: DeployedFunction) -> None:
+    with Functions(EndingEngine(tmp_path), Clock(), sys.executable) as functions:
+        before = set(threading.enumerate())
+
+        with pytest.raises(zipfile.BadZipFile):
+            functions.invoke(replace(deployed, code=b"no archive"), "id", b"{}")
+
+        assert wait_until(lambda: set(threading.enumerate()) <= before)

@@ -3,13 +3,18 @@
 import http.client
 import json
 import signal
+import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rehearsal.aws.execution_environment import ExecutionEnvironment
 from rehearsal.aws.lambda_runtime import COMPILED_CLIENT, PYTHON_CLIENT, FunctionError, LambdaRuntime
+from rehearsal.aws.runtime_api import Invocation
+from rehearsal.processes import ProcessGroup
 from tests.patience import PATIENCE_S
 from tests.rehearsal.still_running import gone_in_time, orphans_of
 
@@ -238,3 +243,19 @@ def test_a_port_in_use_is_an_error_that_names_it(function: LambdaRuntime, task_r
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_owner_leaves_no_function_behind(task_root: Path, how: signal.Signals) -> None:
     assert gone_in_time(orphans_of(OWNER, str(task_root), how=how))
+
+
+def test_a_process_that_ends_as_a_call_begins_is_not_waited_for(tmp_path: Path) -> None:
+    ready: list[bool] = []
+    with ProcessGroup(tmp_path) as group:
+        environment = ExecutionEnvironment(group)
+        with pytest.raises(FunctionError):
+            environment.initialise("function", [sys.executable, "-c", ""], env={}, cwd=tmp_path, timeout_s=PATIENCE_S)
+        with pytest.raises(FunctionError, match="process ended with exit code 0"):
+            environment.invoke(Invocation(b"{}", PATIENCE_S))
+
+        asking = threading.Thread(target=lambda: ready.append(environment.is_ready()), daemon=True)
+        asking.start()
+        asking.join(PATIENCE_S)
+
+    assert ready == [False]

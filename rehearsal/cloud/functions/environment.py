@@ -61,7 +61,7 @@ class FunctionEnvironment:
         began = time.monotonic()
         try:
             self._start()
-        except FunctionError:
+        except BaseException:  # also an archive that cannot be unpacked, or a full disk
             self.end()
             raise
         self.init_s = time.monotonic() - began

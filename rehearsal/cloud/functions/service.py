@@ -55,7 +55,7 @@ class Functions:
         self._group.__exit__(kind, error, traceback)
 
     def invoke(self, function: DeployedFunction, id: str, payload: bytes, trace: str = "") -> Outcome:
-        """Run one call. It never raises: an error of the function is in the outcome."""
+        """Run one call. An error of the function is in the outcome."""
         pool = self._pool(function)
         with self._counted(function):
             began = time.monotonic()
