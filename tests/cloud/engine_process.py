@@ -6,6 +6,8 @@ from pathlib import Path
 from rehearsal.cloud.environment import EngineSettings
 from rehearsal.cloud.local import NODE_PACKAGES, PYTHON, REPOSITORY
 
+ROOT_KEY, ROOT_SECRET = "AKIA0123456789ABCDEF", "the root's secret"
+
 
 def run_in_engine(program: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run Python code where the engine is installed. folder: an empty folder for what it writes."""
@@ -15,8 +17,8 @@ def run_in_engine(program: str, folder: Path) -> "subprocess.CompletedProcess[st
         folder=folder,
         account="000000000000",
         region="us-east-1",
-        root_key="AKIA0000",
-        root_secret="secret",
+        root_key=ROOT_KEY,
+        root_secret=ROOT_SECRET,
         node_packages=NODE_PACKAGES,
         state_machine_speed=1,
     )

@@ -78,6 +78,15 @@ def test_node_is_the_program_and_not_the_script_that_starts_it() -> None:
     assert [program.read_bytes()[:2] for program in programs] != [b"#!"]
 
 
+@pytest.mark.parametrize("runtime", ["java21", "ruby3.4"])
+def test_a_runtime_that_is_not_run_is_an_error(account: LambdaAccount, runtime: str) -> None:
+    """The engine would answer with status 200 and a body that no function returned."""
+    answer = account.invoke(account.function("", runtime=runtime, handler="index.handler", file="index"))
+
+    assert answer.error == "Unhandled"
+    assert answer.payload["errorMessage"] == f"A function on {runtime} is not rehearsed (docs/rehearsal.md)."
+
+
 @linux
 def test_the_end_of_a_function_on_node_ends_its_process(account: LambdaAccount) -> None:
     function = account.function(NODE, runtime="nodejs22.x", handler="index.handler", file="index.js")

@@ -4,11 +4,13 @@ import io
 import json
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from rehearsal.cloud.local import LocalAws
 from tests.cloud.conftest import Client
+from tests.cloud.engine_process import ROOT_KEY, ROOT_SECRET, run_in_engine
 from tests.cloud.root_keys import descendants, engine_on, environment, root_keys
 
 CODE = {
@@ -56,3 +58,28 @@ def test_each_key_that_the_engine_takes_for_root_is_found() -> None:
     assert [len(found({"AWS_ACCESS_KEY_ID": key})) for key in keys] == [1] * 4
     assert found({"ANY": "secret=root secret"}) == ["ANY"]
     assert found({"AWS_ACCESS_KEY_ID": "ASIA0123456789ABCDEF"}) == []
+
+
+STARTED_BY_THE_ENGINE = """
+import json, os, sys
+from ministack.core import lambda_runtime, node_pool
+from ministack.services import lambda_svc
+from rehearsal.cloud.engine.functions import _clean_environments
+
+_clean_environments()
+for module in (lambda_runtime, lambda_svc, node_pool):
+    program = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+    pipe = module.subprocess.PIPE
+    given = {} if module is node_pool else {"env": {**os.environ, "OWN": "value"}}
+    print(module.subprocess.Popen(program, stdout=pipe, text=True, **given).communicate()[0].strip())
+"""
+
+
+def test_no_program_that_the_engine_starts_for_a_user_gets_the_account_s_key(tmp_path: Path) -> None:
+    ended = run_in_engine(STARTED_BY_THE_ENGINE, tmp_path)
+
+    seen = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert len(seen) == 3, ended.stderr
+    assert [root_keys(variables, ROOT_KEY, ROOT_SECRET) for variables in seen] == [[], [], []]
+    assert [variables.get("OWN") for variables in seen] == ["value", "value", None]
+    assert all("PATH" in variables and "GATEWAY_PORT" not in variables for variables in seen)

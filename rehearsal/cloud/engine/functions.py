@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ministack import app
-from ministack.core import lambda_runtime
+from ministack.core import lambda_runtime, node_pool
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
@@ -26,10 +26,10 @@ from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.functions.deployed import DeployedFunction
 
 FUNCTION, VERSION = "AWS::Lambda::Function", "AWS::Lambda::Version"
-
-
+RUNTIMES = ("python", "nodejs", "provided")
+"""What the names of the runtimes begin with that run without Docker."""
 KEPT_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION", "LANG", "NODE_PATH", "PATH", "TMPDIR")
-"""What a function on Node.js gets of the engine's own environment."""
+"""What a function that the engine runs gets of the engine's own environment."""
 
 
 def use_functions(functions: Functions) -> None:
@@ -46,9 +46,10 @@ def _run_calls(functions: Functions) -> None:
     run = lambda_svc._execute_function_dispatch
 
     def dispatch(func: Json, config: Json, event: Any, request_id: str, started: float) -> Json:
-        code = func.get("code_zip")
-        if not code:
-            return dict(run(func, config, event, request_id, started))
+        code: bytes = func.get("code_zip") or b""
+        if reason := _not_run(config, code):
+            message = f"{reason} is not rehearsed (docs/rehearsal.md)."
+            return {"body": {"errorType": "NotImplemented", "errorMessage": message}, "error": True}
         function = DeployedFunction.of(config, code)
         if not functions_run(config):
             with functions.observed(function, request_id) as seen:
@@ -78,6 +79,16 @@ def _run_calls(functions: Functions) -> None:
     lambda_svc._execute_function_dispatch = dispatch
     lambda_svc._emit_lambda_logs = lambda *_, **__: None
     lambda_svc._emit_lambda_metrics = metrics
+
+
+def _not_run(config: Json, code: bytes) -> str:
+    """Which kind of function this is, if none of the kinds that are run. The engine would answer it with status 200."""
+    runtime = str(config.get("Runtime", ""))
+    if config.get("PackageType") == "Image":
+        return "A function from a container image"
+    if not code:
+        return "A function without an archive"
+    return "" if runtime.startswith(RUNTIMES) else f"A function on {runtime}"
 
 
 _SENT: ContextVar[bytes] = ContextVar("sent", default=b"")
@@ -114,14 +125,20 @@ def _take_events() -> None:
 
 
 def _clean_environments() -> None:
-    """The engine starts a function on Node.js with all of its own variables, and with the user's."""
+    """The engine starts the programs of users with all of its own variables, the root key among them.
+
+    lambda_runtime: functions on Node.js and of custom runtimes; lambda_svc: durable ones; node_pool: CloudFront's
+    functions and AppSync's.
+    """
     start = subprocess.Popen
 
-    def clean(command: list[str], *, env: dict[str, str], **named: Any) -> Any:
-        own = {name: value for name, value in env.items() if name in KEPT_VARIABLES or os.environ.get(name) != value}
+    def clean(command: list[str], *, env: dict[str, str] | None = None, **named: Any) -> Any:
+        given = dict(os.environ) if env is None else env
+        own = {name: value for name, value in given.items() if name in KEPT_VARIABLES or os.environ.get(name) != value}
         return start(command, env={**NO_AWS_CONFIGURATION, **own}, **named)
 
-    lambda_runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": clean})
+    cleaned = SimpleNamespace(**{**vars(subprocess), "Popen": clean})
+    lambda_runtime.subprocess = lambda_svc.subprocess = node_pool.subprocess = cleaned
 
 
 def _end_with_their_functions(functions: Functions) -> None:
