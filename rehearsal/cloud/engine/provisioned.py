@@ -28,8 +28,17 @@ def keep_warm(functions: Functions) -> None:
         lambda_svc._update_alias,
     )
 
+    locks: dict[str, threading.Lock] = {}
+
     def settle(name: str) -> None:
-        """Keep warm what the function's aliases and versions say now, and note in the record when it is ready."""
+        """Keep warm what the function's aliases and versions say now, and note in the record when it is ready.
+
+        One at a time: an earlier one that ended later would keep warm what was said before.
+        """
+        with locks.setdefault(name, threading.Lock()):
+            keep_what_is_said(name)
+
+    def keep_what_is_said(name: str) -> None:
         func = lambda_svc._functions.get(name)
         if not func:
             return
