@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+KEPT = (
+    "CUDA_VISIBLE_DEVICES", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SSL_CERT_FILE",
+    "TZ", "USER",
+)  # fmt: skip
+"""What the engine gets of the user's own environment. It reads dozens of settings, such as USE_SSL, there."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineSettings:
@@ -28,8 +34,8 @@ class EngineSettings:
         return f"http://127.0.0.1:{self.port}"
 
     def variables(self, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The environment of the engine's process: nothing of the user's own AWS configuration is in it."""
-        kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", "CDK_"))}
+        """The environment of the engine's process: none of the user's own settings for AWS or an engine is in it."""
+        kept = {name: inherited[name] for name in KEPT if name in inherited}
         return {
             **kept,
             "AUTH": "true",

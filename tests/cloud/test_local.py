@@ -182,6 +182,15 @@ def test_a_port_in_use_is_refused(local_aws: LocalAws, tmp_path: Path) -> None:
         pass
 
 
+def test_the_engine_gets_no_setting_of_the_user_s_shell(local_aws: LocalAws) -> None:
+    shell = {"PATH": "/bin", "USE_SSL": "1", "SERVICES": "s3", "HTTP_PROXY": "http://proxy", "AWS_PROFILE": "company"}
+
+    found = local_aws.settings.variables(shell)
+
+    assert found["PATH"] == "/bin"
+    assert not {"USE_SSL", "SERVICES", "HTTP_PROXY", "AWS_PROFILE"} & set(found)
+
+
 def a_local_aws(folder: Path) -> LocalAws:
     return LocalAws(folder / "aws", images=ECHO / "images.toml")
 
