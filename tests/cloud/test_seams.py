@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.cloud.environment import KEPT
 from tests.cloud.engine_process import run_in_engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +113,26 @@ def test_the_engine_is_imported_by_one_package_alone() -> None:
     }
 
     assert importers == {ENGINE}
+
+
+UNREAD = """
+import os
+from pathlib import Path
+import ministack
+
+source = "".join(path.read_text() for path in Path(ministack.__file__).parent.rglob("*.py"))
+print(*sorted(name for name in os.environ if f'"{name}"' not in source))
+"""
+OTHERS_READ = {"AWS_CONFIG_FILE", "AWS_EC2_METADATA_DISABLED", "AWS_REGION", "NODE_PATH", "PYTHONDONTWRITEBYTECODE"}
+"""By botocore, Node.js and Python."""
+
+
+def test_every_setting_is_read_by_the_engine(tmp_path: Path) -> None:
+    """One that an upgrade renames would be ignored without a word."""
+    unread = set(run_in_engine(UNREAD, tmp_path).stdout.split())
+
+    ours = unread - OTHERS_READ - {*KEPT, "PYTHONPATH"}
+    assert ours == set(), "the engine does not read these settings: find their new names, for environment.py"
 
 
 def test_the_pinned_release_the_lock_and_the_module_agree() -> None:

@@ -63,9 +63,12 @@ class Decisions:
 
     def _resolved(self, *arguments: Any, **named: Any) -> Any:
         found, without = self._resolve(*arguments, **named), self._without.get()
-        if self._any_resource.get() and getattr(found, "policies", None):
+        if not isinstance(found, iam_evaluator.PrincipalInfo) or not found.policies:
+            self._caller.set(found)
+            return found
+        if self._any_resource.get():
             found = replace(found, policies=[[_for_any_resource(each) for each in policy] for policy in found.policies])
-        if without and getattr(found, "policies", None):
+        if without:
             policy, index = without
             fewer = list(found.policies)
             fewer[policy] = fewer[policy][:index] + fewer[policy][index + 1 :]
@@ -89,10 +92,8 @@ class Decisions:
 
         self._caller.set(None)
         denied = enforce()
-        caller = self._caller.get()
-        policies = getattr(caller, "policies", None)
-        principal = getattr(caller, "arn", "") if policies is not None else "root" if hasattr(caller, "arn") else ""
-        refused = str(getattr(denied, "decision", "") or getattr(denied, "code", "")) if denied else ""
+        principal, policies = _identity(self._caller.get())
+        refused = _refusal(denied)
         decision = Decision(principal, iam_action, resource_arn, region, dict(service_context or {}), refused, ())
         if policies:
             decision = replace(decision, needs=self._needs(enforce, decision, policies))
@@ -118,6 +119,20 @@ class Decisions:
             return enforce() is not None
         finally:
             self._without.reset(token)
+
+
+def _identity(caller: Any) -> tuple[str, Any]:
+    """Who a caller is, as in `Decision`, and its policies. The root has none, nor has one with a wrong key."""
+    if not isinstance(caller, iam_evaluator.PrincipalInfo):
+        return "", None
+    return ("root", None) if caller.policies is None else (caller.arn, caller.policies)
+
+
+def _refusal(denied: Any) -> str:
+    """How a call was denied: by a policy, or because of its credentials. Empty if it was allowed."""
+    if denied is None:
+        return ""
+    return str(denied.code if isinstance(denied, iam_evaluator.AuthError) else denied.decision)
 
 
 def _for_any_resource(parsed: Any) -> Any:

@@ -85,11 +85,10 @@ class Roles:
         denied = contextvars.copy_context().run(enforce)  # the origin is that of this call alone
         if denied is None:
             return
-        principal = getattr(denied, "principal_arn", "")
-        if not principal:  # the credentials are wrong
+        if isinstance(denied, iam_evaluator.AuthError):
             raise AwsError(denied.code, denied.message)
         explicit = denied.decision == "Deny"
-        message = iam_actions.identity_denial_message(action, principal, resource, explicit)
+        message = iam_actions.identity_denial_message(action, denied.principal_arn, resource, explicit)
         raise AwsError("AccessDeniedException", message)
 
     def check_service(self, service: str, action: str, resource: str, source: str) -> None:
