@@ -22,29 +22,37 @@ ALIAS = "AWS::Lambda::Alias"
 
 def keep_warm(functions: Functions) -> None:
     """Follow the engine's records. CloudFormation must run the type ALIAS in a worker thread."""
-    put, remove, move = (
-        lambda_svc._put_provisioned_concurrency,
-        lambda_svc._delete_provisioned_concurrency,
-        lambda_svc._update_alias,
-    )
+    settlement = _Settlement(functions)
+    _follow_requests(settlement)
+    _follow_templates(functions, settlement)
 
-    locks: dict[str, threading.Lock] = {}
 
-    def settle(name: str) -> None:
-        """Keep warm what the function's aliases and versions say now, and note in the record when it is ready.
+class _Settlement:
+    """Keeps warm what the aliases and versions of a function say, and notes in their records when it is ready.
 
-        One at a time: an earlier one that ended later would keep warm what was said before.
-        """
-        with locks.setdefault(name, threading.Lock()):
-            keep_what_is_said(name)
+    One at a time for each function: an earlier one that ended later would keep warm what was said before.
+    """
 
-    def keep_what_is_said(name: str) -> None:
-        func = lambda_svc._functions.get(name)
-        if not func:
-            return
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._locks: dict[str, threading.Lock] = {}
+
+    def soon(self, name: str) -> None:
+        """In a thread: the engine's event loop asks for it."""
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(self.now, name), daemon=True).start()
+
+    def now(self, name: str) -> None:
+        """And wait until the processes are ready."""
+        with self._locks.setdefault(name, threading.Lock()):
+            func = lambda_svc._functions.get(name)
+            if func:
+                self._settle(name, func)
+
+    def _settle(self, name: str, func: Json) -> None:
         records = dict(func.get("provisioned_concurrency", {}))
         try:
-            functions.keep_warm(name, _wanted(func))
+            self._functions.keep_warm(name, _wanted(func))
         except FunctionError as error:
             for record in records.values():
                 record.update(Status="FAILED", StatusReason=str(error), AvailableProvisionedConcurrentExecutions=0)
@@ -53,38 +61,46 @@ def keep_warm(functions: Functions) -> None:
             requested = record["RequestedProvisionedConcurrentExecutions"]
             record.update(Status="READY", AvailableProvisionedConcurrentExecutions=requested)
 
-    def in_background(name: str) -> None:
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(settle, name), daemon=True).start()
+
+def _follow_requests(settlement: _Settlement) -> None:
+    """Those of Lambda's API."""
+    put, remove, move = (
+        lambda_svc._put_provisioned_concurrency,
+        lambda_svc._delete_provisioned_concurrency,
+        lambda_svc._update_alias,
+    )
 
     def provision(func_name: str, qualifier: str, data: Json) -> Any:
         found = put(func_name, qualifier, data)
         if found[0] == 202:
             record = lambda_svc._functions[func_name]["provisioned_concurrency"][qualifier or "$LATEST"]
             record.update(Status="IN_PROGRESS", AvailableProvisionedConcurrentExecutions=0)
-            in_background(func_name)
-            return found[0], found[1], json.dumps(record).encode()
+            answer = json.dumps(record).encode()
+            settlement.soon(func_name)
+            return found[0], found[1], answer
         return found
 
     def withdraw(func_name: str, qualifier: str) -> Any:
         found = remove(func_name, qualifier)
-        in_background(func_name)
+        settlement.soon(func_name)
         return found
 
     def moved(func_name: str, alias_name: str, data: Json) -> Any:
         found = move(func_name, alias_name, data)
-        in_background(func_name)
+        settlement.soon(func_name)
         return found
 
     lambda_svc._put_provisioned_concurrency = provision
     lambda_svc._delete_provisioned_concurrency = withdraw
     lambda_svc._update_alias = moved
 
+
+def _follow_templates(functions: Functions, settlement: _Settlement) -> None:
+    """Warm the version to which an alias will point, then change the alias, as CloudFormation waits for READY."""
     alias = provisioners._RESOURCE_HANDLERS[ALIAS]
     create, update, delete = alias["create"], alias["update"], alias["delete"]
 
     def warmed(properties: Json, change: Callable[[], Any]) -> Any:
-        """Warm the version that the alias will point to, then change it, as CloudFormation waits for READY."""
         func, name, *_ = provisioners._lambda_function_for_cfn_ref(properties.get("FunctionName", ""))
         count = int((properties.get("ProvisionedConcurrencyConfig") or {}).get("ProvisionedConcurrentExecutions", 0))
         deployed = _deployed(func, str(properties.get("FunctionVersion"))) if func and count else None
@@ -94,7 +110,7 @@ def keep_warm(functions: Functions) -> None:
             except FunctionError as error:
                 raise ValueError(f"Provisioned concurrency of {name} failed: {error}") from None
         found = change()
-        settle(name)
+        settlement.now(name)
         return found
 
     provisioners._RESOURCE_HANDLERS[ALIAS] = {

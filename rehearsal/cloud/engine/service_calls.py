@@ -16,7 +16,6 @@ from rehearsal.cloud.api import AwsError, Credentials
 ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "sns": "sns:Publish"}
 ACTIONS |= {"states": "states:StartExecution"}
 """What a service does with a target, by the target's service."""
-ALARM_ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 
 
 class _Engine(Protocol):
