@@ -128,7 +128,7 @@ OTHERS_READ = {"AWS_CONFIG_FILE", "AWS_EC2_METADATA_DISABLED", "AWS_REGION", "NO
 
 
 def test_every_setting_is_read_by_the_engine(tmp_path: Path) -> None:
-    """One that an upgrade renames would be ignored without a word."""
+    """One that an upgrade renames would be ignored."""
     unread = set(run_in_engine(UNREAD, tmp_path).stdout.split())
 
     ours = unread - OTHERS_READ - {*KEPT, "PYTHONPATH"}
