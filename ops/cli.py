@@ -66,9 +66,7 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code == 128 + signal.SIGINT:
-            print(
-                "\nInterrupted. No process is left. The same command continues where this one stopped.", file=sys.stderr
-            )
+            print(f"\nInterrupted. No process is left. {_next_run(sys.argv)}", file=sys.stderr)
         raise
     except ModuleNotFoundError as error:
         sentence = missing_package(error, sys.argv)
@@ -81,6 +79,13 @@ def main() -> None:
             raise
         print(f"kennel: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _next_run(words: list[str]) -> str:
+    """What the interrupted command does if it is run again."""
+    if rehearse.__name__ in words:  # its local AWS has ended, with everything that was deployed
+        return "The same command begins a new rehearsal, with the photos and weights that are complete on this machine."
+    return "The same command continues where this one stopped."
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -29,6 +29,7 @@ from ops.rehearse.scaling import goal, rehearse_scaling
 from ops.rehearse.stage import Stage
 from ops.rehearse.training_result import print_training_result
 from ops.rehearse.weights import send_weights, with_weights
+from ops.smoke import artifact
 from ops.views.contact_sheet import Answer
 from ops.views.steps import Report, Steps
 from ops.views.training_log import TrainingLines
@@ -44,13 +45,15 @@ CHANGES = 4
 def rehearse(plan: Plan, console: Console) -> list[Answer]:
     """Deploy the environment to a local AWS, and use it. Returns the predictions for the held-out photos.
 
-    Raises EnvironmentRefusedError, SettingsError, DataError, SampleFolderError, WeightsError, BucketError,
+    Raises EnvironmentRefusedError, SettingsError, ArtifactError, DataError, SampleFolderError, WeightsError, BucketError,
     ProcessFailedError and RehearsalError, each with a message for the operator. No process is left running in any case.
     """
     environment = environments.load(plan.environment)
     settings = load(environment, named(plan.chosen()))  # a wrong setting is refused at once
     if plan.load:
         goal(settings.serving.scaling)
+    if plan.model:
+        artifact.check(plan.model)
     steps = Steps(console, total=(STEPS_WITH_MODEL if plan.model else STEPS) + plan.load + CHANGES * plan.full)
     with steps.step("Draw cartoon dogs" if plan.data is None else "Read the photos") as report:
         data = photos(plan, report)

@@ -1,4 +1,4 @@
-"""The artifact that the smoke run serves: packed as SageMaker packs a training's model, and sent to the bucket."""
+"""A finished artifact that is deployed: packed as SageMaker packs a training's model, and sent to a bucket."""
 
 import io
 import tarfile
@@ -15,8 +15,8 @@ def check(folder: Path) -> None:
     """Raises ArtifactError if the folder holds no artifact."""
     if not folder.is_dir():
         raise ArtifactError(
-            f"There is no model in {folder}. Run `make rehearse`, which makes one, or name a training's model folder: "
-            "make smoke ARGS='--model FOLDER'."
+            f"There is no model in {folder}. Run `make rehearse`, which makes one, or name the folder of another one: "
+            "--model FOLDER."
         )
     read_manifest(folder)
 

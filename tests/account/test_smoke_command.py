@@ -58,8 +58,8 @@ def test_without_a_model_it_says_how_to_get_one(tmp_path: Path) -> None:
     ended = started(tmp_path)
     assert ended.returncode == 1
     assert ended.stderr == (
-        "kennel: There is no model in build/rehearsal/job/model. Run `make rehearse`, which makes one, or name a "
-        "training's model folder: make smoke ARGS='--model FOLDER'.\n"
+        "kennel: There is no model in build/rehearsal/job/model. Run `make rehearse`, which makes one, or name the "
+        "folder of another one: --model FOLDER.\n"
     )
 
 

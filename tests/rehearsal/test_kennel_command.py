@@ -251,6 +251,14 @@ def test_a_photo_folder_without_test_is_refused_before_any_training(photos: Path
     assert not (tmp_path / "out" / "job").exists()
 
 
+def test_a_rehearsal_of_a_folder_without_an_artifact_is_refused_before_it_starts(tmp_path: Path) -> None:
+    run = kennel("rehearse", "--model", str(tmp_path / "none"), "--folder", str(tmp_path / "out"))
+
+    assert run.returncode == 1
+    assert f"There is no model in {tmp_path / 'none'}. Run `make rehearse`" in run.stderr
+    assert "1/" not in run.stdout
+
+
 def test_file_names_are_printed_unchanged(tmp_path: Path) -> None:
     folder = tmp_path / "dogs [bold]x[1]"
 
@@ -317,7 +325,8 @@ def test_an_interrupted_rehearsal_leaves_no_process_behind(
 
     assert run.returncode == code, printed
     assert "Traceback" not in printed
-    assert ("Interrupted. No process is left" in printed) == (number == signal.SIGINT)
+    sentence = "Interrupted. No process is left. The same command begins a new rehearsal"
+    assert (sentence in printed) == (number == signal.SIGINT)
     wait_until_gone(hosts)  # the reaper ends a moment after the process that it watches
 
 
