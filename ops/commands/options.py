@@ -54,7 +54,10 @@ Env = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--context", "-c", metavar="NAME=VALUE", help="A setting, as `make deploy` takes it. May be repeated."
+        "--context",
+        "-c",
+        metavar="NAME=VALUE",
+        help="A setting, such as serving.scaling.max_instances=5, as `make deploy` takes it. May be repeated.",
     ),
 ]
 

@@ -19,13 +19,20 @@ class Hosts(StrEnum):
 
 def rehearse(
     context: typer.Context,
-    folder: Annotated[Path, typer.Option(help="Folder for all output.")] = Path("build/rehearsal"),
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all output.")] = Path("build/rehearsal"),
     data: Annotated[
-        Path | None, typer.Option(help="Your photos: train/, valid/, test/, each with a folder for each breed.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Your photos, such as dogImages: train/, valid/, test/, each with a folder for each breed.",
+        ),
     ] = None,
     pretrained: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Weights to start from: a file, `imagenet` to download, or `none`."),
+        typer.Option(
+            metavar="FILE",
+            help="Weights to start from: a file such as resnet50.safetensors, `imagenet` to download, or `none`.",
+        ),
     ] = None,
     model: Annotated[
         Path | None,
@@ -36,9 +43,12 @@ def rehearse(
     photos: Annotated[int, typer.Option(min=1, help="Limit of held-out photos to send.")] = 80,
     settings: Settings = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Also update it under load, roll back a broken model, and destroy it.")
+        bool,
+        typer.Option(
+            "--full", help="Also update the endpoint while it is called, roll back a broken model, and destroy all."
+        ),
     ] = False,
-    load: Annotated[bool, typer.Option("--load", help="Also scale the endpoint by a load, and plot it.")] = False,
+    load: Annotated[bool, typer.Option("--load", help="Also scale the endpoint with a load, and plot it.")] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the local AWS running until Ctrl-C, and say how to use it.")
     ] = False,

@@ -14,21 +14,22 @@ FILE = "aws.sh"
 ENDED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def keep(folder: Path, variables: Mapping[str, str], settings: list[str], console: Console) -> None:
+def keep(folder: Path, variables: Mapping[str, str], settings: list[str], console: Console, *, trains: bool) -> None:
     """Say how to use the local AWS and how to end it, and wait for that.
 
-    folder: of the rehearsal. settings: NAME=VALUE, with which it was deployed.
+    folder: of the rehearsal. settings: NAME=VALUE, with which it was deployed. trains: whether a deploy trains.
     """
     file = folder / FILE
     file.touch(mode=0o600)
     file.write_text(shell(variables), encoding="utf-8")
-    options = " ".join(f"-c {setting}" for setting in settings)
-    console.print("\n[bold]The local AWS runs on.[/bold] In another shell of this folder:\n")
+    options = shlex.quote(" ".join(f"-c {shlex.quote(setting)}" for setting in settings))
+    photos = ("make data-upload DIR=dogImages", "other photos, with which the next deploy trains")
+    console.print("\n[bold]The local AWS runs on.[/bold] In another shell, in this folder:\n")
     for line, what in (
         (f"source {file}", "the shell uses this AWS, and no other"),
         ("aws s3 ls", "the AWS CLI, boto3 and cdk find it by these variables"),
-        (f"make deploy ARGS='{options}'", "what was deployed; other settings update it"),
-        ("make data-upload DIR=dogImages", "other photos, with which the next deploy trains"),
+        (f"make deploy ARGS={options}", "what was deployed; other settings update it"),
+        *([photos] if trains else []),
         ("make destroy YES=1", "delete every stack"),
     ):
         console.print(f"  {escape(line)}  [dim]# {what}", soft_wrap=True)

@@ -45,8 +45,9 @@ CHANGES = 4
 def rehearse(plan: Plan, console: Console) -> list[Answer]:
     """Deploy the environment to a local AWS, and use it. Returns the predictions for the held-out photos.
 
-    Raises EnvironmentRefusedError, SettingsError, ArtifactError, DataError, SampleFolderError, WeightsError, BucketError,
-    ProcessFailedError and RehearsalError, each with a message for the operator. No process is left running in any case.
+    Raises EnvironmentRefusedError, SettingsError, ArtifactError, DataError, SampleFolderError, WeightsError,
+    BucketError, ProcessFailedError and RehearsalError, each with a message for the operator. No process is left running
+    in any case.
     """
     environment = environments.load(plan.environment)
     settings = load(environment, named(plan.chosen()))  # a wrong setting is refused at once
@@ -90,7 +91,7 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
         if plan.keep:
             tag = load(environment, plan.overrides()).training.image_tag
             publish_training_image(stage.client("ecr"), aws.settings.region, tag)
-            keep(plan.folder, account.variables(aws, environment), stage.settings, console)
+            keep(plan.folder, account.variables(aws, environment), stage.settings, console, trains=not plan.model)
     return answers
 
 
