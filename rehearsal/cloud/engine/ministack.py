@@ -28,6 +28,7 @@ from rehearsal.cloud.engine.failed_functions import fail_with_their_functions
 from rehearsal.cloud.engine.function_checks import check_functions
 from rehearsal.cloud.engine.functions import use_functions
 from rehearsal.cloud.engine.passed_roles import decide_passed_roles
+from rehearsal.cloud.engine.polls import poll_as_long_as_on_aws
 from rehearsal.cloud.engine.provisioned import ALIAS
 from rehearsal.cloud.engine.public_images import publish_machine_images
 from rehearsal.cloud.engine.roles import Roles
@@ -57,6 +58,7 @@ class Ministack(Roles):
         self._sdk_lock = threading.Lock()
         accept_one_root_key(self._root.access_key)
         complete_calls()
+        poll_as_long_as_on_aws()
         self._judge_services()
         self._take_loopback_for_tls()
         self._let_types_wait()

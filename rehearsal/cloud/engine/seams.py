@@ -92,7 +92,9 @@ SEAMS = (
     "services.stepfunctions._call_lambda",
     "services.stepfunctions._ExecutionError",
     "services.stepfunctions._executions",
+    "services.stepfunctions._find_matching_retrier",
     "services.stepfunctions._run_execution",
+    "services.stepfunctions._SFN_WAIT_SCALE",
     "services.stepfunctions._state_machines",
     "services.sts.register_session",
 )
