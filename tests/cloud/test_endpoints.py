@@ -208,19 +208,41 @@ def test_the_name_of_an_endpoint_is_free_when_its_deletion_is_known(cloud: Hoste
     assert wait_until(lambda: free == [True])
 
 
-def test_an_endpoint_that_cannot_be_ended_cleanly_is_deleted(cloud: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fleet_that_cannot_be_ended_cleanly_leaves_no_endpoint_in_transition(
+    cloud: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(containers: Containers) -> None:
         end(containers)
         raise OSError("input/output error")
 
     end = Containers.close
     cloud.model("first")
+    cloud.model("second", says="new")
     cloud.deployed()
+    endpoint = cloud.serving.endpoints.get("dogs")
     monkeypatch.setattr(Containers, "close", fails)
-    endpoint = cloud.serving.endpoints.delete("dogs")
 
+    cloud.call("UpdateEndpoint", EndpointName="dogs", EndpointConfigName="second")
+    assert wait_until(lambda: endpoint.status == "InService")
+    assert cloud.invoke().body == b"new"
+    cloud.serving.endpoints.delete("dogs")
     assert wait_until(lambda: endpoint.status == "Deleted")
     assert cloud.call("ListEndpoints")["Endpoints"] == []
+
+
+def test_logs_are_written_again_after_a_failure(cloud: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails_once(containers: Containers) -> None:
+        monkeypatch.setattr(Containers, "write_logs", write)
+        raise OSError("input/output error")
+
+    write = Containers.write_logs
+    cloud.model("first")
+    cloud.deployed()
+    monkeypatch.setattr(Containers, "write_logs", fails_once)
+    assert wait_until(lambda: Containers.write_logs is write)
+    cloud.invoke(b"end")
+
+    assert wait_until(lambda: cloud.invoke().status == 200)  # the same thread starts the server again
 
 
 def test_a_name_is_used_once(cloud: Hosted) -> None:

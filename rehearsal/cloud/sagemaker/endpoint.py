@@ -198,7 +198,7 @@ class Endpoint:
             self._set("RollingBack")
             for variant, count, weight in before:
                 variant.weight = variant.desired_weight = weight
-                with contextlib.suppress(HostingError):  # it has the instances that it has
+                with contextlib.suppress(Exception):  # it has the instances that it has
                     variant.resize(count)
             return self._set("InService", _reason(error))
         return self._set("InService")
@@ -207,12 +207,9 @@ class Endpoint:
         """End all fleets. forget: called before the status is Deleted, so that its name is free for who waits."""
         fleets = [fleet for fleet, _ in self.traffic.shares]
         self.traffic = Traffic(())
-        try:
-            for fleet in fleets:
-                _close(fleet)
-            self._capture.close()
-        except Exception:  # it is deleted, whatever is left of it
-            logger.exception("the end of %s", self.arn)
+        for fleet in fleets:
+            _close(fleet)
+        self._capture.close()
         forget()
         self._set("Deleted")
 
@@ -247,5 +244,9 @@ def _start(fleet: Fleet) -> None:
 
 
 def _close(fleet: Fleet) -> None:
+    """End a fleet. A failure is logged: the endpoint goes on without this fleet, whatever is left of it."""
     for variant in fleet.variants:
-        variant.close()
+        try:
+            variant.close()
+        except Exception:
+            logger.exception("the end of variant %s", variant.name)

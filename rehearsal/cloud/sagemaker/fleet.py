@@ -4,6 +4,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Production
 """
 
 import contextlib
+import logging
 import random
 import secrets
 import threading
@@ -21,6 +22,8 @@ from rehearsal.cloud.sagemaker.instance_metrics import NAMESPACE, InstanceMetric
 from rehearsal.cloud.sagemaker.model_role import ModelRole
 from rehearsal.cloud.sagemaker.server import Server
 from rehearsal.cloud.sagemaker.service import arn
+
+logger = logging.getLogger(__name__)
 
 WRITE_LOGS_S = 0.5
 DRAIN_S = 65.0
@@ -131,17 +134,23 @@ class VariantFleet:
     def _keep(self) -> None:
         """Write the logs, and start a container that ended again, until the fleet is closed."""
         while not self._closed.wait(WRITE_LOGS_S):
-            self._containers.write_logs()
-            with self._routing:
-                ended = [server for server in self._servers if server.ready and server.ended]
-                for server in ended:
-                    server.ready = False
-                starting = [server for server in self._servers if not server.ready]
-            if ended:
-                self._on_change()
-            for server in starting:
-                with contextlib.suppress(HostingError, ClientError, BotoCoreError):  # the next look tries again
-                    self._restart(server)
+            try:
+                self._look()
+            except Exception:  # the next look tries again
+                logger.exception("the instances of %s", self.name)
+
+    def _look(self) -> None:
+        self._containers.write_logs()
+        with self._routing:
+            ended = [server for server in self._servers if server.ready and server.ended]
+            for server in ended:
+                server.ready = False
+            starting = [server for server in self._servers if not server.ready]
+        if ended:
+            self._on_change()
+        for server in starting:
+            with contextlib.suppress(HostingError, ClientError, BotoCoreError):  # the next look tries again
+                self._restart(server)
 
     def _restart(self, server: Server) -> None:
         if server.ended:
