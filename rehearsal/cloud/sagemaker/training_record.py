@@ -21,13 +21,8 @@ MESSAGES = {
 }
 ENDED = ("Completed", "Failed", "Stopped")
 
-_SHOWN = (
-    "TrainingJobName", "HyperParameters", "AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig",
-    "ResourceConfig", "VpcConfig", "StoppingCondition", "EnableNetworkIsolation",
-    "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining", "CheckpointConfig", "Environment",
-    "RetryStrategy", "DebugHookConfig", "ProfilerConfig", "TensorBoardOutputConfig", "ExperimentConfig",
-)  # fmt: skip
-"""Fields of the request that DescribeTrainingJob repeats."""
+_NOT_SHOWN = ("SessionChainingConfig", "Tags")
+"""Fields of the request that DescribeTrainingJob does not repeat."""
 
 
 class TrainingRecord:
@@ -114,7 +109,7 @@ class TrainingRecord:
         """DescribeTrainingJob's response."""
         with self._lock:
             found = {
-                **{field: self.request[field] for field in _SHOWN if field in self.request},
+                **{field: value for field, value in self.request.items() if field not in _NOT_SHOWN},
                 **self.summary(),
                 "SecondaryStatus": self._secondary,
                 "SecondaryStatusTransitions": [dict(each) for each in self._transitions],
