@@ -1,6 +1,7 @@
 """The engine's alarms: evaluated at the minutes of the clock, and shown to a role that may describe one of them."""
 
 import json
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cloud.conftest import Client
+from tests.cloud.engine_process import run_in_engine
 from tests.patience import wait_until
 
 TRUST = {
@@ -71,3 +73,19 @@ def test_a_role_that_may_describe_one_alarm_describes_it(client: Client) -> None
     for names in ([other], []):
         with pytest.raises(ClientError, match="AccessDenied"):
             as_role.describe_alarms(AlarmNames=names)
+
+
+KEPT = """
+from ministack.services import cloudwatch
+from rehearsal.cloud.engine.cloudwatch import CloudWatch
+
+found = CloudWatch(lambda: None)
+cloudwatch._store_datum("Any", "Metric", {}, 1.0, "Count", 1.0, None, None, None)
+cloudwatch._evict_old_metrics()
+print(len(found.samples("Any", "Metric", [], 0)))
+"""
+
+
+def test_a_request_does_not_look_at_the_age_of_every_point(tmp_path: Path) -> None:
+    """After some hours that takes about 40 ms, in which the engine answers no other request."""
+    assert run_in_engine(KEPT, tmp_path).stdout == "1\n"

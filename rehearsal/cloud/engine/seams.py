@@ -62,6 +62,7 @@ SEAMS = (
     "services.cloudwatch._dims_key",
     "services.cloudwatch._dispatch_alarm_actions",
     "services.cloudwatch._evaluate_alarm",
+    "services.cloudwatch._evict_old_metrics",
     "services.cloudwatch._metrics",
     "services.codebuild._builds",
     "services.codebuild.handle_request",
