@@ -20,9 +20,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / ".venv-engine" / "bin" / "python"
 NODE_PACKAGES = Path(__file__).parent / "node" / "node_modules"
 START_S = 60
-STATE_MACHINE_SPEED = 5.0
-"""State machines wait no faster. CDK's provider waits with one for a training, which takes real time: it asks each 30
-seconds and gives up after an hour, which are 6 seconds and 12 minutes."""
 _OWN_FOLDERS = ("tmp", "cdk", "logs")
 
 
@@ -72,7 +69,7 @@ class LocalAws:
             root_key=f"AKIA{secrets.token_hex(8).upper()}",
             root_secret=secrets.token_hex(20),
             node_packages=NODE_PACKAGES,
-            state_machine_speed=min(speed, STATE_MACHINE_SPEED),
+            state_machine_speed=speed,
         )
         self._group = ProcessGroup(self.folder / "logs")
 

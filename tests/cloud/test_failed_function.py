@@ -76,7 +76,7 @@ def polling_machine(client: Client, looks: str, answers: str) -> str:
     caught = {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Wait"}
     states = {
         "Look": {"Type": "Task", "Resource": arn(looks), "Catch": [caught], "Next": "Wait"},
-        "Wait": {"Type": "Wait", "Seconds": 5, "Next": "Answer"},
+        "Wait": {"Type": "Wait", "Seconds": 20, "Next": "Answer"},
         "Answer": {"Type": "Task", "Resource": arn(answers), "End": True},
     }
     made = client("stepfunctions").create_state_machine(

@@ -200,13 +200,3 @@ def test_the_lock_of_the_npm_packages_names_no_registry() -> None:
 
     assert lock.count('"integrity"') > 20
     assert re.findall(r'"resolved"|https?://[^"]*\.tgz', lock) == []
-
-
-@pytest.mark.parametrize(("speed", "seconds"), [(20.0, 660), (1.0, 3300)], ids=["faster", "real"])
-def test_a_state_machine_waits_as_long_as_a_real_training_may_take(tmp_path: Path, speed: float, seconds: int) -> None:
-    """A rehearsal's deploy ended after 165 seconds, with "Operation timed out", while its training went on."""
-    images = tmp_path / "images.toml"
-    images.write_text("image = []")
-    aws = LocalAws(tmp_path / "aws", images=images, speed=speed)
-
-    assert 110 * 30 / aws.settings.state_machine_speed == seconds
