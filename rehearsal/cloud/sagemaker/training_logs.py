@@ -3,8 +3,8 @@
 https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html
 """
 
+import logging
 import re
-import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.api import Credentials, Engine, Json
 from rehearsal.cloud.sagemaker.container_logs import ContainerLogs
+from rehearsal.cloud.sagemaker.metrics import MOST_DATA
 from rehearsal.cloud.sagemaker.training_record import TrainingRecord
+
+logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
@@ -94,9 +97,9 @@ class TrainingLogs:
         with self._lock:
             values, self._values = self._values, []
         try:
-            if values:
-                self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=values)
+            for first in range(0, len(values), MOST_DATA):
+                self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=values[first : first + MOST_DATA])
         except (BotoCoreError, ClientError) as error:
             if not self._refused:
-                print(f"Training job {self._record.name} loses its metrics: {error}", file=sys.stderr, flush=True)
+                logger.warning("Training job %s loses its metrics: %s", self._record.name, error)
             self._refused = True
