@@ -30,3 +30,7 @@ class Clock:
     def wait(self, seconds: float, ended: threading.Event) -> bool:
         """Wait so many seconds of this clock. Returns True at once if the event is set."""
         return ended.wait(seconds / self.speed)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so many seconds of this clock."""
+        time.sleep(seconds / self.speed)

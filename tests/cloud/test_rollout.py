@@ -1,6 +1,5 @@
 """The steps of a blue/green update, its bake times and its alarms, on a clock that a test moves."""
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +41,7 @@ def shifts(wanted: Json, *, instances: int = 4, alarm_at: float | None = None) -
         seen.append((round(clock.seconds), round(part, 6)))
 
     try:
-        Rollout.read(wanted, instances).run(shift, alarms, clock, threading.Event(), began=0)
+        Rollout.read(wanted, instances).run(shift, alarms, clock, began=0)
     except HostingError:
         seen.append((clock.seconds, ROLLED_BACK))
     else:
@@ -80,7 +79,7 @@ def test_a_rollout_ends_at_its_limit() -> None:
     rollout = Rollout.read(deployment(), 1)
 
     with pytest.raises(HostingError, match=r"MaximumExecutionTimeoutInSeconds \(3600\)"):
-        rollout.run(lambda _: None, lambda _: [], clock, threading.Event(), began=0)
+        rollout.run(lambda _: None, lambda _: [], clock, began=0)
 
 
 @pytest.mark.parametrize(

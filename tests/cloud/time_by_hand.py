@@ -24,3 +24,6 @@ class HandClock(Clock):
     def wait(self, seconds: float, ended: threading.Event) -> bool:
         self.seconds += seconds
         return ended.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds

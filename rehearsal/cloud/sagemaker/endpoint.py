@@ -46,7 +46,6 @@ class Endpoint:
         self._pending: Fleet | None = None
         self._pending_since = self.created
         self._changed = threading.Condition()
-        self._ended = threading.Event()
 
     # -- state
 
@@ -167,7 +166,7 @@ class Endpoint:
 
         try:
             _start(green)
-            rollout.run(shift, lambda names: self._in_alarm(green, names), clock, self._ended, began=began)
+            rollout.run(shift, lambda names: self._in_alarm(green, names), clock, began=began)
         except Exception as error:
             self.traffic = Traffic(((blue, 1.0),) if blue is not None else ())
             self.count_instances()
@@ -176,7 +175,7 @@ class Endpoint:
             return self._set("InService", _reason(error))
         self.config = config
         if blue is not None:
-            clock.wait(rollout.termination_wait_s, self._ended)
+            clock.sleep(rollout.termination_wait_s)
             _close(blue)
         return self._set("InService")
 
