@@ -47,8 +47,8 @@ class Credentials:
     """A session of a role."""
 
     access_key: str
-    secret_key: str
-    token: str
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
 
     def variables(self) -> dict[str, str]:
         """The environment variables by which an SDK finds them."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 KEPT = (
@@ -22,7 +22,7 @@ class EngineSettings:
     account: str
     region: str
     root_key: str
-    root_secret: str
+    root_secret: str = field(repr=False)
     node_packages: Path
     """The node_modules that Lambda's Node.js image has: AWS's SDK."""
     state_machine_speed: float
