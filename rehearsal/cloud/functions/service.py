@@ -66,8 +66,8 @@ class Functions:
                 outcome = Outcome(b"", error_object(error, function, id), "", call)
                 self._measure(function, call, failed=True)
                 return outcome
-            self._measure_provisioned(function, pool, environment)
             try:
+                self._measure_provisioned(function, pool, environment)
                 init_s = environment.init_s if cold else 0.0
                 outcome = environment.invoke(id, payload, arn=function.arn, trace=trace, init_s=init_s)
             finally:
@@ -164,7 +164,8 @@ class Functions:
         self._metrics.put(function.name, function.qualifier, function.version, values)
 
     def _measure_provisioned(self, function: DeployedFunction, pool: Pool, environment: FunctionEnvironment) -> None:
-        if not pool.provisioned:
+        provisioned = pool.provisioned  # read once: an alias may move at this moment
+        if not provisioned:
             return
         busy = pool.busy_provisioned()
         used = "ProvisionedConcurrencyInvocations"
@@ -172,7 +173,7 @@ class Functions:
         values = {
             used if environment.provisioned else spilled: 1.0,
             "ProvisionedConcurrentExecutions": busy,
-            "ProvisionedConcurrencyUtilization": busy / pool.provisioned,
+            "ProvisionedConcurrencyUtilization": busy / provisioned,
         }
         self._metrics.put(function.name, function.qualifier, function.version, values)
 
