@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.cloud.api import Credentials
 from rehearsal.cloud.local import LocalAws
 from tests.cloud.conftest import Client
 from tests.cloud.engine_process import ROOT_KEY, ROOT_SECRET, run_in_engine
@@ -64,9 +65,9 @@ STARTED_BY_THE_ENGINE = """
 import json, os, sys
 from ministack.core import lambda_runtime, node_pool
 from ministack.services import lambda_svc
-from rehearsal.cloud.engine.functions import _clean_environments
+from rehearsal.cloud.engine.clean_environments import clean_environments
 
-_clean_environments()
+clean_environments()
 for module in (lambda_runtime, lambda_svc, node_pool):
     program = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
     pipe = module.subprocess.PIPE
@@ -83,3 +84,12 @@ def test_no_program_that_the_engine_starts_for_a_user_gets_the_account_s_key(tmp
     assert [root_keys(variables, ROOT_KEY, ROOT_SECRET) for variables in seen] == [[], [], []]
     assert [variables.get("OWN") for variables in seen] == ["value", "value", None]
     assert all("PATH" in variables and "GATEWAY_PORT" not in variables for variables in seen)
+
+
+def test_no_message_shows_a_secret(local_aws: LocalAws) -> None:
+    credentials = Credentials("ASIAANY", "the secret of a role", "the token of a role")
+
+    shown = f"{local_aws.settings} {credentials}"
+
+    assert local_aws.settings.root_secret not in shown
+    assert "of a role" not in shown

@@ -7,20 +7,17 @@ methods, and that is the seam: Python functions run in `Functions`, those on oth
 """
 
 import json
-import os
-import subprocess
 from contextvars import ContextVar
-from types import SimpleNamespace
 from typing import Any
 
 from ministack import app
-from ministack.core import lambda_runtime, node_pool
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
-from rehearsal.aws.execution_environment import NO_AWS_CONFIGURATION
 from rehearsal.aws.runtime_api import MAX_ASYNCHRONOUS_BYTES, MAX_REQUEST_BYTES, REQUEST_TOO_LARGE
 from rehearsal.cloud.api import Json
+from rehearsal.cloud.engine.clean_environments import DECLARED, clean_environments
 from rehearsal.cloud.engine.provisioned import functions_run, keep_warm
 from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.functions.deployed import DeployedFunction
@@ -28,15 +25,13 @@ from rehearsal.cloud.functions.deployed import DeployedFunction
 FUNCTION, VERSION = "AWS::Lambda::Function", "AWS::Lambda::Version"
 RUNTIMES = ("python", "nodejs", "provided")
 """What the names of the runtimes begin with that run without Docker."""
-KEPT_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION", "LANG", "NODE_PATH", "PATH", "TMPDIR")
-"""What a function that the engine runs gets of the engine's own environment."""
 
 
 def use_functions(functions: Functions) -> None:
     """Run the engine's functions by `functions`. CloudFormation must run the type ALIAS in a worker thread."""
     _run_calls(functions)
     _take_events()
-    _clean_environments()
+    clean_environments()
     _end_with_their_functions(functions)
     keep_warm(functions)
     _keep_properties()
@@ -52,6 +47,7 @@ def _run_calls(functions: Functions) -> None:
             return {"body": {"errorType": "NotImplemented", "errorMessage": message}, "error": True}
         function = DeployedFunction.of(config, code)
         if not functions_run(config):
+            DECLARED.set(function.environment.keys())
             with functions.observed(function, request_id) as seen:
                 found: Json = run(func, config, event, request_id, started)
                 seen.failed, seen.log = bool(found.get("error")), str(found.get("log") or "")
@@ -122,23 +118,6 @@ def _take_events() -> None:
 
     app.SERVICE_HANDLERS["lambda"] = limited
     lambda_svc._invoke = noted
-
-
-def _clean_environments() -> None:
-    """The engine starts the programs of users with all of its own variables, the root key among them.
-
-    lambda_runtime: functions on Node.js and of custom runtimes; lambda_svc: durable ones; node_pool: CloudFront's
-    functions and AppSync's.
-    """
-    start = subprocess.Popen
-
-    def clean(command: list[str], *, env: dict[str, str] | None = None, **named: Any) -> Any:
-        given = dict(os.environ) if env is None else env
-        own = {name: value for name, value in given.items() if name in KEPT_VARIABLES or os.environ.get(name) != value}
-        return start(command, env={**NO_AWS_CONFIGURATION, **own}, **named)
-
-    cleaned = SimpleNamespace(**{**vars(subprocess), "Popen": clean})
-    lambda_runtime.subprocess = lambda_svc.subprocess = node_pool.subprocess = cleaned
 
 
 def _end_with_their_functions(functions: Functions) -> None:
