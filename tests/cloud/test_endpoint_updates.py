@@ -349,6 +349,16 @@ def test_an_update_keeps_the_instance_count_if_it_is_asked_to(
     assert instances(endpoint) == (count, count)
 
 
+def test_a_variant_that_an_update_removes_has_no_more_metrics(cloud: Hosted) -> None:
+    cloud.model("first")
+    cloud.deployed()
+    variant = {"VariantName": "Other", "ModelName": "first", "InitialInstanceCount": 1}
+    cloud.call("CreateEndpointConfig", EndpointConfigName="second", ProductionVariants=[variant])
+    cloud.updated("second")
+
+    assert list(cloud.serving.usages.all()) == [("dogs", "Other")]
+
+
 def test_a_deployment_config_can_be_used_again(cloud: Hosted) -> None:
     cloud.world.alarms["errors"] = "OK"
     cloud.model("first")

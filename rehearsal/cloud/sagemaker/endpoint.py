@@ -177,6 +177,7 @@ class Endpoint:
         if blue is not None:
             clock.sleep(rollout.termination_wait_s)
             _close(blue)
+        self._usages.keep(self.name, [variant.name for variant in green.variants])
         return self._set("InService")
 
     def resize(self, desired: Mapping[str, Json]) -> None:

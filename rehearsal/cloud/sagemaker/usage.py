@@ -9,6 +9,7 @@ Target tracking reads the last complete minutes, and the metrics come from the s
 
 import threading
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from rehearsal.cloud.clock import Clock
@@ -91,6 +92,12 @@ class Usages:
         """Every variant's counts, by (endpoint in lower case, variant)."""
         with self._lock:
             return dict(self._usages)
+
+    def keep(self, endpoint: str, variants: Collection[str]) -> None:
+        """The endpoint has no other variants any more."""
+        name = endpoint.lower()
+        with self._lock:
+            self._usages = {key: usage for key, usage in self._usages.items() if key[0] != name or key[1] in variants}
 
     def forget(self, endpoint: str) -> None:
         """The endpoint no longer exists."""
