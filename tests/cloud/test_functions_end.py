@@ -30,6 +30,15 @@ def handler(event, context):
 NODE = "exports.handler = async () => ({pid: process.pid, program: process.title, environment: process.env});"
 OWN = {"ITS_OWN": "value", "LOG_LEVEL": "INFO"}
 """The engine has the second one, too, with this value."""
+BOOTSTRAP = """#!/usr/bin/env python3
+import json, os, urllib.request
+
+api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
+while True:
+    with urllib.request.urlopen(f"{api}/next") as event:
+        call = event.headers["Lambda-Runtime-Aws-Request-Id"]
+    urllib.request.urlopen(f"{api}/{call}/response", json.dumps(dict(os.environ)).encode()).close()
+"""
 linux = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 
 
@@ -75,6 +84,19 @@ def test_node_is_the_program_and_not_the_script_that_starts_it() -> None:
 
     assert programs
     assert [program.read_bytes()[:2] for program in programs] != [b"#!"]
+
+
+def test_a_function_on_a_custom_runtime_gets_its_own_variables_and_not_the_engine_s(
+    local_aws: LocalAws, account: LambdaAccount
+) -> None:
+    function = account.function(BOOTSTRAP, runtime="provided.al2023", file="bootstrap", variables=OWN)
+
+    environment = account.invoke(function).payload
+
+    assert OWN.items() <= environment.items()
+    assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+    assert not {"HOME", "AUTH", "REHEARSAL_PYTHON", "GATEWAY_PORT", "VIRTUAL_ENV"} & set(environment)
+    assert local_aws.settings.root_secret not in str(environment)
 
 
 @pytest.mark.parametrize("runtime", ["java21", "ruby3.4"])
