@@ -10,6 +10,7 @@ SENTENCES = frozenset(
         "ops.model.report.ReportError",
         "ops.rehearse.errors.RehearsalError",
         "rehearsal.aws.runtime_api.FunctionError",
+        "rehearsal.cloud.own_folder.FolderRefusedError",
         "rehearsal.hosts.namespaces.NamespacesRefusedError",
         "rehearsal.hosts.training_job.TrainingJobFailedError",
         "rehearsal.processes.ProcessFailedError",

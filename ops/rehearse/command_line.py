@@ -75,10 +75,8 @@ class CommandLine:
     def bootstrap(self, assembly: Path) -> None:
         self.run("bootstrap", ["bootstrap", "--app", str(assembly)])
 
-    def destroy(self, assembly: Path, *, on_line: Callable[[str], None] | None = None) -> None:
-        self.run(
-            "destroy", ["destroy", "--app", str(assembly), "--all", "--force", "--progress", "events"], on_line=on_line
-        )
+    def destroy(self, assembly: Path) -> None:
+        self.run("destroy", ["destroy", "--app", str(assembly), "--all", "--force", "--progress", "events"])
 
 
 def end_of(printed: str) -> str:

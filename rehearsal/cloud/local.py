@@ -33,8 +33,8 @@ class LocalAws:
     folder: for everything that it writes. It is emptied at the start, so it must be new, empty or that of an earlier
     local AWS. images: the TOML file that images.py reads. account, region: those of the deployment.
     speed: see clock.py. port: 0 for a free one. hosts: of training jobs, as in __main__.py. At the start it raises
-    NotInstalledError, ValueError for a folder with other files, for one of a local AWS that runs, and for a port in
-    use, and ProcessFailedError if the engine does not answer.
+    NotInstalledError, FolderRefusedError for a folder with other files and for one of a local AWS that runs, ValueError
+    for a port in use, and ProcessFailedError if the engine does not answer.
 
     The CDK command line, the AWS CLI and boto3 find it by `variables`:
 

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.cloud import local
 from rehearsal.cloud.local import LocalAws, NotInstalledError
-from rehearsal.cloud.own_folder import MARK, own_folder
+from rehearsal.cloud.own_folder import MARK, FolderRefusedError, own_folder
 from tests.cloud.conftest import ECHO, Client
 from tests.cloud.processes import listening, processes_of
 from tests.patience import PATIENCE_S
@@ -148,7 +148,10 @@ def test_a_folder_with_other_files_is_not_emptied(tmp_path: Path, others: tuple[
     thesis.parent.mkdir(exist_ok=True)
     thesis.write_text("years")
 
-    with pytest.raises(ValueError, match="has other files, which a local AWS would delete"), a_local_aws(tmp_path):
+    with (
+        pytest.raises(FolderRefusedError, match="has other files, which a local AWS would delete"),
+        a_local_aws(tmp_path),
+    ):
         pass
     assert thesis.read_text() == "years"
 
@@ -156,7 +159,10 @@ def test_a_folder_with_other_files_is_not_emptied(tmp_path: Path, others: tuple[
 def test_the_folder_of_a_local_aws_that_runs_is_not_emptied(local_aws: LocalAws) -> None:
     second = LocalAws(local_aws.folder, images=ECHO / "images.toml")
 
-    with pytest.raises(ValueError, match=r"Another local AWS runs in .*: end it, or name another folder\."), second:
+    with (
+        pytest.raises(FolderRefusedError, match=r"Another local AWS runs in .*: end it, or name another folder\."),
+        second,
+    ):
         pass
     assert (local_aws.folder / "calls.jsonl").exists()
 

@@ -16,6 +16,7 @@ import pytest
 from contract.training_metrics import METRIC_DEFINITIONS
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample
+from tests.builders import write_artifact
 from tests.patience import PATIENCE_S, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -257,6 +258,18 @@ def test_a_rehearsal_of_a_folder_without_an_artifact_is_refused_before_it_starts
     assert run.returncode == 1
     assert f"There is no model in {tmp_path / 'none'}. Run `make rehearse`" in run.stderr
     assert "1/" not in run.stdout
+
+
+def test_a_folder_in_which_aws_is_of_something_else_is_refused_with_a_sentence(photos: Path, tmp_path: Path) -> None:
+    """AWS's installer of its command line, for example, is unpacked into a folder `aws`."""
+    write_artifact(tmp_path / "model")
+    (tmp_path / "aws").mkdir()
+    (tmp_path / "aws" / "install").touch()
+    run = kennel("rehearse", "--folder", str(tmp_path), "--data", str(photos), "--model", str(tmp_path / "model"))
+
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"kennel: {tmp_path / 'aws'} has other files")
+    assert (tmp_path / "aws" / "install").exists()
 
 
 def test_file_names_are_printed_unchanged(tmp_path: Path) -> None:
