@@ -59,7 +59,7 @@ class Ministack(Roles):
         accept_one_root_key(self._root.access_key)
         complete_calls()
         poll_as_long_as_on_aws()
-        self._judge_services()
+        self._decide_calls_of_services()
         self._take_loopback_for_tls()
         self._let_types_wait()
         self._keep_bucket_tags()
@@ -98,7 +98,7 @@ class Ministack(Roles):
         router.SERVICE_PATTERNS[service.name] = {"target_prefixes": [service.target + "."], "host_patterns": []}
         iam_actions.SERVICE_TO_IAM_NAMESPACE[service.name] = service.name
 
-    def _judge_services(self) -> None:
+    def _decide_calls_of_services(self) -> None:
         action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 
         def action(
