@@ -142,6 +142,7 @@ def test_the_statistics_of_a_period() -> None:
     samples = [value(0, each) for each in range(1, 101)]
 
     found = [statistic(name, samples) for name in ("Sum", "Average", "Minimum", "Maximum", "SampleCount", "p95")]
+    # exact: sums and halves of whole numbers
     assert found == [5050, 50.5, 1, 100, 100, 95]
     assert statistic("p50", [value(0, 1, count=3), value(0, 9)]) == 1
     assert statistic("Sum", []) is None

@@ -28,6 +28,7 @@ def test_each_minute_is_published_once_with_the_time_of_its_middle() -> None:
     metrics = Metrics(engine, usages, clock)
     usages.of("dogs", "AllTraffic").record(200, model_s=0.02, overhead_s=0.001)
     metrics.publish({})
+    # exact: counts, and a quarter, which has all its bits
     assert engine.metrics == []
 
     clock.seconds = 61
@@ -52,6 +53,7 @@ def test_errors_are_rates_and_sums_at_once() -> None:
 
     found = {datum["MetricName"]: values(datum) for datum in published(usages, clock)}
     assert found["Invocations"] == {1: 6}
+    # exact: counts, and a quarter, which has all its bits
     assert found["InvocationsPerInstance"] == {0.25: 6}
     assert found["Invocation4XXErrors"] == {1: 1, 0: 5}
     assert found["Invocation5XXErrors"] == {1: 2, 0: 4}

@@ -54,6 +54,7 @@ def test_all_at_once_bakes_once() -> None:
 
 
 def test_a_canary_bakes_before_and_after_the_rest() -> None:
+    # exact: the same division of the same whole numbers
     assert shifts(deployment("CANARY", CanarySize=percent(25))) == [(0, 0.25), (300, 1), (600, 1)]
 
 
@@ -62,10 +63,12 @@ def test_linear_steps_bake_after_each() -> None:
     expected = [(0, 0.25), (300, 0.5), (600, 0.75), (900, 1), (1200, 1)]
 
     assert shifts(deployment("LINEAR", LinearStepSize=size)) == expected
+    # exact: the same division of the same whole numbers
     assert shifts(deployment("LINEAR", LinearStepSize=percent(40))) == [(0, 0.4), (300, 0.8), (600, 1), (900, 1)]
 
 
 def test_an_alarm_during_the_bake_ends_the_rollout_within_seconds() -> None:
+    # exact: the same division of the same whole numbers
     assert shifts(deployment("CANARY", CanarySize=percent(25)), alarm_at=95) == [(0, 0.25), (100, ROLLED_BACK)]
 
 

@@ -97,6 +97,7 @@ def test_strings_of_a_template_get_the_types_of_the_api() -> None:
         "Tags": [{"Key": "cost", "Value": 1}],
         "NotOfTheApi": "1",
     }
+    # exact: the numbers are parsed from text, not computed
     assert typed("sagemaker", "CreateEndpointConfig", config) == {
         "ProductionVariants": [{"InitialInstanceCount": 2, "InitialVariantWeight": 1.0}],
         "DataCaptureConfig": {"EnableCapture": False, "InitialSamplingPercentage": 50},

@@ -16,6 +16,7 @@ def test_only_complete_minutes_are_shown_oldest_first() -> None:
 
     clock.seconds = 180
     first, second, third = usage.minutes(3)
+    # exact: three halves have all their bits
     assert (first.invocations, first.invocations_per_instance, first.errors_5xx) == (3, 1.5, 0)
     assert (second.invocations, second.errors_5xx, second.model_errors) == (1, 1, 1)
     assert second.model_latency_us == [20_000]

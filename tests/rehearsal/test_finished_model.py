@@ -53,6 +53,7 @@ def test_its_photos_are_the_held_out_ones_of_a_rehearsal_that_trains(tmp_path: P
 
 def test_nothing_is_trained_so_no_weights_are_looked_for(tmp_path: Path) -> None:
     plan = Plan(folder=tmp_path, model=tmp_path)
+    # exact: the name of a file or of a choice, not a number
     assert (plan.weights, plan.sends_weights) == ("", False)
     assert "mode" not in plan.hyperparameters()
 
@@ -62,5 +63,6 @@ def test_nothing_is_trained_so_no_weights_are_looked_for(tmp_path: Path) -> None
 )
 def test_settings_of_the_operator_choose_the_weights(setting: str, tmp_path: Path) -> None:
     plan = Plan(folder=tmp_path, settings=(setting,))
+    # exact: the name of a file or of a choice, not a number
     assert (plan.weights, plan.sends_weights) == ("", False)
     assert "mode" not in plan.hyperparameters()

@@ -79,6 +79,7 @@ def test_a_fleet_that_does_not_follow_is_an_error_with_what_to_do(out: float, ba
 @pytest.mark.parametrize("instances", [2, 3, 7])
 def test_the_rates_need_one_instance_and_so_many(target: int, instances: int) -> None:
     assert 0 < low_rate(target) < 0.9 * target
+    # exact: rounded up to a whole number of instances
     assert ceil(high_rate(target, instances) / target) == instances
 
 

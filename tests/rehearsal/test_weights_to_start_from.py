@@ -66,6 +66,7 @@ def downloads(tmp_path: Path) -> list[Path]:
 def test_drawn_photos_are_trained_from_a_quick_download(tmp_path: Path, file: Path, lines: Lines) -> None:
     started = weights.with_weights(plan(tmp_path), lines)
 
+    # exact: the name of a file or of a choice, or a file's bytes, not a number
     assert Path(started.weights).read_bytes() == file.read_bytes()
     assert "mode" not in started.hyperparameters()
     assert lines.received[-1] == file.stat().st_size
@@ -77,6 +78,7 @@ def test_the_cache_is_used_without_a_download(
     copy = download.downloaded(published)
     file.unlink()
 
+    # exact: the name of a file or of a choice, or a file's bytes, not a number
     assert weights.with_weights(plan(tmp_path), lines).weights == str(copy)
     assert lines.notes == []
 
@@ -101,6 +103,7 @@ def test_another_file_in_the_cache_is_not_used(
 ) -> None:
     download.downloaded(published).write_bytes(b"another")
 
+    # exact: the name of a file or of a choice, or a file's bytes, not a number
     assert Path(weights.with_weights(plan(tmp_path), lines).weights).read_bytes() == file.read_bytes()
 
 
@@ -111,6 +114,7 @@ def test_without_a_network_every_weight_starts_random_and_a_line_says_so(
     file.unlink()
     started = weights.with_weights(plan(tmp_path), lines)
 
+    # exact: the name of a file or of a choice, or a file's bytes, not a number
     assert started.weights == "none"
     assert started.hyperparameters()["mode"] == "full"
     (line,) = lines.notes
@@ -151,6 +155,7 @@ def test_a_server_that_does_not_answer_is_given_up(
     monkeypatch.setattr(short_download, "ANSWER_S", 0.2)
     with server(b"") as url:
         publish(url, file, monkeypatch)
+        # exact: the name of a file or of a choice, or a file's bytes, not a number
         assert weights.with_weights(plan(tmp_path), lines).weights == "none"
 
     assert "127.0.0.1 sent nothing within" in lines.notes[-1] or "timed out" in lines.notes[-1]
@@ -166,6 +171,7 @@ def test_a_name_whose_look_up_hangs_is_given_up(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait() and [])
     publish("http://weights.example.org/w.safetensors", file, monkeypatch)
     try:
+        # exact: the name of a file or of a choice, or a file's bytes, not a number
         assert weights.with_weights(plan(tmp_path), lines).weights == "none"
     finally:
         released.set()
@@ -182,6 +188,7 @@ def test_a_slow_download_is_given_up_and_leaves_no_file(
     monkeypatch.setattr(short_download, "ANSWER_S", 5.0)
     with server(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + bytes(2 * 2**20)) as url:
         publish(url, file, monkeypatch)
+        # exact: the name of a file or of a choice, or a file's bytes, not a number
         assert weights.with_weights(plan(tmp_path), lines).weights == "none"
 
     assert "127.0.0.1 sent 2 MB within" in lines.notes[-1]
@@ -190,6 +197,7 @@ def test_a_slow_download_is_given_up_and_leaves_no_file(
 
 @pytest.mark.usefixtures("published")
 def test_none_is_no_question(tmp_path: Path, lines: Lines) -> None:
+    # exact: the name of a file or of a choice, or a file's bytes, not a number
     assert weights.with_weights(plan(tmp_path, "none"), lines).weights == "none"
     assert lines.notes == []
     assert downloads(tmp_path) == []

@@ -49,7 +49,9 @@ def test_a_job_reads_its_channel_and_uploads_what_its_hosts_wrote(account: Accou
     assert account.archive(artifacts) == {"total": b"3"}
     assert account.archive(artifacts.replace("model.tar", "output.tar")) == {"algo-1": b"report", "algo-2": b"report"}
     assert [account.log(name, host) for host in ("algo-1", "algo-2")] == ["total=3", "total=3"]
+    # exact: parsed from the text of a log
     assert [(each["MetricName"], each["Value"]) for each in job["FinalMetricDataList"]] == [("test:total", 3.0)]
+    # exact: parsed from the text of a log
     assert account.metric("test:total", name) == [3.0, 3.0]
 
 

@@ -101,8 +101,10 @@ def test_a_role_without_the_rights_loses_logs_or_metrics_and_the_job_completes(a
     name = job["TrainingJobName"]
 
     assert job["TrainingJobStatus"] == "Completed"
+    # exact: parsed from the text of a log
     assert [each["Value"] for each in job["FinalMetricDataList"]] == [3.0]
     assert account.log(name) == ("" if without == "log" else "total=3")
+    # exact: parsed from the text of a log
     assert account.metric("total", name) == ([] if without == "measure" else [3.0])
 
 
