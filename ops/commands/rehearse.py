@@ -69,11 +69,6 @@ def rehearse(
     from ops.views.steps import terminal
 
     overrides(settings)  # refuse a setting without a value
-    if without_aws and (full or load or keep or settings or model):
-        raise typer.BadParameter(
-            "It deploys nothing, so it takes neither --full, --load, --keep, --model nor -c.",
-            param_hint="--without-aws",
-        )
     if pretrained is not None and pretrained not in ("imagenet", "none"):
         pretrained = str(Path(pretrained).resolve())
     plan = Plan(
@@ -92,4 +87,9 @@ def rehearse(
         keep=keep,
         model=model,
     )
+    if without_aws and plan.needs_deployment:
+        raise typer.BadParameter(
+            "It deploys nothing, so it takes neither --full, --load, --keep, --model nor -c.",
+            param_hint="--without-aws",
+        )
     run(plan, terminal())

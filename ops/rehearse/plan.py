@@ -47,6 +47,11 @@ class Plan:
     """The folder of a finished artifact, which is deployed; None trains one."""
 
     @property
+    def needs_deployment(self) -> bool:
+        """Whether it asks for something that a rehearsal without the local AWS cannot do."""
+        return bool(self.full or self.load or self.keep or self.settings or self.model)
+
+    @property
     def weights(self) -> str:
         """Weights to start from: a file, `imagenet` or `none`; empty if the operator's settings say it, or that nothing
         is trained."""
