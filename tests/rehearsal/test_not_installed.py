@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from ops.deploy.cdk import ROOT
 from ops.rehearse import run, without_aws
 from ops.rehearse.errors import RehearsalError
 from ops.rehearse.plan import Plan
@@ -15,7 +16,7 @@ from ops.rehearse.plan import Plan
 
 @pytest.fixture(autouse=True)
 def without_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "PYTHON", run.ROOT / ".venv-engine" / "bin" / "absent")
+    monkeypatch.setattr(run, "PYTHON", ROOT / ".venv-engine" / "bin" / "absent")
 
 
 def test_the_programs_alone_are_rehearsed_and_one_line_says_what_is_left_out(
