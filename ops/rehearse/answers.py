@@ -97,16 +97,21 @@ def accuracy(answers: Sequence[Answer]) -> float:
 def _print_table(answers: Iterable[Answer], console: Console) -> None:
     table = Table(title="What the Lambda answered", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for heading in ("photo", "true breed", *("first", "second", "third")[:TOP_K]):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading)  # a narrow terminal shortens these, and keeps the milliseconds
     table.add_column("ms", justify="right", no_wrap=True)
     for answer in answers:
-        shown = [Text(f"{probability:4.0%} {breed}") for breed, probability in answer.predictions]
+        shown = [_cell(f"{probability:4.0%} {breed}") for breed, probability in answer.predictions]
         if shown:
             shown[0].stylize("green" if answer.is_right else "red")
         else:
             shown = [Text("refused", style="red")]
         shown += [Text("")] * (TOP_K - len(shown))
         name = answer.photo.name if isinstance(answer.photo, Path) else ""
-        table.add_row(Text(name), Text(answer.true_label), *shown, f"{answer.milliseconds:.0f}")
+        table.add_row(_cell(name), _cell(answer.true_label), *shown, f"{answer.milliseconds:.0f}")
     console.print()
     console.print(table)
+
+
+def _cell(content: str) -> Text:
+    """One line, which is shortened where it does not fit."""
+    return Text(content, no_wrap=True, overflow="ellipsis")
