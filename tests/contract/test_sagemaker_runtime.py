@@ -152,8 +152,9 @@ def test_connections_to_the_container_are_kept_open_and_replaced_when_it_closes_
     class Counting(LoopbackHandler):
         def do_POST(self) -> None:  # noqa: N802
             connections.add(self.client_address)
+            closes = closing.is_set()  # read before the answer, after which the test may set it
             self.answer(200, self.read_body())
-            if closing.is_set():
+            if closes:
                 self.close_connection = True  # without a `Connection: close` header, as after an idle time-out
 
     with LoopbackServer(Counting) as counting:

@@ -14,6 +14,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
+OPS = "import rehearsal.cloud.clock, rehearsal.cloud.declared, rehearsal.cloud.local"
+"""What ops may import of the local AWS: each exception in .importlinter must occur."""
 VIOLATIONS = {
     "contract/__init__.py": "import training",
     "inference/runtime.py": "import contract, torch",
@@ -21,6 +23,7 @@ VIOLATIONS = {
     "inference/artifact.py": "import inference.classifier",
     "inference/classifier.py": "import inference.artifact",
     "lambda_fn/handler.py": "import inference",
+    "ops/rehearse.py": f"{OPS}, rehearsal.cloud.engine",
     "rehearsal/processes.py": "import ops, sample_dogs",
     "sample_dogs/draw.py": "import rehearsal",
     "training/config.py": "import inference.server",
@@ -28,9 +31,10 @@ VIOLATIONS = {
 }
 """A file and what it may not import; between them they break each contract."""
 
-
 IN_STACKS_FUNCTIONS = {"boto3", "botocore", "urllib3", "mypy_boto3_sagemaker", "mypy_boto3_sagemaker_runtime"}
 """Packages of Lambda's Python runtime and their types. Only the code of the stacks' own functions imports them."""
+IN_ENGINE = {"botocore", "cbor2", "ministack", "yaml"}
+"""Packages of the engine's environment. Only the local AWS imports them."""
 
 
 def configuration() -> configparser.ConfigParser:
@@ -43,9 +47,12 @@ def linted(folder: Path, files: Mapping[str, str]) -> str:
     """What import-linter reports on empty packages with these files, which break a contract."""
     contracts = configuration()
     shutil.copy(REPOSITORY / ".importlinter", folder)
-    folders = [*contracts["importlinter"]["root_packages"].split(), "inference/photo", "inference/server"]
+    packages = contracts["importlinter"]["root_packages"].split()
+    folders = [*packages, "inference/photo", "inference/server", "rehearsal/cloud", "rehearsal/cloud/engine"]
+    files = {"ops/rehearse.py": OPS, **files}
     sources = contracts["importlinter:contract:http"]["source_modules"].split()
     modules = [f"{module.replace('.', '/')}.py" for module in sources if module != "inference.photo"]
+    modules += [f"rehearsal/cloud/{name}.py" for name in ("__main__", "clock", "declared", "local")]
     for file in [*(f"{package}/__init__.py" for package in folders), "inference/server/app.py", *modules, *files]:
         (folder / file).parent.mkdir(exist_ok=True)
         (folder / file).write_text(files.get(file, ""))
@@ -61,8 +68,9 @@ def test_the_contracts_cover_each_package_that_is_installed() -> None:
     packages = {pattern.removesuffix("*") for pattern in found["include"]}
     contracts = configuration()
 
-    protected = {section.get("protected_modules") for section in contracts.values() if section}
-    assert set(contracts["importlinter"]["root_packages"].split()) == packages == protected - {None}
+    protected = {section["protected_modules"] for section in contracts.values() if "protected_modules" in section}
+    assert set(contracts["importlinter"]["root_packages"].split()) == packages
+    assert packages == {module for module in protected if "." not in module}
 
 
 def test_no_package_is_exempt_from_importing_in_one_direction() -> None:
@@ -107,7 +115,7 @@ def test_each_contract_fails_where_it_is_violated(tmp_path: Path) -> None:
     [
         ("contract", set[str]()),
         ("environments", {"contract"}),
-        ("rehearsal", {"contract"}),
+        ("rehearsal", {"contract"} | IN_ENGINE),
         ("sample_dogs", {"PIL", "numpy"}),
         ("stacks", {"contract", "environments", "aws_cdk", "cdklabs", "constructs"} | IN_STACKS_FUNCTIONS),
         ("lambda_fn", {"boto3", "botocore", "mypy_boto3_s3", "mypy_boto3_sagemaker_runtime"}),
@@ -129,3 +137,11 @@ def test_in_stacks_only_the_code_of_functions_imports_the_sdk() -> None:
     assert {
         module for module in importers if not module.startswith(("stacks.training.handler.", "stacks.serving.probe."))
     } == set()
+
+
+def test_in_rehearsal_only_the_local_aws_and_its_train_import_what_the_engine_has() -> None:
+    graph = grimp.build_graph("rehearsal", include_external_packages=True, cache_dir=None)
+    importers = {module for package in IN_ENGINE for module in graph.find_modules_that_directly_import(package)}
+
+    elsewhere = {module for module in importers if not module.startswith("rehearsal.cloud.")}
+    assert elsewhere == {"rehearsal.hosts.train_command"}  # a job's program, which reads its source from S3
