@@ -35,12 +35,22 @@ def download_soon(published: PublishedWeights, progress: Progress) -> Path:
         limit = WHOLE_S if done else ANSWER_S
         if time.monotonic() - began > limit:
             attempt.give_up()
-            host = urlsplit(published.url).hostname or published.url
             amount = f"{done / 1e6:.0f} MB" if done else "nothing"
-            raise WeightsError(f"{host} sent {amount} within {limit:.0f} s")
+            raise WeightsError(f"{_host(published)} sent {amount} within {limit:.0f} s")
     if attempt.error:
-        raise WeightsError(str(attempt.error.__cause__ or attempt.error)) from attempt.error
+        raise WeightsError(f"{_host(published)}: {_reason(attempt.error)}") from attempt.error
     return attempt.result
+
+
+def _host(published: PublishedWeights) -> str:
+    return urlsplit(published.url).hostname or published.url
+
+
+def _reason(error: WeightsError) -> str:
+    """The system's words for a connection that failed; otherwise the error's own."""
+    cause = error.__cause__ or error
+    system = getattr(cause, "reason", cause)
+    return str(getattr(system, "strerror", None) or cause)
 
 
 class _Attempt(threading.Thread):

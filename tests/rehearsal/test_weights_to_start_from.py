@@ -13,6 +13,7 @@ from inference.artifact import sha256
 from ops.rehearse import short_download, weights
 from ops.rehearse.plan import Plan
 from ops.weights.channel import pretrained_channel
+from rehearsal.processes import free_port
 from tests.distributed.small_network import write_weights
 from tests.patience import wait_until
 from training.model import download
@@ -193,6 +194,15 @@ def test_a_slow_download_is_given_up_and_leaves_no_file(
 
     assert "127.0.0.1 sent 2 MB within" in lines.notes[-1]
     assert wait_until(lambda: not downloads(tmp_path))
+
+
+@pytest.mark.usefixtures("published")
+def test_a_failed_connection_is_named_in_the_words_of_the_system(
+    tmp_path: Path, file: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(f"http://127.0.0.1:{free_port()}/weights.pth", file, monkeypatch)
+    weights.with_weights(plan(tmp_path), lines)
+    assert "could not be downloaded (127.0.0.1: Connection refused):" in lines.notes[-1]
 
 
 @pytest.mark.usefixtures("published")
