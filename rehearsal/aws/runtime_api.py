@@ -7,6 +7,7 @@ import json
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -79,12 +80,12 @@ class Process(Protocol):
         ...
 
 
-class RuntimeApi(LoopbackHandler):
+class RuntimeApi(LoopbackHandler, ABC):
     """The API for one process at a time."""
 
+    @abstractmethod
     def process(self) -> Process:
         """The process that is served now."""
-        raise NotImplementedError
 
     def do_GET(self) -> None:  # noqa: N802
         invocation = self.process().next_invocation()

@@ -4,7 +4,6 @@ Sources: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeE
 https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
 """
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -198,8 +197,10 @@ class Endpoint:
             self._set("RollingBack")
             for variant, count, weight in before:
                 variant.weight = variant.desired_weight = weight
-                with contextlib.suppress(Exception):  # it has the instances that it has
+                try:
                     variant.resize(count)
+                except Exception:  # it keeps the instances that it has
+                    logger.exception("the instances of variant %s", variant.name)
             return self._set("InService", _reason(error))
         return self._set("InService")
 
