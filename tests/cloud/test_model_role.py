@@ -3,7 +3,8 @@
 from typing import Any
 
 from rehearsal.cloud.api import Credentials
-from rehearsal.cloud.sagemaker.model_role import RENEW_S, ModelRole
+from rehearsal.cloud.renewed_clients import RENEW_S
+from rehearsal.cloud.sagemaker.model_role import ModelRole
 from tests.cloud.fake_engine import FakeEngine
 
 

@@ -12,13 +12,15 @@ from rehearsal.aws.runtime_api import EXITED, OUT_OF_MEMORY, TIMED_OUT, Function
 from rehearsal.cloud.api import AwsError, Credentials, Engine, Json
 from rehearsal.cloud.functions import report
 from rehearsal.cloud.functions.deployed import DeployedFunction
-from rehearsal.cloud.functions.logs import LONGEST_LIFE_S, Logs, Stream
+from rehearsal.cloud.functions.logs import Logs, Stream
 from rehearsal.cloud.functions.memory import MemoryWatch, peak_mib
 from rehearsal.cloud.functions.python_runtime import PythonRuntime
 from rehearsal.processes import ProcessGroup
 
 INIT_S = 60.0
 """Limit of the initialisation. Lambda's is 10 s on machines of its own; here everything shares one machine."""
+LONGEST_LIFE_S = 6 * 3600.0
+"""How long credentials are used. They are good for twice as long."""
 PROVISIONED, ON_DEMAND = "provisioned-concurrency", "on-demand"
 
 

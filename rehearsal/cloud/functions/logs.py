@@ -13,10 +13,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.api import AwsError, Engine, Json
+from rehearsal.cloud.renewed_clients import RenewedClients
 
 SENT_EVERY_S = 0.05
-LONGEST_LIFE_S = 6 * 3600.0
-"""How long credentials are used. They are good for twice as long."""
 MOST_EVENTS = 1000
 """Of PutLogEvents at once. It accepts 10,000, and 1 MiB."""
 
@@ -38,7 +37,7 @@ class Logs:
         self._engine = engine
         self._waiting: dict[Stream, list[Json]] = defaultdict(list)
         self._changed = threading.Condition()
-        self._clients: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._clients = RenewedClients(self._client)
         self._created: set[Stream] = set()
         threading.Thread(target=self._run, daemon=True, name="function-logs").start()
 
@@ -63,7 +62,7 @@ class Logs:
                     print(f"A log of {stream.group} was not written: {error}", flush=True)
 
     def _send(self, stream: Stream, events: list[Json]) -> None:
-        client = self._client(stream)
+        client = self._clients.get(stream.role, stream.function)
         if stream not in self._created:
             self._create(client, stream)
             self._created.add(stream)
@@ -82,12 +81,5 @@ class Logs:
         except client.exceptions.ResourceAlreadyExistsException:
             pass
 
-    def _client(self, stream: Stream) -> Any:
-        """A client for each function, as making one takes longer than its calls."""
-        key, now = (stream.role, stream.function), time.monotonic()
-        made, client = self._clients.get(key, (0.0, None))
-        if client is None or now - made > LONGEST_LIFE_S:
-            credentials = self._engine.credentials(stream.role, stream.function, "lambda.amazonaws.com")
-            client = self._engine.client("logs", credentials)
-            self._clients[key] = now, client
-        return client
+    def _client(self, role: str, function: str) -> Any:
+        return self._engine.client("logs", self._engine.credentials(role, function, "lambda.amazonaws.com"))

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from rehearsal.cloud.api import AwsError, Credentials, Engine
+from rehearsal.cloud.renewed_clients import RenewedClients
 from rehearsal.cloud.sagemaker.failure import HostingError
 from rehearsal.cloud.sagemaker.service import PRINCIPAL, SESSION
-
-RENEW_S = 3600.0
-"""A client gets a new session of the role after so long: a session expires, and an endpoint does not."""
 
 
 class ModelRole:
@@ -19,8 +17,7 @@ class ModelRole:
         self.arn = arn
         self._engine = engine
         self._source = source
-        self._now = now
-        self._clients: dict[str, tuple[float, Any]] = {}
+        self._clients = RenewedClients(lambda service: engine.client(service, self.credentials()), now)
 
     def credentials(self) -> Credentials:
         """A session of the role. Raises HostingError."""
@@ -31,8 +28,4 @@ class ModelRole:
 
     def client(self, service: str) -> Any:
         """A client of another service with the role's rights. Raises HostingError."""
-        made, client = self._clients.get(service, (0.0, None))
-        if client is None or self._now() - made > RENEW_S:
-            made, client = self._now(), self._engine.client(service, self.credentials())
-            self._clients[service] = made, client
-        return client
+        return self._clients.get(service)
