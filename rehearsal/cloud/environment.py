@@ -9,7 +9,13 @@ KEPT = (
     "CUDA_VISIBLE_DEVICES", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SSL_CERT_FILE",
     "TZ", "USER",
 )  # fmt: skip
-"""What the engine gets of the user's own environment. It reads dozens of settings, such as USE_SSL, there."""
+"""What the engine gets of the user's own environment, and jobs and containers of the engine's, which has the root key.
+The engine reads dozens of settings, such as USE_SSL, there."""
+
+
+def kept(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables of an environment that a process may have."""
+    return {name: inherited[name] for name in KEPT if name in inherited}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,9 +41,8 @@ class EngineSettings:
 
     def variables(self, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment of the engine's process: none of the user's own settings for AWS or an engine is in it."""
-        kept = {name: inherited[name] for name in KEPT if name in inherited}
         return {
-            **kept,
+            **kept(inherited),
             "AUTH": "true",
             "AWS_ACCESS_KEY_ID": self.root_key,
             "AWS_SECRET_ACCESS_KEY": self.root_secret,

@@ -1,14 +1,12 @@
 """One instance of a variant: the container's process, its environment and its address."""
 
-import os
 import secrets
+import tempfile
 from collections.abc import Iterable, Mapping
 
 from rehearsal.aws.invocation import Answer, Container
+from rehearsal.cloud.environment import kept
 from rehearsal.processes import Child
-
-NOT_SECRET = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER")
-"""What a container gets of this process's environment, which has the root key in it."""
 
 
 class Server:
@@ -54,9 +52,9 @@ def variables(own: Mapping[str, str], *, port: int, region: str, credentials: Ma
 
     credentials: of the model's role, for a model without network isolation.
     """
-    inherited = {name: os.environ[name] for name in NOT_SECRET if name in os.environ}
     return {
-        **inherited,
+        **kept(),
+        "TMPDIR": tempfile.gettempdir(),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.cloud.api import Credentials, Engine, Json
+from rehearsal.cloud.environment import kept
 from rehearsal.hosts.configuration import resource_config, write_configuration
 from rehearsal.hosts.namespaces import Namespaces
 from rehearsal.hosts.network import Host, Network
@@ -15,11 +16,6 @@ from rehearsal.hosts.toolkit_variables import threads_of_each
 from rehearsal.processes import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-KEPT = (
-    "CUDA_VISIBLE_DEVICES", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME", "SSL_CERT_FILE", "TZ",
-    "USER",
-)  # fmt: skip
-"""Variables of this machine that a job keeps. All others, the account's root key among them, stay outside."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +42,8 @@ class Container:
     def variables(self, hosts: Sequence[Host], arn: str) -> dict[str, str]:
         """The environment of every host."""
         (self.folder / "tmp").mkdir(exist_ok=True)
-        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         return {
-            **kept,
+            **kept(),
             "TMPDIR": str(self.folder / "tmp"),
             "OMP_NUM_THREADS": threads_of_each(len(hosts)),
             "TRAINING_JOB_NAME": self.request["TrainingJobName"],
