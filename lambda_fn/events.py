@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inference.photo.file_types import media_type
 from lambda_fn.errors import (
     BAD_REQUEST,
     METHOD_NOT_ALLOWED,
@@ -19,7 +20,6 @@ from lambda_fn.errors import (
     URL_NOT_FETCHED,
     ServiceError,
 )
-from lambda_fn.photo import sniff
 from lambda_fn.settings import S3Object
 
 MAX_TOP_K = 1000
@@ -66,7 +66,7 @@ def _of_http(event: Mapping[str, Any]) -> Request:
     content_type = _content_type(event)
     if content_type.startswith("multipart/"):
         raise ServiceError(UNSUPPORTED_TYPE, "Send the photo as the body itself, not as a multipart form.")
-    if sniff(data) is not None or content_type.startswith(("image/", "application/octet-stream")):
+    if media_type(data) or content_type.startswith(("image/", "application/octet-stream")):
         if not encoded:
             raise ServiceError(
                 BAD_REQUEST,

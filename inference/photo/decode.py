@@ -10,7 +10,8 @@ from PIL.WebPImagePlugin import WebPImageFile  # else the first WebP makes Pillo
 
 from inference.photo import limits, reduction
 from inference.photo.errors import PhotoError
-from inference.photo.metadata import JPEG, PNG, orientation_of, without_metadata
+from inference.photo.file_types import file_type, refusal
+from inference.photo.metadata import orientation_of, without_metadata
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 """The decoders that Pillow may use. Every other one is attack surface without a user."""
@@ -48,8 +49,8 @@ def decoded(photo: bytes, shorter_side: int) -> Iterator[Image.Image]:
     """The image that `decode` returns. Its memory counts against the budget of all photos until the block ends."""
     if not photo:
         raise PhotoError("empty", "The photo has no bytes; send a JPEG, PNG or WebP file.")
-    if not (photo.startswith((JPEG, PNG)) or photo[:4] + photo[8:12] == b"RIFFWEBP"):
-        raise PhotoError("not_a_photo", "The bytes are not a JPEG, PNG or WebP photo; convert it to one of these.")
+    if not file_type(photo).is_decoded:
+        raise PhotoError("not_a_photo", refusal(photo))
     stripped = without_metadata(photo)
     image = _guarded(lambda: Image.open(io.BytesIO(stripped.photo), formats=FORMATS))
     memory = limits.peak_memory(image, stripped, shorter_side)

@@ -21,6 +21,8 @@ from stacks.storage.bucket_access import BucketAccess
 
 ROOT = Path(__file__).resolve().parents[2]
 ALIAS = "live"
+BESIDE_PACKAGE = ("inference/__init__.py", "inference/photo/__init__.py", "inference/photo/file_types.py")
+"""What the function imports of inference, at the paths that its imports have in the repository: one table alone."""
 
 
 class ApiStack(cdk.Stack):
@@ -73,7 +75,7 @@ class ApiStack(cdk.Stack):
             name=name,  # the alarms refer to it before it exists
             description="Predicts the breed of the dog in a photo",
             # the folder is itself the Python package, so the archive contains the folder and not only its files
-            code=python_code(sources(ROOT, packages=["lambda_fn"])),
+            code=python_code(sources(ROOT, packages=["lambda_fn"], files=BESIDE_PACKAGE)),
             handler="lambda_fn.handler.handler",
             timeout_s=settings.timeout_s,
             memory_mib=settings.memory_mib,

@@ -54,10 +54,11 @@ def test_the_runtime_is_the_newest_python_of_this_cdk(development: Assembly) -> 
     assert function(development)["Runtime"] == newest.lower().replace("python_3_", "python3.")
 
 
-def test_the_package_contains_only_lambda_fn_and_can_be_imported(development: Assembly) -> None:
+def test_the_package_contains_what_the_function_imports_and_no_more(development: Assembly) -> None:
     assert function(development)["Handler"] == "lambda_fn.handler.handler"
     (asset,) = [path for path in development.folder.glob("asset.*") if (path / "lambda_fn").is_dir()]
-    assert [path.name for path in asset.iterdir()] == ["lambda_fn"]
+    beside = {path.relative_to(asset).as_posix() for path in asset.rglob("*.py") if path.parts[-2] != "lambda_fn"}
+    assert beside == {"inference/__init__.py", "inference/photo/__init__.py", "inference/photo/file_types.py"}
     assert not list(asset.rglob("__pycache__"))
     load = "from lambda_fn.handler import handler"
     command = f"import sys; sys.path.insert(0, '{asset}'); {load}"

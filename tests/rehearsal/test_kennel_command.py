@@ -161,7 +161,7 @@ def test_predict_continues_after_a_file_that_is_not_a_photo(
     run = kennel("predict", str(bad), str(good), "--model-dir", str(folder / "job" / "model"))
 
     assert run.returncode == 1
-    assert "not a JPEG, PNG or WebP" in run.stderr
+    assert "The file is text" in run.stderr
     assert str(good) in run.stdout
 
 

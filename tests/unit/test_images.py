@@ -14,6 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
+from inference.photo.file_types import file_type
 from inference.photo.limits import MAX_PIXELS, MAX_PIXELS_WHOLE
 from tests.builders import any_photo, detailed, encoded
 from tests.security.mutations import mutated
@@ -257,10 +258,10 @@ def test_an_empty_body_has_its_own_error() -> None:
         *(encoded(Image.new("RGB", (9, 9)), kind) for kind in ("GIF", "TIFF", "BMP", "PPM", "ICO", "JPEG2000", "AVIF")),
     ],
 )
-def test_other_formats_are_refused_with_the_supported_formats(content: bytes) -> None:
+def test_other_formats_are_refused_with_their_type_and_the_remedy(content: bytes) -> None:
     error = refusal(content)
     assert error.kind == "not_a_photo"
-    assert "JPEG, PNG or WebP" in error.message
+    assert error.message.startswith(f"The file is {file_type(content).description}; ")
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
@@ -308,6 +309,7 @@ def test_too_many_pixels_are_refused(bomb: bytes) -> None:
 MEASURE = """
 import sys
 from inference.photo.errors import PhotoError
+from inference.photo.file_types import file_type
 from inference.photo.decode import decode
 from tests.builders import any_photo
 
@@ -348,6 +350,7 @@ def test_an_mpo_file_may_have_as_many_pixels_as_a_jpeg() -> None:
 DECODERS = """
 import sys
 from inference.photo.errors import PhotoError
+from inference.photo.file_types import file_type
 from inference.photo.decode import decode
 from tests.builders import any_photo
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.photo.file_types import media_type
 from lambda_fn.errors import ServiceError
 from lambda_fn.events import parse
-from lambda_fn.photo import sniff
 from lambda_fn.settings import S3Object
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -51,7 +51,7 @@ def test_each_kind_of_event_becomes_the_same_request(name: str) -> None:
     request = parse(event(name))
 
     assert request.image is not None
-    assert sniff(request.image) == "image/jpeg"
+    assert media_type(request.image) == "image/jpeg"
     assert request == parse(event("direct_image"))
     assert request.top_k == 3
 

@@ -29,8 +29,8 @@ def test_the_type_comes_from_the_bytes(data: bytes, expected: str) -> None:
         (b"\0\0\0\x18ftypavif", "AVIF"),
         (b"%PDF-1.7", "PDF"),
         (b"<svg", "SVG"),
-        (b"RIFF\0\0\0\0WAVE", "not those of a photo"),
-        (b"\xff", "not those of a photo"),
+        (b"RIFF\0\0\0\0WAVE", "sound"),
+        (b"\xff", "unknown"),
     ],
 )
 def test_an_unsupported_type_is_named_if_it_is_recognised(data: bytes, named: str) -> None:
