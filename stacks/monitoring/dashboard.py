@@ -63,6 +63,15 @@ class ServiceDashboard(Construct):
                 of("valid_accuracy", "served_valid_accuracy", "test_accuracy", "served_test_accuracy"),
             ),
             _graph(
+                "Training: balanced accuracy and macro F1, as served",
+                of(
+                    "served_valid_balanced_accuracy",
+                    "served_test_balanced_accuracy",
+                    "served_valid_macro_f1",
+                    "served_test_macro_f1",
+                ),
+            ),
+            _graph(
                 "Training: calibration error (left), temperature (right)",
                 of("valid_ece_before", "valid_ece", "test_ece_before", "test_ece", "test_ece_by_chance"),
                 right=of("temperature"),

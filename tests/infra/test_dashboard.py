@@ -99,5 +99,5 @@ def test_a_training_metric_is_drawn_as_it_was_logged(development: Assembly) -> N
         for metric in graph.get("metrics", [])
         if title.startswith("Training") and isinstance(metric[0], dict)
     ]
-    assert len(searches) == 16
+    assert len(searches) == 20
     assert all(search.endswith(", 'Average', 60)") for search in searches)

@@ -73,6 +73,19 @@ class _Page(HTMLParser):
         self.fetched += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
 
 
+def test_of_uneven_photos_the_page_shows_also_balanced_accuracy_and_macro_f1(data: DataSet) -> None:
+    """Ten Beagles and one Collie, all classified as Beagles."""
+    test = predictions_of(data, [0] * 11)
+    metrics = served_metrics(test, test)
+    assert metrics["served_test_accuracy"] == pytest.approx(10 / 11)
+    for split in ("valid", "test"):
+        assert metrics[f"served_{split}_balanced_accuracy"] == pytest.approx(1 / 2)
+        assert metrics[f"served_{split}_macro_f1"] == pytest.approx(20 / 21 / 2)
+    page = page_of(data, test)
+    assert "Balanced accuracy</span><b>50.0\u00a0%</b>" in page
+    assert "macro F1 47.6\u00a0%" in page
+
+
 def test_breeds_and_pairs_are_counted(data: DataSet) -> None:
     predicted = correct(data)
     predicted[0:3] = [1, 1, 2]  # of ten Beagles, two are classified as Collies and one as a Pug

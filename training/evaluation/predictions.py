@@ -16,6 +16,7 @@ from training.evaluation.calibration import (
     reliability,
     softmax,
 )
+from training.evaluation.per_breed import balanced_accuracy, macro_f1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +33,21 @@ class Predictions:
         return targets_of(self.photos)
 
     @property
+    def predicted(self) -> Targets:
+        """(photos,) class indices of the most likely breeds."""
+        return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
+
+    @property
     def accuracy(self) -> float:
-        return float((self.logits.argmax(axis=1) == self.targets).mean())
+        return float((self.predicted == self.targets).mean())
+
+    @property
+    def balanced_accuracy(self) -> float:
+        return balanced_accuracy(self.targets, self.predicted)
+
+    @property
+    def macro_f1(self) -> float:
+        return macro_f1(self.targets, self.predicted)
 
     @property
     def probabilities(self) -> Probabilities:
@@ -70,6 +84,10 @@ def served_metrics(valid: Predictions, test: Predictions) -> dict[str, float]:
     return {
         "served_valid_accuracy": valid.accuracy,
         "served_test_accuracy": test.accuracy,
+        "served_valid_balanced_accuracy": valid.balanced_accuracy,
+        "served_test_balanced_accuracy": test.balanced_accuracy,
+        "served_valid_macro_f1": valid.macro_f1,
+        "served_test_macro_f1": test.macro_f1,
         "temperature": valid.temperature,
         "valid_ece_before": valid.before.ece,
         "valid_ece": valid.after.ece,
