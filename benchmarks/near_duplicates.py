@@ -2,6 +2,7 @@
 
     python -m benchmarks.near_duplicates                   # on drawn dogs
     python -m benchmarks.near_duplicates --data dogImages  # on your photos, which should contain no copies
+    python -m benchmarks.near_duplicates --count 100000    # seconds and memory of the search in 100,000 photos
 
 Each alteration makes copies of up to 200 photos. The table shows the share of copies that match their original.
 False positives are pairs of unaltered photos that match.
@@ -10,6 +11,8 @@ False positives are pairs of unaltered photos that match.
 import argparse
 import io
 import tempfile
+import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +24,7 @@ from benchmarks.processor import print_processor
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from ops.data.measure import CHECKED_SIDE, scaled
-from ops.data.near_duplicates import THRESHOLD, fingerprint, near_duplicates
+from ops.data.near_duplicates import SIDE, THRESHOLD, fingerprint, near_duplicate_groups
 from sample_dogs.dataset import write_sample
 from training.data.dataset import scan
 
@@ -62,8 +65,14 @@ def difference_hash(photo: Image.Image) -> npt.NDArray[np.bool_]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, metavar="DIR", help="train/, valid/ and test/ with a folder a breed")
-    data = parser.parse_args().data
+    parser.add_argument("--count", type=int, metavar="N", help="time the search in N random fingerprints")
+    arguments = parser.parse_args()
+    data = arguments.data
     print_processor()
+    if arguments.count:
+        for kind in ("unlike", "eight of each", "all alike"):
+            search(arguments.count, kind)
+        return
     with tempfile.TemporaryDirectory() as scratch:
         if data is None:
             data = Path(scratch) / "sample"
@@ -92,8 +101,28 @@ def compare(photos: list[Image.Image]) -> None:
         print(f"{name:28}" + "".join(f"{share:12.1%}" for share in found))
     signs = np.where(hashes, 1.0, -1.0).astype(np.float32)
     apart_all = (64 - signs @ signs.T)[np.triu_indices(len(photos), 1)] / 2
-    false_positives = [len(list(near_duplicates(marks))), *(int((apart_all <= bits).sum()) for bits in CLOSE)]
+    correlation = np.stack(marks) @ np.stack(marks).T
+    similar = correlation[np.triu_indices(len(photos), 1)] >= THRESHOLD
+    false_positives = [int(similar.sum()), *(int((apart_all <= bits).sum()) for bits in CLOSE)]
     print(f"{'false positives':28}" + "".join(f"{count:12}" for count in false_positives))
+
+
+def search(count: int, kind: str) -> None:
+    """Print the time of the search in `count` fingerprints, and the memory that it needs besides them."""
+    noise = np.random.default_rng(0)
+    marks = noise.standard_normal((count, SIDE * SIDE * 3), dtype=np.float32)
+    if kind != "unlike":
+        of_each = 8 if kind == "eight of each" else count
+        marks = np.repeat(marks[: -(-count // of_each)], of_each, axis=0)[:count] + 0.1 * marks
+    marks /= np.linalg.norm(marks, axis=1, keepdims=True)
+    listed = list(marks)
+    tracemalloc.start()
+    start = time.perf_counter()
+    groups = near_duplicate_groups(listed)
+    took = time.perf_counter() - start
+    peak = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    print(f"{count} photos, {kind:13}: {len(groups):6} groups, {took:6.1f} s, {peak:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from contract.photos import SPLITS
 from inference.cores import usable_cores
 from ops.data import findings
+from ops.data.duplicates import duplicates
 from ops.data.findings import Finding
 from ops.data.measure import Measured, measure
 from ops.data.unread import unread
@@ -54,8 +55,8 @@ def check(folder: Path, *, progress: Callable[[int, int], None] | None = None) -
         finally:
             pool.shutdown(cancel_futures=True)
     found = [
+        *duplicates(measured),
         *findings.unusable(data),
-        *findings.duplicates(measured),
         *findings.balance(data),
         *findings.poor_quality(measured),
         *findings.not_read(unread(folder)),

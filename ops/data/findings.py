@@ -1,6 +1,6 @@
 """The errors and warnings of `kennel data check`, each as one sentence with the photos that it is about."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,6 @@ from typing import Literal
 from contract.photos import SPLITS
 from inference.photo.preprocessing import Preprocessing
 from ops.data.measure import Measured
-from ops.data.near_duplicates import near_duplicates
 from ops.data.unread import Unread
 from training.data.dataset import DataSet
 
@@ -34,7 +33,10 @@ class Finding:
     summary: str
     """One sentence: what is wrong, in how many photos, and what to do."""
     photos: Sequence[Sequence[str]] = ()
-    """Names (split/breed/file) in groups. Photos that show the same are one group; any other photo is its own."""
+    """Names (split/breed/file) in groups. Photos that show the same are one group; any other photo is its own.
+
+    The first two names of a group are those that show the problem best, such as one photo of each split.
+    """
 
 
 def unusable(data: DataSet) -> Iterator[Finding]:
@@ -42,49 +44,20 @@ def unusable(data: DataSet) -> Iterator[Finding]:
     left = Counter(photo.label for photo in data.used("train"))
     gone = [data.labels[label] for label in range(len(data.labels)) if not left[label]]
     if gone:
-        yield _error("no_usable_photos", f"No training photo of {_listed(gone)} can be decoded; replace the photos.")
+        yield error("no_usable_photos", f"No training photo of {_listed(gone)} can be decoded; replace the photos.")
     for split in SPLITS:
         count, total = len(data.splits[split]) - len(data.used(split)), len(data.splits[split])
         if count > MOST_SKIPPED * total:
             what = (
                 f"{count} of {total} photos in {split}/ cannot be decoded, so the copy may be damaged; copy them again."
             )
-            yield _error("many_unusable", what)
+            yield error("many_unusable", what)
     if data.skipped:
         reasons = [[f"{name}: {reason}"] for name, reason in sorted(data.skipped.items())]
-        yield _warning("unusable", f"{_photos(reasons)} unusable; training skips them.", reasons)
+        yield warning("unusable", f"{_photos(reasons)} unusable; training skips them.", reasons)
     if data.truncated:
         notes = [[f"{name}: {note}"] for name, note in sorted(data.truncated.items())]
-        yield _warning("truncated", f"{_photos(notes)} truncated; training uses the part that exists.", notes)
-
-
-def duplicates(photos: Sequence[Measured]) -> Iterator[Finding]:
-    """Groups of photos that show the same: an error if they are in several splits (a leak) or of several breeds."""
-    of_content: dict[str, list[int]] = defaultdict(list)
-    for index, photo in enumerate(photos):
-        of_content[photo.sha256].append(index)
-    identical = [group for group in of_content.values() if len(group) > 1]
-    first = [group[0] for group in of_content.values()]
-    similar = [[first[a], first[b]] for a, b in near_duplicates([photos[index].fingerprint for index in first])]
-    for how, groups in (("identical", identical), ("nearly identical", similar)):
-        names: dict[str, list[list[str]]] = {"label": [], "leak": [], "repeat": []}
-        for group in groups:
-            labels, splits = {photos[i].label for i in group}, {photos[i].split for i in group}
-            kind = "label" if len(labels) > 1 else "leak" if len(splits) > 1 else "repeat"
-            names[kind].append([photos[i].name for i in group])
-        code = how.partition(" ")[0]
-        if found := names["label"]:
-            what = f"{_groups(found, how)} under more than one breed; remove the photos from the wrong breeds."
-            yield (_error if code == "identical" else _warning)(f"{code}_labels", what, found)
-        if found := names["leak"]:
-            what = (
-                f"{_groups(found, how)} in more than one split, so test accuracy is inflated; keep each group in one "
-                "split."
-            )
-            yield _error(f"{code}_leak", what, found)
-        if found := names["repeat"]:
-            what = f"{_groups(found, how)} in one split; one photo of each group is enough."
-            yield _warning(f"{code}_repeat", what, found)
+        yield warning("truncated", f"{_photos(notes)} truncated; training uses the part that exists.", notes)
 
 
 def balance(data: DataSet) -> Iterator[Finding]:
@@ -94,7 +67,7 @@ def balance(data: DataSet) -> Iterator[Finding]:
     few = [[f"{data.labels[label]} ({count})"] for label, count in sorted(train.items()) if count < FEWEST]
     if few:
         it = "it" if len(few) == 1 else "them"
-        yield _warning("few_photos", f"{_breeds(few)} fewer than {FEWEST} training photos. Add photos of {it}.", few)
+        yield warning("few_photos", f"{_breeds(few)} fewer than {FEWEST} training photos. Add photos of {it}.", few)
     largest = max(train, key=train.__getitem__, default=0)
     smallest = min(train, key=train.__getitem__, default=0)
     if train[largest] > MOST_UNEVEN * train[smallest]:
@@ -102,12 +75,12 @@ def balance(data: DataSet) -> Iterator[Finding]:
             f"{data.labels[largest]} has {train[largest]} training photos and {data.labels[smallest]} "
             f"{train[smallest]}, so the model will rarely predict {data.labels[smallest]}; add photos of it."
         )
-        yield _warning("imbalance", what)
+        yield warning("imbalance", what)
     for split in SPLITS[1:]:
         absent = [[breed] for label, breed in enumerate(data.labels) if not counts[split][label]]
         if absent:
             what = f"{_breeds(absent)} no photo in {split}/, so no {split} accuracy is measured for it; add some."
-            yield _warning(f"no_{split}", what, absent)
+            yield warning(f"no_{split}", what, absent)
 
 
 def poor_quality(photos: Sequence[Measured]) -> Iterator[Finding]:
@@ -115,10 +88,10 @@ def poor_quality(photos: Sequence[Measured]) -> Iterator[Finding]:
     tiny = [[photo.name] for photo in photos if photo.shorter_side < TINY]
     if tiny:
         what = f"{_photos(tiny)} smaller than {TINY} pixels on the shorter side; use larger ones if you have them."
-        yield _warning("tiny", what, tiny)
+        yield warning("tiny", what, tiny)
     grey = [[photo.name] for photo in photos if photo.is_grey]
     if grey:
-        yield _warning("greyscale", f"{_photos(grey)} greyscale; callers rarely send such photos.", grey)
+        yield warning("greyscale", f"{_photos(grey)} greyscale; callers rarely send such photos.", grey)
 
 
 def not_read(found: Unread) -> Iterator[Finding]:
@@ -129,24 +102,24 @@ def not_read(found: Unread) -> Iterator[Finding]:
             f"{_files(found.unknown)} of a type that training does not read ({_listed(kinds)}); save photos among them "
             "as JPEG, PNG or WebP."
         )
-        yield _warning("unknown_files", what, [[name] for name in found.unknown])
+        yield warning("unknown_files", what, [[name] for name in found.unknown])
     if found.misplaced:
         places = [f"{count} in {place}/" for place, count in found.folders().most_common()]
         what = (
             f"{_photos(found.misplaced)} not directly in a breed's folder, so training does not read them "
             f"({_listed(places)}); move each into its breed's folder."
         )
-        yield _warning("misplaced", what, [[name] for name in found.misplaced])
+        yield warning("misplaced", what, [[name] for name in found.misplaced])
     if found.broken_links:
         what = f"{_photos(found.broken_links)} symbolic links to files that do not exist; copy the photos themselves."
-        yield _warning("broken_links", what, [[name] for name in found.broken_links])
+        yield warning("broken_links", what, [[name] for name in found.broken_links])
 
 
-def _error(code: str, summary: str, photos: Sequence[Sequence[str]] = ()) -> Finding:
+def error(code: str, summary: str, photos: Sequence[Sequence[str]] = ()) -> Finding:
     return Finding(severity="error", code=code, summary=summary, photos=photos)
 
 
-def _warning(code: str, summary: str, photos: Sequence[Sequence[str]] = ()) -> Finding:
+def warning(code: str, summary: str, photos: Sequence[Sequence[str]] = ()) -> Finding:
     return Finding(severity="warning", code=code, summary=summary, photos=photos)
 
 
@@ -160,10 +133,6 @@ def _files(files: Sequence[object]) -> str:
 
 def _breeds(breeds: Sequence[object]) -> str:
     return "1 breed has" if len(breeds) == 1 else f"{len(breeds)} breeds have"
-
-
-def _groups(found: Sequence[object], how: str) -> str:
-    return f"1 group of {how} photos is" if len(found) == 1 else f"{len(found)} groups of {how} photos are"
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

@@ -1,10 +1,12 @@
 """Find near duplicates: photos that differ in compression, size, brightness or a small crop.
 
 A photo's fingerprint is its image scaled to 12 x 12 pixels, with mean 0 and length 1. The similarity of two photos is
-the correlation of their fingerprints. docs/decisions/0043-near-duplicates.md compares it with a 64-bit difference hash.
+the correlation of their fingerprints. docs/decisions/0043-near-duplicates.md compares it with a 64-bit difference hash,
+and says why they are listed in groups.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -20,6 +22,7 @@ THRESHOLD = 0.94
 _FLAT = 2.0
 """Standard deviation, of 255, below which a photo has no structure to compare, and counts as unlike all others."""
 _BLOCK = 2048
+"""Photos on each side of one product of matrices, whose result then takes 17 MB."""
 
 
 def fingerprint(image: Image.Image) -> Fingerprint:
@@ -30,12 +33,67 @@ def fingerprint(image: Image.Image) -> Fingerprint:
     return small / length if length > _FLAT * math.sqrt(small.size) else np.zeros_like(small)
 
 
-def near_duplicates(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
-    """Pairs of indices of near duplicates, the smaller index first. The time grows with the square of the photos."""
-    rows = np.stack(fingerprints) if fingerprints else np.zeros((0, SIDE * SIDE * 3), np.float32)
-    for top in range(0, len(rows), _BLOCK):
-        for left in range(top, len(rows), _BLOCK):
-            is_similar = rows[top : top + _BLOCK] @ rows[left : left + _BLOCK].T >= THRESHOLD
-            for row, column in np.argwhere(is_similar).tolist():
-                if top + row < left + column:
-                    yield top + row, left + column
+def near_duplicate_groups(fingerprints: Sequence[Fingerprint]) -> list[list[int]]:
+    """Groups of indices, in ascending order, each of two or more photos.
+
+    A group is transitive: each photo in it is a near duplicate of another one in it, and the first and the last frame
+    of a video can differ. The time grows with the square of the number of photos, the memory with the number.
+    """
+    groups = _Groups(len(fingerprints))
+    for top, left, similarity in _blocks(fingerprints, fingerprints):
+        is_similar = similarity >= THRESHOLD
+        for row in np.flatnonzero(is_similar.any(axis=1)):
+            groups.join(top + int(row), left + np.flatnonzero(is_similar[row]))
+    return groups.of_several()
+
+
+def most_similar(fingerprints: Sequence[Fingerprint], ones: Sequence[int], others: Sequence[int]) -> tuple[int, int]:
+    """The two indices, one of `ones` and one of `others`, whose photos are most alike. Neither may be empty."""
+    best, pair = -math.inf, (ones[0], others[0])
+    for top, left, similarity in _blocks([fingerprints[i] for i in ones], [fingerprints[i] for i in others]):
+        row, column = divmod(int(similarity.argmax()), similarity.shape[1])
+        if similarity[row, column] > best:
+            best, pair = float(similarity[row, column]), (ones[top + row], others[left + column])
+    return pair
+
+
+def _blocks(
+    ones: Sequence[Fingerprint], others: Sequence[Fingerprint]
+) -> Iterator[tuple[int, int, npt.NDArray[np.float32]]]:
+    """The first row, the first column and the similarities of each block of the table of all pairs.
+
+    Of a list with itself: of the upper half, because the lower half is the same.
+    """
+    symmetric = ones is others
+    for top in range(0, len(ones), _BLOCK):
+        rows = np.stack(ones[top : top + _BLOCK])
+        for left in range(top if symmetric else 0, len(others), _BLOCK):
+            yield top, left, rows @ np.stack(others[left : left + _BLOCK]).T
+
+
+class _Groups:
+    """Disjoint sets of the numbers below `count`, with one integer for each number (union-find)."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = np.arange(count)
+        """A smaller number of the same group, or the number itself if it is the smallest."""
+
+    def join(self, one: int, others: npt.NDArray[np.intp]) -> None:
+        numbers = np.append(others, one)
+        roots = self._roots(numbers)
+        smallest = roots.min()
+        self._parent[roots] = smallest
+        self._parent[numbers] = smallest
+
+    def of_several(self) -> list[list[int]]:
+        """The groups with more than one number, by their smallest number."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for number, root in enumerate(self._roots(np.arange(len(self._parent))).tolist()):
+            found[root].append(number)
+        return [group for group in found.values() if len(group) > 1]
+
+    def _roots(self, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        roots = self._parent[numbers]
+        while not np.array_equal(above := self._parent[roots], roots):
+            roots = above
+        return roots

@@ -12,6 +12,8 @@ from ops.data.findings import Finding
 
 _SHOWN = 5
 """Photos, or groups of photos, that are printed with a finding; --json prints all."""
+_OF_A_GROUP = 3
+"""Photos of one group that are printed; a video's can have thousands."""
 
 
 def print_check(found: Check, console: Console) -> None:
@@ -50,6 +52,7 @@ def _print_finding(finding: Finding, console: Console) -> None:
     mark = "[bold red]error[/bold red]  " if finding.severity == "error" else "[yellow]warning[/yellow]"
     console.print(f"{mark} {escape(finding.summary)}", soft_wrap=True)
     for group in finding.photos[:_SHOWN]:
-        console.print(Text("          " + "  =  ".join(group), "dim"), soft_wrap=True)
+        more = f"  and {len(group) - _OF_A_GROUP} more" if len(group) > _OF_A_GROUP else ""
+        console.print(Text("          " + "  =  ".join(group[:_OF_A_GROUP]) + more, "dim"), soft_wrap=True)
     if len(finding.photos) > _SHOWN:
         console.print(f"          [dim]and {len(finding.photos) - _SHOWN} more; --json prints all of them[/dim]")

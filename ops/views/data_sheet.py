@@ -21,7 +21,8 @@ AMBER: Colour = (206, 138, 24)
 _WIDTH, _MARGIN, _GAP = 1600, 32, 12
 _TILE, _CAPTION = 136, 20
 _PER_BREED = 5
-_PER_FINDING = 10
+_OF_A_GROUP = 3
+"""Photos of one group that are drawn; the last caption has the number of the others."""
 _MOST_BREEDS = 150
 
 
@@ -109,13 +110,16 @@ def _draw(sheet: Image.Image, found: Check, strip: _Strip, box: tuple[int, int, 
     pen.text((x + 20, y + 9), fitted(strip.heading, 18, width - 40), TEXT, typeface(18))
     left = x + 20
     for drawn, group in enumerate(strip.groups):
-        if left + len(group[:_PER_FINDING]) * (_TILE + 4) > x + width - 12:
+        shown = group[:_OF_A_GROUP]
+        if left + len(shown) * (_TILE + 4) > x + width - 12:
             rest = len(strip.groups) - drawn
             pen.text((x + width - 20, y + 13), f"{rest} more not shown", QUIET, typeface(13), anchor="ra")
             break
-        for name in group[:_PER_FINDING]:
+        for name in shown:
             sheet.paste(_tile(found, name), (left, y + 36))
             caption = name if len(strip.groups[0]) > 1 or strip.colour != RIGHT else name.rpartition("/")[2]
+            if name is shown[-1] and len(group) > len(shown):
+                caption = f"+ {len(group) - len(shown)} more photos"
             pen.text((left, y + 38 + _TILE), fitted_tail(caption, 12, _TILE - 2), QUIET, typeface(12))
             left += _TILE + 4
         left += 2 if len(group) == 1 else 24

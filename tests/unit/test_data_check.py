@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -17,7 +17,6 @@ from ops import cli
 from ops.data import check_file
 from ops.data.check import Check, check
 from ops.data.findings import Finding
-from ops.data.near_duplicates import fingerprint, near_duplicates
 from ops.data.table import print_check
 from ops.views.data_sheet import data_sheet
 from tests.builders import detailed, encoded
@@ -44,6 +43,14 @@ def found(checked: Check) -> dict[str, Finding]:
     return {finding.code: finding for finding in checked.findings}
 
 
+def printed(checked: Check) -> str:
+    """What the command prints, in lines that are never wrapped."""
+    console = Console(file=io.StringIO(), width=1000)
+    print_check(checked, console)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
 def saved_again(path: Path, target: Path, change: Callable[[Image.Image], Image.Image], quality: int = 60) -> None:
     with Image.open(path) as photo:
         change(photo.convert("RGB")).save(target, "JPEG", quality=quality)
@@ -60,73 +67,6 @@ def test_the_udacity_layout_is_read_too(tmp_path: Path) -> None:
     checked = check(write_photos(tmp_path, breeds=("001.Affenpinscher", "002.Afghan_hound")))
     assert list(checked.counts()) == ["Affenpinscher", "Afghan_hound"]
     assert checked.passed
-
-
-@pytest.mark.parametrize(
-    ("target", "code", "is_error"),
-    [
-        ("test/Beagle/copy.jpg", "identical_leak", True),
-        ("train/Pug/copy.jpg", "identical_labels", True),
-        ("test/Pug/copy.jpg", "identical_labels", True),
-        ("train/Beagle/copy.jpg", "identical_repeat", False),
-    ],
-)
-def test_a_copy_is_an_error_in_another_split_or_breed(tmp_path: Path, target: str, code: str, is_error: bool) -> None:
-    shutil.copy(write_photos(tmp_path) / "train/Beagle/3.jpg", tmp_path / target)
-    checked = check(tmp_path)
-
-    assert found(checked).keys() == {code}
-    assert sorted(found(checked)[code].photos[0]) == sorted(["train/Beagle/3.jpg", target])
-    assert checked.passed is not is_error
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda photo: photo,
-        lambda photo: photo.resize((photo.width // 2, photo.height // 2)),
-        lambda photo: ImageEnhance.Brightness(photo).enhance(1.2),
-        lambda photo: ImageEnhance.Color(photo).enhance(0.6),
-        lambda photo: photo.crop((2, 2, photo.width - 2, photo.height - 2)),
-    ],
-    ids=["saved again", "half the size", "brighter", "paler", "cut at the edges"],
-)
-def test_a_leak_is_found_although_its_bytes_differ(
-    tmp_path: Path, change: Callable[[Image.Image], Image.Image]
-) -> None:
-    write_photos(tmp_path)
-    saved_again(tmp_path / "train/Pug/0.jpg", tmp_path / "valid/Pug/again.jpg", change)
-    leak = found(check(tmp_path))["nearly_leak"]
-
-    assert leak.severity == "error"
-    assert leak.photos == [["train/Pug/0.jpg", "valid/Pug/again.jpg"]]
-
-
-def test_two_dogs_before_the_same_background_are_two_photos(tmp_path: Path) -> None:
-    """A series from one photo session shares most of its pixels. To call it a copy would stop a correct upload."""
-    background, dog = detailed((150, 120), seed=98), detailed((150, 120), seed=99)
-    with_another_dog = background.copy()
-    with_another_dog.paste(dog.crop((0, 0, 50, 50)), (45, 40))
-    similarity = float(fingerprint(background) @ fingerprint(with_another_dog))
-    assert 0.80 < similarity < 0.93  # just below the threshold
-    write_photos(tmp_path)
-    (tmp_path / "train/Pug/one.jpg").write_bytes(encoded(background, "JPEG"))
-    (tmp_path / "test/Pug/other.jpg").write_bytes(encoded(with_another_dog, "JPEG"))
-    assert list(check(tmp_path).findings) == []
-
-
-def test_photos_of_one_colour_are_no_near_duplicates() -> None:
-    """Two white walls have no structure to compare; that does not make them one photo."""
-    walls = [fingerprint(Image.new("RGB", (90, 60), (shade, shade, shade))) for shade in (250, 240)]
-    # exact: an empty list has no floats
-    assert list(near_duplicates(walls)) == []
-
-
-def test_near_duplicates_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.data.near_duplicates._BLOCK", 4)
-    marks = [fingerprint(detailed((60, 60), seed=number % 9)) for number in range(11)]
-    # exact: these are positions in the list, which are whole numbers
-    assert sorted(near_duplicates(marks)) == [(0, 9), (1, 10)]
 
 
 def test_unusable_photos_are_named_with_the_reason(tmp_path: Path) -> None:
