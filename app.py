@@ -17,6 +17,7 @@ except ModuleNotFoundError:
 from constructs import Construct
 
 import environments
+from contract.text import indented
 from environments import Environment, EnvironmentRefusedError
 from environments.agreement import check_cdk, chosen
 from stacks.api.stack import ALIAS, ApiStack
@@ -184,9 +185,9 @@ def main() -> None:
         settings = load(environment, context)
         build(app, environment, settings)
     except (EnvironmentRefusedError, FlagsMissingError, SettingsError) as error:
-        sys.exit(f"kennel: {error}")
+        sys.exit(f"kennel: {indented(error)}")
     for warning in [*warnings(settings, date.today()), *download_warning(settings, context)]:
-        print(f"kennel: warning: {warning}", file=sys.stderr)
+        print(f"kennel: warning: {indented(warning)}", file=sys.stderr)
     app.synth()
 
 

@@ -8,6 +8,7 @@ python -m environments [NAME]
 import os
 import sys
 
+from contract.text import indented
 from environments import EnvironmentRefusedError, load
 from environments.agreement import check_shell, chosen
 
@@ -17,7 +18,7 @@ def main(arguments: list[str]) -> int:
         environment = load(chosen(arguments[0] if arguments else None, os.environ))
         check_shell(environment, os.environ)
     except EnvironmentRefusedError as error:
-        print(f"kennel: {error}", file=sys.stderr)
+        print(f"kennel: {indented(error)}", file=sys.stderr)
         return 1
     print(environment.profile)
     return 0

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from inference import graph
 from inference.photo.preprocessing import Preprocessing
+from inference.printable import is_printable
 
 FORMAT = "kennel-artifact-1"
 MODEL, LABELS, MANIFEST = "model.onnx", "labels.json", "manifest.json"
@@ -220,4 +221,9 @@ def _labels(content: bytes) -> tuple[str, ...]:
         raise ArtifactError(f"{LABELS} must be a list of at least two breed names; train again.")
     if len(set(labels)) < len(labels):
         raise ArtifactError(f"{LABELS} names a breed twice; train again.")
+    for label in labels:
+        if not is_printable(label):
+            raise ArtifactError(
+                f"{LABELS} has the breed {label!r}, which cannot be printed; rename its folder and train again."
+            )
     return tuple(labels)

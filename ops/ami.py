@@ -17,6 +17,7 @@ import environments
 from environments import EnvironmentRefusedError
 from environments.agreement import chosen
 from environments.edit import read_setting, write_setting
+from ops.echo import echo, echo_error
 from stacks.settings import WorkbenchSettings
 
 SECTION, SETTING = "workbench", "host_image"
@@ -80,9 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         environment = environments.load(chosen(options.env, os.environ))
         file = environments.FOLDER / f"{environment.name}.toml"
-        print(unpin(file) if options.unpin else pin(file, resolve(environment.name)))
+        echo(unpin(file) if options.unpin else pin(file, resolve(environment.name)))
     except (LookupFailedError, EnvironmentRefusedError) as error:
-        print(f"kennel: {error}", file=sys.stderr)
+        echo_error(error)
         return 1
     return 0
 

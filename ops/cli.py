@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import traceback
 from importlib.metadata import version as package_version
 from io import TextIOWrapper
 from types import FrameType
@@ -15,12 +16,14 @@ try:
 except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` install only CDK's packages
     sys.exit(f"kennel: {missing_package(error, sys.argv)}")
 
+from contract.text import indented
 from ops.commands import data, model, weights
 from ops.commands.cost import cost
 from ops.commands.deploy import deploy
 from ops.commands.options import Env
 from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
+from ops.echo import echo, echo_error
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +45,7 @@ app.add_typer(weights.app, name="weights")
 def _print_version(requested: bool) -> None:
     """Print the version of the installed package, which pyproject.toml declares."""
     if requested:
-        typer.echo(f"kennel {package_version('kennel')}")
+        echo(f"kennel {package_version('kennel')}")
         raise typer.Exit
 
 
@@ -66,18 +69,20 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code == 128 + signal.SIGINT:
-            print(f"\nInterrupted. No process is left. {_next_run(sys.argv)}", file=sys.stderr)
+            echo(f"\nInterrupted. No process is left. {_next_run(sys.argv)}", err=True)
         raise
     except ModuleNotFoundError as error:
         sentence = missing_package(error, sys.argv)
         if not sentence:
             raise
-        print(f"kennel: {sentence}", file=sys.stderr)
+        echo_error(sentence)
         sys.exit(1)
     except Exception as error:
-        if not is_sentence(error):
-            raise
-        print(f"kennel: {error}", file=sys.stderr)
+        if is_sentence(error):
+            echo_error(error)
+        else:
+            # a bug; the interpreter would print the message with its control characters
+            echo(indented(traceback.format_exc().rstrip()), err=True)
         sys.exit(1)
 
 

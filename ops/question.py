@@ -5,13 +5,15 @@ import select
 import signal
 import sys
 
+from ops.echo import echo
+
 
 def answered_yes(question: str) -> bool:
     """Print the question and wait for a line. Only y and yes are yes; the end of the input (Ctrl-D) is no.
 
     A signal's handler runs as soon as the signal arrives, and its exception passes through.
     """
-    print(question, end="", flush=True)
+    echo(question, nl=False)
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     before = signal.set_wakeup_fd(waker)
@@ -26,5 +28,5 @@ def answered_yes(question: str) -> bool:
         os.close(waker)
     line = sys.stdin.readline()
     if not line:
-        print()
+        echo("")
     return line.strip().lower() in ("y", "yes")

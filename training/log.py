@@ -2,6 +2,8 @@
 
 import sys
 
+from contract.text import indented, printable
+
 
 def line(**fields: object) -> str:
     """`key=value` pairs in the order given; floats with four decimals, text with spaces in double quotes."""
@@ -14,9 +16,14 @@ def emit(**fields: object) -> None:
     sys.stdout.flush()
 
 
+def emit_error(sentence: str) -> None:
+    """Print a sentence on stderr. Lines after its first are indented, since no program reads them."""
+    print(indented(sentence), file=sys.stderr, flush=True)
+
+
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    text = " ".join(str(value).split()).replace('"', "'")
-    text = text.encode(errors="replace").decode()  # a file name may contain bytes that are not UTF-8
+    # no pair within a text: a photo's name may be valid_accuracy=1.jpg
+    text = printable(" ".join(str(value).split())).replace('"', "'").replace("=", "\\x3d")
     return f'"{text}"' if " " in text or not text else text

@@ -40,7 +40,7 @@ from training.distributed import World, WorldError
 from training.evaluation.evaluate import EvalResult
 from training.evaluation.predictions import served_metrics
 from training.export.artifact import ExportError, annotate, check_writable, export, source_hash, verify_artifact
-from training.log import emit
+from training.log import emit, emit_error
 from training.model.backbone import RESNET50, Backbone, BackboneError
 from training.model.network import build, fingerprint, keep_head
 from training.model.weights_file import WeightsError
@@ -287,7 +287,7 @@ def main(config: Config, *, backbone: Backbone = RESNET50) -> int:
                 config, f"Another process is gone, and this one cannot continue without it. {reason}", root_cause=False
             )
         else:
-            traceback.print_exc()
+            emit_error(traceback.format_exc().rstrip())
             fail(config, f"{type(error).__name__}: {error}")
         return 1
     return 0
@@ -296,7 +296,7 @@ def main(config: Config, *, backbone: Backbone = RESNET50) -> int:
 def stopped(config: Config, number: int) -> int:
     """Say that a signal ended the run. Returns the exit status."""
     remedy = "the same command resumes from the last checkpoint" if config.checkpoint_dir else "nothing was saved"
-    print(f"Training was stopped; {remedy}.", file=sys.stderr)
+    emit_error(f"Training was stopped; {remedy}.")
     return 128 + number
 
 
@@ -305,7 +305,7 @@ def fail(config: Config, sentence: str, *, root_cause: bool = True) -> None:
 
     root_cause: whether this process failed by itself; its peers then report the same reason.
     """
-    print(f"Training failed (rank {os.environ.get('RANK', '0')}): {sentence}", file=sys.stderr, flush=True)
+    emit_error(f"Training failed (rank {os.environ.get('RANK', '0')}): {sentence}")
     failure.record(config.output_dir, sentence)
     if root_cause:
         peers.report_failure(sentence)

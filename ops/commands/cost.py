@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ops.commands.options import Env, Settings, overrides
+from ops.echo import echo
 
 
 def cost(
@@ -37,8 +38,8 @@ def cost(
     with nullcontext(templates) if templates else synthesised(context.obj, changed) as folder:
         found = estimate(folder, chosen)
     if as_json:
-        typer.echo(table.as_json(found, context.obj))
+        echo(table.as_json(found, context.obj))
     elif as_markdown:
-        typer.echo(table.markdown(found, context.obj), nl=False)
+        echo(table.markdown(found, context.obj), nl=False)
     else:
         table.print_report(found, context.obj, terminal(), items=items)

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 import environments
+from contract.text import printable
 from ops.commands.options import Env, Seed
+from ops.echo import echo
 
 app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, check and upload yours.")
 
@@ -35,7 +37,8 @@ def sample(
     with Steps(console, total=1).step("Draw cartoon dogs") as report:
         counts = {"train": train, "valid": valid, "test": test}
         summary = write_sample(folder, counts=counts, seed=seed, progress=lambda done, all_: report(done, all_, ""))
-    typer.echo(f"{summary.photos} photos of {len(summary.breeds)} breeds are in {folder}: {', '.join(summary.breeds)}")
+    breeds = ", ".join(summary.breeds)
+    echo(f"{summary.photos} photos of {len(summary.breeds)} breeds are in {printable(folder)}: {breeds}")
 
 
 @app.command(name="check")
@@ -53,30 +56,27 @@ def check_photos(
 
     Exit status 1 if there are errors. Example: [bold]kennel data check dogImages[/bold]
     """
-    from rich.console import Console
-
     from ops.data import check_file, table
     from ops.data.check import check
     from ops.views.data_sheet import breeds_shown, data_sheet
     from ops.views.steps import Steps, terminal
 
     if sheet.suffix == ".json":
-        raise typer.BadParameter(f"{sheet} is the file for the findings. Name a PNG.", param_hint="--sheet")
-    console = Console(stderr=True) if as_json else terminal()
+        raise typer.BadParameter(f"{printable(sheet)} is the file for the findings. Name a PNG.", param_hint="--sheet")
+    console = terminal(stderr=as_json)
     with Steps(console, total=1).step(f"Check the photos in {folder}") as report:
         found = check(folder, progress=lambda done, total: report(done, total, ""))
         data_sheet(found, sheet)
         check_file.write(found, sheet.with_suffix(".json"))
     if as_json:
-        typer.echo(check_file.as_json(found))
+        echo(check_file.as_json(found))
     else:
         table.print_check(found, console)
         shown = breeds_shown(found)
-        typer.echo(f"Image of the findings: {sheet}" + (f", of {shown}" if shown else ""))
+        echo(f"Image of the findings: {printable(sheet)}" + (f", of {shown}" if shown else ""))
         if sheet.with_suffix(".json") != CHECK_FILE:
-            typer.echo(
-                f"The findings are in {sheet.with_suffix('.json')}; `kennel data upload` reads {CHECK_FILE} alone."
-            )
+            findings = printable(sheet.with_suffix(".json"))
+            echo(f"The findings are in {findings}; `kennel data upload` reads {CHECK_FILE} alone.")
     if not found.passed:
         raise typer.Exit(1)
 
@@ -112,29 +112,31 @@ def upload_photos(
             report(now.done_bytes, now.of_bytes, note)
 
         summary = upload(folder, target, environment=context.obj, progress=show)
-    typer.echo(f"{summary.uploaded} photos sent to {summary.target}, {summary.already_there} were already there.")
-    typer.echo(f"Digest of the photos in {folder}: {summary.digest}; in the bucket: {summary.bucket_digest}")
+    place = printable(folder)
+    echo(f"{summary.uploaded} photos sent to {printable(summary.target)}, {summary.already_there} were already there.")
+    echo(f"Digest of the photos in {place}: {summary.digest}; in the bucket: {summary.bucket_digest}")
     if summary.untracked:
-        typer.echo(
-            f"{len(summary.untracked)} photos in the bucket are not in {folder}, such as {summary.untracked[0]}. "
+        example = printable(summary.untracked[0])
+        echo(
+            f"{len(summary.untracked)} photos in the bucket are not in {place}, such as {example}. "
             "Training uses them too. Remove them with `aws s3 rm` if that is wrong.",
             err=True,
         )
     if not summary.is_comparable:
-        typer.echo(
+        echo(
             "The photos are the same, but the digests differ: S3's checksums in this bucket are not MD5s (a KMS key). "
             "Compare what `kennel data version` prints for it with itself only.",
             err=True,
         )
     match check_file.verdict(summary.digest, CHECK_FILE):
         case "errors":
-            typer.echo(f"`make data-check DIR={folder}` found errors in these photos; correct them before you train.")
+            echo(f"`make data-check DIR={place}` found errors in these photos; correct them before you train.")
         case "not checked":
-            typer.echo(f"{CHECK_FILE} has no check of these photos. Before you train: make data-check DIR={folder}")
+            echo(f"{CHECK_FILE} has no check of these photos. Before you train: make data-check DIR={place}")
     deploy = "make deploy" if context.obj == environments.DEFAULT else f"make deploy ENV={context.obj}"
     if target and f"{summary.target}/" != data_uri(context.obj):
         deploy += f" ARGS='-c training.data_uri={summary.target}/'"
-    typer.echo(f"Train and serve: {deploy}")
+    echo(f"Train and serve: {deploy}")
 
 
 @app.command()
@@ -161,6 +163,6 @@ def version(
     from ops.deploy import inputs
 
     if cdk_options:
-        typer.echo(" ".join(inputs.cdk_options(context.obj, photos=target)))
+        echo(" ".join(inputs.cdk_options(context.obj, photos=target)))
     else:
-        typer.echo(data_version(target, environment=context.obj))
+        echo(data_version(target, environment=context.obj))

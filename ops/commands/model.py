@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from contract.text import printable
 from ops.commands.options import Env
+from ops.echo import echo
 
 
 def predict(
@@ -43,9 +45,9 @@ def predict(
             predictions = classifier.predict(photo.read_bytes(), top_k=top_k)
         except (PhotoError, OSError) as error:
             failed = True
-            typer.echo(f"{photo}: {error}", err=True)
+            echo(f"{printable(photo)}: {printable(error)}", err=True)
             continue
-        typer.echo(f"{photo}: " + ", ".join(f"{p.breed} {p.probability:.1%}" for p in predictions))
+        echo(f"{printable(photo)}: " + ", ".join(f"{p.breed} {p.probability:.1%}" for p in predictions))
     if failed:
         raise typer.Exit(1)
 
@@ -68,6 +70,6 @@ def report(
     from ops.model.report import fetch_report
 
     page = fetch_report(target, to, environment=context.obj)
-    typer.echo(f"The report: {page}")
+    echo(f"The report: {printable(page)}")
     if show and not webbrowser.open(page.resolve().as_uri()):
-        typer.echo("No browser could be started. Open the page yourself.", err=True)
+        echo("No browser could be started. Open the page yourself.", err=True)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ops.commands.options import Env, Settings, overrides
+from ops.echo import echo
 
 
 def preflight(
@@ -20,13 +21,11 @@ def preflight(
 
     Exit status 1 if the deploy would fail. Example: [bold]kennel preflight -c serving.scaling.max_instances=5[/bold]
     """
-    from rich.console import Console
-
     from ops.preflight import table
     from ops.preflight.run import preflight as run
     from ops.views.steps import Steps, terminal
 
-    console = Console(stderr=True) if as_json else terminal()
+    console = terminal(stderr=as_json)
     with Steps(console, total=1).step("Check the account") as report:
         found = run(
             context.obj,
@@ -35,7 +34,7 @@ def preflight(
             progress=lambda done, total, title: report(done, total, title if console.is_terminal else ""),
         )
     if as_json:
-        typer.echo(table.as_json(found))
+        echo(table.as_json(found))
     else:
         table.print_report(found, console)
     if not found.passed:

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 import environments
+from contract.text import printable
 from ops.commands.options import Env
+from ops.echo import echo
 
 app = typer.Typer(no_args_is_help=True, help="Pretrained weights: send them to the bucket.")
 
@@ -38,8 +40,8 @@ def upload(
 
     if "://" in file:
         raise typer.BadParameter(
-            f"{file} is an address; name a file of this machine. To train from weights that are in S3 already: "
-            "make deploy ARGS='-c training.pretrained_uri=s3://BUCKET/KEY.safetensors'",
+            f"{printable(file)} is an address; name a file of this machine. To train from weights that are in S3 "
+            "already: make deploy ARGS='-c training.pretrained_uri=s3://BUCKET/KEY.safetensors'",
             param_hint="FILE",
         )
     imagenet = file == "imagenet"
@@ -66,7 +68,7 @@ def upload(
                 environment=context.obj,
                 progress=lambda done, total: report(done, total, ""),
             )
-    typer.echo(f"{there.uri} {'was already there' if there.already_there else 'was sent'}.")
+    echo(f"{there.uri} {'was already there' if there.already_there else 'was sent'}.")
     _say_what_trains(context.obj)
 
 
@@ -76,6 +78,6 @@ def _say_what_trains(environment: str) -> None:
     deploy = "make deploy" if environment == environments.DEFAULT else f"make deploy ENV={environment}"
     instead = chosen_in_file(environment)
     if instead:
-        typer.echo(f"{environments.load(environment).file} has {instead}, which a deploy uses instead.", err=True)
+        echo(f"{environments.load(environment).file} has {instead}, which a deploy uses instead.", err=True)
     else:
-        typer.echo(f"The next training starts from these weights: {deploy}")
+        echo(f"The next training starts from these weights: {deploy}")

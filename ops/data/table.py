@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.photos import SPLITS
+from contract.text import printable
 from ops.data.check import Check
 from ops.data.findings import Finding
 
@@ -44,15 +45,17 @@ def _counts(found: Check) -> Table:
     for breed, row in counts.items():
         bar = Text("█" * max(1, round(20 * row["train"] / largest)) + f" {row['train'] / totals['train']:.1%}", "dim")
         cells = [Text(str(row[split]), "" if row[split] else "red") for split in SPLITS]
-        table.add_row(Text(breed), *cells, bar)
+        table.add_row(Text(printable(breed)), *cells, bar)
     return table
 
 
 def _print_finding(finding: Finding, console: Console) -> None:
     mark = "[bold red]error[/bold red]  " if finding.severity == "error" else "[yellow]warning[/yellow]"
-    console.print(f"{mark} {escape(finding.summary)}", soft_wrap=True)
+    console.print(f"{mark} {escape(printable(finding.summary))}", soft_wrap=True)
     for group in finding.photos[:_SHOWN]:
         more = f"  and {len(group) - _OF_A_GROUP} more" if len(group) > _OF_A_GROUP else ""
-        console.print(Text("          " + "  =  ".join(group[:_OF_A_GROUP]) + more, "dim"), soft_wrap=True)
+        console.print(
+            Text("          " + "  =  ".join(map(printable, group[:_OF_A_GROUP])) + more, "dim"), soft_wrap=True
+        )
     if len(finding.photos) > _SHOWN:
         console.print(f"          [dim]and {len(finding.photos) - _SHOWN} more; --json prints all of them[/dim]")

@@ -11,6 +11,7 @@ from typing import NoReturn
 from environments import Environment
 from environments.agreement import VARIABLE
 from ops.deploy.errors import DeployRefusedError
+from ops.echo import echo
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "node_modules" / ".bin" / "cdk"
@@ -48,7 +49,7 @@ class Cdk:
             assert child.stderr is not None  # noqa: S101 - a pipe
             for line in child.stderr:
                 if not line.startswith(SILENCED):
-                    print(line, end="", file=sys.stderr, flush=True)
+                    echo(line, err=True, nl=False)
         if child.returncode:
             raise DeployRefusedError("The synthesis failed, for the reason above. Nothing was changed.")
 

@@ -4,6 +4,7 @@ import signal
 import sys
 
 from ops.deploy.errors import DeployRefusedError
+from ops.echo import echo
 from ops.question import answered_yes
 
 
@@ -26,6 +27,6 @@ def confirm(question: str) -> None:
         if end.code != 128 + signal.SIGINT:
             raise
         yes = False
-        print()
+        echo("")
     if not yes:
         raise DeployRefusedError("Nothing was changed.")

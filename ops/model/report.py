@@ -3,6 +3,7 @@
 `kennel report` runs after a `make deploy`, which installs few packages, so this module imports only boto3.
 """
 
+import re
 import tarfile
 import tempfile
 import zlib
@@ -21,6 +22,10 @@ PAGE = "report/index.html"
 
 MOST_BYTES = 2**26
 """Limit of the page's unpacked size. A page with twenty pictures takes less than a megabyte."""
+
+
+_JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+"""https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html"""
 
 
 class ReportError(Exception):
@@ -71,9 +76,9 @@ def _parted(uri: str) -> tuple[str, str]:
 
 
 def _job(key: str) -> str:
-    """SageMaker writes <prefix>/<job>/output/output.tar.gz."""
-    folders = key.split("/")[:-1]
-    return next((name for name in reversed(folders) if name != "output"), "report")
+    """SageMaker writes <prefix>/<job>/output/output.tar.gz. A folder whose name no job can have names no file."""
+    folders = [name for name in key.split("/")[:-1] if name != "output"]
+    return folders[-1] if folders and _JOB_NAME.fullmatch(folders[-1]) else "report"
 
 
 def _page(packed: IO[bytes], key: str) -> bytes:

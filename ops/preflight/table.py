@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contract.text import printable
 from ops.preflight.finding import Severity
 from ops.preflight.run import SEVERITIES, Report
 
@@ -18,9 +19,11 @@ def print_report(report: Report, console: Console) -> None:
     """Print the table and the findings, errors first."""
     console.print(_table(report))
     for finding in report.findings:
-        console.print(Text(finding.severity, STYLES[finding.severity]), Text(finding.summary), soft_wrap=True)
+        console.print(
+            Text(finding.severity, STYLES[finding.severity]), Text(printable(finding.summary)), soft_wrap=True
+        )
         for line in filter(None, (finding.remedy, finding.otherwise)):
-            console.print(Text(f"        {line}", "dim"), soft_wrap=True)
+            console.print(Text(f"        {printable(line)}", "dim"), soft_wrap=True)
     console.print(_verdict(report), soft_wrap=True)
 
 

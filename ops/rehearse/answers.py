@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from contract.text import printable
 from ops.rehearse.errors import RehearsalError
 from ops.rehearse.plan import Plan
 from ops.views.contact_sheet import Answer, contact_sheet
@@ -71,10 +72,10 @@ def show(answers: Sequence[Answer], plan: Plan, console: Console, *, report: Pat
         f"\n[bold]Accuracy {accuracy(answers):.3f}[/bold]: {right} of {len(answers)} held-out photos; "
         f"median {median:.0f} ms from event to answer."
     )
-    console.print(f"Pictures of the answers:  {escape(str(sheet))}")
+    console.print(f"Pictures of the answers:  {escape(printable(sheet))}")
     if report:
-        console.print(f"Report of the training:   {escape(str(report))}")
-    console.print(f"The model artifact:       {escape(str(model))}")
+        console.print(f"Report of the training:   {escape(printable(report))}")
+    console.print(f"The model artifact:       {escape(printable(model))}")
     console.print("Your own photos:          make rehearse ARGS='--data dogImages'")
     console.print("Review what AWS will get: make synth")
 
@@ -114,4 +115,4 @@ def _print_table(answers: Iterable[Answer], console: Console) -> None:
 
 def _cell(content: str) -> Text:
     """One line, which is shortened where it does not fit."""
-    return Text(content, no_wrap=True, overflow="ellipsis")
+    return Text(printable(content), no_wrap=True, overflow="ellipsis")

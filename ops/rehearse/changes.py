@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+from rich.markup import escape
+
+from contract.text import printable
 from ops.data.bucket import output_of
 from ops.rehearse.answers import event_of
 from ops.rehearse.broken_model import write_broken
@@ -81,7 +84,7 @@ class Changes:
                 f"After the rollback the endpoint has the configuration {self._configuration()} instead of {before}, "
                 f"and the function answers {after['statusCode']}."
             )
-        stage.console.print(f"     {_reason(failure)}")
+        stage.console.print(f"     {escape(printable(_reason(failure)))}")
         stage.console.print(f"     calls meanwhile: {_listed(calls)}; now the model of before answers again")
 
     def _deploy_unchanged(self) -> None:
@@ -106,7 +109,7 @@ class Changes:
         if stage.environment.protection.keep_bucket:
             by_design |= {thing: "protection.keep_bucket" for thing in left if thing[0] in ("bucket", "KMS key")}
         for (kind, name), reason in by_design.items():
-            stage.console.print(f"     left on purpose: {kind} {name} ({reason})")
+            stage.console.print(f"     left on purpose: {kind} {escape(printable(name))} ({reason})")
         if unexpected := sorted(left - set(by_design)):
             raise RehearsalError(
                 f"cdk destroy left {len(unexpected)} resources: {_first([' '.join(thing) for thing in unexpected])}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from contract.text import printable
 from ops.rehearse.isolation import FOREIGN, LOOPBACK
 
 FILE = "aws.sh"
@@ -32,7 +33,7 @@ def keep(folder: Path, variables: Mapping[str, str], settings: list[str], consol
         *([photos] if trains else []),
         ("make destroy YES=1", "delete every stack"),
     ):
-        console.print(f"  {escape(line)}  [dim]# {what}", soft_wrap=True)
+        console.print(f"  {escape(printable(line))}  [dim]# {what}", soft_wrap=True)
     console.print("\nCtrl-C here ends it, and everything in it.")
     try:
         while True:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from contract.text import printable
 from environments import Environment
 from environments.environment import STACKS
 from rehearsal.cloud.declared import declared
@@ -24,4 +25,4 @@ def print_declared(client: Callable[[str], Any], environment: Environment, conso
     console.print("\nDeclared, not rehearsed (docs/rehearsal.md):")
     for each in declared(client("cloudformation"), map(environment.stack, STACKS)):
         many = f"{len(each.resources)} x " if len(each.resources) > 1 else ""
-        console.print(f"  {many}{escape(each.type)}: {escape(each.reason)}", soft_wrap=True)
+        console.print(f"  {many}{escape(printable(each.type))}: {escape(printable(each.reason))}", soft_wrap=True)

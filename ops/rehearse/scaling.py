@@ -2,6 +2,7 @@
 
 from rich.markup import escape
 
+from contract.text import printable
 from ops.data.bucket import output_of
 from ops.rehearse.account import SPEED
 from ops.rehearse.answers import event_of
@@ -67,4 +68,4 @@ def rehearse_scaling(stage: Stage) -> None:
     answered, failed = (sum(getattr(each, name) for each in run.minutes) for name in ("answered", "failed"))
     counts = ", then ".join(map(str, run.counts))
     stage.console.print(f"     {answered} calls answered, {failed} failed; instances in service: {counts}")
-    stage.console.print(f"Picture of the load:      {escape(str(picture))}")
+    stage.console.print(f"Picture of the load:      {escape(printable(picture))}")

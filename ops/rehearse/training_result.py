@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.markup import escape
 
+from contract.text import printable
 from ops.views.training_log import TrainingLines
 
 MOST_NAMED = 5
@@ -22,7 +23,7 @@ def print_training_result(lines: TrainingLines, console: Console) -> None:
     off, before = (100 * float(final[name]) for name in ("test_ece", "test_ece_before"))
     console.print(f"     its probabilities are {off:.1f} points off on average; {before:.1f} without the temperature")
     for name, reason in lines.skipped.items():
-        console.print(f"     [yellow]skipped[/yellow] {escape(name)}: {escape(reason)}")
+        console.print(f"     [yellow]skipped[/yellow] {escape(printable(name))}: {escape(printable(reason))}")
     _print_truncated(lines.truncated, console)
 
 
@@ -32,6 +33,6 @@ def _print_truncated(truncated: Mapping[str, str], console: Console) -> None:
     many = "1 training photo is" if len(truncated) == 1 else f"{len(truncated)} training photos are"
     console.print(f"     [yellow]{many} cut off[/yellow]:")
     for name, note in list(truncated.items())[:MOST_NAMED]:
-        console.print(f"       {escape(name)}: {escape(note)}")
+        console.print(f"       {escape(printable(name))}: {escape(printable(note))}")
     if len(truncated) > MOST_NAMED:
         console.print(f"       and {len(truncated) - MOST_NAMED} more; the report of the training names them all")

@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
+from contract.text import printable
 from environments.environment import DESIGNED_ENDPOINT
 from ops.rehearse.answers import ask, check_accuracy, show
 from ops.rehearse.photos import photos, spread
@@ -49,7 +51,7 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
     with ExitStack() as joined, steps.step(f"Train ResNet50 on {HOSTS} hosts within this machine") as report:
         network, which = _network(plan, joined)
         job, lines = _train(plan, data, network, report)
-    console.print(f"     {which}")
+    console.print(f"     {escape(printable(which))}")
     model_dir = job.model_dir
     print_training_result(lines, console)
 

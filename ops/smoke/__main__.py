@@ -27,6 +27,7 @@ from environments import Environment, EnvironmentRefusedError
 from inference.artifact import ArtifactError
 from ops.cost import CostError
 from ops.data.aws_errors import BucketError, explained
+from ops.echo import echo, echo_error
 from ops.preflight import identity, photos, table
 from ops.preflight.run import preflight
 from ops.question import answered_yes
@@ -71,10 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
         QuestionError,
         StepFailedError,
     ) as error:
-        print(f"kennel: {error}", file=sys.stderr)
+        echo_error(error)
         return 1
     except InterruptedRunError:
-        print("\nInterrupted before anything was deployed.", file=sys.stderr)
+        echo("\nInterrupted before anything was deployed.", err=True)
         return 130
 
 
@@ -179,7 +180,7 @@ def _empty(folder: Path) -> None:
 
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # the terminal is closed, and the stacks must be destroyed all the same
-        print(text, flush=True)
+        echo(text)
 
 
 if __name__ == "__main__":

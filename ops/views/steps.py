@@ -18,6 +18,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from contract.text import printable
+from ops.views.console import PrintableConsole
+
 WIDTH_WITHOUT_TERMINAL = 160
 """Columns if the output goes to a file or a CI log, which have no width."""
 
@@ -25,10 +28,12 @@ Report = Callable[[int, int, str], None]
 """(done, total, note): moves the bar."""
 
 
-def terminal() -> Console:
-    """The console for the operator."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+def terminal(*, stderr: bool = False) -> Console:
+    """The console for the operator, on stdout or on stderr."""
+    console = PrintableConsole(highlight=False, stderr=stderr)
+    if console.is_terminal:
+        return console
+    return PrintableConsole(highlight=False, stderr=stderr, width=WIDTH_WITHOUT_TERMINAL)
 
 
 class Steps:
@@ -47,7 +52,7 @@ class Steps:
         A step that raises prints no `ok`. The caller's error says why.
         """
         self._number += 1
-        label = f"[bold]{self._number}/{self._total}[/bold]  {escape(what)}"
+        label = f"[bold]{self._number}/{self._total}[/bold]  {escape(printable(what))}"
         started = time.monotonic()
         if not self._console.is_terminal:
             self._console.print(f"{label} ...")
@@ -69,6 +74,7 @@ class Steps:
 
             def report(done: int, total: int, note: str = "") -> None:
                 nonlocal last_note
+                note = printable(note)
                 if note and note != last_note and not self._console.is_terminal:
                     self._console.print(f"     {escape(note)}")
                 last_note = note or last_note

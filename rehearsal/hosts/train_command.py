@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from contract.text import indented, printable
 from rehearsal.hosts.network import OPT_ML
 from rehearsal.hosts.toolkit_variables import toolkit_variables, torchrun_variables
 
@@ -41,7 +42,7 @@ def main() -> int:
         return _failed(base, f"{type(error).__name__}: {error}")
     if (folder / "requirements.txt").exists():
         print("requirements.txt is not installed: the program runs with this machine's packages.", flush=True)
-    print(f"Invoking script: {' '.join(command)}", flush=True)
+    print(f"Invoking script: {printable(' '.join(command))}", flush=True)
     # the group of processes gets SIGTERM, the program too, so this one only waits for its end
     signal.signal(signal.SIGTERM, lambda *_: None)
     code = subprocess.run(command, env=environment, cwd=folder, check=False).returncode
@@ -125,7 +126,7 @@ def _read(base: Path, name: str) -> dict[str, Any]:
 
 def _failed(base: Path, reason: str) -> int:
     (base / "output" / "failure").write_text(reason)
-    print(reason, file=sys.stderr, flush=True)
+    print(indented(reason), file=sys.stderr, flush=True)
     return 1
 
 

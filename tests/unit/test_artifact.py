@@ -173,6 +173,20 @@ def test_labels_that_are_not_a_list_of_breeds_are_refused(folder: Path, content:
     assert "train again" in message
 
 
+@pytest.mark.parametrize("label", ["", "  ", "Pug\n", "Pug\x1b[2J", "Pug\u202e", "Pug\x9b1m", "Pug\ud800", "Pug\u200b"])
+def test_a_breed_that_cannot_be_printed_is_refused(folder: Path, label: str) -> None:
+    rewrite(folder, artifact.LABELS, json.dumps(["Beagle", label]).encode())
+    message = refusal(folder)
+    assert f"labels.json has the breed {label!r}, which cannot be printed" in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize("label", ["سگ\u200cها", "👩\u200d🚒", "Älpler", "柴犬", "Shiba Inu"])  # noqa: RUF001 - Persian
+def test_a_breed_of_any_script_is_loaded(folder: Path, label: str) -> None:
+    rewrite(folder, artifact.LABELS, json.dumps(["Beagle", label]).encode())
+    assert artifact.load(folder).labels == ("Beagle", label)
+
+
 def test_a_breed_named_twice_is_refused(folder: Path) -> None:
     rewrite(folder, artifact.LABELS, b'["Beagle", "Boxer", "Beagle"]')
     assert "names a breed twice" in refusal(folder)

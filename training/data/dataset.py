@@ -9,6 +9,7 @@ from pathlib import Path
 
 import contract.photos
 from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES, PhotoFile, is_photo_file
+from inference.printable import is_printable
 from training.data.cores import cores
 
 _KINDS = ", ".join(sorted(SUFFIXES))
@@ -178,7 +179,7 @@ def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Ph
 def _labels(folders: Sequence[str]) -> tuple[str, ...]:
     """The names of the folders, without the numbers of the Udacity layout (`001.Affenpinscher`)."""
     for name in folders:
-        if not name.isprintable():  # includes bytes that are not UTF-8
+        if not is_printable(name):  # includes bytes that are not UTF-8; serving refuses an artifact with such a label
             raise DataError(f"The breed folder {name!r} has a name that cannot be printed; rename it in every split.")
     names = tuple(_UDACITY_PREFIX.sub("", name) for name in folders)
     return names if len(set(names)) == len(names) else tuple(folders)

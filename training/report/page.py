@@ -15,7 +15,7 @@ from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from training.data.dataset import DataSet, Photo
 from training.evaluation.predictions import Predictions
-from training.log import emit
+from training.log import emit, emit_error
 from training.report import PAGE, charts
 from training.report.findings import Findings, Mistake, display_name, findings, interval
 
@@ -37,7 +37,7 @@ def publish(folder: Path, page: Callable[[], str]) -> None:
     except OSError as error:
         emit(stage="report", failed=f"The report cannot be written into {folder} ({error.strerror}).")
     except Exception as error:  # a bug in the report must not cost hours of training
-        traceback.print_exc()
+        emit_error(traceback.format_exc().rstrip())
         emit(stage="report", failed=f"{type(error).__name__}: {error}")
 
 

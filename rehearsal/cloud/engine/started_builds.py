@@ -9,6 +9,7 @@ from typing import Any
 
 from ministack.services import codebuild
 
+from contract.text import printable
 from rehearsal.cloud.api import Build, Json
 
 
@@ -51,5 +52,5 @@ def _finish(run: Callable[[Build], None], build: Build, record: Json) -> None:
         status = "SUCCEEDED"
     except Exception as error:  # whatever it is, the build has ended
         status = "FAILED"
-        print(f"codebuild: {build.id} failed: {error}", flush=True)
+        print(f"codebuild: {build.id} failed: {printable(error)}", flush=True)
     record.update(buildStatus=status, currentPhase="COMPLETED", endTime=int(time.time()))

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contract.text import printable
 from rehearsal.cloud.api import AwsError, Engine, Json
 from rehearsal.cloud.renewed_clients import RenewedClients
 
@@ -59,7 +60,7 @@ class Logs:
                 try:
                     self._send(stream, events)
                 except (AwsError, BotoCoreError, ClientError) as error:
-                    print(f"A log of {stream.group} was not written: {error}", flush=True)
+                    print(f"A log of {stream.group} was not written: {printable(error)}", flush=True)
 
     def _send(self, stream: Stream, events: list[Json]) -> None:
         client = self._clients.get(stream.role, stream.function)

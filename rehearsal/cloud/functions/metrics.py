@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from contract.text import printable
 from rehearsal.cloud.api import Engine, Json
 
 NAMESPACE = "AWS/Lambda"
@@ -55,7 +56,7 @@ class Metrics:
                 try:
                     self._engine.put_metrics(NAMESPACE, waiting[first : first + MOST_METRICS])
                 except Exception as error:
-                    print(f"Metrics of functions were not written: {error}", flush=True)
+                    print(f"Metrics of functions were not written: {printable(error)}", flush=True)
 
 
 def _dimensions(name: str, qualifier: str, version: str) -> Iterable[Mapping[str, str]]:

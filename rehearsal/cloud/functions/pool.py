@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from contract.text import printable
 from rehearsal.cloud.functions.deployed import DeployedFunction
 from rehearsal.cloud.functions.environment import FunctionEnvironment
 
@@ -129,7 +130,7 @@ class Pool:
         try:
             self._start_missing()
         except Exception as error:
-            print(f"A warm process of {self.function.name} did not start: {error}", flush=True)
+            print(f"A warm process of {self.function.name} did not start: {printable(error)}", flush=True)
 
 
 def in_background(work: Callable[[], None]) -> None:
