@@ -6,7 +6,8 @@
 The server runs under a memory limit of 512 MB (a cgroup if the system allows one, else RLIMIT_DATA). First each attack
 of tests/security/attacks is sent alone, and the caller's time counts. Then several callers send the same attacks and
 the mutated photos at the same time, so that memory use adds up. The table also has Pillow's own time for the same
-bytes, without Kennel's checks, up to a limit.
+bytes, without Kennel's checks, up to a limit. At the end, benchmarks/hostile_batches.py measures what each hostile
+batch costs.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
+from benchmarks.hostile_batches import attack_with_batches
 from benchmarks.processor import print_processor
 from benchmarks.serving_inputs import KEPT
 from tests.builders import any_photo, write_artifact
@@ -64,6 +66,7 @@ def main() -> None:
             TRAINED if TRAINED.is_dir() else write_artifact(Path(scratch) / "model", size=224)
         )
         missed = bombard(model, Path(scratch), arguments.mutations, arguments.callers, arguments.seed)
+        missed += attack_with_batches(model, Path(scratch))
     sys.exit(1 if missed else 0)
 
 

@@ -9,6 +9,7 @@ A refused request returns {"error": {"code": ..., "message": ...}}. Each invocat
 """
 
 import asyncio
+import math
 import time
 import traceback
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from starlette.routing import Route
 from inference.cores import usable_cores
 from inference.server import batch, headers
 from inference.server.admission import Admission
+from inference.server.batch import EncodedPhoto
 from inference.server.bodies import BodyBuffer
 from inference.server.errors import BusyError, RequestError
 from inference.server.log import elapsed_ms, log
@@ -33,7 +35,7 @@ MAX_BODY_BYTES = 6 * 1024 * 1024
 """SageMaker's own limit on a real-time request."""
 
 BODIES_BYTES = 8 * MAX_BODY_BYTES
-"""Bytes of all bodies in memory, arriving or waiting for a core."""
+"""Bytes of all bodies in memory, arriving or waiting for a core, and of the photos that are decoded from base64."""
 
 BODY_TIMEOUT_S = 30
 """A body that takes longer to arrive is refused: its caller has 60 s in all."""
@@ -49,6 +51,8 @@ def application(service: Service) -> Starlette:
     """The ASGI application over `service`."""
     # One prediction uses every core; more at the same time would not be faster and would use more memory.
     cores = anyio.CapacityLimiter(usable_cores())
+    threads = anyio.CapacityLimiter(math.inf)  # `cores` limits them
+    scans = anyio.CapacityLimiter(1)
     bodies = BodyBuffer(max_bytes=MAX_BODY_BYTES, memory=BODIES_BYTES, timeout_s=BODY_TIMEOUT_S)
     admission = Admission(usable_cores())
 
@@ -59,21 +63,36 @@ def application(service: Service) -> Starlette:
     async def invocations(request: Request) -> Response:
         started, arrived = time.perf_counter(), time.monotonic()
 
-        async def predicted(photo: bytes) -> list[dict[str, object]]:
+        async def predicted(photo: bytes | EncodedPhoto) -> list[dict[str, object]]:
             def work() -> list[dict[str, object]]:
                 with admission.work(arrived):
-                    return service.predictions(photo, top_k)
+                    return service.predictions(photo if isinstance(photo, bytes) else photo.decode(), top_k)
 
-            return await anyio.to_thread.run_sync(work, limiter=cores)
+            async with cores, bodies.hold(0 if isinstance(photo, bytes) else photo.decoding_bytes):
+                return await anyio.to_thread.run_sync(work, limiter=threads)
 
-        async def result(photo: bytes) -> dict[str, object]:
+        async def result(photo: EncodedPhoto) -> dict[str, object]:
             try:
                 return {"predictions": await predicted(photo)}
             except RequestError as error:  # the other photos of a batch are still answered
+                _release_frames(error)
                 return _error(error.code, error.message)
-            except Exception:
+            except Exception as error:
                 log("failed", ms=elapsed_ms(started), traceback=traceback.format_exc())
+                _release_frames(error)
                 return _error(*INTERNAL_ERROR)
+
+        async def results(photos: list[EncodedPhoto]) -> list[dict[str, object]]:
+            found: list[dict[str, object]] = [{}] * len(photos)
+            waiting = iter(enumerate(photos))
+
+            async def work() -> None:
+                for index, photo in waiting:
+                    found[index] = await result(photo)
+
+            # one task for each core and not for each photo: a thousand small batches would be 32,000 tasks
+            await asyncio.gather(*(work() for _ in range(min(usable_cores(), len(photos)))))
+            return found
 
         try:
             # the body first: a client that is still sending would not see the response
@@ -81,24 +100,29 @@ def application(service: Service) -> Starlette:
                 kind = headers.content_type(request.headers)
                 top_k = headers.top_k(request.headers)
                 model = service.classifier.model_id
-                admission.check()  # before a batch is parsed, so that a refusal comes at once
-                photos = await anyio.to_thread.run_sync(batch.photos, body) if kind == batch.CONTENT_TYPE else [body]
-                with admission.photos(len(photos)):
-                    if kind == batch.CONTENT_TYPE:
-                        answer: dict[str, object] = {"results": await asyncio.gather(*map(result, photos))}
-                    else:
+                admission.check()  # before a batch is scanned, so that a refusal comes at once
+                if kind == batch.CONTENT_TYPE:
+                    photos = await anyio.to_thread.run_sync(batch.photos, body, limiter=scans)
+                    count = len(photos)
+                    with admission.photos(count):
+                        answer: dict[str, object] = {"results": await results(photos)}
+                else:
+                    count = 1
+                    with admission.photos(count):
                         answer = {"predictions": await predicted(body)}
         except RequestError as error:
+            _release_frames(error)
             log("refused", status=error.status, code=error.code, ms=elapsed_ms(started))
             wait = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else None
             return _refusal(error.status, error.code, error.message, wait)
         except ClientDisconnect:
             log("abandoned", ms=elapsed_ms(started))
             return Response(status_code=499)  # the caller has closed the connection
-        except Exception:  # a bug: the log gets the traceback, the caller a sentence
+        except Exception as error:  # a bug: the log gets the traceback, the caller a sentence
             log("failed", status=500, ms=elapsed_ms(started), traceback=traceback.format_exc())
+            _release_frames(error)
             return _refusal(500, *INTERNAL_ERROR)
-        log("answered", status=200, photos=len(photos), bytes=len(body), ms=elapsed_ms(started))
+        log("answered", status=200, photos=count, bytes=len(body), ms=elapsed_ms(started))
         return JSONResponse({**answer, "model": model})
 
     async def no_such_route(_: Request, error: Exception) -> Response:
@@ -112,6 +136,15 @@ def application(service: Service) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _release_frames(error: Exception) -> None:
+    """Release the frames that an error went through, which refer to the request's body.
+
+    The future of the thread that raised it refers to the error, and one of these frames to the future. So they would
+    stay in memory, in no budget, until the garbage collector's next full run.
+    """
+    error.__traceback__ = None
 
 
 def _refusal(status: int, code: str, message: str, extra: Mapping[str, str] | None = None) -> Response:

@@ -1,6 +1,7 @@
 """A bounded buffer for request bodies. When it is full, the slowest upload is dropped first."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,10 +9,10 @@ from inference.server.errors import BusyError, RequestError
 
 
 class BodyBuffer:
-    """Buffers at most `memory` bytes of bodies. Each may have `max_bytes` bytes and take `timeout_s` seconds to arrive.
+    """Buffers at most `memory` bytes of bodies and of what is made of them.
 
-    If a new body does not fit, the oldest unfinished upload is dropped. A body that has arrived completely is kept
-    until its block ends.
+    Each body may have `max_bytes` bytes and take `timeout_s` seconds to arrive. If a new body does not fit, the oldest
+    unfinished upload is dropped. A body that has arrived completely is kept until its block ends.
     """
 
     def __init__(self, *, max_bytes: int, memory: int, timeout_s: float) -> None:
@@ -19,6 +20,7 @@ class BodyBuffer:
         self._memory = memory
         self._timeout_s = timeout_s
         self._held = 0
+        self._beyond = asyncio.Lock()
         self._arriving: dict[asyncio.Timeout, None] = {}  # oldest first
 
     @asynccontextmanager
@@ -28,15 +30,31 @@ class BodyBuffer:
         Raises RequestError: 408 for a body that does not arrive in time, 413 for one that is too large, and 429 if
         there is no room.
         """
-        chunks: list[bytes] = []
+        arrived, whole = bytearray(), b""
         try:
-            await self._read(stream, chunks)
-            chunks = [b"".join(chunks)]
-            yield chunks[0]
+            await self._read(stream, arrived)
+            whole = bytes(arrived)
+            arrived.clear()
+            yield whole
         finally:
-            self._held -= sum(map(len, chunks))
+            self._held -= len(arrived) + len(whole)
 
-    async def _read(self, stream: AsyncIterator[bytes], chunks: list[bytes]) -> None:
+    @asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        """Count `size` bytes that are made of a body, for the block.
+
+        Of those that do not fit beside the bodies, one is made at a time, so each gets its turn even if complete bodies
+        fill the whole buffer.
+        """
+        fits = self._held + size <= self._memory
+        async with contextlib.nullcontext() if fits else self._beyond:
+            self._held += size
+            try:
+                yield
+            finally:
+                self._held -= size
+
+    async def _read(self, stream: AsyncIterator[bytes], arrived: bytearray) -> None:
         size, deadline = 0, asyncio.get_running_loop().time() + self._timeout_s
         try:
             async with asyncio.timeout_at(deadline) as timeout:
@@ -45,7 +63,7 @@ class BodyBuffer:
                     async for chunk in stream:
                         size += len(chunk)
                         if size <= self._max_bytes:
-                            chunks.append(chunk)
+                            arrived += chunk  # a list of chunks of one byte would take 40 times their size
                             self._held += len(chunk)
                             self._make_room(timeout)
                         elif size > 10 * self._max_bytes:  # until then read it and drop it, so that the caller sees 413

@@ -163,7 +163,7 @@ def test_a_bad_photo_in_a_batch_does_not_affect_the_others(server: Server) -> No
     results = batch(server, {"images": images}).json()["results"]
 
     codes = [result["error"]["code"] for result in results[:-1]]
-    assert codes == ["empty", "not_a_photo", "broken_photo", "too_many_pixels"]
+    assert codes == ["bad_base64", "not_a_photo", "broken_photo", "too_many_pixels"]
     assert results[-1]["predictions"][0]["breed"] == LABELS[1]
 
 
@@ -172,12 +172,14 @@ def test_a_bad_photo_in_a_batch_does_not_affect_the_others(server: Server) -> No
     [
         (any_photo(), (400, "bad_json")),
         (b"", (400, "bad_json")),
-        (b"[" * 100_000, (400, "bad_json")),
-        (b"9" * 100_000, (400, "bad_json")),
+        (b"<xml/>", (400, "bad_json")),
+        (b"[" * 100_000, (400, "bad_batch")),
+        (b"9" * 100_000, (400, "bad_batch")),
         ([], (400, "bad_batch")),
         ({"images": []}, (400, "bad_batch")),
         ({"images": "text"}, (400, "bad_batch")),
         ({"images": [7]}, (400, "bad_batch")),
+        ({"images": ["/9j/"], "top_k": 2}, (400, "bad_batch")),
         ({"image": ["text"]}, (400, "bad_batch")),
         ({"images": [""] * (MAX_PHOTOS + 1)}, (413, "too_many_photos")),
     ],

@@ -1,8 +1,12 @@
 """Overload, slow bodies, a stuck or broken model: what the service does when the process or its queue has a fault."""
 
 import asyncio
+import base64
+import gc
 import itertools
+import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -21,6 +25,7 @@ from inference.server import main as server
 from inference.server import service as server_service
 from inference.server.admission import Admission
 from inference.server.app import application
+from inference.server.errors import RequestError
 from inference.server.listener import listen
 from inference.server.service import Service
 from tests.builders import any_photo, write_artifact
@@ -133,6 +138,31 @@ def test_a_body_that_does_not_arrive_is_refused(service: Service, monkeypatch: p
     asyncio.run(asyncio.wait_for(application(service)(scope, receive, send), 30))
     assert sent[0]["status"] == 408
     assert b"did not arrive" in sent[1]["body"]
+
+
+@pytest.mark.parametrize("photo", [b"", b"text", any_photo()[:99]], ids=["empty", "text", "cut"])
+@pytest.mark.parametrize("in_a_batch", [False, True])
+def test_a_refused_request_leaves_nothing_in_memory(
+    service: Service, client: httpx.Client, photo: bytes, in_a_batch: bool
+) -> None:
+    service.load()
+    body = json.dumps({"images": [base64.b64encode(photo).decode()]}).encode() if in_a_batch else photo
+    headers = {"content-type": "application/json"} if in_a_batch else JPEG
+    gc.collect()
+    gc.disable()  # it runs seldom, and until then each request would keep its body
+    try:
+        for _ in range(3):
+            client.post("/invocations", content=body, headers=headers)
+        give_up = time.monotonic() + PATIENCE_S
+        while (kept := _errors_in_memory()) and time.monotonic() < give_up:
+            client.get("/ping")  # a thread of the server may not have ended its last step yet
+    finally:
+        gc.enable()
+    assert kept == []
+
+
+def _errors_in_memory() -> list[RequestError]:
+    return [found for found in gc.get_objects() if isinstance(found, RequestError)]
 
 
 def test_a_model_that_is_stuck_is_not_ready_until_it_answers(

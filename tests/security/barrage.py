@@ -67,7 +67,9 @@ def fault_of(status: int, answer: bytes) -> str | None:
     """What is wrong with a response's form, or None."""
     try:
         document = json.loads(answer)
-        message = document["error"]["message"] if status != 200 else document["predictions"][0]["breed"] + "."
+        if "results" in document:  # of a batch: the first refusal in it, or the first breed
+            document = next((result for result in document["results"] if "error" in result), document["results"][0])
+        message = document["error"]["message"] if "error" in document else document["predictions"][0]["breed"] + "."
     except (ValueError, LookupError, TypeError):
         return f"{status} without a sentence: {answer[:80]!r}"
     revealed = [word for word in ("Traceback", "/tmp", ".py", "site-packages", "object at") if word in message]

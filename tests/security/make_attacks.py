@@ -1,9 +1,9 @@
 """Build the attacks and write them to files: python -m tests.security.make_attacks"""
 
-from tests.security import jpeg_attacks, other_attacks, png_attacks, webp_attacks
+from tests.security import batch_attacks, jpeg_attacks, other_attacks, png_attacks, webp_attacks
 from tests.security.forge import ATTACKS, FOLDER, Attack
 
-MODULES = (jpeg_attacks, other_attacks, png_attacks, webp_attacks)
+MODULES = (batch_attacks, jpeg_attacks, other_attacks, png_attacks, webp_attacks)
 
 
 def all_attacks() -> list[Attack]:
