@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.names import is_passed_over, same_breed_twice, same_text
+
 SPLITS = ("train", "valid", "test")
 ALSO_CALLED = {"valid": ("val", "validation")}
 """Other names of a split's folder, read if there is no folder with the split's own name."""
@@ -36,7 +38,7 @@ class PhotoFile:
 
 def is_photo_file(name: str) -> bool:
     """Whether a file or object of this name is a photo. Hidden files are not: macOS's zip adds `._photo.jpg`."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - names, not paths
+    return not is_passed_over(name) and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - names, not paths
 
 
 def folder_of(split: str, folders: Collection[str]) -> str:
@@ -45,11 +47,16 @@ def folder_of(split: str, folders: Collection[str]) -> str:
 
 
 def digest(photos: Iterable[PhotoFile]) -> str:
-    """16 hexadecimal digits of the photos' names, sizes and checksums, in any order; empty if there are no photos."""
-    lines = sorted(
-        f"{photo.name}\t{photo.size}\t{photo.checksum}\n".encode(errors="surrogateescape") for photo in photos
-    )
+    """16 hexadecimal digits of the photos' names, sizes and checksums, in any order; empty if there are no photos.
+
+    Names that are the same text count as equal: training does the same with them, and macOS may change their form.
+    """
+    lines = sorted(_line(photo).encode(errors="surrogateescape") for photo in photos)
     return hashlib.sha256(b"".join(lines)).hexdigest()[:16] if lines else ""
+
+
+def _line(photo: PhotoFile) -> str:
+    return f"{same_text(photo.name)}\t{photo.size}\t{photo.checksum}\n"
 
 
 def is_digest(text: str) -> bool:
@@ -70,7 +77,7 @@ def listed_photos(objects: Iterable[Mapping[str, Any]], prefix: str) -> dict[str
         if slash:
             folders.add(folder)  # a job's channel has this folder, whatever the object is
         breed, slash, name = rest.partition("/")
-        if slash and breed and not breed.startswith(".") and is_photo_file(name) and "/" not in name:
+        if slash and breed and not is_passed_over(breed) and is_photo_file(name) and "/" not in name:
             files[item["Key"]] = (folder, rest, item)
     split_of = {folder_of(split, folders): split for split in SPLITS}
     return {
@@ -78,3 +85,20 @@ def listed_photos(objects: Iterable[Mapping[str, Any]], prefix: str) -> dict[str
         for key, (folder, rest, item) in files.items()
         if folder in split_of
     }
+
+
+def breed_folders(photos: Iterable[PhotoFile]) -> dict[tuple[str, str], list[str]]:
+    """The folders of each split and breed, such as ("train", "Pug"): ["Pug"]. Two folders can be the same text."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for photo in photos:
+        split, folder, _ = photo.name.split("/", 2)
+        found.setdefault((split, same_text(folder)), set()).add(folder)
+    return {breed: sorted(folders) for breed, folders in found.items()}
+
+
+def two_folders(photos: Iterable[PhotoFile], uri: str) -> str:
+    """A sentence about a breed of which the bucket has two folders in one split; empty if there is none."""
+    for (split, _), folders in breed_folders(photos).items():
+        if len(folders) > 1:
+            return f"{uri}{split}/ has {same_breed_twice(*folders[:2])}"
+    return ""

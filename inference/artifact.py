@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -219,11 +220,12 @@ def _labels(content: bytes) -> tuple[str, ...]:
         raise ArtifactError(f"{LABELS} is not JSON ({error}); train again.") from error
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or len(set(labels)) < 2:
         raise ArtifactError(f"{LABELS} must be a list of at least two breed names; train again.")
-    if len(set(labels)) < len(labels):
+    names = tuple(unicodedata.normalize("NFC", label) for label in labels)  # as training writes them today
+    if len(set(names)) < len(names):
         raise ArtifactError(f"{LABELS} names a breed twice; train again.")
-    for label in labels:
+    for label in names:
         if not is_printable(label):
             raise ArtifactError(
                 f"{LABELS} has the breed {label!r}, which cannot be printed; rename its folder and train again."
             )
-    return tuple(labels)
+    return names

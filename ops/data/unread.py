@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.names import is_passed_over
 from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES
 from training.data.dataset import folder_of
-
-_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-"""Files that Windows creates in folders of photos. Those of other systems are hidden files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +32,7 @@ class Unread:
 
 
 def unread(folder: Path) -> Unread:
-    """The ignored files in the splits of the data folder `folder`. Hidden files and folders are left out."""
+    """The ignored files in the splits of the data folder `folder`, without those of the system (contract/names.py)."""
     unknown, misplaced, broken_links = [], [], []
     in_use = {folder_of(folder, split) for split in SPLITS}
     for split in (*SPLITS, *(name for names in ALSO_CALLED.values() for name in names)):
@@ -54,16 +52,14 @@ def _files(split: Path) -> Iterator[Path]:
     if not split.is_dir():
         return
     for path in sorted(split.iterdir()):
-        if path.is_dir() and not path.name.startswith("."):
+        if is_passed_over(path.name):
+            continue
+        if path.is_dir():
             for place, folders, files in os.walk(path):
-                folders[:] = sorted(name for name in folders if not name.startswith("."))
-                yield from (Path(place, name) for name in sorted(files) if _is_visible(name))
-        elif not path.is_dir() and _is_visible(path.name):
+                folders[:] = sorted(name for name in folders if not is_passed_over(name))
+                yield from (Path(place, name) for name in sorted(files) if not is_passed_over(name))
+        else:
             yield path
-
-
-def _is_visible(name: str) -> bool:
-    return not name.startswith(".") and name.lower() not in _SYSTEM_FILES
 
 
 def _examples_first(names: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from contract.declarations import declarations
 from contract.photos import PhotoFile, digest, listed_photos
 from ops.data.aws_errors import BucketError, explained
 from ops.data.bucket import objects, split_uri, training_reads
+from ops.data.keys import keys_of
 from ops.session import session
 from stacks.settings import TrainingSettings
 from training.data.dataset import DataError, DataSet, scan
@@ -64,7 +65,7 @@ def upload(
     environment: str = environments.DEFAULT,
     progress: Callable[[Progress], None] | None = None,
 ) -> UploadSummary:
-    """Copy the photos of `folder` to `target`, such as s3://bucket/data, under the same names.
+    """Copy the photos of `folder` to `target`, such as s3://bucket/data, under their names (`keys_of`).
 
     Without a target they go to where the environment's training reads them. Photos that the bucket has with the same
     size and checksum are not sent again, and nothing is deleted. An interrupted upload leaves complete photos, and the
@@ -78,13 +79,14 @@ def upload(
     target = target or _deployed_target(environment, folder)
     bucket, prefix = split_uri(target)
     _check_target(bucket, prefix)
-    files = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
+    named = {f"{prefix}{data.name(photo)}": photo.path for photos in data.splits.values() for photo in photos}
     with explained(f"the upload to {bucket}", needs="s3:ListBucket and s3:PutObject on it"):
         s3 = session(environment).client(
             "s3",
             config=Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "max_attempts": ATTEMPTS}),
         )
         before = listed_photos(objects(s3, bucket, prefix), prefix)
+        files = keys_of(named, before)
         uploaded = _upload_all(s3, bucket, files, before, progress)
         after = listed_photos(objects(s3, bucket, prefix), prefix)
     here, there = data.digest(), digest(photo for key, photo in after.items() if key in files)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
-from contract.photos import SPLITS, digest, is_digest, listed_photos
+from contract.photos import SPLITS, breed_folders, digest, is_digest, listed_photos, two_folders
 from ops.data.bucket import objects, split_uri
 from ops.preflight.artifacts import in_another_region
 from ops.preflight.check import Check
@@ -52,22 +52,25 @@ def photos(target: Target) -> Iterator[Finding]:
         yield error(SUBJECT, f"The bucket of the photos, {bucket}, does not exist.", "-c training.data_uri=s3://...")
         return
     breeds = {split: Counter[str]() for split in SPLITS}
-    for photo in found.values():
-        split, breed, _ = photo.name.split("/", 2)
+    folders = breed_folders(found.values())
+    for split, breed in folders:
         breeds[split][breed] += 1
     if empty := [f"{uri}{split}/" for split in SPLITS if not breeds[split]]:
         yield error(SUBJECT, f"There are no photos in {' and none in '.join(empty)}.", upload)
         return
+    if twice := two_folders(found.values(), uri):
+        yield error(SUBJECT, twice, "Copy the photos of one of them to the other, and delete it.")
     if len(breeds["train"]) < 2:
         only = next(iter(breeds["train"]))
         yield error(SUBJECT, f"{uri}train/ has only the breed {only}; a classifier needs two or more.", upload)
     for split in SPLITS[1:]:
         if foreign := sorted(breeds[split].keys() - breeds["train"].keys()):
+            place = folders[split, foreign[0]][0]
             yield error(
                 SUBJECT,
                 f"{uri}{split}/ has the breed {foreign[0]}, but train/ has no photos of it, so the training would end "
                 f"with an error. (Such breeds: {len(foreign)}.)",
-                f"Upload training photos of it, or remove it: aws s3 rm --recursive {uri}{split}/{foreign[0]}/",
+                f"Upload training photos of it, or remove it: aws s3 rm --recursive {uri}{split}/{place}/",
             )
     if empty_files := [key for key, photo in found.items() if not photo.size]:
         yield warning(

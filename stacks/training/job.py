@@ -27,10 +27,10 @@ SAGEMAKER = "sagemaker.amazonaws.com"
 
 PACKAGE = "stacks/training/handler"
 BESIDE_PACKAGE = (
-    # What the handler imports, at the paths that its imports have in the repository: of contract/, four modules alone,
+    # What the handler imports, at the paths that its imports have in the repository: of contract/, five modules alone,
     # so that a change of a training option does not deploy the functions again.
-    *("contract/__init__.py", "contract/photos.py", "contract/training_container.py", "contract/training_metrics.py"),
-    "contract/weights.py",
+    *("contract/__init__.py", "contract/names.py", "contract/photos.py", "contract/training_container.py"),
+    *("contract/training_metrics.py", "contract/weights.py"),
     *("stacks/__init__.py", "stacks/training/__init__.py"),
 )
 

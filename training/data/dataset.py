@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import contract.photos
+from contract.names import is_passed_over, same_breed_twice, same_text
 from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES, PhotoFile, is_photo_file
 from inference.printable import is_printable
 from training.data.cores import cores
@@ -33,7 +34,7 @@ class DataSet:
 
     folder: Path
     labels: tuple[str, ...]
-    """Breed names in the order of their folders."""
+    """Breed names in the order of their folders, in the form NFC."""
     splits: dict[str, list[Photo]]
     skipped: dict[str, str] = field(default_factory=dict)
     """Photos that cannot be used: name to reason. Filled when photos are decoded."""
@@ -127,7 +128,7 @@ def _scan(folder: Path) -> DataSet:
         raise DataError(
             f"{folder}/train contains {found}; a classifier needs two or more breeds, each with a folder of photos."
         )
-    index = {name: position for position, name in enumerate(folders)}
+    index = {same_text(name): position for position, name in enumerate(folders)}
     splits = {split: list(_photos(folder, split, index)) for split in SPLITS}
     _check_counts(folder, folders, splits)
     return DataSet(folder=folder, labels=_labels(folders), splits=splits)
@@ -138,7 +139,7 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _remedy(folder: Path, missing: Sequence[str]) -> str:
-    within = [path for path in _breeds(folder) if path.name != "__MACOSX"]  # macOS's zip adds this folder
+    within = _breeds(folder)
     if len(within) == 1 and not _missing(within[0]):
         return f"Its folder {within[0]} has them: name that folder."
     if "train" in missing:
@@ -147,20 +148,33 @@ def _remedy(folder: Path, missing: Sequence[str]) -> str:
 
 
 def _breeds(split: Path) -> list[Path]:
-    return sorted(path for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """The folders of breeds. Their order, and so the training, does not depend on the form in which a disk has é.
+
+    Raises DataError if two of them have the same name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(split.iterdir()):
+        if path.is_dir() and not is_passed_over(path.name):
+            earlier = found.setdefault(same_text(path.name), path)
+            if earlier is not path:
+                raise DataError(
+                    f"{split} has {same_breed_twice(earlier.name, path.name)} Move the photos into one of them."
+                )
+    return [found[name] for name in sorted(found)]
 
 
 def _photos(folder: Path, split: str, index: dict[str, int]) -> Iterable[Photo]:
     place = folder_of(folder, split)
     for breed in _breeds(place):
-        if breed.name not in index:
+        label = index.get(same_text(breed.name))
+        if label is None:
             raise DataError(
                 f"{place.name}/ has the breed {breed.name}, but train/ has no photos of it; add some there, or remove "
                 f"the breed from {place.name}/."
             )
-        for path in sorted(breed.iterdir()):
+        for path in sorted(breed.iterdir(), key=lambda path: (same_text(path.name), path.name)):
             if is_photo_file(path.name) and path.is_file():
-                yield Photo(path, index[breed.name])
+                yield Photo(path, label)
 
 
 def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Photo]]) -> None:
@@ -181,5 +195,6 @@ def _labels(folders: Sequence[str]) -> tuple[str, ...]:
     for name in folders:
         if not is_printable(name):  # includes bytes that are not UTF-8; serving refuses an artifact with such a label
             raise DataError(f"The breed folder {name!r} has a name that cannot be printed; rename it in every split.")
-    names = tuple(_UDACITY_PREFIX.sub("", name) for name in folders)
-    return names if len(set(names)) == len(names) else tuple(folders)
+    whole = tuple(map(same_text, folders))
+    names = tuple(_UDACITY_PREFIX.sub("", name) for name in whole)
+    return names if len(set(names)) == len(names) else whole

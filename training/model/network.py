@@ -38,7 +38,7 @@ def keep_head(model: nn.Module, pretrained: str, labels: Sequence[str], backbone
         return ""
     given, head = weights.load(pretrained, backbone), backbone.head_of(model)
     wanted = list(head.state_dict())
-    if given.labels != weights.labels_note(labels):
+    if not weights.is_of_breeds(given.labels, labels):
         last = given.state.get(f"{backbone.head}.{wanted[-1]}")
         classes = len(last) if last is not None and last.ndim else 0
         if given.labels is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
+from contract.names import same_text
 from training.model.backbone import Backbone
 from training.model.download import downloaded
 from training.model.weights_file import WeightsError, bare, unreadable, weights_file
@@ -28,6 +29,15 @@ class Weights:
 def labels_note(labels: Sequence[str]) -> str:
     """Which breed each class of the head is, as text for the metadata of a .safetensors file."""
     return json.dumps(list(labels))
+
+
+def is_of_breeds(note: str | None, labels: Sequence[str]) -> bool:
+    """Whether `labels_note` wrote the note for exactly these breeds in this order. Names are compared as text."""
+    try:
+        names = json.loads(note or "")
+    except ValueError:
+        return False
+    return isinstance(names, list) and [same_text(str(name)) for name in names] == [*map(same_text, labels)]
 
 
 def metadata(labels: Sequence[str]) -> dict[str, str]:
