@@ -3,8 +3,9 @@
 GET /ping is 200 after the first successful prediction, and for as long as predictions succeed. POST /invocations takes
 the bytes of one JPEG, PNG or WebP photo and returns {"predictions": [{"breed": ..., "probability": ...}, ...],
 "model": "<manifest id>"}, best first. The header `X-Amzn-SageMaker-Custom-Attributes: top_k=N` asks for N breeds.
-A batch, application/json of {"images": ["<base64>", ...]}, returns {"results": [...], "model": ...}. Each photo has, in
-the order of the request, {"predictions": [...]} or the {"error": ...} that it would have got alone.
+A batch, JSON of {"images": ["<base64>", ...]}, returns {"results": [...], "model": ...}. Each photo has, in the order
+of the request, {"predictions": [...]} or the {"error": ...} that it would have got alone. The bytes of the body decide
+which of the two it is, and not the content type.
 A refused request returns {"error": {"code": ..., "message": ...}}. Each invocation is one JSON line in the log.
 """
 
@@ -23,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from inference.cores import usable_cores
-from inference.server import batch, headers
+from inference.server import batch, content, headers
 from inference.server.admission import Admission
 from inference.server.batch import EncodedPhoto
 from inference.server.bodies import BodyBuffer
@@ -97,11 +98,13 @@ def application(service: Service) -> Starlette:
         try:
             # the body first: a client that is still sending would not see the response
             async with bodies.body(request.stream()) as body:
-                kind = headers.content_type(request.headers)
+                headers.check_query(request.scope["query_string"])
+                headers.check_accept(request.headers)
                 top_k = headers.top_k(request.headers)
+                of_batch = content.is_batch(body, headers.content_type(request.headers))
                 model = service.classifier.model_id
                 admission.check()  # before a batch is scanned, so that a refusal comes at once
-                if kind == batch.CONTENT_TYPE:
+                if of_batch:
                     photos = await anyio.to_thread.run_sync(batch.photos, body, limiter=scans)
                     count = len(photos)
                     with admission.photos(count):

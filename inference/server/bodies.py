@@ -78,7 +78,10 @@ class BodyBuffer:
             ) from None
         if size > self._max_bytes:
             raise RequestError(
-                413, "too_large", f"The photo is larger than {self._max_bytes // 2**20} MiB; scale it down."
+                413,
+                "too_large",
+                f"The body is larger than {self._max_bytes // 2**20} MiB; scale the photo down, or send the photos of "
+                "a batch in several.",
             )
 
     def _make_room(self, newest: asyncio.Timeout) -> None:

@@ -84,23 +84,78 @@ def test_the_log_has_the_instruction_sets_of_the_processor(server: Server) -> No
     assert tuple(ready["processor"]) == instruction_sets()
 
 
-@pytest.mark.parametrize("content_type", ["image/jpeg", "IMAGE/PNG", "image/webp; q=1", "application/x-image"])
-def test_the_bytes_decide_the_format_and_not_the_content_type(server: Server, content_type: str) -> None:
-    assert server.invoke(any_photo(format="PNG"), content_type).status_code == 200
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "image/jpeg",
+        "IMAGE/PNG",
+        "image/webp; q=1",
+        "application/x-image",
+        "image/jpg",
+        "image/pjpeg",
+        "image/gif",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/x-www-form-urlencoded",  # what curl sends with --data-binary
+        "application/json",
+        "text/plain",
+        "image/jpeg, text/html",
+        "",
+    ],
+)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_is_answered_whatever_its_content_type(server: Server, content_type: str, format: str) -> None:
+    assert server.invoke(any_photo(format=format), content_type).json()["predictions"][0]["breed"] == LABELS[0]
 
 
-@pytest.mark.parametrize("attributes", ["top_k=2", "top_k = 2", "trace=7,top_k=2", "top_k=02"])
+def test_a_photo_without_a_content_type_is_answered(server: Server) -> None:
+    photo = any_photo()
+    head = HEAD.replace(b"Content-Type: image/jpeg\r\n", b"") + b"Content-Length: %d\r\n\r\n" % len(photo)
+    assert raw(server, head + photo).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("attributes", ["top_k=2", "top_k = 2", "trace=7,top_k=2", "top_k=02", "id=topk,top_k=2"])
 def test_the_caller_may_ask_for_a_number_of_breeds(server: Server, attributes: str) -> None:
     response = server.invoke(any_photo(), X_Amzn_SageMaker_Custom_Attributes=attributes)
     assert len(response.json()["predictions"]) == 2
 
 
-@pytest.mark.parametrize("attributes", ["", "c000b4f9-df62-4c85-a0bf-7c525f9104a4", "top_kk=1"])
+@pytest.mark.parametrize("attributes", ["", "c000b4f9-df62-4c85-a0bf-7c525f9104a4", "trace=7,topic=dogs", "," * 1024])
 def test_other_custom_attributes_are_ignored(server: Server, attributes: str) -> None:
     assert server.invoke(any_photo(), X_Amzn_SageMaker_Custom_Attributes=attributes).status_code == 200
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "1001", "1.5", "all", "", "\u00b2", "9" * 5000, "1e3", "0x10", "1_0"])
+@pytest.mark.parametrize("attributes", ["topk=2", "top-k=2", "TOP_K=2", "top_kk=1", "top_k:2", "trace=7, topK = 2"])
+def test_a_misspelled_custom_attribute_is_refused(server: Server, attributes: str) -> None:
+    response = server.invoke(any_photo(), X_Amzn_SageMaker_Custom_Attributes=attributes)
+    assert error_of(response) == (400, "unknown_attribute")
+    assert "top_k=N" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("attributes", [["top_k=2,top_k=3"], ["top_k=2", "top_k=2"], ["trace=7,top_k=2", "top_k=3"]])
+def test_two_numbers_of_breeds_are_refused(server: Server, attributes: list[str]) -> None:
+    headers = [("X-Amzn-SageMaker-Custom-Attributes", value) for value in attributes]
+    response = httpx.post(f"{server.url}/invocations", content=any_photo(), headers=headers)
+    assert error_of(response) == (400, "bad_top_k")
+
+
+def test_more_custom_attributes_than_sagemaker_passes_are_refused(server: Server) -> None:
+    response = server.invoke(any_photo(), X_Amzn_SageMaker_Custom_Attributes="a," * 513)
+    assert error_of(response) == (400, "bad_attributes")
+
+
+@pytest.mark.parametrize("query", ["top_k=2", "k", "top_k=2&format=png", "%00"])
+def test_a_query_is_refused_with_the_header_that_has_an_effect(server: Server, query: str) -> None:
+    response = httpx.post(f"{server.url}/invocations?{query}", content=any_photo())
+    assert error_of(response) == (400, "unknown_query")
+    assert "X-Amzn-SageMaker-Custom-Attributes: top_k=N" in response.json()["error"]["message"]
+
+
+def test_ping_is_answered_with_a_query(server: Server) -> None:
+    assert httpx.get(f"{server.url}/ping?from=load-balancer").status_code == 200
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1001", "1.5", "all", "", "\u00b2", "9" * 900, "1e3", "0x10", "1_0"])
 def test_an_impossible_number_of_breeds_is_refused(server: Server, value: str) -> None:
     headers = [
         (b"content-type", b"image/jpeg"),
@@ -167,10 +222,16 @@ def test_a_bad_photo_in_a_batch_does_not_affect_the_others(server: Server) -> No
     assert results[-1]["predictions"][0]["breed"] == LABELS[1]
 
 
+@pytest.mark.parametrize("content_type", ["", "application/octet-stream", "application/x-www-form-urlencoded"])
+def test_a_batch_is_answered_whatever_its_content_type(server: Server, content_type: str) -> None:
+    body = json.dumps({"images": [base64_of(any_photo())]}).encode()
+    (result,) = server.invoke(body, content_type).json()["results"]
+    assert result["predictions"][0]["breed"] == LABELS[0]
+
+
 @pytest.mark.parametrize(
     ("body", "refusal"),
     [
-        (any_photo(), (400, "bad_json")),
         (b"", (400, "bad_json")),
         (b"<xml/>", (400, "bad_json")),
         (b"[" * 100_000, (400, "bad_batch")),
@@ -191,9 +252,44 @@ def test_an_invalid_batch_is_refused(server: Server, body: object, refusal: tupl
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("content_type", ["application/jsonl", "text/plain", "image/gif", "", "image/jpegx"])
-def test_other_content_types_are_refused(server: Server, content_type: str) -> None:
-    assert error_of(server.invoke(any_photo(), content_type)) == (415, "unsupported_type")
+@pytest.mark.parametrize("content_type", ["application/octet-stream", "image/jpeg", "text/plain", ""])
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (any_photo(format="GIF"), "a GIF"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"a dog", "text"),
+        (b"\x1f\x8b\x08\0", "an archive"),
+        (base64.b64encode(any_photo()), "text in base64; send the bytes of the photo themselves"),
+        (base64.b64encode(any_photo(format="PNG")), "text in base64"),
+        (base64.b64encode(any_photo(format="WEBP")), "text in base64"),
+        (b"data:image/jpeg;base64,/9j/", "text in base64"),
+    ],
+    ids=["GIF", "PDF", "text", "gzip", "JPEG in base64", "PNG in base64", "WebP in base64", "data URL"],
+)
+def test_a_body_that_is_no_photo_is_refused_with_what_it_is(
+    server: Server, content_type: str, body: bytes, named: str
+) -> None:
+    response = server.invoke(body, content_type)
+    assert response.status_code == 415
+    assert named in response.json()["error"]["message"]
+
+
+def test_a_form_is_refused_with_what_to_send(server: Server) -> None:
+    response = httpx.post(f"{server.url}/invocations", files={"file": any_photo()})
+    assert error_of(response) == (415, "unsupported_type")
+    assert "a form (multipart/form-data); send the bytes of the photo themselves" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_from_which_curl_removed_bytes_is_refused_with_the_option_that_does_not(
+    server: Server, format: str
+) -> None:
+    """`curl -d @photo.jpg` sends the file without its line ends and zero bytes."""
+    sent = any_photo(format=format).translate(None, b"\r\n\0")
+    response = server.invoke(sent, "application/x-www-form-urlencoded")
+    assert error_of(response) == (422, "broken_photo")
+    assert "--data-binary @photo.jpg" in response.json()["error"]["message"]
 
 
 def test_a_pickle_is_refused_and_not_loaded(server: Server, tmp_path: Path) -> None:
