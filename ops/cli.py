@@ -5,6 +5,7 @@ import sys
 import traceback
 from importlib.metadata import version as package_version
 from io import TextIOWrapper
+from itertools import pairwise
 from types import FrameType
 from typing import Annotated
 
@@ -90,6 +91,8 @@ def _next_run(words: list[str]) -> str:
     """What the interrupted command does if it is run again."""
     if rehearse.__name__ in words:  # its local AWS has ended, with everything that was deployed
         return "The same command begins a new rehearsal, with the photos and weights that are complete on this machine."
+    if ("data", data.split.__name__) in pairwise(words):
+        return "Nothing was written. The same command begins again."
     return "The same command continues where this one stopped."
 
 

@@ -6,6 +6,7 @@ SENTENCES = frozenset(
         "inference.artifact.ArtifactError",
         "ops.cost.price_table.CostError",
         "ops.data.aws_errors.BucketError",
+        "ops.data.split.errors.SplitError",
         "ops.deploy.errors.DeployRefusedError",
         "ops.model.report.ReportError",
         "ops.rehearse.errors.RehearsalError",

@@ -1,5 +1,6 @@
-"""`kennel data`: draw a sample, check and upload photos."""
+"""`kennel data`: draw a sample, split, check and upload photos."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +8,10 @@ import typer
 
 import environments
 from contract.text import printable
-from ops.commands.options import Env, Seed
+from ops.commands.options import Env, Seed, training_option
 from ops.echo import echo
 
-app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, check and upload yours.")
+app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, split, check and upload yours.")
 
 SHEET = Path("build/data-check.png")
 """The image that `data check` writes."""
@@ -39,6 +40,76 @@ def sample(
         summary = write_sample(folder, counts=counts, seed=seed, progress=lambda done, all_: report(done, all_, ""))
     breeds = ", ".join(summary.breeds)
     echo(f"{summary.photos} photos of {len(summary.breeds)} breeds are in {printable(folder)}: {breeds}")
+
+
+@app.command()
+def split(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The photos as they were downloaded and unpacked.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder for the result.")],
+    shares: Annotated[
+        str, typer.Option(metavar="TRAIN/VALID/TEST", help="The share of each split; only their ratio counts.")
+    ] = "80/10/10",
+    seed: Annotated[int, training_option("seed", "The same seed and photos give the same split.")] = 0,
+    link: Annotated[
+        bool, typer.Option("--link", help="Hard links only; an error where they are not possible.")
+    ] = False,
+    symlink: Annotated[
+        bool, typer.Option("--symlink", help="Symbolic links, such as to photos on another disk.")
+    ] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Copies, which take the space of the photos again.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the table of breeds and splits; write nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the split as JSON, with every photo.")] = False,
+) -> None:
+    """Make DIR/{train,valid,test}/<breed>/ of photos in a public layout. The source is never changed.
+
+    Layouts that are recognised, also inside other folders:
+    - <breed>/, as in Stanford Dogs (Images/n02085620-Chihuahua/) and Tsinghua Dogs
+    - Train/<breed>/ and Test/<breed>/ in any case, with or without valid, val, dev, eval
+    - labels.csv (id,breed) with a folder of photos, as on Kaggle
+    - <breed>_<number>.jpg in one folder, as in Oxford-IIIT Pet
+
+    Splits of the source are kept, and missing ones are taken from its training photos.
+    Photos that show the same are in one split. The result has hard links where the
+    file system allows them, and copies elsewhere.
+
+    Example: [bold]kennel data split Images dogImages --shares 70/15/15[/bold]
+    """
+    from rich.console import Console
+
+    from ops.data.split import table
+    from ops.data.split.plan import make_plan
+    from ops.data.split.shares import parse
+    from ops.data.split.write import How, check_target, write
+    from ops.views.steps import Steps, terminal
+
+    ways: dict[How, bool] = {"hard link": link, "symbolic link": symlink, "copy": copy}
+    chosen = [way for way, is_chosen in ways.items() if is_chosen]
+    if len(chosen) > 1:
+        raise typer.BadParameter("Choose one of --link, --symlink and --copy.")
+    wanted = parse(shares)
+    check_target(folder, source)
+    console = Console(stderr=True) if as_json else terminal()
+    steps = Steps(console, total=1 if dry_run else 2)
+    with steps.step(f"Read and compare the photos in {source}") as report:
+        plan = make_plan(source, shares=wanted, seed=seed, progress=lambda done, total: report(done, total, ""))
+    if not as_json:
+        table.print_plan(plan, console)
+    if not dry_run:
+        photos = {name: source.joinpath(*photo.parts) for name, photo in plan.targets.items()}
+        with steps.step(f"Write {folder}") as report:
+            made = write(
+                folder, photos, how=next(iter(chosen), None), progress=lambda done, total: report(done, total, "")
+            )
+    if as_json:
+        typer.echo(table.as_json(plan, folder))
+    elif dry_run:
+        typer.echo("Nothing was written (--dry-run).")
+    else:
+        kinds = " and ".join(f"{count} {how}s".replace("copys", "copies") for how, count in made.items())
+        typer.echo(f"{folder} has {len(photos)} photos ({kinds}).")
+        typer.echo(f"Next: kennel data check {shlex.quote(str(folder))}")
 
 
 @app.command(name="check")

@@ -90,7 +90,12 @@ OF_TRAINING = list(of_training(get_command(app)))
 
 
 def test_the_commands_with_options_of_training() -> None:
-    assert set(OF_TRAINING) == {(("rehearse",), "epochs"), (("rehearse",), "seed"), (("data", "sample"), "seed")}
+    assert set(OF_TRAINING) == {
+        (("rehearse",), "epochs"),
+        (("rehearse",), "seed"),
+        (("data", "sample"), "seed"),
+        (("data", "split"), "seed"),
+    }
 
 
 @pytest.mark.parametrize(("words", "field"), OF_TRAINING, ids=str)

@@ -11,6 +11,7 @@ import contract.photos
 from contract.names import is_passed_over, same_breed_twice, same_text
 from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES, PhotoFile, is_photo_file
 from inference.printable import is_printable
+from training.data import layouts
 from training.data.cores import cores
 
 _KINDS = ", ".join(sorted(SUFFIXES))
@@ -120,13 +121,14 @@ def _scan(folder: Path) -> DataSet:
     if missing:
         raise DataError(
             f"The data folder {folder} has no {' and no '.join(missing)} folder; it needs train/, valid/ and test/, "
-            f"each with one folder of photos per breed. {_remedy(folder, missing)}"
+            f"each with one folder of photos per breed.{_remedy(folder)}"
         )
     folders = [path.name for path in _breeds(folder / "train")]
     if len(folders) < 2:
         found = f"only the breed {folders[0]}" if folders else "no breed"
         raise DataError(
             f"{folder}/train contains {found}; a classifier needs two or more breeds, each with a folder of photos."
+            f"{_remedy(folder)}"
         )
     index = {same_text(name): position for position, name in enumerate(folders)}
     splits = {split: list(_photos(folder, split, index)) for split in SPLITS}
@@ -138,13 +140,13 @@ def _missing(folder: Path) -> list[str]:
     return [split for split in SPLITS if not folder_of(folder, split).is_dir()]
 
 
-def _remedy(folder: Path, missing: Sequence[str]) -> str:
-    within = _breeds(folder)
-    if len(within) == 1 and not _missing(within[0]):
-        return f"Its folder {within[0]} has them: name that folder."
-    if "train" in missing:
-        return "Name the folder that has them, or create them: about a tenth of each breed in valid/, and in test/."
-    return "Move about a tenth of each breed's photos to each missing folder."
+def _remedy(folder: Path) -> str:
+    """What to do about a folder in another layout, after a space."""
+    above = folder.absolute().parent
+    if folder.name in SPLITS and not _missing(above):
+        return f" Name the folder {above} that has them."
+    remedy = layouts.remedy(folder)
+    return f" {remedy}" if remedy else ""
 
 
 def _breeds(split: Path) -> list[Path]:
@@ -180,7 +182,9 @@ def _photos(folder: Path, split: str, index: dict[str, int]) -> Iterable[Photo]:
 def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Photo]]) -> None:
     for split, photos in splits.items():
         if not photos:
-            raise DataError(f"{folder_of(folder, split)} contains no photos ({_KINDS}); add some for every breed.")
+            raise DataError(
+                f"{folder_of(folder, split)} contains no photos ({_KINDS}); add some for every breed.{_remedy(folder)}"
+            )
     present = {photo.label for photo in splits["train"]}
     empty = [name for position, name in enumerate(breeds) if position not in present]
     if empty:

@@ -1,0 +1,1 @@
+"""`kennel data split`: photos in a public layout become train/, valid/ and test/."""
