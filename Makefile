@@ -90,7 +90,9 @@ DEPLOYS = $(if $(findstring --without-aws,$(ARGS)),,node_modules/.installed .ven
 rehearse: $(VENV)/.installed-rehearse $(DEPLOYS)  ## deploy to an AWS on this machine, train there and predict: no account, no Docker
 	@$(BIN)/kennel --env '$(ENV)' rehearse $(ARGS)
 
-.PHONY: data-check
+.PHONY: data-split data-check
+data-split: $(VENV)/.installed-check  ## make train/, valid/ and test/ of a public data set: make data-split SOURCE=Images DIR=dogImages
+	@$(BIN)/kennel data split "$(or $(SOURCE),$(error Name both folders: make data-split SOURCE=Images DIR=dogImages))" "$(or $(DIR),$(error Name both folders: make data-split SOURCE=Images DIR=dogImages))" $(ARGS)
 data-check: $(VENV)/.installed-check  ## check your photos before a training: make data-check DIR=dogImages
 	@$(BIN)/kennel data check "$(or $(DIR),$(error Name the folder of your photos: make data-check DIR=dogImages))" $(ARGS)
 

@@ -1,8 +1,8 @@
 """Which photos go into which split: stratified by breed, the same everywhere, and stable when photos are added.
 
 The photos of a breed are sorted by a hash of the seed and their content. The first ones are the test set, the next ones
-the validation set, and the others the training set, so the shares are exact. An added photo comes somewhere into that
-order and moves the two borders by less than one photo each, so that few of the others change their split.
+the validation set, and the others the training set, so the shares are exact. An added photo takes its place in that
+order, and only photos at the two borders change their split.
 docs/decisions/0086-splits-of-public-data-sets.md
 """
 

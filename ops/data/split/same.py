@@ -11,7 +11,7 @@ from inference.cores import usable_cores
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from ops.data.measure import CHECKED_SIDE, scaled
-from ops.data.near_duplicates import Fingerprint, fingerprint, near_duplicates
+from ops.data.near_duplicates import Fingerprint, fingerprint, near_duplicate_groups
 from training.data.truncated import decode_truncated
 
 _JPEG = b"\xff\xd8\xff"
@@ -76,17 +76,8 @@ def groups(looks: Sequence[Look]) -> list[list[int]]:
                 prints.append(look.fingerprint)
             of_content[look.sha256].append(index)
     contents = list(of_content.values())
-    parent = list(range(len(contents)))
-
-    def root(content: int) -> int:
-        while parent[content] != content:
-            parent[content] = parent[parent[content]]
-            content = parent[content]
-        return content
-
-    for one, other in near_duplicates(prints):
-        parent[root(other)] = root(one)
-    members: dict[int, list[int]] = defaultdict(list)
-    for content, indices in enumerate(contents):
-        members[root(content)] += indices
-    return list(members.values())
+    several = near_duplicate_groups(prints)
+    alone = set(range(len(contents))).difference(*several)
+    return [
+        [index for content in group for index in contents[content]] for group in [*several, *([each] for each in alone)]
+    ]
