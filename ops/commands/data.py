@@ -76,8 +76,6 @@ def split(
 
     Example: [bold]kennel data split Images dogImages --shares 70/15/15[/bold]
     """
-    from rich.console import Console
-
     from ops.data.split import table
     from ops.data.split.plan import make_plan
     from ops.data.split.shares import parse
@@ -90,7 +88,7 @@ def split(
         raise typer.BadParameter("Choose one of --link, --symlink and --copy.")
     wanted = parse(shares)
     check_target(folder, source)
-    console = Console(stderr=True) if as_json else terminal()
+    console = terminal(stderr=as_json)
     steps = Steps(console, total=1 if dry_run else 2)
     with steps.step(f"Read and compare the photos in {source}") as report:
         plan = make_plan(source, shares=wanted, seed=seed, progress=lambda done, total: report(done, total, ""))
@@ -103,13 +101,13 @@ def split(
                 folder, photos, how=next(iter(chosen), None), progress=lambda done, total: report(done, total, "")
             )
     if as_json:
-        typer.echo(table.as_json(plan, folder))
+        echo(table.as_json(plan, folder))
     elif dry_run:
-        typer.echo("Nothing was written (--dry-run).")
+        echo("Nothing was written (--dry-run).")
     else:
         kinds = " and ".join(f"{count} {how}s".replace("copys", "copies") for how, count in made.items())
-        typer.echo(f"{folder} has {len(photos)} photos ({kinds}).")
-        typer.echo(f"Next: kennel data check {shlex.quote(str(folder))}")
+        echo(f"{printable(folder)} has {len(photos)} photos ({kinds}).")
+        echo(f"Next: kennel data check {printable(shlex.quote(str(folder)))}")
 
 
 @app.command(name="check")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from contract.photos import ALSO_CALLED, SPLITS
+from contract.text import printable
 from training.data.label_columns import LabelTable, label_table
-from training.data.tree import Parts, Tree, printable, walk
+from training.data.tree import Parts, Tree, walk
 
 SPLIT_WORDS = {
     "train": "train",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.photos import is_photo_file
+from contract.text import printable
 
 Parts = tuple[str, ...]
 """The folders and the file of a path, relative to the tree's root."""
@@ -100,8 +101,3 @@ def _leads_to_a_file_within(entry: "os.DirEntry[str]", real_root: str) -> bool:
 def is_hidden(name: str) -> bool:
     """Hidden files, and the folders that macOS's zip and Synology add beside the photos."""
     return name.startswith(".") or name in {"__MACOSX", "@eaDir"}
-
-
-def printable(name: str) -> str:
-    """The name without characters that could change what a terminal shows."""
-    return name if name.isprintable() else ascii(name)

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract.text import printable
+from inference.printable import is_printable
 from ops.data.split.errors import SplitError
 from training.data.label_columns import LabelTable, PhotoNames
 from training.data.layouts import STANFORD, TSINGHUA, Layout, is_annotation, recognised, split_word
-from training.data.tree import Parts, Tree, printable, walk
+from training.data.tree import Parts, Tree, walk
 
 _NOTES = {
     "Stanford Dogs": "Its own lists of training and test photos (.mat) are not read; the splits are drawn.",
@@ -183,8 +185,10 @@ def _folder_name(label: str) -> str:
     name = unicodedata.normalize("NFC", label).strip().replace("/", "_").replace("\\", "_")
     if name.startswith("."):  # a hidden folder, or one outside the result
         name = "_" + name[1:]
-    if not name.isprintable():
-        raise SplitError(f"The breed {name!r} has a name that cannot be printed. Rename it, then split again.")
+    if not is_printable(name):
+        raise SplitError(
+            f"The breed {printable(name)!r} has a name that cannot be printed. Rename it, then split again."
+        )
     if len(name.encode()) > _LONGEST:
         raise SplitError(f"The breed {name[:40]!r}... has a name of more than {_LONGEST} bytes. Shorten it.")
     return name

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.photos import SPLITS
+from contract.text import printable
 from ops.data.split.plan import Plan
-from training.data.tree import printable
 
 _SHOWN = 3
 """Photos that are printed with a reason; --json prints all."""
@@ -18,7 +18,7 @@ _SHOWN = 3
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Print the layout, the counts, and a sentence for whatever the reader should know."""
-    _say(console, f"Layout of {plan.source.folder}: {plan.source.layout}")
+    _say(console, f"Layout of {printable(plan.source.folder)}: {plan.source.layout}")
     console.print(_counts(plan))
     _say(console, _drawn(plan))
     if plan.kept_together:
