@@ -247,7 +247,7 @@ def test_a_label_of_a_table_cannot_leave_the_result(source: Photos, tmp_path: Pa
     source.text("labels.csv", "\n".join(["id,breed", *lines]))
     result = written(source, tmp_path / "deep" / "result")
 
-    assert sorted(path.name for path in (result / "train").iterdir()) == ["Wire_Fox", "_._.._.._out"]
+    assert sorted(path.name for path in (result / "train").iterdir()) == ["Wire_Fox", "__.._.._out"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "source"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract.names import is_passed_over
 from contract.photos import is_photo_file
 from contract.text import printable
 
@@ -21,7 +22,7 @@ _SHOWN_DEPTH = 3
 
 @dataclass(slots=True)
 class Tree:
-    """What `walk` found. Hidden files and folders are left out."""
+    """What `walk` found, without what `contract.names` passes over."""
 
     root: Path
     photos: list[Parts] = field(default_factory=list)
@@ -85,7 +86,7 @@ def _shown(folder: Parts) -> Parts:
 def _entries(folder: Path, above: Parts) -> Iterator[tuple[Parts, "os.DirEntry[str]"]]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if is_hidden(entry.name):
+            if is_passed_over(entry.name):
                 continue
             yield (*above, entry.name), entry
             if entry.is_dir(follow_symlinks=False) and len(above) < DEEPEST:
@@ -96,8 +97,3 @@ def _leads_to_a_file_within(entry: "os.DirEntry[str]", real_root: str) -> bool:
     """Whether the link's target is a file below the root. Others could hold what the data set does not contain."""
     target = os.path.realpath(entry.path)
     return entry.is_file() and os.path.commonpath([target, real_root]) == real_root
-
-
-def is_hidden(name: str) -> bool:
-    """Hidden files, and the folders that macOS's zip and Synology add beside the photos."""
-    return name.startswith(".") or name in {"__MACOSX", "@eaDir"}

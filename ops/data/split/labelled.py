@@ -2,12 +2,12 @@
 
 import csv
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract.names import is_passed_over, same_text
 from contract.text import printable
 from inference.printable import is_printable
 from ops.data.split.errors import SplitError
@@ -169,22 +169,22 @@ def _folder_names(source: Source, labels: Counter[str]) -> Mapping[str, str]:
     """The name of the breed's folder for each label. Labels that differ in case or in Unicode's form are one breed."""
     prefix = {"Stanford Dogs": STANFORD, "Tsinghua Dogs": TSINGHUA}.get(source.layout.known_as)
     names = {label: prefix.sub("", label, count=1) if prefix else label for label in labels}
-    if prefix and len({_form(_folder_name(name)) for name in names.values()}) < len(labels):
+    if prefix and len({one_name(_folder_name(name)) for name in names.values()}) < len(labels):
         names = {label: label for label in labels}
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for label, name in names.items():
-        spellings[_form(_folder_name(name))][name] += labels[label]
+        spellings[one_name(_folder_name(name))][name] += labels[label]
     for found in spellings.values():
         if len(found) > 1:
             source.notes.append(f"{' and '.join(sorted(found))} are read as one breed.")
     chosen = {form: min(found, key=lambda name: (-found[name], name)) for form, found in spellings.items()}
-    return {label: _folder_name(chosen[_form(_folder_name(name))]) for label, name in names.items()}
+    return {label: _folder_name(chosen[one_name(_folder_name(name))]) for label, name in names.items()}
 
 
 def _folder_name(label: str) -> str:
-    name = unicodedata.normalize("NFC", label).strip().replace("/", "_").replace("\\", "_")
-    if name.startswith("."):  # a hidden folder, or one outside the result
-        name = "_" + name[1:]
+    name = same_text(label).strip().replace("/", "_").replace("\\", "_")
+    if is_passed_over(name):  # training ignores such a folder, and `..` would be outside the result
+        name = f"_{name.lstrip('.')}"
     if not is_printable(name):
         raise SplitError(
             f"The breed {printable(name)!r} has a name that cannot be printed. Rename it, then split again."
@@ -194,9 +194,9 @@ def _folder_name(label: str) -> str:
     return name
 
 
-def _form(name: str) -> str:
-    """Equal for names that a file system may not keep apart."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+def one_name(name: str) -> str:
+    """Equal for names that a file system may not keep apart: they differ only in case, or in the form of accents."""
+    return same_text(same_text(name).casefold())
 
 
 def _check(source: Source) -> None:

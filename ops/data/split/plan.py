@@ -1,7 +1,6 @@
 """What a split will write: the split and the name of each photo, and what is left out with which reason."""
 
 import hashlib
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from contract.photos import SPLITS
 from ops.data.split.assignment import Unit, assign
 from ops.data.split.errors import SplitError
-from ops.data.split.labelled import Source, SourcePhoto, read_source
+from ops.data.split.labelled import Source, SourcePhoto, one_name, read_source
 from ops.data.split.same import Look, groups, look_at
 from ops.data.split.shares import Shares
 
@@ -147,14 +146,9 @@ def _targets(source: Source, splits: Mapping[int, str]) -> dict[str, SourcePhoto
     for index in sorted(splits):  # by name in the source
         photo = source.photos[index]
         name = f"{splits[index]}/{photo.breed}/{photo.parts[-1]}"
-        if _form(name) in taken:
+        if one_name(name) in taken:
             stem, dot, suffix = name.rpartition(".")
             name = f"{stem}-{hashlib.sha256(photo.name.encode(errors='surrogateescape')).hexdigest()[:8]}{dot}{suffix}"
-        taken.add(_form(name))
+        taken.add(one_name(name))
         targets[name] = photo
     return targets
-
-
-def _form(name: str) -> str:
-    """Equal for names that a file system may not keep apart."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
