@@ -1,13 +1,28 @@
-"""Close idle, half-open and slow connections. docs/decisions/0067 says why uvicorn's own limits are not enough."""
+"""Close idle, half-open and slow connections, and those whose caller does not read. docs/decisions/0067 says why
+uvicorn's own limits are not enough."""
 
 import asyncio
+import json
 import resource
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from inference.server.log import log
+from inference.server.turns import BYTES_A_CHUNK, SMALL_BYTES, TURN_S, PacedConnection, PacedFlow, Turns
 
 HEAD_TIMEOUT_S = 15
 """How long a request's head may take to arrive. A kept connection may be idle for longer: uvicorn limits that."""
+
+MAX_HEAD_BYTES = 16 * 1024
+
+WRITE_TIMEOUT_S = 20
+"""How long a response may wait for its caller to read what was sent before."""
+
+LINGER_S = 2
+"""After a request that is not HTTP, the connection stays open for the caller to read why. Closed at once, it would be
+reset while the caller still sends, and the response lost."""
 
 MAX_CONNECTIONS = 1000
 BACKLOG = 32
@@ -17,6 +32,10 @@ SPARE_FILES = 256
 """File descriptors that connections leave free: for the log, the model, and a few iterations of the loop, which accepts
 new connections before it has closed the old ones."""
 
+READ_BYTES = 64 * 1024
+HEAD_READ_BYTES = 4 * 1024
+"""Bytes of one read: of a body whose length is known, and of anything else, whose bytes may take longer to parse."""
+
 
 def connection_limit() -> int:
     """MAX_CONNECTIONS, or fewer if the process may not open that many files."""
@@ -24,23 +43,35 @@ def connection_limit() -> int:
     return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, max(files - SPARE_FILES, 1))
 
 
-class LimitedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol with a timeout for a request's head and a limit on connections.
+class LimitedProtocol(H11Protocol, asyncio.BufferedProtocol):
+    """uvicorn's HTTP/1.1 protocol with timeouts, a limit on connections, and turns for parsing.
 
-    uvicorn waits without limit for a connection's first request, and for the rest of any head. Above the limit, the
-    oldest connection that has not sent its whole request is closed; one that waits for its response never is.
+    uvicorn waits without limit for a connection's first request, for the rest of any head, and for a caller that does
+    not read. Above the limit, the oldest connection is closed that has not sent its whole request, has sent more than
+    one request, or does not read its response. One that only waits for its response never is.
     """
 
     _open: dict["LimitedProtocol", None]
     """The open connections, oldest first. `limited_protocol` makes one such dict for each server."""
     _limit: int
+    _turns: Turns
+    _buffer: memoryview
+    """What is read, until it is copied. One for each server: a read ends before the next begins."""
+
+    conn: PacedConnection
+    flow: PacedFlow
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.conn = PacedConnection(MAX_HEAD_BYTES)
+        self.flow = PacedFlow(transport)
+        transport.set_write_buffer_limits(high=0)  # so that pause_writing is called whenever bytes wait to be sent
         self._head_timeout: asyncio.TimerHandle | None = None
+        self._write_timeout: asyncio.TimerHandle | None = None
+        self._refused = False
         self._open[self] = None
         if len(self._open) > self._limit:
-            closed = next((other for other in self._open if other._awaits_request()), self)
+            closed = next((other for other in self._open if other._may_be_closed()), self)
             del self._open[closed]
             closed.transport.abort()
         self._update_timeout()
@@ -48,23 +79,98 @@ class LimitedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._open.pop(self, None)
         self._cancel_timeout()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio passes it
+        return self._buffer if self._receives_body() else self._buffer[:HEAD_READ_BYTES]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self._refused:
+            self.data_received(bytes(self._buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._update_timeout()
 
+    def handle_events(self) -> None:
+        """Parse what has been received: at once if that takes little time, else when the connection's turn comes."""
+        if self.flow.waits:
+            return
+        if self._receives_body() or self.conn.unparsed() <= SMALL_BYTES:
+            self.conn.start_turn(float("inf"))
+            super().handle_events()
+        else:
+            self.flow.waits = True
+            self._turns.add(self._take_turn)
+
+    def _take_turn(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.conn.start_turn(TURN_S)
+        super().handle_events()
+        self.flow.waits = self.conn.turn_is_over
+        if self.conn.turn_is_over:
+            self._turns.add(self._take_turn)
+        self._update_timeout()
+
+    def _receives_body(self) -> bool:
+        """Whether the body of a request arrives whose length is known. Its bytes are not parsed."""
+        return (
+            self.conn.their_state is h11.SEND_BODY
+            and self.conn.our_state is h11.SEND_RESPONSE
+            and any(name == b"content-length" for name, _ in self.headers)
+            and not any(name == b"transfer-encoding" for name, _ in self.headers)
+        )
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._update_timeout()
 
-    def _awaits_request(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn passes it
+        """Refuse a request that is not HTTP, and close the connection after LINGER_S."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # the request has its response already
+            self.transport.close()
+            return
+        code, message = "bad_request", f"The request is not HTTP/1.1, or its head has more than {MAX_HEAD_BYTES} bytes."
+        if self.conn.too_many_chunks:
+            message = f"The body's chunks are too small; send at least {BYTES_A_CHUNK} bytes in each."
+            code = "too_many_chunks"
+            log("refused", status=400, code=code)
+        body = json.dumps({"error": {"code": code, "message": message}}).encode()
+        headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
+        head = h11.Response(status_code=400, reason=b"Bad Request", headers=headers)
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # the application reads no more of this body
+            self.cycle.message_event.set()
+        self._refused = True
+        self.loop.call_later(LINGER_S, self.transport.close)
+
+    # -- limits ------------------------------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_timeout = self.loop.call_later(WRITE_TIMEOUT_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_timeout is not None:
+            self._write_timeout.cancel()
+            self._write_timeout = None
+
+    def _may_be_closed(self) -> bool:
+        awaits_request = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        has_sent_more = self.conn.their_state is h11.DONE and self.conn.unparsed() > 0
+        return awaits_request or has_sent_more or self.flow.write_paused
 
     def _update_timeout(self) -> None:
         """Start the timeout if the connection waits for a head, and cancel it if not."""
         responding = self.cycle is not None and not self.cycle.response_complete
-        if responding or self.timeout_keep_alive_task is not None:
+        if responding or self.timeout_keep_alive_task is not None or self._refused:
             self._cancel_timeout()
         elif self._head_timeout is None:
             self._head_timeout = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
@@ -77,5 +183,10 @@ class LimitedProtocol(H11Protocol):
 
 def limited_protocol(limit: int | None = None) -> type[LimitedProtocol]:
     """The protocol class for one server of at most `limit` connections (default: `connection_limit`)."""
-    members: dict[str, Any] = {"_open": {}, "_limit": connection_limit() if limit is None else limit}
+    members: dict[str, Any] = {
+        "_open": {},
+        "_limit": connection_limit() if limit is None else limit,
+        "_turns": Turns(),
+        "_buffer": memoryview(bytearray(READ_BYTES)),
+    }
     return type("ServerProtocol", (LimitedProtocol,), members)
