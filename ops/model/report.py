@@ -1,18 +1,18 @@
 """Download the report page that a training job wrote next to its artifact.
 
-`kennel report` runs after a `make deploy`, which installs few packages, so this module imports only boto3.
+`kennel report` runs after a `make deploy`, which installs few packages, so this module imports only boto3 and
+`contract`.
 """
 
 import re
-import tarfile
 import tempfile
-import zlib
 from pathlib import Path
 from typing import IO
 
 from botocore.exceptions import ClientError
 
 import environments
+from contract.archive import ArchiveError, Limits, read_tar_gz
 from ops.data.aws_errors import explained
 from ops.data.bucket import bucket_and_key, output_of
 from ops.session import session
@@ -21,7 +21,9 @@ PAGE = "report/index.html"
 """In the job's output.tar.gz. The page contains its pictures and styles, and needs no other file."""
 
 MOST_BYTES = 2**26
-"""Limit of the page's unpacked size. A page with twenty pictures takes less than a megabyte."""
+"""Limit of the page's size. A page with twenty pictures takes less than a megabyte."""
+LIMITS = Limits(unpacked_bytes=2**28, members=1000)
+"""Of the whole output, in which a job has the page and its figures."""
 
 
 _JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -83,13 +85,16 @@ def _job(key: str) -> str:
 
 def _page(packed: IO[bytes], key: str) -> bytes:
     """The page in the archive. Names in the archive are never used as paths."""
+    page = None
     try:
-        with tarfile.open(fileobj=packed, mode="r|gz") as archive:
-            for member in archive:
-                # if several hosts wrote output, SageMaker may keep their folders apart
-                if member.isreg() and f"/{member.name}".endswith(f"/{PAGE}") and member.size <= MOST_BYTES:
-                    file = archive.extractfile(member)
-                    return file.read() if file else b""
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise ReportError(f"{key} is not a valid archive ({error}). Download it again.") from error
-    raise ReportError(f"{key} contains no {PAGE}: the job ended before its report, or an older version trained it.")
+        for member in read_tar_gz(packed, LIMITS):
+            # if several hosts wrote output, SageMaker may keep their folders apart
+            if page is None and not member.is_folder and f"/{member.name}".endswith(f"/{PAGE}"):
+                if member.size > MOST_BYTES:
+                    raise ArchiveError(f"its {PAGE} has {member.size} bytes; the limit is {MOST_BYTES}.")
+                page = b"".join(member.content())
+    except ArchiveError as error:
+        raise ReportError(f"{key} cannot be used: {error}") from error
+    if page is None:
+        raise ReportError(f"{key} contains no {PAGE}: the job ended before its report, or an older version trained it.")
+    return page

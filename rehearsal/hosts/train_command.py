@@ -13,18 +13,20 @@ import os
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from contract.archive import Limits, read_tar_gz
+from contract.archive import unpack as unpack_members
 from contract.text import indented, printable
 from rehearsal.hosts.network import OPT_ML
 from rehearsal.hosts.toolkit_variables import toolkit_variables, torchrun_variables
 
 PREFIX = "sagemaker_"
+SOURCE = Limits(unpacked_bytes=2**32, members=100_000)
 TORCHRUN_PORT = 7777
 """The port that the toolkit gives to torchrun."""
 
@@ -99,8 +101,8 @@ def unpack(source: str, folder: Path) -> None:
             _download(uri.netloc, uri.path.lstrip("/"), archive)
         else:
             archive = Path(source)
-        with tarfile.open(archive) as packed:
-            packed.extractall(folder, filter="data")
+        with archive.open("rb") as packed:
+            unpack_members(read_tar_gz(packed, SOURCE), folder)
 
 
 def _download(bucket: str, key: str, target: Path) -> None:

@@ -7,15 +7,23 @@ in its archive fails here as it does on AWS.
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import threading
-import zipfile
 from pathlib import Path
 
+from contract.archive import ArchiveError, Limits, read_zip, unpack
 from rehearsal.aws.execution_environment import PYTHON_CLIENT
+from rehearsal.aws.runtime_api import FunctionError
 
 PACKAGES = ("awslambdaric", "boto3", "urllib3")
 """With what they need themselves. https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html"""
+
+CODE = Limits(unpacked_bytes=250 * 2**20, members=100_000)
+"""Lambda's limit for the files of a function. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+INVALID_ZIP = "InvalidZipFileException"
+"""https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
 
 _LIST = """
 import importlib.metadata, json, re, sys
@@ -74,12 +82,18 @@ class PythonRuntime:
         return folder
 
     def task_root(self, code: bytes) -> Path:
-        """A folder with the files of an archive. Functions with the same archive share it."""
+        """A folder with the files of an archive. Functions with the same archive share it.
+
+        Raises FunctionError for an archive that contract/archive.py refuses.
+        """
         folder = self._folder / "code" / hashlib.sha256(code).hexdigest()[:32]
         with self._lock:
             if not folder.exists():
                 unpacked = folder.with_suffix(".part")
-                with zipfile.ZipFile(io.BytesIO(code)) as archive:
-                    archive.extractall(unpacked)
+                shutil.rmtree(unpacked, ignore_errors=True)
+                try:
+                    unpack(read_zip(io.BytesIO(code), CODE), unpacked)
+                except ArchiveError as error:
+                    raise FunctionError(INVALID_ZIP, f"Lambda could not unzip the package: {error}") from error
                 unpacked.rename(folder)
         return folder

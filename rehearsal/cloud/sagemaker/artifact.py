@@ -4,15 +4,18 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inferenc
 """
 
 import shutil
-import tarfile
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contract.archive import ArchiveError, Limits, read_tar_gz, unpack
 from rehearsal.cloud.api import AwsError, Json
 from rehearsal.cloud.sagemaker.failure import HostingError
 from rehearsal.cloud.sagemaker.s3_files import bucket_and_key
+
+LIMITS = Limits(unpacked_bytes=2**34, members=100_000)
+"""Of a machine that rehearses. SageMaker's own limit is the volume of the instance."""
 
 
 def location(container: Json) -> str:
@@ -59,9 +62,9 @@ def fetch(s3: Any, uri: str, folder: Path) -> None:
             "object."
         ) from error
     try:
-        with tarfile.open(archive, "r:gz") as content:
-            content.extractall(folder, filter="data")  # refuses links and paths that lead out of the folder
-    except (tarfile.TarError, OSError, EOFError) as error:
+        with archive.open("rb") as content:
+            unpack(read_tar_gz(content, LIMITS), folder)
+    except (ArchiveError, OSError) as error:
         raise HostingError(
             f'Failed to extract model data archive for container "container_1" from URL "{uri}". Please ensure that '
             f"the object located at the URL is a valid tar.gz archive: {error}"
