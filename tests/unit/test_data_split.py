@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -328,6 +330,20 @@ def test_an_identical_photo_under_two_breeds_is_left_out(source: Photos, tmp_pat
     assert check(result).passed
 
 
+def test_files_that_training_does_not_read_are_counted_by_their_type(source: Photos) -> None:
+    source.breeds({"Pug": 10, "Beagle": 10}).text("Pug/a.HEIC", "").text("Pug/b.heic", "").text("Beagle/c.gif", "")
+    source.text("about.txt", "").text("annotations/Pug/0.xml", "")
+    assert plan(source).source.left_out == {
+        "files of a type that training does not read (2 .heic, 1 .gif)": ["Beagle/c.gif", "Pug/a.HEIC", "Pug/b.heic"]
+    }
+
+
+def test_a_row_whose_file_training_does_not_read_is_not_called_missing(source: Photos) -> None:
+    source.put("train/a.jpg", "train/b.jpg")
+    source.text("train/c.heic", "").text("labels.csv", "id,breed\na,Pug\nb,Beagle\nc,Pug\n")
+    assert read_source(source.folder).left_out == {"files of a type that training does not read": ["train/c.heic"]}
+
+
 def test_a_photo_that_cannot_be_decoded_is_left_out_and_a_truncated_one_is_trained_on(source: Photos) -> None:
     source.breeds({"Pug": 10, "Beagle": 10}).text("Pug/no.jpg", "no photo")
     for number in range(6):
@@ -448,6 +464,47 @@ def test_an_interrupted_split_leaves_nothing(source: Photos, tmp_path: Path) -> 
     with pytest.raises(SystemExit):
         write(place / "new" / "result", photos, progress=interrupt)
     assert list(place.iterdir()) == []
+
+
+def test_a_second_interrupt_does_not_stop_the_removal(
+    source: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.breeds({"Pug": 2})
+    place = tmp_path / "place"
+    place.mkdir()
+    remove = shutil.rmtree
+
+    def interrupted(*words: Any, **options: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        remove(*words, **options)
+
+    def interrupt(_: int, __: int) -> None:
+        monkeypatch.setattr(shutil, "rmtree", interrupted)
+        raise SystemExit(130)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit):
+        write(place / "result", {"train/Pug/0.jpg": source.folder / "Pug/0.jpg"}, progress=interrupt)
+    assert list(place.iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_pipe_among_the_photos_is_not_read(source: Photos) -> None:
+    source.breeds({"Pug": 10, "Beagle": 10})
+    os.mkfifo(source.folder / "Pug/pipe.jpg")
+    os.mkfifo(source.folder / "labels.csv")
+    assert len(plan(source).targets) == 20
+
+
+def test_photos_of_a_test_folder_without_breeds_are_left_out(source: Photos) -> None:
+    source.breeds({"train/Pug": 10, "train/Beagle": 10, "test": 3})
+    planned = plan(source)
+
+    assert str(planned.source.layout) == "train/<breed>/, 2 breeds"
+    assert planned.counts()["Pug"] == {"train": 8, "valid": 1, "test": 1}
+    assert planned.source.left_out == {
+        "photos not directly in a breed's folder": ["test/0.jpg", "test/1.jpg", "test/2.jpg"]
+    }
 
 
 def test_a_dry_run_prints_the_table_and_writes_nothing(source: Photos, tmp_path: Path) -> None:

@@ -86,10 +86,11 @@ class Layout:
 
     def split_of(self, photo: Parts) -> str:
         """The split whose folder the photo is in; empty if it is in none."""
-        for name, folder in self.splits.items():
-            if photo[: len(folder)] == folder:
-                return split_word(name)
-        return ""
+        return split_word(self.place_of(photo))
+
+    def place_of(self, photo: Parts) -> str:
+        """The name of the split's folder that the photo is in; empty if it is in none."""
+        return next((name for name, folder in self.splits.items() if photo[: len(folder)] == folder), "")
 
     def breed_of(self, photo: Parts) -> str:
         """The label that the photo's place or name gives it, as it is written there; empty if there is none."""
@@ -127,6 +128,8 @@ def recognised(tree: Tree) -> Layout | None:
         layout = Layout(kind="splits", base=base, splits=splits)
         breeds = {breed for photo in below if (breed := layout.breed_of(photo))}
         if breeds:
+            labelled = {layout.place_of(photo) for photo in below if layout.breed_of(photo)}
+            splits = {name: folder for name, folder in splits.items() if name in labelled}
             return Layout(kind="splits", base=base, splits=splits, breeds=len(breeds), known_as=_known_as(breeds))
         return _by_tables(tree, base, splits)
     breeds = {photo[len(base)] for photo in below if len(photo) == len(base) + 2}

@@ -29,19 +29,17 @@ class Tree:
     """Sorted, so that they do not depend on the order in which a file system lists them."""
     tables: list[Parts] = field(default_factory=list)
     folders: set[Parts] = field(default_factory=set)
-    others: Counter[Parts] = field(default_factory=Counter)
-    """Number of files of any other type, by folder."""
+    others: list[Parts] = field(default_factory=list)
+    """Files of any other type."""
     links: list[Parts] = field(default_factory=list)
     """Links that are not followed: to a folder, out of the root, or to nothing."""
 
     def top(self) -> str:
         """The first folders with their numbers of photos and other files, one in a line, for an error message."""
         lines: dict[Parts, Counter[str]] = {}
-        for kind, files in (("photo", self.photos), ("table", self.tables)):
+        for kind, files in (("photo", self.photos), ("table", self.tables), ("other file", self.others)):
             for parts in files:
                 lines.setdefault(_shown(parts[:-1]), Counter())[kind] += 1
-        for folder, count in self.others.items():
-            lines.setdefault(_shown(folder), Counter())["other file"] += count
         if not lines:
             return "  (no files)"
         rows = [
@@ -67,15 +65,16 @@ def walk(folder: Path, *, most: int | None = None) -> Tree | None:
             tree.links.append(parts)
         elif entry.is_dir():
             tree.folders.add(parts)
+        elif not entry.is_file():
+            continue  # a pipe or a socket, which would be read without an end
         elif is_photo_file(entry.name):
             tree.photos.append(parts)
         elif entry.name.lower().endswith(TABLES):
             tree.tables.append(parts)
         else:
-            tree.others[parts[:-1]] += 1
-    tree.photos.sort()
-    tree.tables.sort()
-    tree.links.sort()
+            tree.others.append(parts)
+    for files in (tree.photos, tree.tables, tree.others, tree.links):
+        files.sort()
     return tree
 
 

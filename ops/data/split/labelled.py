@@ -21,6 +21,7 @@ _NOTES = {
         "Breeds whose names begin with a capital letter are cats; for dogs alone, delete their folders from each split."
     ),
 }
+_UNREAD = "files of a type that training does not read"
 _LONGEST = 200
 """Bytes of a breed's name. File systems allow 255 for a folder."""
 
@@ -79,7 +80,7 @@ def read_source(folder: Path) -> Source:
     labels = _table_labels(tree, source) if layout.kind == "tables" else _folder_labels(tree, source)
     names = _folder_names(source, Counter(breed for breed, _ in labels.values()))
     source.photos = [SourcePhoto(parts, names[breed], split) for parts, (breed, split) in sorted(labels.items())]
-    if layout.known_as in _NOTES:
+    if layout.known_as in _NOTES and not layout.splits:
         source.notes.append(_NOTES[layout.known_as])
     if tree.links:
         source.left_out["links to a folder, out of the source or to nothing"] = ["/".join(link) for link in tree.links]
@@ -97,7 +98,16 @@ def _folder_labels(tree: Tree, source: Source) -> dict[Parts, tuple[str, str]]:
             labels[photo] = breed, source.layout.split_of(photo)
         else:
             source.left_out[_unlabelled(source.layout)].append("/".join(photo))
+    unread = [other for other in tree.others if not is_annotation(other) and source.layout.breed_of(other)]
+    if unread:
+        source.left_out[f"{_UNREAD} ({_suffixes(unread)})"] = ["/".join(other) for other in unread]
     return labels
+
+
+def _suffixes(files: Sequence[Parts]) -> str:
+    """Such as: 12 .heic, 1 without a suffix."""
+    counted = Counter(Path(parts[-1]).suffix.lower() or "without a suffix" for parts in files)
+    return ", ".join(f"{count} {printable(suffix)}" for suffix, count in counted.most_common(5))
 
 
 def _unlabelled(layout: Layout) -> str:
@@ -110,7 +120,7 @@ def _unlabelled(layout: Layout) -> str:
 
 def _table_labels(tree: Tree, source: Source) -> dict[Parts, tuple[str, str]]:
     photos = [photo for photo in tree.photos if not is_annotation(photo)]
-    names = PhotoNames(photos)
+    names, others = PhotoNames(photos), PhotoNames(tree.others)
     rows: dict[Parts, set[tuple[str, str]]] = defaultdict(set)
     for table in source.layout.tables:
         place, where = printable("/".join(table.parts)), _split_of_table(table, source.layout.tables)
@@ -118,7 +128,9 @@ def _table_labels(tree: Tree, source: Source) -> dict[Parts, tuple[str, str]]:
         for name, breed, split in _rows(table, source.folder):
             listed += 1
             found = _nearest(names.find(name), table, source.layout)
-            if not found:
+            if not found and others.find(name):
+                source.left_out[_UNREAD].append("/".join(others.find(name)[0]))
+            elif not found:
                 missing.append(name)
             elif len(found) > 1:
                 source.left_out[f"rows of {place} that may mean several photos"].append(name)

@@ -3,10 +3,13 @@
 import os
 import shlex
 import shutil
+import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import current_thread, main_thread
 from typing import Literal
 
 from contract.photos import SPLITS
@@ -55,7 +58,8 @@ def write(
         target.parent.mkdir(parents=True, exist_ok=True)
         _rename(result, target)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        with _uninterrupted():
+            shutil.rmtree(part, ignore_errors=True)
     return made
 
 
@@ -77,6 +81,18 @@ def _write_photo(photo: Path, target: Path, how: How | None) -> How:
                 ) from error
     shutil.copyfile(photo, target)
     return "copy"
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A second Ctrl-C does not leave a part of the hidden folder. Only the main thread may change the handlers."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if current_thread() is main_thread() else ()
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _rename(result: Path, target: Path) -> None:
