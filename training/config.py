@@ -90,10 +90,11 @@ class Config(TrainingOptions):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Also writes the error to the file that SageMaker takes its FailureReason from."""
+    """Also writes the error to the files that SageMaker and torchrun take the reason from."""
 
     def error(self, message: str) -> NoReturn:
         failure.record(Path(os.environ["SM_OUTPUT_DIR"]) if "SM_OUTPUT_DIR" in os.environ else None, message)
+        failure.tell_torchrun(message)
         super().error(message)
 
 

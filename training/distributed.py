@@ -120,11 +120,7 @@ def join() -> World:
     )
     _check_size(size)
     if _has_gpu():
-        if local_rank >= torch.cuda.device_count():
-            raise WorldError(
-                f"LOCAL_RANK is {local_rank}, but this host has {torch.cuda.device_count()} GPU; start one process per "
-                f"GPU (torchrun --nproc-per-node {torch.cuda.device_count()})."
-            )
+        _check_own_gpu(local_rank, torch.cuda.device_count())
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     else:
@@ -147,7 +143,22 @@ def join() -> World:
                 f"({_first_line(error)}); start all processes together. In a VPC, the security group must allow "
                 "traffic between its members."
             ) from error
-    return World(rank, size, device)
+    world = World(rank, size, device)
+    if device.type == "cuda":
+        check_own_gpus(world, str(torch.cuda.get_device_properties(device).uuid))
+    return world
+
+
+def check_own_gpus(world: World, gpu: str) -> None:
+    """Raise WorldError in every process if two have the same GPU, which NCCL refuses later, in pages of its own words.
+
+    gpu: what identifies this process's GPU among those of all hosts.
+    """
+    gpus = set(world.gather_notes({str(world.rank): gpu}).values())
+    if len(gpus) < world.size:
+        raise WorldError(
+            f"{world.size} processes share {len(gpus)} GPU, and two cannot train on one; start one process per GPU."
+        )
 
 
 def leave() -> None:
@@ -200,6 +211,16 @@ def _has_gpu() -> bool:
             "choose an image that matches the driver (training.image_tag)."
         )
     return usable
+
+
+def _check_own_gpu(local_rank: int, gpus: int) -> None:
+    """Every process raises, not only the one without a GPU: the others would wait for it, and torchrun for them."""
+    processes = max(_setting("LOCAL_WORLD_SIZE", 1), local_rank + 1)
+    if processes > gpus:
+        raise WorldError(
+            f"{processes} processes were started on this host, which has {gpus} GPU, and two cannot train on one; "
+            f"start one process per GPU (torchrun --nproc-per-node {gpus})."
+        )
 
 
 def _check_size(size: int) -> None:

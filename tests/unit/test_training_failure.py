@@ -85,11 +85,17 @@ def test_a_host_with_sm_num_gpus_0_trains_on_the_cpu(monkeypatch: pytest.MonkeyP
     assert distributed.join().device.type == "cpu"
 
 
-def test_a_process_without_its_own_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("local_rank", "processes"), [(1, ""), (0, "2"), (1, "2")])
+def test_processes_without_a_gpu_of_their_own_are_refused(
+    monkeypatch: pytest.MonkeyPatch, local_rank: int, processes: str
+) -> None:
+    """All of them, so that none waits for another."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    with pytest.raises(WorldError, match=r"LOCAL_RANK is 1, .* --nproc-per-node 1"):
+    monkeypatch.setenv("LOCAL_RANK", str(local_rank))
+    if processes:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+    with pytest.raises(WorldError, match=r"2 processes were started .* has 1 GPU, .* --nproc-per-node 1"):
         distributed.join()
 
 
