@@ -7,16 +7,17 @@ two runs may share a folder and neither resumes from the other's checkpoints.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from inference.artifact import sha256
 from training.distributed import World
@@ -28,6 +29,10 @@ LAYOUT = 2
 
 KEPT = 2
 """Checkpoints per run: the newest, and the one before it in case the newest is damaged."""
+
+
+_TYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.uint8: "U8"}
+"""The names that the format has for the types of a checkpoint's tensors."""
 
 
 class CheckpointError(Exception):
@@ -57,21 +62,26 @@ def write(
 ) -> None:
     """Write to a temporary name, sync, rename: a kill at any moment leaves the previous checkpoint intact.
 
+    Other threads run meanwhile, because each step releases the interpreter lock.
+
+    tensors: in host memory, each contiguous and with memory of its own.
+
     Raises CheckpointError if the folder cannot be written; earlier checkpoints are then unchanged.
     """
     note = torch.frombuffer(bytearray(json.dumps({**meta, **asdict(progress)}).encode()), dtype=torch.uint8)
-    content = save({**{name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, _META: note})
     at = f"epoch-{progress.epochs:06d}-{progress.steps:06d}"
-    final = folder / run / f"{at}-{sha256(content)[:16]}.safetensors"
-    temporary = final.with_name("partial")
+    temporary = folder / run / "partial"
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
         with temporary.open("wb") as file:
-            file.write(content)
+            for part in safetensors_parts({**tensors, _META: note}):
+                digest.update(part)
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(final)
-        for old in _saved(final.parent)[KEPT:]:
+        temporary.replace(temporary.with_name(f"{at}-{digest.hexdigest()[:16]}.safetensors"))
+        for old in _saved(temporary.parent)[KEPT:]:
             old.unlink(missing_ok=True)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -80,6 +90,27 @@ def write(
             f"The checkpoint {at} cannot be written into {folder} ({error.strerror}); free some space, or name another "
             "--checkpoint-dir. The same command then resumes from the previous checkpoint."
         ) from error
+
+
+def safetensors_parts(tensors: Mapping[str, torch.Tensor]) -> Iterator[bytes | memoryview]:
+    """The content of a .safetensors file, in parts that need no copy of the tensors
+    (https://github.com/huggingface/safetensors#format).
+
+    The library's `save` holds the interpreter lock while it copies everything, which would stop the training. Its
+    `save_file` writes to a name of its own choice, which a kill leaves behind, and hides the number of an OSError.
+    """
+    header: dict[str, Any] = {}
+    offset = 0
+    ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)  # so that each is aligned to its type
+    for name, tensor in ordered:
+        place = {"data_offsets": [offset, offset + tensor.nbytes]}
+        header[name] = {"dtype": _TYPES[tensor.dtype], "shape": list(tensor.shape), **place}
+        offset += tensor.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for _, tensor in ordered:
+        yield tensor.reshape(-1).view(torch.uint8).numpy().data
 
 
 def newest(folder: Path, run: str, world: World) -> Saved | None:

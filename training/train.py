@@ -30,6 +30,7 @@ from inference.photo.preprocessing import Preprocessing
 from inference.processor import instruction_sets
 from training import checkpoint, distributed, failure, head, peers
 from training.checkpoint import CheckpointError
+from training.checkpoint_writer import copy_bytes
 from training.config import Config
 from training.data.batches import Batches
 from training.data.dataset import DataError, DataSet, scan
@@ -148,7 +149,7 @@ def fit(config: Config, world: World, stop: Stop, *, backbone: Backbone = RESNET
             batch_size=config.batch_size,
             seed=config.seed,
             workers=config.workers,
-            memory=photo_budget(config.photo_memory_gib),
+            memory=photo_budget(config.photo_memory_gib, reserved=copy_bytes(model) if config.checkpoint_dir else 0),
         )
         network = model.to(world.device).to(memory_format=torch.channels_last)
         precision = mixed_precision(world.device)
@@ -174,12 +175,13 @@ def fit(config: Config, world: World, stop: Stop, *, backbone: Backbone = RESNET
     if fine_tuning and saved is None:
         trainer.evaluate_start()
 
-    # -- epochs
-    trainer.fit()
+    with trainer.checkpoints():
+        # -- epochs
+        trainer.fit()
 
-    # -- evaluate
-    trainer.load_best()
-    test = trainer.evaluate("test")
+        # -- evaluate
+        trainer.load_best()
+        test = trainer.evaluate("test")
     if world.is_first:
         emit(stage="evaluated", elapsed_s=time.monotonic() - started)
     return Trained(
@@ -301,12 +303,13 @@ def stopped(config: Config, number: int) -> int:
 
 
 def fail(config: Config, sentence: str, *, root_cause: bool = True) -> None:
-    """Print the reason, and write it to the file that SageMaker takes its FailureReason from.
+    """Print the reason, and write it to the files that SageMaker and torchrun take it from.
 
     root_cause: whether this process failed by itself; its peers then report the same reason.
     """
     emit_error(f"Training failed (rank {os.environ.get('RANK', '0')}): {sentence}")
     failure.record(config.output_dir, sentence)
+    failure.tell_torchrun(sentence, root_cause=root_cause)
     if root_cause:
         peers.report_failure(sentence)
 

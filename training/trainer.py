@@ -1,8 +1,10 @@
 """The training loop: epochs of steps, each followed by an evaluation and a checkpoint."""
 
+import contextlib
 import copy
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -10,7 +12,8 @@ import torch
 from torch import nn
 
 from training import checkpoint, replicas
-from training.checkpoint import Progress, Saved
+from training.checkpoint import CheckpointError, Progress, Saved
+from training.checkpoint_writer import CheckpointWriter
 from training.config import Config
 from training.data.batches import Batches
 from training.distributed import World
@@ -50,7 +53,9 @@ class Trainer:
         started: when the run began, by time.monotonic().
         """
         fine_tuning = config.mode == "full" and config.starts_pretrained
-        self.network, self._batches, self._config, self._run = network, batches, config, run
+        self.network, self._batches, self._config = network, batches, config
+        folder = config.checkpoint_dir if world.is_first else None
+        self._writer = CheckpointWriter(folder, run) if folder else None
         self._precision, self._world, self._stop, self._started = precision, world, stop, started
         self._replica = replicas.replicated(network, world)
         self._optimizer = adamw(network, config.recipe, backbone.rate_share if fine_tuning else None)
@@ -85,9 +90,12 @@ class Trainer:
             self._loss_sum, self._count = meta["loss_sum"], meta["count"]
             emit(stage="resume", epoch=self.progress.epochs, step=self.progress.steps)
 
-    def save(self) -> None:
-        """Write a checkpoint, if checkpoints are wanted. Only rank 0 writes."""
-        if not self._config.checkpoint_dir or not self._world.is_first:
+    def save(self, *, skip_if_busy: bool = False) -> None:
+        """Begin to write a checkpoint, if checkpoints are wanted. Only rank 0 writes.
+
+        skip_if_busy: do nothing if the previous one is still being written.
+        """
+        if not self._writer:
             return
         tensors = {
             **{f"network.{name}": tensor for name, tensor in self.network.state_dict().items()},
@@ -102,7 +110,28 @@ class Trainer:
             "loss_sum": self._loss_sum,
             "count": self._count,
         }
-        checkpoint.write(self._config.checkpoint_dir, self._run, self.progress, tensors, meta)
+        self._writer.save(self.progress, tensors, meta, skip_if_busy=skip_if_busy)
+
+    @contextlib.contextmanager
+    def checkpoints(self) -> Iterator[None]:
+        """A context that ends when the last checkpoint is on the disk. A signal to stop does not cut that short.
+
+        Raises CheckpointError if it cannot be written, unless the context ends with another error.
+        """
+        try:
+            yield
+        except BaseException:
+            self._stop.defer()
+            with contextlib.suppress(CheckpointError):
+                self._close_writer()
+            raise
+        self._stop.defer()
+        self._close_writer()
+        self._stop.release()
+
+    def _close_writer(self) -> None:
+        if self._writer:
+            self._writer.close()
 
     def evaluate(self, split: str) -> EvalResult:
         """Evaluate the network as it is now."""
@@ -148,6 +177,8 @@ class Trainer:
             if self._world.any_rank(self._stop.requested):
                 self._gather(loss_sum)
                 self.save()
+                if self._writer:
+                    self._writer.wait()
                 self._world.barrier()  # a process that exits now would interrupt the others before they have saved
                 self._stop.interrupt()
         taken = self.progress.steps - first_step
@@ -179,8 +210,10 @@ class Trainer:
         if result.calibrated_loss <= self.best["valid_loss_calibrated"]:
             self.best, self._best_weights = metrics, copy.deepcopy(self.network.state_dict())
         self.progress, self._loss_sum, self._count, self._buffers = Progress(epoch), 0.0, 0.0, None
-        if epoch % self._config.checkpoint_every == 0 or epoch == self._config.epochs:
+        if epoch == self._config.epochs:
             self.save()
+        elif epoch % self._config.checkpoint_every == 0:
+            self.save(skip_if_busy=True)
 
     def load_best(self) -> None:
         """Load the weights of the epoch that is kept into the network."""

@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +13,11 @@ import pytest
 from tests.distributed import ranks, work
 from tests.distributed.dogs import settings, write_photos
 from tests.distributed.small_network import write_weights
+from tests.patience import wait_until
 from training import checkpoint, trainer
 from training.config import Config
 
-EPOCHS = {"frozen": 600, "full": 60}
+EPOCHS = {"frozen": 1200, "full": 120}
 LONGEST_S = 0.2
 """Longest time between the first checkpoint of a start and its kill; it is long enough for several epochs."""
 
@@ -96,6 +99,65 @@ def stopped_at(config: Config, call: int, rank: int, where: str, after: bool = F
 
     setattr(trainer, where, outer)
     work.main(config)
+
+
+def with_fsync(config: Config, call: int, then: Callable[[], None]) -> None:
+    """The whole program, in which `then` runs in the midst of the write of checkpoint `call`."""
+    calls, inner = 0, os.fsync
+
+    def outer(file: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            then()
+        inner(file)
+
+    os.fsync = outer  # type: ignore[assignment]
+    work.main(config)
+
+
+def never_ends() -> None:
+    Path(os.environ["REACHED"]).touch()
+    threading.Event().wait()
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("mode", ["full", "frozen"])
+def test_killed_in_the_midst_of_a_write(tmp_path: Path, mode: str) -> None:
+    """The third checkpoint is written to its temporary name, and the training goes on."""
+    config, reached = prepared(tmp_path, mode, epochs=200), tmp_path / "reached"
+    assert config.checkpoint_dir is not None
+    env = {"REACHED": str(reached)}
+    (rank,) = ranks.start(with_fsync, config, 3, never_ends, size=1, folder=tmp_path / "killed", env=env)
+    assert wait_until(reached.exists, running=rank.process.is_alive), rank.wait().log
+    before = saved(config)
+    rank.process.kill()
+    assert rank.wait().status == -signal.SIGKILL
+    assert len(before) == 2
+    assert saved(config) == before
+    assert [path.name for path in config.checkpoint_dir.glob("*/partial")] == ["partial"]
+
+    assert same_weights_as_uninterrupted(config, tmp_path, size=1)
+    assert saved(config)[-1].startswith("epoch-000200-000000-")
+    assert not list(config.checkpoint_dir.glob("*/partial"))
+
+
+def test_stopped_in_the_midst_of_a_write(tmp_path: Path) -> None:
+    """The write is completed, and then the state at the end of the current step is written."""
+    config = prepared(tmp_path, "full", epochs=20)
+    assert config.checkpoint_dir is not None
+    (rank,) = ranks.start(with_fsync, config, 2, stop, size=1, folder=tmp_path / "stopped")
+    end = rank.wait()
+    assert end.status == 128 + signal.SIGTERM
+    assert "the same command resumes from the last checkpoint" in end.log
+    second, last = saved(config)
+    assert second < last
+    assert not list(config.checkpoint_dir.glob("*/partial"))
+
+    assert same_weights_as_uninterrupted(config, tmp_path, size=1)
 
 
 @pytest.mark.parametrize(("mode", "rank", "step"), [("full", 1, 4), ("frozen", 0, 13)])

@@ -17,7 +17,7 @@ def test_all_correct_is_one() -> None:
     assert both([0, 1, 1, 2], [0, 1, 1, 2]) == pytest.approx((1.0, 1.0))
 
 
-def test_naming_the_frequent_breed_each_time_is_no_better_than_a_guess() -> None:
+def test_predicting_the_frequent_breed_each_time_is_no_better_than_chance() -> None:
     """Accuracy 0.9. Recalls 1 and 0; F1 2*9/(9+10) and 0."""
     assert both([0] * 9 + [1], [0] * 10) == pytest.approx((0.5, (18 / 19 + 0) / 2))
 

@@ -7,12 +7,15 @@ _PHOTOS_SHARE = 0.5
 """Share of the free memory. The network, its gradients and other processes need the rest."""
 
 
-def photo_budget(gib: float | None) -> int:
+def photo_budget(gib: float | None, *, reserved: int = 0) -> int:
     """Bytes that this process may fill with decoded photos: `gib`, or if that is None half of the free memory, divided
-    by the number of processes on the host."""
+    by the number of processes on the host.
+
+    reserved: bytes of the free memory that are needed for something else later.
+    """
     if gib is not None:
         return int(gib * 2**30)
-    free = min(_free_on_the_machine(), _free_in_the_container())
+    free = max(0, min(_free_on_the_machine(), _free_in_the_container()) - reserved)
     return int(free * _PHOTOS_SHARE) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
