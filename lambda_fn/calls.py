@@ -1,4 +1,4 @@
-"""Calls to AWS within a deadline: clients with short timeouts, and a limited number of retries."""
+"""Calls to AWS within a request's deadline: two clients, and at most one retry of a call."""
 
 import random
 import time
@@ -15,9 +15,11 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
     ReadTimeoutError,
+    ResponseStreamingError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from lambda_fn.bounded import DeadlineError, TooManyBytesError, bounded
 from lambda_fn.deadline import Deadline
 from lambda_fn.errors import TIMED_OUT, Fault, ServiceError
 from lambda_fn.request_log import RequestLog
@@ -28,82 +30,84 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-READ_TIMEOUTS_S = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0)
-"""A client's timeouts are fixed when it is created, so each of these has a client, created at its first use."""
 CONNECT_TIMEOUT_S = 2.0
-USUAL_READ_TIMEOUT_S = 25.0
-"""The timeout of most calls behind API Gateway. Its client is created before the first call."""
+READ_TIMEOUT_S = 60.0
+"""Of one operation on the socket, and SageMaker's limit for a response. The limit of a call is its deadline."""
 
-TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
-CONNECTION_FAULTS = (BotoConnectionError, HTTPClientError, IncompleteReadError)
+TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError, DeadlineError)
+CONNECTION_FAULTS = (BotoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)
 """Refused, reset or cut short. TIMEOUTS are subclasses: check for them first."""
 
-MAX_ATTEMPTS = 5
-FIRST_PAUSE_S = 0.1
+MAX_ATTEMPTS = 2
+"""Every call to the endpoint counts as an invocation for its autoscaling, and a retry sends the whole photo again."""
+PAUSE_S = 0.25
+"""Before a retry, if the fault advises no wait."""
+JITTER = 0.5
+"""A pause is longer by up to this share of it, at random, so that callers who failed together do not return together.
+It is never shorter, because an advised wait is the least."""
+LEAST_CALL_S = 0.5
+"""A call with less time than this is not made: its answer would come too late."""
 
 
 @cache
-def sagemaker_runtime(read_timeout_s: float) -> "SageMakerRuntimeClient":
-    return boto3.client("sagemaker-runtime", config=_config(read_timeout_s))
+def sagemaker_runtime() -> "SageMakerRuntimeClient":
+    return boto3.client("sagemaker-runtime", config=_config())
 
 
 @cache
-def s3(read_timeout_s: float) -> "S3Client":
-    return boto3.client("s3", config=_config(read_timeout_s))
+def s3() -> "S3Client":
+    return boto3.client("s3", config=_config())
 
 
 def warm_up(*, with_s3: bool) -> None:
-    """Create the usual clients. A service's first client takes 0.1 s, to read botocore's model of the service."""
-    sagemaker_runtime(USUAL_READ_TIMEOUT_S)
+    """Create the clients. A service's first client takes 0.1 s, to read botocore's model of the service."""
+    sagemaker_runtime()
     if with_s3:
-        s3(USUAL_READ_TIMEOUT_S)
+        s3()
 
 
-def _config(read_timeout_s: float) -> Config:
+def _config() -> Config:
     return Config(
-        connect_timeout=_connect_timeout_s(read_timeout_s),
-        read_timeout=read_timeout_s,
-        # botocore would wait three times for an endpoint that hangs; `within` retries only what can succeed
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        # `within` alone retries: botocore's retries would multiply with its own, and do not know the deadline
         retries={"mode": "standard", "total_max_attempts": 1},
     )
 
 
-def _connect_timeout_s(read_timeout_s: float) -> float:
-    return min(CONNECT_TIMEOUT_S, read_timeout_s / 2)
-
-
-def read_timeout_s(deadline: Deadline) -> float:
-    """The longest timeout with which a call ends before the deadline. Raises ServiceError if none is short enough."""
-    left_s = deadline.left_s()
-    fitting = [limit for limit in READ_TIMEOUTS_S if limit + _connect_timeout_s(limit) <= left_s]
-    if not fitting:
-        raise ServiceError(TIMED_OUT)
-    return fitting[-1]
-
-
 def within(
-    deadline: Deadline, log: RequestLog, call: Callable[[float], T], fault_of: Callable[[Exception], Fault]
+    deadline: Deadline,
+    log: RequestLog,
+    call: Callable[[], T],
+    fault_of: Callable[[Exception], Fault],
+    *,
+    max_bytes: int,
 ) -> T:
-    """The result of `call(read_timeout_s)`. Retryable faults are retried until the deadline.
+    """The result of `call()`, which makes one call and reads at most `max_bytes` of its response.
 
-    Raises ServiceError with the fault that `fault_of` returns for botocore's exception.
+    A retryable fault is retried once, if there is time for the wait that the fault advises and for the call after it.
+    Raises ServiceError with the fault that `fault_of` returns for the exception, no later than the deadline.
     """
-    pause_s = FIRST_PAUSE_S
-    limit_s = read_timeout_s(deadline)
+    if deadline.left_s() < LEAST_CALL_S:
+        raise ServiceError(TIMED_OUT)
     for attempt in range(1, MAX_ATTEMPTS + 1):
         log.attempts += 1
         try:
-            return call(limit_s)
-        except (BotoCoreError, ClientError) as error:
+            return bounded(call, seconds=deadline.left_s(), max_bytes=max_bytes)
+        except (BotoCoreError, ClientError, DeadlineError, TooManyBytesError) as error:
             fault = fault_of(error)
             log.note_cause(error)
-            failure = ServiceError(fault)
-            if not fault.retryable or attempt == MAX_ATTEMPTS:
-                raise failure from error
-        time.sleep(min(random.uniform(pause_s / 2, pause_s), max(0.0, deadline.left_s())))
-        pause_s *= 2
-        try:
-            limit_s = read_timeout_s(deadline)
-        except ServiceError:
-            raise failure from None  # out of time: raise the underlying fault, not the timeout
+            pause_s = _pause_s(fault)
+            if not fault.retryable or attempt == MAX_ATTEMPTS or deadline.left_s() < pause_s + _call_s(fault):
+                raise ServiceError(fault) from error
+        time.sleep(pause_s)
     raise AssertionError("unreachable")
+
+
+def _pause_s(fault: Fault) -> float:
+    return (fault.advised_wait_s or PAUSE_S) * random.uniform(1, 1 + JITTER)
+
+
+def _call_s(fault: Fault) -> float:
+    """Seconds that the retry needs at least. The server advises half of its queue's time, so the other half is left."""
+    return max(LEAST_CALL_S, fault.advised_wait_s or 0)

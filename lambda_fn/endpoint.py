@@ -6,8 +6,9 @@ from typing import Any, Never
 from botocore.exceptions import ClientError
 
 from lambda_fn import calls, errors
+from lambda_fn.bounded import TooManyBytesError
 from lambda_fn.deadline import Deadline
-from lambda_fn.errors import Fault, ServiceError
+from lambda_fn.errors import Fault, ServiceError, busy_for
 from lambda_fn.photo import Photo
 from lambda_fn.request_log import RequestLog
 
@@ -24,15 +25,21 @@ OF_STATUS = {413: errors.TOO_LARGE, 429: errors.BUSY, 503: errors.BUSY}
 """For responses without one of SageMaker's error codes, such as a load balancer's."""
 
 
+MAX_ANSWER_BYTES = 1_048_576
+"""The answer for 1000 breeds has about 80 kB."""
+LONGEST_WAIT_S = 3600
+"""A longer wait is not one that the container advises."""
+
+
 def invoke(
     photo: Photo, *, endpoint_name: str, top_k: int | None, deadline: Deadline, log: RequestLog
 ) -> dict[str, object]:
     """The endpoint's response: {"predictions": [{"breed", "probability"}, ...], "model": ...}. Raises ServiceError."""
     attributes: dict[str, Any] = {} if top_k is None else {"CustomAttributes": f"top_k={top_k}"}
 
-    def call(read_timeout_s: float) -> bytes:
+    def call() -> bytes:
         return (
-            calls.sagemaker_runtime(read_timeout_s)
+            calls.sagemaker_runtime()
             .invoke_endpoint(
                 EndpointName=endpoint_name,
                 Body=photo.data,
@@ -43,13 +50,15 @@ def invoke(
             .read()
         )
 
-    return _parsed(calls.within(deadline, log, call, fault_of))
+    return _parsed(calls.within(deadline, log, call, fault_of, max_bytes=MAX_ANSWER_BYTES))
 
 
 def fault_of(error: Exception) -> Fault:
     """The fault that the caller sees for an exception of botocore's."""
     if isinstance(error, calls.TIMEOUTS):
         return errors.TIMED_OUT
+    if isinstance(error, TooManyBytesError):
+        return errors.MODEL_FAILED
     if isinstance(error, calls.CONNECTION_FAULTS):
         return errors.UNREACHABLE
     if not isinstance(error, ClientError):
@@ -57,12 +66,23 @@ def fault_of(error: Exception) -> Fault:
     response: dict[str, Any] = dict(error.response)
     code = str(response.get("Error", {}).get("Code", ""))
     if code == "ModelError":
-        return errors.of_model_status(int(response.get("OriginalStatusCode") or 0))
+        fault = errors.of_model_status(int(response.get("OriginalStatusCode") or 0))
+        return busy_for(_advised_wait_s(response.get("OriginalMessage"))) if fault is errors.BUSY else fault
     if "Throttl" in code or "TooManyRequests" in code or "RequestLimitExceeded" in code:
         return errors.BUSY
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     other = errors.ENDPOINT_FAILED if status >= 500 else errors.INTERNAL
     return OF_ERROR_CODE.get(code) or OF_STATUS.get(status) or other
+
+
+def _advised_wait_s(message: object) -> int | None:
+    """The wait that the container advises. SageMaker passes on its body, as the message, and none of its headers."""
+    try:
+        refusal = json.loads(str(message))["error"]["retry_after_s"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    is_number = isinstance(refusal, int) and not isinstance(refusal, bool)
+    return refusal if is_number and 0 < refusal <= LONGEST_WAIT_S else None
 
 
 def _parsed(body: bytes) -> dict[str, object]:

@@ -22,7 +22,9 @@ class Fault:
     code: str
     message: str
     retryable: bool = False
-    """Whether the same call may succeed in a moment. This function then retries until its deadline."""
+    """Whether the same call may succeed in a moment. This function then retries it once, if there is time."""
+    advised_wait_s: int | None = None
+    """Seconds that the endpoint itself asks its callers to wait. This function does not retry sooner."""
     retry_after_s: int | None = None
     """Sent to the caller as Retry-After."""
 
@@ -89,6 +91,12 @@ TIMED_OUT = Fault(status=504, code="timed_out", message="The model did not answe
 
 OF_MODEL_STATUS = {400: BAD_REQUEST, 413: TOO_LARGE, 415: UNSUPPORTED_TYPE, 422: UNREADABLE, 429: BUSY}
 """The fault for a refusal by the container. The caller sees this table's sentence, never the container's."""
+
+
+def busy_for(wait_s: int | None) -> Fault:
+    """The container's queue is full, and it asks for this wait. None: it does not say how long."""
+    wait = wait_s or BUSY.retry_after_s
+    return replace(BUSY, advised_wait_s=wait, retry_after_s=wait)
 
 
 def of_model_status(status: int) -> Fault:

@@ -1,13 +1,15 @@
 """Read a photo from S3, below the prefixes that the settings allow."""
 
+import contextlib
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lambda_fn import calls, errors
+from lambda_fn.bounded import TooManyBytesError
 from lambda_fn.deadline import Deadline
 from lambda_fn.errors import Fault, ServiceError
-from lambda_fn.photo import check_size
+from lambda_fn.photo import MAX_BYTES, check_size
 from lambda_fn.request_log import RequestLog
 from lambda_fn.settings import S3Object, Settings
 
@@ -30,18 +32,21 @@ def fetch(photo: S3Object, *, settings: Settings, deadline: Deadline, log: Reque
             'prefix there and deploy, or send the photo itself as base64 in "image".',
         )
 
-    def call(read_timeout_s: float) -> bytes:
-        found = calls.s3(read_timeout_s).get_object(Bucket=photo.bucket, Key=photo.key)
-        check_size(found["ContentLength"])
-        return found["Body"].read()
+    def call() -> bytes:
+        found = calls.s3().get_object(Bucket=photo.bucket, Key=photo.key)
+        with contextlib.closing(found["Body"]) as body:
+            check_size(found.get("ContentLength", 0))
+            return body.read()
 
-    return calls.within(deadline, log, call, fault_of)
+    return calls.within(deadline, log, call, fault_of, max_bytes=MAX_BYTES)
 
 
 def fault_of(error: Exception) -> Fault:
     """The fault that the caller sees for an exception of botocore's."""
     if isinstance(error, calls.TIMEOUTS):
         return errors.S3_TIMED_OUT
+    if isinstance(error, TooManyBytesError):
+        return errors.TOO_LARGE
     if isinstance(error, calls.CONNECTION_FAULTS):
         return errors.S3_UNAVAILABLE
     if not isinstance(error, ClientError):

@@ -151,9 +151,11 @@ def _release_frames(error: Exception) -> None:
 
 
 def _refusal(status: int, code: str, message: str, extra: Mapping[str, str] | None = None) -> Response:
-    retry = {"Retry-After": "1"} if status == 503 else {}
-    return JSONResponse(_error(code, message), status_code=status, headers={**retry, **(extra or {})})
+    headers = {**({"Retry-After": "1"} if status == 503 else {}), **(extra or {})}
+    # also in the body, because SageMaker passes on a container's body and none of its headers
+    wait = {"retry_after_s": int(headers["Retry-After"])} if "Retry-After" in headers else {}
+    return JSONResponse(_error(code, message, **wait), status_code=status, headers=headers)
 
 
-def _error(code: str, message: str) -> dict[str, object]:
-    return {"error": {"code": code, "message": message}}
+def _error(code: str, message: str, **more: object) -> dict[str, object]:
+    return {"error": {"code": code, "message": message, **more}}

@@ -111,6 +111,7 @@ def test_a_request_that_the_queue_cannot_answer_in_time_is_refused_at_once(
             refused = [answer.result() for answer in finished]
             assert {answer.status_code for answer in refused} == {429}
             assert {answer.headers["retry-after"] for answer in refused} == {"20"}
+            assert {answer.json()["error"]["retry_after_s"] for answer in refused} == {20}
             assert one_core.get("/ping").status_code == 200  # a busy server is healthy
             monkeypatch.setattr(admission, "LIMIT_S", 1e6)
         statuses = sorted(answer.result().status_code for answer in sent)

@@ -34,6 +34,12 @@ def model_error(status: int) -> Fault:
     return error(424, "ModelError", OriginalStatusCode=status, OriginalMessage=SECRET, LogStreamArn=SECRET)
 
 
+def busy_model(retry_after_s: int) -> Fault:
+    """The refusal of Kennel's container while its queue is full, as SageMaker passes it on."""
+    refusal = {"error": {"code": "busy", "message": SECRET, "retry_after_s": retry_after_s}}
+    return error(424, "ModelError", OriginalStatusCode=429, OriginalMessage=json.dumps(refusal), LogStreamArn=SECRET)
+
+
 def web_page(handler: LoopbackHandler) -> None:
     """The error page of a proxy or a load balancer."""
     handler.answer(502, b"<html><h1>502 Bad Gateway</h1>", {"Content-Type": "text/html"})
@@ -68,6 +74,11 @@ class FaultServer:
     def hangs(self, handler: LoopbackHandler) -> None:
         self.release.wait(PATIENCE_S)
         handler.close_connection = True
+
+    def drips(self, handler: LoopbackHandler) -> None:
+        """Sends a byte at a time, so that no operation of the other side takes long."""
+        while not self.release.wait(0.05):
+            handler.wfile.write(b"H")
 
     def hangs_in_the_body(self, handler: LoopbackHandler) -> None:
         handler.send_response(200)

@@ -39,6 +39,7 @@ def parts() -> Iterator[tuple[LambdaRuntime, FaultServer]]:
                 "READABLE_S3_PREFIXES": "s3://photos/",
                 "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url,
                 "AWS_ENDPOINT_URL_S3": faults.url,
+                "AWS_MAX_ATTEMPTS": "10",  # botocore's own retries must not multiply with the function's
             },
             timeout_s=4,
         ) as function,
@@ -78,6 +79,21 @@ def test_a_retryable_fault_is_retried(parts: tuple[LambdaRuntime, FaultServer], 
     faults.play(fault, returns_a_photo)
 
     assert classify(function)[0] == 200
+    assert faults.calls == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [error(503, "SlowDown"), error(500, "InternalError"), resets, cuts_short],
+    ids=["slow down", "internal", "reset", "cut short"],
+)
+def test_a_persistent_fault_reaches_s3_twice_and_no_more(
+    parts: tuple[LambdaRuntime, FaultServer], fault: Fault
+) -> None:
+    function, faults = parts
+    faults.play(fault)
+
+    assert classify(function) == (503, "s3_unavailable")
     assert faults.calls == 2
 
 

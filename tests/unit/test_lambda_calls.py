@@ -6,19 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from lambda_fn.calls import (
-    CONNECT_TIMEOUT_S,
-    MAX_ATTEMPTS,
-    READ_TIMEOUTS_S,
-    USUAL_READ_TIMEOUT_S,
-    read_timeout_s,
-    within,
-)
+from lambda_fn.calls import JITTER, LEAST_CALL_S, MAX_ATTEMPTS, within
 from lambda_fn.deadline import Deadline
 from lambda_fn.endpoint import fault_of
-from lambda_fn.errors import BUSY, ENDPOINT_FAILED, TIMED_OUT, TOO_LARGE, UNREACHABLE, Fault, ServiceError
+from lambda_fn.errors import BUSY, ENDPOINT_FAILED, TIMED_OUT, TOO_LARGE, UNREACHABLE, Fault, ServiceError, busy_for
 from lambda_fn.request_log import RequestLog
-from stacks.settings import Settings
 
 
 class Context:
@@ -35,40 +27,24 @@ def in_s(seconds: float) -> Deadline:
     return Deadline(time.monotonic() + seconds)
 
 
-def refused(_: float) -> None:
+def refused() -> None:
     raise EndpointConnectionError(endpoint_url="https://runtime.sagemaker.example")
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses before retries, in seconds; none of them takes time."""
+    taken: list[float] = []
+    monkeypatch.setattr("lambda_fn.calls.time.sleep", taken.append)
+    return taken
 
 
 def passing(_: Exception) -> Fault:
     return UNREACHABLE
 
 
-@pytest.mark.parametrize("limit_s", [2, 3, 10, 29, 30, 60, 900])
-def test_a_call_that_hangs_ends_before_lambda_ends_the_function(limit_s: float) -> None:
-    read_s = read_timeout_s(Deadline.of(Context(limit_s)))
-
-    assert read_s in READ_TIMEOUTS_S
-    assert read_s + min(CONNECT_TIMEOUT_S, read_s / 2) < limit_s
-
-
-@pytest.mark.parametrize("read_s", READ_TIMEOUTS_S[1:])
-def test_after_the_slowest_call_there_is_time_left_to_respond(read_s: float) -> None:
-    """The response must be built, logged and returned before Lambda ends the function. Otherwise the caller gets
-    Lambda's own error. The limit here fits `read_s` almost exactly, so that without a reserve no time would be left.
-    """
-    limit_s = read_s + min(CONNECT_TIMEOUT_S, read_s / 2) + 0.1
-    slowest_s = read_timeout_s(Deadline.of(Context(limit_s)))
-    assert limit_s - (slowest_s + min(CONNECT_TIMEOUT_S, slowest_s / 2)) >= 0.4
-
-
 def test_without_a_context_the_limit_is_that_of_the_gateway() -> None:
     assert 24 < Deadline.of(None).left_s() <= 28  # API Gateway waits 29 s, and the response takes time as well
-
-
-@pytest.mark.parametrize("limit_s", [Settings().api.timeout_s, 29])
-def test_the_client_that_is_made_at_start_is_the_one_of_the_first_call(limit_s: int) -> None:
-    """Another client would be made during that call, and its caller would wait for it."""
-    assert read_timeout_s(Deadline.of(Context(limit_s))) == USUAL_READ_TIMEOUT_S
 
 
 def test_a_log_line_stays_short_whatever_the_error_says() -> None:
@@ -91,27 +67,83 @@ def test_a_response_without_sagemakers_error_code_is_mapped_by_its_status(status
     assert fault_of(ClientError(response, "InvokeEndpoint")) is fault
 
 
-def test_without_time_left_no_call_is_made() -> None:
+def test_the_function_keeps_time_to_respond() -> None:
+    """The response must be built, logged and returned before Lambda ends the function. Otherwise the caller gets
+    Lambda's own error."""
+    assert Deadline.of(Context(10)).left_s() <= 9.6
+
+
+@pytest.mark.parametrize("left_s", [0.1, 0, -3])
+def test_without_time_left_no_call_is_made(left_s: float) -> None:
     log = RequestLog()
 
     with pytest.raises(ServiceError) as caught:
-        within(in_s(0.1), log, refused, passing)
+        within(in_s(left_s), log, refused, passing, max_bytes=9)
     assert log.attempts == 0
     assert caught.value.fault is TIMED_OUT
 
 
-def test_a_retryable_fault_is_retried_a_limited_number_of_times() -> None:
+def test_a_retryable_fault_is_retried_once() -> None:
     log = RequestLog()
 
     with pytest.raises(ServiceError):
-        within(in_s(60), log, refused, passing)
-    assert log.attempts == len(log.causes) == MAX_ATTEMPTS
+        within(in_s(60), log, refused, passing, max_bytes=9)
+    assert log.attempts == len(log.causes) == MAX_ATTEMPTS == 2
 
 
-def test_at_the_deadline_the_last_fault_is_raised() -> None:
+def test_without_time_for_a_retry_the_fault_is_raised_at_once(pauses: list[float]) -> None:
     log = RequestLog()
 
     with pytest.raises(ServiceError) as caught:
-        within(in_s(1.4), log, refused, passing)
+        within(in_s(LEAST_CALL_S + 0.2), log, refused, passing, max_bytes=9)
     assert caught.value.fault is UNREACHABLE
-    assert 1 <= log.attempts < MAX_ATTEMPTS
+    assert log.attempts == 1
+    assert not pauses
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "left_s", "attempts"), [(1, 28, 2), (9, 28, 2), (24, 28.5, 1), (15, 28, 1), (24, 90, 2), (1, 2, 1)]
+)
+def test_the_wait_that_the_container_advises_is_kept_or_handed_on(
+    pauses: list[float], wait_s: int, left_s: float, attempts: int
+) -> None:
+    """The container advises half of its queue's time, so a retry needs the wait twice."""
+    log = RequestLog()
+
+    with pytest.raises(ServiceError) as caught:
+        within(in_s(left_s), log, refused, lambda _: busy_for(wait_s), max_bytes=9)
+    assert log.attempts == attempts
+    assert len(pauses) == attempts - 1
+    assert all(wait_s <= pause <= wait_s * (1 + JITTER) for pause in pauses)
+    assert caught.value.response("")["headers"]["Retry-After"] == str(wait_s)
+
+
+def test_callers_that_are_refused_together_return_at_different_times(pauses: list[float]) -> None:
+    for _ in range(20):
+        with pytest.raises(ServiceError):
+            within(in_s(60), RequestLog(), refused, lambda _: busy_for(4), max_bytes=9)
+    assert len(set(pauses)) > 10
+
+
+@pytest.mark.parametrize(
+    ("message", "wait_s"),
+    [
+        ('{"error": {"code": "busy", "message": "...", "retry_after_s": 24}}', 24),
+        ('{"error": {"code": "busy", "message": "..."}}', 2),
+        ('{"error": {"retry_after_s": "24"}}', 2),
+        ('{"error": {"retry_after_s": true}}', 2),
+        ('{"error": {"retry_after_s": -5}}', 2),
+        ('{"error": {"retry_after_s": 1e999}}', 2),
+        ('{"error": {"retry_after_s": 86400}}', 2),
+        ('{"error": ["busy"]}', 2),
+        ("[" * 100_000, 2),
+        ("Too many requests", 2),
+        (None, 2),
+    ],
+)
+def test_the_advised_wait_is_read_from_the_containers_body(message: object, wait_s: int) -> None:
+    response: Any = {"Error": {"Code": "ModelError"}, "OriginalStatusCode": 429, "OriginalMessage": message}
+    fault = fault_of(ClientError(response, "InvokeEndpoint"))
+
+    assert (fault.status, fault.code, fault.retryable) == (503, "busy", True)
+    assert (fault.retry_after_s, fault.advised_wait_s) == (wait_s, wait_s)
