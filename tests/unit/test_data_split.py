@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -405,6 +407,26 @@ def test_the_split_depends_on_content_and_not_on_names_or_places(source: Photos,
         }
 
     assert split_of_content(source.folder) == split_of_content(renamed)
+
+
+def test_the_split_does_not_depend_on_the_hashes_of_the_process(source: Photos, tmp_path: Path) -> None:
+    source.breeds({"Pug": 12, "Beagle": 12, "Boxer": 2})
+    command = [sys.executable, "-c", "from ops.cli import main; main()"]
+    words = ["data", "split", str(source.folder), str(tmp_path / "result"), "--json", "--dry-run"]
+    printed = {
+        subprocess.run(
+            [*command, *words], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1
+
+
+def test_a_folder_that_training_reads_is_named(source: Photos) -> None:
+    udacity(source)
+    assert plan(source).source.notes == [
+        f"{source.folder} has the folders that training reads, and can be used as it is."
+    ]
 
 
 def test_another_seed_gives_another_split(source: Photos) -> None:

@@ -80,6 +80,9 @@ def read_source(folder: Path) -> Source:
     labels = _table_labels(tree, source) if layout.kind == "tables" else _folder_labels(tree, source)
     names = _folder_names(source, Counter(breed for breed, _ in labels.values()))
     source.photos = [SourcePhoto(parts, names[breed], split) for parts, (breed, split) in sorted(labels.items())]
+    if layout.is_trainings():
+        place = printable(folder.joinpath(*layout.base))
+        source.notes.append(f"{place} has the folders that training reads, and can be used as it is.")
     if layout.known_as in _NOTES and not layout.splits:
         source.notes.append(_NOTES[layout.known_as])
     if tree.links:
