@@ -14,6 +14,7 @@ import uvicorn
 from inference.artifact import ArtifactError
 from inference.memory import return_large_blocks
 from inference.photo.limits import DECODING
+from inference.server import output
 from inference.server.app import application
 from inference.server.connections import BACKLOG, limited_protocol
 from inference.server.listener import WAITING
@@ -70,6 +71,7 @@ async def _serve(server: _Server, service: Service, listener: socket.socket) -> 
 
 def run(model_dir: Path, listener: socket.socket) -> int:
     """Serve the artifact in `model_dir` until a signal. Returns the exit code: 1 if the model cannot be loaded."""
+    output.use_for_standard_streams()
     # force: a library that logged while it was imported may have configured the root logger already
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are about hostile requests
