@@ -1,5 +1,7 @@
 """`kennel predict` and `kennel report`: a trained model and the report of its training."""
 
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,14 @@ from ops.echo import echo
 
 
 def predict(
-    photos: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP files.", metavar="PHOTO...")],
+    photos: Annotated[
+        list[str],
+        typer.Argument(
+            help="JPEG, PNG or WebP files, folders of them, patterns in quotes such as 'dogs/*.jpg', or - for "
+            "standard input.",
+            metavar="PHOTO...",
+        ),
+    ],
     model_dir: Annotated[
         Path,
         typer.Option(
@@ -19,36 +28,39 @@ def predict(
         ),
     ] = Path("build/rehearsal/job/model"),
     top_k: Annotated[int, typer.Option(min=1, help="Breeds to print for each photo.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photo.")] = False,
 ) -> None:
     """Predict the breeds in photos with an artifact on this machine.
 
-    Example: [bold]kennel predict rex.jpg --model model.tar.gz[/bold]
+    Exit status 1 if a photo has no prediction; the others have theirs.
+
+    Example: [bold]kennel predict rex.jpg dogs/ --model model.tar.gz[/bold]
     """
     from inference.artifact import ArtifactError
     from inference.classifier import Classifier
-    from inference.photo.errors import PhotoError
+    from ops.model import predict as prediction
     from ops.model.archive import unpacked
+    from ops.model.photos import named_photos
+    from ops.views.steps import terminal
 
     if not model_dir.exists():
         raise ArtifactError(
             f"There is no {model_dir}. Name a job's model.tar.gz, or a training's model folder (--model); "
             "`make rehearse` makes one."
         )
-    if model_dir.is_file():
-        with unpacked(model_dir) as folder:
-            classifier = Classifier(folder)
-    else:
-        classifier = Classifier(model_dir)
-    failed = False
-    for photo in photos:
-        try:
-            predictions = classifier.predict(photo.read_bytes(), top_k=top_k)
-        except (PhotoError, OSError) as error:
-            failed = True
-            echo(f"{printable(photo)}: {printable(error)}", err=True)
-            continue
-        echo(f"{printable(photo)}: " + ", ".join(f"{p.breed} {p.probability:.1%}" for p in predictions))
-    if failed:
+    with unpacked(model_dir) if model_dir.is_file() else nullcontext(model_dir) as folder:
+        classifier = Classifier(folder)
+    console, found = terminal(), []
+    for answer in prediction.answers(named_photos(photos), partial(classifier.predict, top_k=top_k)):
+        found.append(answer)
+        if as_json:
+            echo(prediction.as_json(answer))
+        elif answer.error or not console.is_terminal:
+            echo(prediction.as_line(answer), err=bool(answer.error))
+    right = [answer for answer in found if not answer.error]
+    if right and not as_json and console.is_terminal:
+        console.print(prediction.as_table(right))
+    if len(right) < len(found):
         raise typer.Exit(1)
 
 
