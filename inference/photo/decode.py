@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile  # else the first WebP makes Pillow import every decoder it has
 
-from inference.photo import limits, reduction
+from inference.photo import colour, icc, limits, reduction, transparency
 from inference.photo.errors import PhotoError
 from inference.photo.file_types import file_type, refusal
-from inference.photo.metadata import orientation_of, without_metadata
+from inference.photo.metadata import StrippedImage, orientation_of, without_metadata
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 """The decoders that Pillow may use. Every other one is attack surface without a user."""
 
-Image.MAX_IMAGE_PIXELS = limits.MAX_PIXELS // 2  # Pillow refuses twice this, and a WebP before it allocates the canvas
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is one for all forms; those of inference/photo/limits.py come first
 # Pillow warns about large images, odd EXIF and bad MPO tables, all of which are checked here. Filtered once for the
 # process, because warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -36,6 +36,7 @@ _UPRIGHT = {
 def decode(photo: bytes, *, shorter_side: int) -> Image.Image:
     """Bytes to an upright RGB image whose shorter side is at least `shorter_side` where the photo has that many pixels.
 
+    Its values are in the photo's own colour space; `colour.to_srgb` converts the image once it is scaled.
     A large JPEG is scaled while it is decoded, which makes decoding several times cheaper; a large PNG or WebP is
     averaged down right after it.
     Raises PhotoError for no bytes, another format, a broken photo, and one that takes too much memory or time.
@@ -52,22 +53,34 @@ def decoded(photo: bytes, shorter_side: int) -> Iterator[Image.Image]:
     if not file_type(photo).is_decoded:
         raise PhotoError("not_a_photo", refusal(photo))
     stripped = without_metadata(photo)
+    if stripped.canvas:  # of a WebP: Pillow allocates it while it opens the file
+        limits.check(stripped.canvas, limits.cost_of_webp(stripped.canvas, shorter_side), photo)
     image = _guarded(lambda: Image.open(io.BytesIO(stripped.photo), formats=FORMATS))
-    memory = limits.peak_memory(image, stripped, shorter_side)
-    limits.check(image, stripped, memory)
-    with limits.DECODING.hold(memory):
-        yield _guarded(lambda: _upright_rgb(image, shorter_side, stripped.orientation))
+    cost = limits.cost_of(image, stripped, shorter_side)
+    limits.check(image.size, cost, stripped.photo)
+    with limits.DECODING.hold(cost.memory(image.size, len(stripped.photo))):
+        yield _guarded(lambda: _upright_rgb(image, shorter_side, stripped))
 
 
-def _upright_rgb(image: Image.Image, shorter_side: int, orientation: int) -> Image.Image:
-    factor = reduction.averaging_factor(image, shorter_side)
+def _upright_rgb(image: Image.Image, shorter_side: int, stripped: StrippedImage) -> Image.Image:
+    orientation, linear = stripped.orientation, _linear_srgb(image, stripped.profile)
+    factor = reduction.averaging_factor(image.format, image.size, shorter_side)
     reduction.draft(image, shorter_side)
     if isinstance(image, WebPImageFile):
         orientation = orientation_of(image.info.get("exif", b""))
         image = _first_frame(image)
     image.load()
-    image = reduction.averaged_rgb(image, factor)
+    hidden = stripped.transparent
+    low = transparency.low_bytes(stripped.photo) if hidden and hidden.needs_low_bytes else None
+    image = reduction.averaged_rgb(image, factor, hidden, low)
+    colour.attach(image, linear)
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _linear_srgb(image: Image.Image, profile: bytes) -> icc.Linear | None:
+    """What the profile says of the image's values; None if it has no profile, or one of another kind of image."""
+    space = {"RGB": b"RGB ", "RGBA": b"RGB ", "P": b"RGB ", "CMYK": None}.get(image.mode, b"GRAY")
+    return icc.linear_srgb(profile, space) if profile and space else None
 
 
 def _first_frame(photo: WebPImageFile) -> Image.Image:
@@ -84,8 +97,8 @@ def _guarded(read: Callable[[], Image.Image]) -> Image.Image:
     """
     try:
         return read()
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise PhotoError("too_many_pixels", "The photo has too many pixels to be decoded; scale it down.") from error
+    except MemoryError as error:
+        raise PhotoError("too_many_pixels", "The photo needs more memory than is free; scale it down.") from error
     except Exception as error:
         raise PhotoError(
             "broken_photo", "The photo is damaged or cut off and cannot be decoded; send it again."

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from inference.photo.colour import to_srgb
 from inference.photo.decode import decoded
 
 Pixels = npt.NDArray[np.float32]
@@ -52,7 +53,7 @@ class Preprocessing:
             return self.normalise(self.square(image))
 
     def square(self, image: Image.Image) -> Image.Image:
-        """The centred crop x crop square of an RGB image, as torchvision's Resize and CenterCrop cut it."""
+        """The centred crop x crop square of a decoded photo, in sRGB, as torchvision's Resize and CenterCrop cut it."""
         width, height = image.size
         if width <= height:
             size = (self.resize, int(self.resize * height / width))
@@ -60,7 +61,7 @@ class Preprocessing:
             size = (int(self.resize * width / height), self.resize)
         image = image.resize(size, Image.Resampling.BILINEAR)
         left, top = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
-        return image.crop((left, top, left + self.crop, top + self.crop))
+        return to_srgb(image.crop((left, top, left + self.crop, top + self.crop)))
 
     def normalise(self, image: Image.Image) -> Pixels:
         """uint8 RGB image to float32 (3, height, width), zero mean and unit variance over ImageNet."""

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from inference.photo.transparency import TransparentColour
+
 _DRAFT_MARGIN = 2.5
 """While a JPEG is decoded it is scaled to no less than this times the side wanted; bilinear scaling does the rest.
 The decoder's filter is not torchvision's: with a margin of 2 some probabilities move by more than 0.02."""
@@ -30,22 +32,32 @@ def draft_factor(jpeg: Image.Image, shorter_side: int) -> int:
     return max(factor for factor in (1, 2, 4, 8) if factor == 1 or factor * wanted <= min(jpeg.size))
 
 
-def averaging_factor(image: Image.Image, shorter_side: int) -> int:
+def averaging_factor(format: str | None, size: tuple[int, int], shorter_side: int) -> int:
     """Pixels of each side that are averaged to one after decoding; 1 for a JPEG, which its decoder scales."""
-    if image.format == "JPEG" or image.width * image.height <= _EXACT_PIXELS:
+    if format == "JPEG" or size[0] * size[1] <= _EXACT_PIXELS:
         return 1
-    return max(1, int(min(image.size) / (shorter_side * _REDUCED_MARGIN)))
+    return max(1, int(min(size) / (shorter_side * _REDUCED_MARGIN)))
 
 
-def averaged_rgb(image: Image.Image, factor: int) -> Image.Image:
-    """RGB on a white background, each `factor` x `factor` pixels averaged to one."""
-    if image.mode == "RGB" and factor == 1 and not image.has_transparency_data:
+def averaged_rgb(
+    image: Image.Image, factor: int, transparent: TransparentColour | None = None, low: Image.Image | None = None
+) -> Image.Image:
+    """RGB on a white background, each `factor` x `factor` pixels averaged to one.
+
+    `low` has the image's low bytes, where `transparent` needs them.
+    """
+    if image.mode == "RGB" and factor == 1 and not image.has_transparency_data and transparent is None:
         return image
     width, height = image.size
     reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     rows = max(_BAND_ROWS // factor, 1) * factor
     for top in range(0, height, rows):
-        band = _rgb(image.crop((0, top, width, min(top + rows, height))))
+        box = (0, top, width, min(top + rows, height))
+        band = image.crop(box)
+        mask = transparent.mask(band, low.crop(box) if low else None) if transparent else None
+        band = _rgb(band)
+        if mask is not None:
+            band.paste("white", (0, 0), mask)
         reduced.paste(band.reduce(factor) if factor > 1 else band, (0, top // factor))
     return reduced
 

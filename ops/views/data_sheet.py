@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 
 from contract.photos import SPLITS
+from inference.photo.colour import to_srgb
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from ops.atomic_write import atomic_write
@@ -128,7 +129,7 @@ def _draw(sheet: Image.Image, found: Check, strip: _Strip, box: tuple[int, int, 
 def _tile(found: Check, name: str) -> Image.Image:
     tile = Image.new("RGB", (_TILE, _TILE), TRACK)
     try:
-        photo = ImageOps.contain(_decoded(found.data.path(name).read_bytes()), (_TILE, _TILE))
+        photo = to_srgb(ImageOps.contain(_decoded(found.data.path(name).read_bytes()), (_TILE, _TILE)))
     except (OSError, PhotoError):
         ImageDraw.Draw(tile).text((_TILE / 2, _TILE / 2), "no picture", QUIET, typeface(14), anchor="mm")
         return tile

@@ -17,19 +17,21 @@ def _huge() -> bytes:
 @attack("jpeg-bomb-baseline", 413)
 def _bomb() -> bytes:
     """Just above the limit for a JPEG that is scaled while it is decoded."""
-    return with_size(photo("JPEG"), 8000, 6300)
+    return with_size(photo("JPEG"), 16_000, 15_626)
 
 
 @attack("jpeg-largest-baseline", 200)
 def _largest() -> bytes:
-    """50 megapixels according to the header, with one row of data: libjpeg fills in the rest."""
-    return with_size(photo("JPEG"), 8000, 6200)
+    """250 megapixels according to the header, to be rotated, with one row of data: libjpeg fills in the rest."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    return with_size(photo("JPEG", subsampling=0, exif=turned.tobytes()), 16_000, 15_624)
 
 
 @attack("jpeg-largest-sound", 200)
 def _sound() -> bytes:
-    """48 megapixels with all their data, as a phone writes them."""
-    return photo("JPEG", (8000, 6000), quality=30)
+    """200 megapixels with all their data, as a phone writes them."""
+    return photo("JPEG", (16_320, 12_240), quality=30)
 
 
 @attack("jpeg-bomb-progressive", 413)
@@ -145,8 +147,8 @@ def _two_frames() -> bytes:
 
 @attack("jpeg-arithmetic", 200, 413, 422)
 def _arithmetic() -> bytes:
-    """Arithmetic coding, which few programs write and libjpeg reads, at 48 megapixels."""
-    return with_size(photo("JPEG"), 8000, 6000).replace(b"\xff\xc0", b"\xff\xc9")
+    """Arithmetic coding, which few programs write, at 250 megapixels: the slowest JPEG that is accepted."""
+    return with_size(photo("JPEG"), 16_000, 15_624).replace(b"\xff\xc0", b"\xff\xc9")
 
 
 @attack("jpeg-lossless", 422)

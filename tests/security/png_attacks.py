@@ -196,6 +196,12 @@ def _profile_bomb() -> bytes:
     return whole_png(64, 48, RGB, 8, chunk(b"iCCP", b"k\0\0" + flood))
 
 
+@attack("png-largest-16-bit-with-a-transparent-colour", 200)
+def _largest_16_transparent() -> bytes:
+    """16-bit RGB with one transparent colour, which is decoded twice."""
+    return whole_png(2000, 2000, RGB, 16, chunk(b"tRNS", b"\1" * 6))
+
+
 @attack("png-exif-bomb", 200)
 def _exif_bomb() -> bytes:
     """2,000 tags that all point at the same 400 kB."""

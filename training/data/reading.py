@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from inference.photo.colour import to_srgb
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Preprocessing
@@ -54,4 +55,4 @@ def read_whole(data: DataSet, photo: Photo, *, shorter_side: int) -> Square | No
     if scale < 1:
         size = (round(image.width * scale), round(image.height * scale))
         image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.array(image)
+    return np.array(to_srgb(image))

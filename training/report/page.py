@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from inference.artifact import Manifest
+from inference.photo.colour import to_srgb
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from training.data.dataset import DataSet, Photo
@@ -123,7 +124,7 @@ def _picture(mistake: Mistake) -> str:
         return ""
     image.thumbnail((_PICTURE, _PICTURE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=82)
+    to_srgb(image).save(buffer, "JPEG", quality=82)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
