@@ -221,7 +221,7 @@ bench-load: setup  ## 10,000 requests, 1 % invalid, then overload: lost and wron
 bench-memory: setup  ## memory of the server in float32 and in int8, after loading and after 500 photos
 	@$(BIN)/python -m benchmarks.serving_memory $(ARGS)
 
-.PHONY: bench-features bench-training bench-training-modes bench-quantisation bench-training-gpu
+.PHONY: bench-features bench-training bench-training-modes bench-quantisation bench-colours bench-training-gpu
 bench-features: setup  ## speed of the frozen backbone on one core, and the accuracy that mirrored photos add
 	@$(BIN)/python -m benchmarks.features $(ARGS)
 bench-training: setup  ## time to accuracy, compared with the course's script (15 minutes)
@@ -230,6 +230,8 @@ bench-training-modes: setup  ## accuracy and time of frozen features compared wi
 	@$(BIN)/python -m benchmarks.training_modes $(ARGS)
 bench-quantisation: setup  ## accuracy and speed of int8 with weights of 8 and 7 bits, with and without VNNI
 	@$(BIN)/python -m benchmarks.int8 $(ARGS)
+bench-colours: setup  ## accuracy of photos in other colour spaces, with their profile and without it
+	@$(BIN)/python -m benchmarks.colour_profiles $(ARGS)
 bench-training-gpu: setup  ## training speed on a GPU, compared with synthetic tensors
 	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 
