@@ -128,7 +128,9 @@ def use_for_standard_streams() -> None:
     """Replace sys.stdout and sys.stderr until the process ends: for the log, warnings and tracebacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is not None:  # None where the process was started without it: its number may be another file's
+        # None where the process was started without it: its descriptor may be another file's. A stream that is not the
+        # process's own is a test's.
+        if stream is not None and stream is getattr(sys, f"__{name}__"):
             output = Output(stream.fileno())
             setattr(sys, name, output)
             atexit.register(output.finish, FLUSH_S)
