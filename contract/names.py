@@ -39,6 +39,24 @@ def same_text(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def alike(name: str) -> str:
+    """A key that is equal for names which mean the same to a reader, or are one folder on some systems.
+
+    They differ only in case, in spaces, hyphens, underscores and dots, in characters that are not visible (joiners,
+    variation selectors), and in forms of one character such as full-width letters (Unicode's form NFKC).
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    words = "".join(_alike(character) for character in folded).split()
+    return " ".join(words) or name
+
+
+def _alike(character: str) -> str:
+    if unicodedata.category(character) in ("Pc", "Pd", "Zs", "Zl", "Zp", "Cc") or character == ".":
+        return " "
+    is_variation = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+    return "" if is_variation or unicodedata.category(character) == "Cf" else character
+
+
 def code_points(name: str) -> str:
     """The characters of a name that are not ASCII, by number, to tell apart names that look the same.
 

@@ -135,11 +135,11 @@ def check_photos(
     console = terminal(stderr=as_json)
     with Steps(console, total=1).step(f"Check the photos in {folder}") as report:
         found = check(folder, progress=lambda done, total: report(done, total, ""))
-        data_sheet(found, sheet)
-        check_file.write(found, sheet.with_suffix(".json"))
     if as_json:
-        echo(check_file.as_json(found))
-    else:
+        echo(check_file.as_json(found))  # first, so that it is printed even if the files cannot be written
+    data_sheet(found, sheet)
+    check_file.write(found, sheet.with_suffix(".json"))
+    if not as_json:
         table.print_check(found, console)
         shown = breeds_shown(found)
         echo(f"Image of the findings: {printable(sheet)}" + (f", of {shown}" if shown else ""))

@@ -8,11 +8,12 @@ from pathlib import Path
 from contract.photos import SPLITS
 from inference.cores import usable_cores
 from ops.data import findings
+from ops.data.breed_names import breed_names
 from ops.data.duplicates import duplicates
 from ops.data.findings import Finding
 from ops.data.measure import Measured, measure
 from ops.data.unread import unread
-from training.data.dataset import DataSet, scan
+from training.data.dataset import DataSet, inspect
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,10 +41,10 @@ class Check:
 def check(folder: Path, *, progress: Callable[[int, int], None] | None = None) -> Check:
     """Open every photo of `folder`, in the ImageFolder or the Udacity layout, and report what would harm training.
 
-    `progress(done, total)` counts photos and is called in this thread. Raises DataError if training could not even read
-    the folder.
+    Faults for which training would refuse the folder are errors too, and the photos that exist are checked all the
+    same. `progress(done, total)` counts photos and is called in this thread.
     """
-    data = scan(folder)
+    data, faults = inspect(folder)
     photos = [photo for split in SPLITS for photo in data.splits[split]]
     measured: list[Measured] = []
     with ThreadPoolExecutor(usable_cores()) as pool:
@@ -55,10 +56,12 @@ def check(folder: Path, *, progress: Callable[[int, int], None] | None = None) -
         finally:
             pool.shutdown(cancel_futures=True)
     found = [
+        *(findings.error(fault.code, fault.sentence, [[name] for name in fault.names]) for fault in faults),
+        *breed_names(data.labels),
         *duplicates(measured),
         *findings.unusable(data),
         *findings.balance(data),
         *findings.poor_quality(measured),
-        *findings.not_read(unread(folder)),
+        *([] if any(fault.code == "unreadable" for fault in faults) else findings.not_read(unread(folder))),
     ]
     return Check(data=data, findings=sorted(found, key=lambda finding: finding.severity != "error"))

@@ -42,7 +42,7 @@ class Finding:
 def unusable(data: DataSet) -> Iterator[Finding]:
     """Photos that cannot be decoded, or only in part."""
     left = Counter(photo.label for photo in data.used("train"))
-    gone = [data.labels[label] for label in range(len(data.labels)) if not left[label]]
+    gone = [data.labels[label] for label in sorted({photo.label for photo in data.splits["train"]}) if not left[label]]
     if gone:
         yield error("no_usable_photos", f"No training photo of {_listed(gone)} can be decoded; replace the photos.")
     for split in SPLITS:
@@ -77,6 +77,8 @@ def balance(data: DataSet) -> Iterator[Finding]:
         )
         yield warning("imbalance", what)
     for split in SPLITS[1:]:
+        if not data.splits[split]:
+            continue  # an error of the folder itself
         absent = [[breed] for label, breed in enumerate(data.labels) if not counts[split][label]]
         if absent:
             what = f"{_breeds(absent)} no photo in {split}/, so no {split} accuracy is measured for it; add some."

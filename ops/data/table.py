@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.photos import SPLITS
-from contract.text import printable
+from contract.text import indented, printable
 from ops.data.check import Check
 from ops.data.findings import Finding
 
@@ -19,8 +19,9 @@ _OF_A_GROUP = 3
 
 def print_check(found: Check, console: Console) -> None:
     """Print the counts by breed and split, the digest, and the findings, errors first."""
-    console.print(_counts(found))
-    console.print(f"Digest of these photos: {found.data.digest()}\n", highlight=False)
+    if digest := found.data.digest():
+        console.print(_counts(found))
+        console.print(f"Digest of these photos: {digest}\n", highlight=False)
     for finding in found.findings:
         _print_finding(finding, console)
     errors = sum(finding.severity == "error" for finding in found.findings)
@@ -41,9 +42,10 @@ def _counts(found: Check) -> Table:
     for split in SPLITS:
         table.add_column(split, justify="right", footer=str(totals[split]))
     table.add_column("share of train", footer="")
-    largest = max(row["train"] for row in counts.values())
+    largest = max(1, *(row["train"] for row in counts.values()))
     for breed, row in counts.items():
-        bar = Text("█" * max(1, round(20 * row["train"] / largest)) + f" {row['train'] / totals['train']:.1%}", "dim")
+        length, share = max(1, round(20 * row["train"] / largest)), row["train"] / max(1, totals["train"])
+        bar = Text("█" * length + f" {share:.1%}", "dim") if row["train"] else Text("")
         cells = [Text(str(row[split]), "" if row[split] else "red") for split in SPLITS]
         table.add_row(Text(printable(breed)), *cells, bar)
     return table
@@ -51,7 +53,7 @@ def _counts(found: Check) -> Table:
 
 def _print_finding(finding: Finding, console: Console) -> None:
     mark = "[bold red]error[/bold red]  " if finding.severity == "error" else "[yellow]warning[/yellow]"
-    console.print(f"{mark} {escape(printable(finding.summary))}", soft_wrap=True)
+    console.print(f"{mark} {escape(indented(finding.summary))}", soft_wrap=True)
     for group in finding.photos[:_SHOWN]:
         more = f"  and {len(group) - _OF_A_GROUP} more" if len(group) > _OF_A_GROUP else ""
         console.print(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contract.names import is_passed_over
 from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES
-from training.data.dataset import folder_of
+from training.data.folders import folder_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +32,10 @@ class Unread:
 
 
 def unread(folder: Path) -> Unread:
-    """The ignored files in the splits of the data folder `folder`, without those of the system (contract/names.py)."""
+    """The ignored files in the splits of the data folder `folder`, without those of the system (contract/names.py).
+
+    Raises OSError if a split cannot be read.
+    """
     unknown, misplaced, broken_links = [], [], []
     in_use = {folder_of(folder, split) for split in SPLITS}
     for split in (*SPLITS, *(name for names in ALSO_CALLED.values() for name in names)):

@@ -264,7 +264,7 @@ def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
     assert packed == {
         *(
             f"contract/{name}.py"
-            for name in ("__init__", "photos", "training_container", "training_metrics", "weights")
+            for name in ("__init__", "names", "photos", "training_container", "training_metrics", "weights")
         ),
         *("stacks/__init__.py", "stacks/training/__init__.py"),
         *(

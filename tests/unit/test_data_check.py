@@ -20,7 +20,6 @@ from ops.data.findings import Finding
 from ops.data.table import print_check
 from ops.views.data_sheet import data_sheet
 from tests.builders import detailed, encoded
-from training.data.dataset import DataError
 
 COUNTS = {"train": 10, "valid": 2, "test": 2}
 
@@ -200,11 +199,6 @@ def test_few_uneven_and_absent_photos_are_warnings(tmp_path: Path) -> None:
     summary = found(checked)["few_photos"].summary
     assert summary == "1 breed has fewer than 10 training photos. Add photos of it."
     assert "Beagle has 22 training photos and Pug 2" in found(checked)["imbalance"].summary
-
-
-def test_another_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no train"):
-        check(tmp_path)
 
 
 def test_progress_counts_the_photos(tmp_path: Path) -> None:

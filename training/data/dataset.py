@@ -2,19 +2,16 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import contract.photos
-from contract.names import is_passed_over, same_breed_twice, same_text
-from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES, PhotoFile, is_photo_file
-from inference.printable import is_printable
-from training.data import layouts
+from contract.photos import ALSO_CALLED, PhotoFile
 from training.data.cores import cores
+from training.data.folders import Fault, folder_of, read_folders
 
-_KINDS = ", ".join(sorted(SUFFIXES))
 _UDACITY_PREFIX = re.compile(r"^\d{3}\.(?=.)")
 
 
@@ -89,12 +86,6 @@ class DataSet:
                 )
 
 
-def folder_of(folder: Path, split: str) -> Path:
-    """The folder of a split within a data folder. The split's own name is preferred to its other names."""
-    present = [name for name in (split, *ALSO_CALLED.get(split, ())) if (folder / name).is_dir()]
-    return folder / contract.photos.folder_of(split, present)
-
-
 def _split_of(name: str) -> str:
     return next((split for split, others in ALSO_CALLED.items() if name in others), name)
 
@@ -104,101 +95,27 @@ def scan(folder: Path) -> DataSet:
 
     If there is no `valid/`, `val/` or `validation/` is read instead: names and digest are the same.
 
-    Raises DataError for a missing or empty folder or split, fewer than two breeds, or a breed that `train` lacks.
+    Raises DataError for a missing or empty folder or split, fewer than two breeds, a breed that `train` lacks, two
+    folders of one breed, a name that cannot be printed, or a folder that cannot be read.
     """
-    try:
-        return _scan(folder)
-    except OSError as error:
-        raise DataError(f"The data folder {folder} cannot be read: {error}.") from error
+    data, faults = inspect(folder)
+    if faults:
+        sentence = faults[0].sentence
+        if len(faults) > 1:
+            gap = "\n" if "\n" in sentence else " "
+            sentence += f"{gap}(Other errors: {len(faults) - 1}; `kennel data check` lists them.)"
+        raise DataError(sentence)
+    return data
 
 
-def _scan(folder: Path) -> DataSet:
-    if not folder.is_dir():
-        raise DataError(
-            f"The data folder {folder} does not exist; name a folder that contains train/, valid/ and test/."
-        )
-    missing = _missing(folder)
-    if missing:
-        raise DataError(
-            f"The data folder {folder} has no {' and no '.join(missing)} folder; it needs train/, valid/ and test/, "
-            f"each with one folder of photos per breed.{_remedy(folder)}"
-        )
-    folders = [path.name for path in _breeds(folder / "train")]
-    if len(folders) < 2:
-        found = f"only the breed {folders[0]}" if folders else "no breed"
-        raise DataError(
-            f"{folder}/train contains {found}; a classifier needs two or more breeds, each with a folder of photos."
-            f"{_remedy(folder)}"
-        )
-    index = {same_text(name): position for position, name in enumerate(folders)}
-    splits = {split: list(_photos(folder, split, index)) for split in SPLITS}
-    _check_counts(folder, folders, splits)
-    return DataSet(folder=folder, labels=_labels(folders), splits=splits)
-
-
-def _missing(folder: Path) -> list[str]:
-    return [split for split in SPLITS if not folder_of(folder, split).is_dir()]
-
-
-def _remedy(folder: Path) -> str:
-    """What to do about a folder in another layout, after a space."""
-    above = folder.absolute().parent
-    if folder.name in SPLITS and not _missing(above):
-        return f" Name the folder {above} that has them."
-    remedy = layouts.remedy(folder)
-    return f" {remedy}" if remedy else ""
-
-
-def _breeds(split: Path) -> list[Path]:
-    """The folders of breeds. Their order, and so the training, does not depend on the form in which a disk has é.
-
-    Raises DataError if two of them have the same name.
-    """
-    found: dict[str, Path] = {}
-    for path in sorted(split.iterdir()):
-        if path.is_dir() and not is_passed_over(path.name):
-            earlier = found.setdefault(same_text(path.name), path)
-            if earlier is not path:
-                raise DataError(
-                    f"{split} has {same_breed_twice(earlier.name, path.name)} Move the photos into one of them."
-                )
-    return [found[name] for name in sorted(found)]
-
-
-def _photos(folder: Path, split: str, index: dict[str, int]) -> Iterable[Photo]:
-    place = folder_of(folder, split)
-    for breed in _breeds(place):
-        label = index.get(same_text(breed.name))
-        if label is None:
-            raise DataError(
-                f"{place.name}/ has the breed {breed.name}, but train/ has no photos of it; add some there, or remove "
-                f"the breed from {place.name}/."
-            )
-        for path in sorted(breed.iterdir(), key=lambda path: (same_text(path.name), path.name)):
-            if is_photo_file(path.name) and path.is_file():
-                yield Photo(path, label)
-
-
-def _check_counts(folder: Path, breeds: Sequence[str], splits: dict[str, list[Photo]]) -> None:
-    for split, photos in splits.items():
-        if not photos:
-            raise DataError(
-                f"{folder_of(folder, split)} contains no photos ({_KINDS}); add some for every breed.{_remedy(folder)}"
-            )
-    present = {photo.label for photo in splits["train"]}
-    empty = [name for position, name in enumerate(breeds) if position not in present]
-    if empty:
-        raise DataError(
-            f"{folder}/train/{empty[0]} contains no photos ({_KINDS}); add some or remove the folder. "
-            f"(Folders without photos: {len(empty)}.)"
-        )
+def inspect(folder: Path) -> tuple[DataSet, Sequence[Fault]]:
+    """What `scan` lists, with everything for which it would raise DataError. Then some splits may have no photos."""
+    found = read_folders(folder)
+    splits = {split: [Photo(path, label) for path, label in photos] for split, photos in found.photos.items()}
+    return DataSet(folder=folder, labels=_labels(found.breeds), splits=splits), found.faults
 
 
 def _labels(folders: Sequence[str]) -> tuple[str, ...]:
     """The names of the folders, without the numbers of the Udacity layout (`001.Affenpinscher`)."""
-    for name in folders:
-        if not is_printable(name):  # includes bytes that are not UTF-8; serving refuses an artifact with such a label
-            raise DataError(f"The breed folder {name!r} has a name that cannot be printed; rename it in every split.")
-    whole = tuple(map(same_text, folders))
-    names = tuple(_UDACITY_PREFIX.sub("", name) for name in whole)
-    return names if len(set(names)) == len(names) else whole
+    names = tuple(_UDACITY_PREFIX.sub("", name) for name in folders)
+    return names if len(set(names)) == len(names) else tuple(folders)
