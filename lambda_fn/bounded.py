@@ -57,7 +57,7 @@ def bounded(work: Callable[[], T], *, seconds: float, max_bytes: int) -> T:
     if call.left_bytes < 0:
         raise TooManyBytesError(f"The response has more than {max_bytes:,} bytes.")
     if errors:
-        raise errors[0]
+        raise errors.pop()  # not kept in this frame, which the error refers to
     return results[0]
 
 

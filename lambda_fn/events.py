@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inference.photo.file_types import media_type
+from inference.photo.file_types import JSON, TEXT, file_type
 from lambda_fn.errors import (
     BAD_REQUEST,
     METHOD_NOT_ALLOWED,
@@ -24,6 +24,12 @@ from lambda_fn.settings import S3Object
 
 MAX_TOP_K = 1000
 _URL_SAFE = str.maketrans("-_", "+/")
+_BINARY = ("image/", "application/octet-stream", "binary/octet-stream")
+"""Content types of what is no text. They only choose the sentence of a refusal: the bytes say what a body is."""
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+"""What a gateway puts where it decodes a byte of a photo as text."""
+_START = 64
+"""Characters of a body, among which a photo that was decoded as text has one that was replaced."""
 _EXPECTED = 'Send {"image": "<base64>"} or {"s3": {"bucket": "...", "key": "..."}}.'
 
 
@@ -63,22 +69,24 @@ def _of_http(event: Mapping[str, Any]) -> Request:
     data = _base64(body, "The body") if encoded else body.encode(errors="replace")
     query = event.get("queryStringParameters") or {}
     top_k = _top_k(query.get("top_k") if isinstance(query, dict) else None)
-    content_type = _content_type(event)
+    found, content_type = file_type(data), _content_type(event)
+    if found.is_decoded and encoded:  # whatever its content type says
+        return Request(image=data, top_k=top_k)
     if content_type.startswith("multipart/"):
         raise ServiceError(UNSUPPORTED_TYPE, "Send the photo as the body itself, not as a multipart form.")
-    if media_type(data) or content_type.startswith(("image/", "application/octet-stream")):
-        if not encoded:
-            raise ServiceError(
-                BAD_REQUEST,
-                "The gateway sent the photo as text, which damages it. Declare image/* as a binary media type of "
-                'the API, or send {"image": "<base64>"} as JSON.',
-            )
-        return Request(image=data, top_k=top_k)
     if not data.strip():
         raise ServiceError(BAD_REQUEST, f"The body is empty. {_EXPECTED}")
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError):
+        if not encoded and (_REPLACED in body[:_START] or content_type.startswith(_BINARY)):
+            raise ServiceError(
+                BAD_REQUEST,
+                "The gateway sent the photo as text, which damages it. Declare image/* as a binary media type of "
+                'the API, or send {"image": "<base64>"} as JSON.',
+            ) from None
+        if encoded and (found not in (TEXT, JSON) or content_type.startswith(_BINARY)):
+            return Request(image=data, top_k=top_k)  # refused with what it is
         raise ServiceError(
             BAD_REQUEST, f"The body is neither a JPEG, PNG or WebP photo nor JSON. {_EXPECTED}"
         ) from None

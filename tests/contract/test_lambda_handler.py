@@ -84,6 +84,19 @@ def test_the_container_gets_the_bytes_of_the_photo(function: LambdaRuntime, cont
     assert headers["x-amzn-sagemaker-custom-attributes"] == "top_k=3"
 
 
+@pytest.mark.parametrize("label", ["image/jpg", "image/pjpeg", "application/octet-stream", "binary/octet-stream", ""])
+def test_the_endpoint_gets_the_type_that_the_bytes_have(
+    function: LambdaRuntime, container: Container, label: str
+) -> None:
+    event = stored("http_api_image")
+    del event["headers"]["content-type"]
+    if label:
+        event["headers"]["content-type"] = label
+
+    assert function.invoke(event)["statusCode"] == 200
+    assert container.requests[0][0]["content-type"] == "image/jpeg"
+
+
 def test_without_top_k_the_container_uses_its_default(function: LambdaRuntime, container: Container) -> None:
     function.invoke(any_event())
 

@@ -13,6 +13,9 @@ from rehearsal.aws.lambda_runtime import LambdaRuntime
 from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
 from tests.rehearsal.container import ANSWER, JPEG, REPOSITORY, Container, serving
 
+LABELS = ["image/jpg", "image/pjpeg", "application/octet-stream", "text/html", "image/heic"]
+"""Content types that a good JPEG may have in a bucket."""
+
 
 @pytest.fixture(scope="module")
 def s3_url() -> Iterator[str]:
@@ -36,6 +39,10 @@ def s3_url() -> Iterator[str]:
         "closed/dog.jpg": JPEG,
     }.items():
         client.put_object(Bucket="photos", Key=key, Body=body)
+    for number, label in enumerate(LABELS):
+        client.put_object(Bucket="photos", Key=f"open/{number}", Body=JPEG, ContentType=label)
+    default = client.get_object(Bucket="photos", Key="open/dog.jpg")["ContentType"]
+    assert default == "binary/octet-stream"  # what S3 says of an object that was put without a type
     client.close()
     yield f"http://{host}:{port}"
     server.stop()
@@ -65,7 +72,9 @@ def classify(parts: tuple[LambdaRuntime, Container], bucket: str, key: str) -> t
     return response["statusCode"], json.loads(response["body"])
 
 
-@pytest.mark.parametrize("key", ["open/dog.jpg", "open/ünïcode dög.jpg"])
+@pytest.mark.parametrize(
+    "key", ["open/dog.jpg", "open/ünïcode dög.jpg", *(f"open/{number}" for number in range(len(LABELS)))]
+)
 def test_a_photo_below_a_readable_prefix_is_classified(parts: tuple[LambdaRuntime, Container], key: str) -> None:
     parts[1].requests.clear()
     status, body = classify(parts, "photos", key)
@@ -85,7 +94,7 @@ def test_a_photo_below_a_readable_prefix_is_classified(parts: tuple[LambdaRuntim
         ("missing", "dog.jpg", 404, "no such"),
         ("photos", "open/large.jpg", 413, "6,291,456"),
         ("photos", "open/empty.jpg", 400, "empty"),
-        ("photos", "open/page.html", 415, "JPEG"),
+        ("photos", "open/page.html", 415, "web page"),
     ],
 )
 def test_any_other_object_is_refused_with_a_sentence(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inference.photo.file_types import media_type
 from lambda_fn.errors import ServiceError
 from lambda_fn.events import parse
+from lambda_fn.photo import Photo
 from lambda_fn.settings import S3Object
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -54,6 +55,57 @@ def test_each_kind_of_event_becomes_the_same_request(name: str) -> None:
     assert media_type(request.image) == "image/jpeg"
     assert request == parse(event("direct_image"))
     assert request.top_k == 3
+
+
+LABELS = ["image/jpg", "image/pjpeg", "application/octet-stream", "binary/octet-stream", "", "text/plain", "image/png"]
+"""What callers and S3 say of a good JPEG."""
+KINDS = ["http_api_image", "rest_api_image", "function_url_image"]
+
+
+def labelled(name: str, label: str, body: bytes, *, encoded: bool = True) -> Any:
+    """The event with another body and content type; an empty label stands for no content type."""
+    given_event = event(name)
+    headers = {key: value for key, value in given_event["headers"].items() if key.lower() != "content-type"}
+    given_event["headers"] = {**headers, "Content-Type": label} if label else headers
+    given_event["body"] = base64.b64encode(body).decode() if encoded else body.decode(errors="replace")
+    given_event["isBase64Encoded"] = encoded
+    return given_event
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("label", [*LABELS, "multipart/form-data", "application/json"])
+def test_the_bytes_of_a_photo_decide_and_not_its_content_type(name: str, label: str) -> None:
+    assert parse(labelled(name, label, JPEG)).image == JPEG
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("label", LABELS)
+def test_json_is_parsed_whatever_its_content_type(name: str, label: str) -> None:
+    body = json.dumps({"image": encoded()}).encode()
+
+    assert parse(labelled(name, label, body)).image == JPEG
+    assert parse(labelled(name, label, body, encoded=False)).image == JPEG
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize(
+    ("body", "named"), [(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"), (b"GIF89a\1\0\1\0\xff", "GIF")]
+)
+def test_another_file_is_named_whatever_its_content_type(label: str, body: bytes, named: str) -> None:
+    image = parse(labelled("http_api_image", label, body)).image
+
+    assert image is not None
+    with pytest.raises(ServiceError, match=named) as caught:
+        Photo.of(image)
+    assert caught.value.fault.status == 415
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_photo_that_a_gateway_decoded_as_text_is_recognised(label: str) -> None:
+    error = refusal(labelled("http_api_image", label, JPEG, encoded=False))
+
+    assert error.fault.status == 400
+    assert "binary media type" in error.message
 
 
 def test_an_s3_event_names_the_object() -> None:
