@@ -67,6 +67,7 @@ def attack_with_batches(model: Path, scratch: Path) -> list[str]:
         f"MB added by {CALLERS} batches at the same time": (max(cost.eight for cost in costs.values()), MOST_ADDED),
         "MB kept after them": (max(cost.kept for cost in costs.values()), MOST_KEPT),
         "seconds that /ping waits": (max(cost.ping_s for cost in costs.values()), MOST_PING_S),
+        "5xx responses": (sum(n for cost in costs.values() for status, n in cost.statuses.items() if status >= 500), 0),
         "batches that end a server of 512 MB": (sum(not cost.survived for cost in costs.values()), 0),
     }
     print("\n| goal | found | at most |\n|---|--:|--:|")

@@ -35,8 +35,10 @@ from inference.server.service import Service
 MAX_BODY_BYTES = 6 * 1024 * 1024
 """SageMaker's own limit on a real-time request."""
 
-BODIES_BYTES = 8 * MAX_BODY_BYTES
-"""Bytes of all bodies in memory, arriving or waiting for a core, and of the photos that are decoded from base64."""
+BODIES_BYTES = 10 * MAX_BODY_BYTES
+"""Bytes of all bodies in memory, arriving or waiting for a core, and of the photos that are decoded from base64.
+
+Eight of the largest batches fit while two cores work on their photos."""
 
 BODY_TIMEOUT_S = 30
 """A body that takes longer to arrive is refused: its caller has 60 s in all."""
@@ -51,11 +53,12 @@ INTERNAL_ERROR = (
 def application(service: Service) -> Starlette:
     """The ASGI application over `service`."""
     # One prediction uses every core; more at the same time would not be faster and would use more memory.
-    cores = anyio.CapacityLimiter(usable_cores())
+    at_once = usable_cores()
+    cores = anyio.CapacityLimiter(at_once)
     threads = anyio.CapacityLimiter(math.inf)  # `cores` limits them
     scans = anyio.CapacityLimiter(1)
     bodies = BodyBuffer(max_bytes=MAX_BODY_BYTES, memory=BODIES_BYTES, timeout_s=BODY_TIMEOUT_S)
-    admission = Admission(usable_cores())
+    admission = Admission(at_once)
 
     async def ping(_: Request) -> Response:
         ready = service.ready
@@ -92,7 +95,7 @@ def application(service: Service) -> Starlette:
                     found[index] = await result(photo)
 
             # one task for each core and not for each photo: a thousand small batches would be 32,000 tasks
-            await asyncio.gather(*(work() for _ in range(min(usable_cores(), len(photos)))))
+            await asyncio.gather(*(work() for _ in range(min(at_once, len(photos)))))
             return found
 
         try:

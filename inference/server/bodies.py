@@ -87,8 +87,8 @@ class BodyBuffer:
     def _make_room(self, newest: asyncio.Timeout) -> None:
         if self._held <= self._memory:
             return
-        oldest = next(iter(self._arriving))
-        if oldest is newest:
+        oldest = next(iter(self._arriving), newest)
+        if oldest is newest or newest not in self._arriving:  # dropped already, and it has not noticed yet
             raise _busy()
         del self._arriving[oldest]
         oldest.reschedule(0)

@@ -47,7 +47,7 @@ def parsed(body: bytes) -> list[bytes | None]:
         return None
 
     document = json.loads(body, object_pairs_hook=unique)
-    images = document["images"] if isinstance(document, dict) and set(document) == {"images"} else None
+    images = document.get("images") if isinstance(document, dict) else None
     if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
         raise ValueError("no list of images")
     if not 1 <= len(images) <= MAX_PHOTOS:
@@ -60,6 +60,20 @@ def refusal(body: bytes) -> RequestError:
         photos(body)
     assert caught.value.message.endswith(".")
     return caught.value
+
+
+def assert_alike(body: bytes) -> None:
+    """The scanner reads what the parser reads, and refuses what the parser refuses and what is not ASCII."""
+    try:
+        expected = parsed(body)
+    except (ValueError, RecursionError):
+        refusal(body)
+        return
+    if body.isascii() and b"\0" not in body:  # Python's parser also reads UTF-16 and UTF-32, which have zeros here
+        assert decoded(photos(body)) == expected
+    else:
+        with suppress(RequestError):  # a byte order mark is not ASCII, and is passed over
+            assert decoded(photos(body)) == expected
 
 
 def peak(work: Callable[[], object]) -> int:
@@ -132,13 +146,7 @@ def test_what_a_parser_refuses_is_refused(data: st.DataObject) -> None:
                 st.binary(max_size=3),
             )
         )
-    try:
-        expected = parsed(bytes(body))
-    except (ValueError, KeyError, RecursionError):
-        refusal(bytes(body))
-    else:
-        with suppress(RequestError):
-            assert decoded(photos(bytes(body))) == expected
+    assert_alike(bytes(body))
 
 
 @given(st.binary(max_size=60))
@@ -146,8 +154,7 @@ def test_what_a_parser_refuses_is_refused(data: st.DataObject) -> None:
 @example(b"\xef\xbb\xbf")
 @example(b'{"images":["AAAA"]}\0')
 def test_no_other_bytes_are_a_batch(body: bytes) -> None:
-    with suppress(RequestError):
-        assert decoded(photos(body)) == parsed(body)
+    assert_alike(body)
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:

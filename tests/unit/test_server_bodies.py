@@ -79,3 +79,28 @@ def test_a_body_that_is_refused_leaves_nothing(size: int) -> None:
             assert body == bytes(8)
 
     asyncio.run(refused())
+
+
+def test_an_upload_that_was_dropped_and_goes_on_before_it_notices_is_refused() -> None:
+    buffer = BodyBuffer(max_bytes=8, memory=10, timeout_s=60)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield bytes(4)
+        await asyncio.sleep(0)  # its next step is due when the other body drops it
+        yield bytes(1)
+
+    async def dropped() -> None:
+        with pytest.raises(RequestError, match="Too many photos"):
+            async with buffer.body(slow()):
+                pass
+
+    async def complete() -> None:
+        async with buffer.body(stream(bytes(7), 7)):
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        await asyncio.gather(dropped(), complete())
+        async with buffer.body(stream(bytes(8), 8)) as body:
+            assert body == bytes(8)
+
+    asyncio.run(both())
