@@ -41,9 +41,11 @@ def near_duplicate_groups(fingerprints: Sequence[Fingerprint]) -> list[list[int]
     """
     groups = _Groups(len(fingerprints))
     for top, left, similarity in _blocks(fingerprints, fingerprints):
-        is_similar = similarity >= THRESHOLD
-        for row in np.flatnonzero(is_similar.any(axis=1)):
-            groups.join(top + int(row), left + np.flatnonzero(is_similar[row]))
+        is_new = similarity >= THRESHOLD
+        if is_new.any():  # of thousands of photos that are all alike, few pairs join two groups
+            is_new &= groups.are_apart(slice(top, top + len(is_new)), slice(left, left + is_new.shape[1]))
+        for row in np.flatnonzero(is_new.any(axis=1)):
+            groups.join(top + int(row), left + np.flatnonzero(is_new[row]))
     return groups.of_several()
 
 
@@ -84,6 +86,12 @@ class _Groups:
         smallest = roots.min()
         self._parent[roots] = smallest
         self._parent[numbers] = smallest
+
+    def are_apart(self, rows: slice, columns: slice) -> npt.NDArray[np.bool_]:
+        """(rows, columns): whether the two numbers are in different groups."""
+        numbers = np.arange(len(self._parent))
+        different: npt.NDArray[np.bool_] = self._roots(numbers[rows])[:, None] != self._roots(numbers[columns])
+        return different
 
     def of_several(self) -> list[list[int]]:
         """The groups with more than one number, by their smallest number."""

@@ -42,7 +42,7 @@ STANFORD = [f"Images/{breed}/{number}.jpg" for breed in ("n02085620-Pug", "n0211
         (["train/Pug/1.jpg", "train/Beagle/1.jpg"], "train/<breed>/, 2 breeds"),
     ],
 )
-@pytest.mark.parametrize("reader", [scan, check, upload])
+@pytest.mark.parametrize("reader", [scan, upload])
 def test_the_layout_and_the_command_are_in_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: list[str], shown: str, reader: Callable[[Path], object]
 ) -> None:
@@ -51,7 +51,9 @@ def test_the_layout_and_the_command_are_in_the_error(
     with pytest.raises(DataError) as error:
         reader(Path("my photos"))
 
-    assert f"It looks like {shown}. Convert it with: kennel data split 'my photos' dogImages" in str(error.value)
+    sentence = f"It looks like {shown}. Convert it with: kennel data split 'my photos' dogImages"
+    assert sentence in str(error.value)
+    assert sentence in check(Path("my photos")).findings[0].summary
 
 
 def test_the_command_in_the_error_works_as_it_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
