@@ -195,3 +195,23 @@ def test_photos_that_were_left_out_of_an_upload(account: Account) -> None:
     photos(account, leave_out="data/valid/")
 
     assert "data/valid/" in only("photos").summary
+
+
+def test_a_breed_whose_accents_have_another_form_in_another_split_is_one_breed(account: Account) -> None:
+    for split, breed in (("train", "L\u00f6wchen"), ("valid", "Lo\u0308wchen"), ("test", "L\u00f6wchen")):
+        put(account, f"data/{split}/{breed}/1.jpg")
+    assert findings("photos") == []
+
+
+def test_two_folders_of_one_breed_are_named_by_their_code_points(account: Account) -> None:
+    for breed in ("L\u00f6wchen", "Lo\u0308wchen"):
+        put(account, f"data/train/{breed}/1.jpg")
+
+    finding = only("photos")
+
+    assert finding.severity == "error"
+    assert (
+        "train/ has two folders of the breed L\u00f6wchen: one name contains U+0308, the other U+00F6"
+        in finding.summary
+    )
+    assert finding.remedy == "Copy the photos of one of them to the other, and delete it."
