@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Annotated
 
 from ops.missing_package import missing_package
-from ops.sentences import is_sentence
+from ops.sentences import is_sentence, sentence
 
 try:
     import typer
@@ -73,14 +73,14 @@ def main() -> None:
             echo(f"\nInterrupted. No process is left. {_next_run(sys.argv)}", err=True)
         raise
     except ModuleNotFoundError as error:
-        sentence = missing_package(error, sys.argv)
-        if not sentence:
+        remedy = missing_package(error, sys.argv)
+        if not remedy:
             raise
-        echo_error(sentence)
+        echo_error(remedy)
         sys.exit(1)
     except Exception as error:
         if is_sentence(error):
-            echo_error(error)
+            echo_error(sentence(error))
         else:
             # a bug; the interpreter would print the message with its control characters
             echo(indented(traceback.format_exc().rstrip()), err=True)

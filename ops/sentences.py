@@ -1,5 +1,7 @@
 """Errors that end a command with one sentence, without a traceback."""
 
+import os
+
 SENTENCES = frozenset(
     {
         "environments.environment.EnvironmentRefusedError",
@@ -9,6 +11,7 @@ SENTENCES = frozenset(
         "ops.data.split.errors.SplitError",
         "ops.deploy.errors.DeployRefusedError",
         "ops.model.report.ReportError",
+        "ops.output_path.OutputPathError",
         "ops.rehearse.errors.RehearsalError",
         "rehearsal.aws.runtime_api.FunctionError",
         "rehearsal.cloud.own_folder.FolderRefusedError",
@@ -30,3 +33,11 @@ def is_sentence(error: Exception) -> bool:
     if isinstance(error, OSError) and error.filename is not None:
         return True
     return any(f"{kind.__module__}.{kind.__qualname__}" in SENTENCES for kind in type(error).__mro__)
+
+
+def sentence(error: Exception) -> str:
+    """The message of such an error; for the system's, the path and the reason without its number."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    paths = " and ".join(os.fsdecode(path) for path in (error.filename, error.filename2) if path is not None)
+    return f"{paths}: {error.strerror}. Name another path, or correct what is there, then try again."

@@ -31,9 +31,11 @@ def sample(
 
     Example: [bold]kennel data sample photos --train 100 --seed 7[/bold]
     """
+    from ops.output_path import check_folder
     from ops.views.steps import Steps, terminal
     from sample_dogs.dataset import write_sample
 
+    check_folder(folder)
     console = terminal()
     with Steps(console, total=1).step("Draw cartoon dogs") as report:
         counts = {"train": train, "valid": valid, "test": test}
@@ -127,11 +129,13 @@ def check_photos(
     """
     from ops.data import check_file, table
     from ops.data.check import check
+    from ops.output_path import check_file as check_output
     from ops.views.data_sheet import breeds_shown, data_sheet
     from ops.views.steps import Steps, terminal
 
     if sheet.suffix == ".json":
         raise typer.BadParameter(f"{printable(sheet)} is the file for the findings. Name a PNG.", param_hint="--sheet")
+    check_output(sheet, suffix=".png")
     console = terminal(stderr=as_json)
     with Steps(console, total=1).step(f"Check the photos in {folder}") as report:
         found = check(folder, progress=lambda done, total: report(done, total, ""))

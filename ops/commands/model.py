@@ -80,7 +80,9 @@ def report(
     import webbrowser
 
     from ops.model.report import fetch_report
+    from ops.output_path import check_folder
 
+    check_folder(to)
     page = fetch_report(target, to, environment=context.obj)
     echo(f"The report: {printable(page)}")
     if show and not webbrowser.open(page.resolve().as_uri()):
