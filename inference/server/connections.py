@@ -7,8 +7,11 @@ import resource
 from typing import Any
 
 import h11
+from starlette.responses import JSONResponse
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from inference.server.errors import BusyError
 from inference.server.log import log
 from inference.server.turns import BYTES_A_CHUNK, SMALL_BYTES, TURN_S, PacedConnection, PacedFlow, Turns
 
@@ -32,6 +35,13 @@ SPARE_FILES = 256
 """File descriptors that connections leave free: for the log, the model, and a few iterations of the loop, which accepts
 new connections before it has closed the old ones."""
 
+NEWEST = 3 * BACKLOG
+"""Connections whose request may not have been read although it was sent: BACKLOG come in each iteration of the loop,
+and a request is read in the second after its connection came."""
+
+PING_CONNECTIONS = NEWEST
+"""Connections above the limit, while each of the others waits for a response. On them only /ping is answered."""
+
 READ_BYTES = 64 * 1024
 HEAD_READ_BYTES = 4 * 1024
 """Bytes of one read: of a body whose length is known, and of anything else, whose bytes may take longer to parse."""
@@ -48,7 +58,8 @@ class LimitedProtocol(H11Protocol, asyncio.BufferedProtocol):
 
     uvicorn waits without limit for a connection's first request, for the rest of any head, and for a caller that does
     not read. Above the limit, the oldest connection is closed that has not sent its whole request, has sent more than
-    one request, or does not read its response. One that only waits for its response never is.
+    one request, or does not read its response. One that only waits for its response never is. If all do, /ping is still
+    answered: SageMaker replaces an instance that does not.
     """
 
     _open: dict["LimitedProtocol", None]
@@ -69,11 +80,10 @@ class LimitedProtocol(H11Protocol, asyncio.BufferedProtocol):
         self._head_timeout: asyncio.TimerHandle | None = None
         self._write_timeout: asyncio.TimerHandle | None = None
         self._refused = False
+        self._pings_alone = False
         self._open[self] = None
         if len(self._open) > self._limit:
-            closed = next((other for other in self._open if other._may_be_closed()), self)
-            del self._open[closed]
-            closed.transport.abort()
+            self._make_room()
         self._update_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -162,6 +172,18 @@ class LimitedProtocol(H11Protocol, asyncio.BufferedProtocol):
             self._write_timeout.cancel()
             self._write_timeout = None
 
+    def _make_room(self) -> None:
+        """Close a connection, or keep this one for /ping alone."""
+        older = list(self._open)[:-NEWEST]
+        closed = next((other for other in older if other._may_be_closed() and not other._pings_alone), None)
+        if closed is None:
+            self._pings_alone, self.app = True, _ping_alone(self.app)
+            if len(self._open) <= self._limit + PING_CONNECTIONS:
+                return
+            closed = next((other for other in self._open if other._may_be_closed() and other._pings_alone), self)
+        del self._open[closed]
+        closed.transport.abort()
+
     def _may_be_closed(self) -> bool:
         awaits_request = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
         has_sent_more = self.conn.their_state is h11.DONE and self.conn.unparsed() > 0
@@ -179,6 +201,22 @@ class LimitedProtocol(H11Protocol, asyncio.BufferedProtocol):
         if self._head_timeout is not None:
             self._head_timeout.cancel()
             self._head_timeout = None
+
+
+def _ping_alone(app: ASGI3Application) -> ASGI3Application:
+    """The application for a connection above the limit: /ping, and 429 for anything else."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/ping":
+            await app(scope, receive, send)
+            return
+        error = BusyError("Too many requests wait for a response; try again in a second.", retry_after_s=1)
+        log("refused", status=error.status, code=error.code)
+        headers = {"Retry-After": str(error.retry_after_s), "Connection": "close"}
+        document = {"error": {"code": error.code, "message": error.message}}
+        await JSONResponse(document, status_code=error.status, headers=headers)(scope, receive, send)
+
+    return answer
 
 
 def limited_protocol(limit: int | None = None) -> type[LimitedProtocol]:

@@ -43,7 +43,9 @@ class ConnectionAttack:
     segment: int = 2**18
     """Bytes of one send()."""
     repeats: bool = True
-    """Whether a connection goes on when it has sent everything. If not, it stays open."""
+    """Whether a connection sends everything again when it has sent it. If not, it stays open."""
+    pipelines: bool = True
+    """Whether it does so before it has a response."""
 
 
 def _head(fields: bytes) -> bytes:
@@ -59,10 +61,14 @@ def _batch(images: bytes, count: int) -> bytes:
     return _body(b'{"images":[' + b",".join([images] * count) + b"]}", "application/json")
 
 
-def _batch_of_slow_photos() -> bytes:
+def _slow_photo(width: int, height: int) -> bytes:
     buffer = io.BytesIO()
-    Image.linear_gradient("L").convert("RGB").resize((2000, 1500)).save(buffer, "PNG")
-    return _batch(b'"' + base64.b64encode(buffer.getvalue()) + b'"', 4)
+    Image.linear_gradient("L").convert("RGB").resize((width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _batch_of_slow_photos() -> bytes:
+    return _batch(b'"' + base64.b64encode(_slow_photo(2000, 1500)) + b'"', 4)
 
 
 def _photo_attacks() -> bytes:
@@ -129,6 +135,12 @@ ATTACKS = [
     ConnectionAttack(
         name="predictions that are never read", connections=200, sent=lambda: _body(any_photo()) * 100, reads="nothing"
     ),
+    ConnectionAttack(
+        name="more callers than connections",
+        connections=200,
+        sent=lambda: _body(_slow_photo(1000, 750)),
+        pipelines=False,
+    ),
     ConnectionAttack(name="batches of objects", connections=8, sent=lambda: _batch(b"{}", 2_000_000)),
     ConnectionAttack(name="batches of slow photos", connections=8, sent=_batch_of_slow_photos),
     ConnectionAttack(name="attacks on the decoders", connections=8, sent=_photo_attacks),
@@ -177,7 +189,7 @@ class _Caller:
 
     def _send(self) -> None:
         if self._at == len(self._sent):
-            if not self._attack.repeats:
+            if not self._attack.repeats or not self._attack.pipelines:
                 return
             self._at = 0
         with contextlib.suppress(BlockingIOError):
@@ -193,6 +205,8 @@ class _Caller:
             self._next_read, count = time.monotonic() + 1, 1
         if not self.connection.recv(count):
             raise ConnectionResetError
+        if self._at == len(self._sent) and not self._attack.pipelines:
+            self._at = 0
 
 
 def attack_until_ended(attack: ConnectionAttack, port: int) -> None:
