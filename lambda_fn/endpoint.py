@@ -1,6 +1,7 @@
 """Invoke the endpoint for a photo, and map its errors to faults."""
 
 import json
+from dataclasses import replace
 from typing import Any, Never
 
 from botocore.exceptions import ClientError
@@ -67,7 +68,8 @@ def fault_of(error: Exception) -> Fault:
     code = str(response.get("Error", {}).get("Code", ""))
     if code == "ModelError":
         fault = errors.of_model_status(int(response.get("OriginalStatusCode") or 0))
-        return busy_for(_advised_wait_s(response.get("OriginalMessage"))) if fault is errors.BUSY else fault
+        refusal = _refusal(response.get("OriginalMessage"))
+        return busy_for(_advised_wait_s(refusal)) if fault is errors.BUSY else _about_the_photo(fault, refusal)
     if "Throttl" in code or "TooManyRequests" in code or "RequestLimitExceeded" in code:
         return errors.BUSY
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -75,14 +77,27 @@ def fault_of(error: Exception) -> Fault:
     return OF_ERROR_CODE.get(code) or OF_STATUS.get(status) or other
 
 
-def _advised_wait_s(message: object) -> int | None:
-    """The wait that the container advises. SageMaker passes on its body, as the message, and none of its headers."""
+def _refusal(message: object) -> dict[str, object]:
+    """The error in the container's body. SageMaker passes it on as the message, and none of its headers."""
     try:
-        refusal = json.loads(str(message))["error"]["retry_after_s"]
+        refusal = json.loads(str(message))["error"]
     except (ValueError, RecursionError, LookupError, TypeError):
-        return None
-    is_number = isinstance(refusal, int) and not isinstance(refusal, bool)
-    return refusal if is_number and 0 < refusal <= LONGEST_WAIT_S else None
+        return {}
+    return refusal if isinstance(refusal, dict) else {}
+
+
+def _advised_wait_s(refusal: dict[str, object]) -> int | None:
+    wait = refusal.get("retry_after_s")
+    return wait if isinstance(wait, int) and not isinstance(wait, bool) and 0 < wait <= LONGEST_WAIT_S else None
+
+
+def _about_the_photo(fault: Fault, refusal: dict[str, object]) -> Fault:
+    """The fault with the container's sentence about the photo: it names size and limit, which the function's cannot."""
+    code, sentence = refusal.get("code"), refusal.get("message")
+    if not isinstance(code, str) or code not in errors.OF_PHOTO or not isinstance(sentence, str):
+        return fault
+    is_sentence = 0 < len(sentence) <= errors.LONGEST_SENTENCE and sentence.isprintable()
+    return replace(fault, message=sentence) if is_sentence else fault
 
 
 def _parsed(body: bytes) -> dict[str, object]:

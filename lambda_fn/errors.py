@@ -90,7 +90,14 @@ S3_TIMED_OUT = Fault(status=504, code="s3_timed_out", message="S3 did not return
 TIMED_OUT = Fault(status=504, code="timed_out", message="The model did not answer in time; try again.")
 
 OF_MODEL_STATUS = {400: BAD_REQUEST, 413: TOO_LARGE, 415: UNSUPPORTED_TYPE, 422: UNREADABLE, 429: BUSY}
-"""The fault for a refusal by the container. The caller sees this table's sentence, never the container's."""
+"""The fault for a refusal by the container. The caller sees this table's sentence, or the container's on the photo."""
+
+OF_PHOTO = frozenset(
+    {"broken_photo", "not_a_photo", "too_many_parts", "too_many_pixels", "too_many_scans", "too_narrow"}
+)
+"""Codes of the container whose sentences are about the photo alone: its size, the limit, what to do. Only these
+sentences are passed on; others could tell of the container. The kinds of inference/photo/errors.py, tested there."""
+LONGEST_SENTENCE = 400
 
 
 def busy_for(wait_s: int | None) -> Fault:

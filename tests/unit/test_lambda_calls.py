@@ -1,16 +1,20 @@
 """Calls to AWS end before the deadline."""
 
+import json
 import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from inference.photo.decode import decode
+from inference.photo.errors import PhotoError
 from lambda_fn.calls import JITTER, LEAST_CALL_S, MAX_ATTEMPTS, within
 from lambda_fn.deadline import Deadline
 from lambda_fn.endpoint import fault_of
 from lambda_fn.errors import BUSY, ENDPOINT_FAILED, TIMED_OUT, TOO_LARGE, UNREACHABLE, Fault, ServiceError, busy_for
 from lambda_fn.request_log import RequestLog
+from tests.builders import any_photo
 
 
 class Context:
@@ -147,3 +151,39 @@ def test_the_advised_wait_is_read_from_the_containers_body(message: object, wait
 
     assert (fault.status, fault.code, fault.retryable) == (503, "busy", True)
     assert (fault.retry_after_s, fault.advised_wait_s) == (wait_s, wait_s)
+
+
+def refused_by_container(message: object, status: int = 413) -> Fault:
+    response: Any = {"Error": {"Code": "ModelError"}, "OriginalStatusCode": status, "OriginalMessage": message}
+    return fault_of(ClientError(response, "InvokeEndpoint"))
+
+
+def test_the_containers_sentence_about_a_photo_reaches_the_caller() -> None:
+    """The sentence is the decoder's own, for a photo above its limit, and names size, limit and remedy."""
+    with pytest.raises(PhotoError) as refused:
+        decode(any_photo(format="WEBP", size=(2400, 2000), lossless=True), shorter_side=256)
+    error = refused.value
+    fault = refused_by_container(json.dumps({"error": {"code": error.kind, "message": error.message}}))
+
+    assert (fault.status, fault.code) == (413, "too_large")
+    assert fault.message == error.message
+    assert "2400 x 2000 pixels, and a WebP may have at most" in fault.message
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"code": "internal", "message": "Traceback"},
+        {"code": "too_many_pixels", "message": "x" * 401},
+        {"code": "too_many_pixels", "message": "a\nb"},
+        {"code": "too_many_pixels", "message": ""},
+        {"code": "too_many_pixels", "message": ["x"]},
+        {"code": ["too_many_pixels"], "message": "x"},
+        {"code": {}, "message": "x"},
+        {},
+        [],
+        "too_many_pixels",
+    ],
+)
+def test_any_other_sentence_of_the_container_is_replaced(refusal: object) -> None:
+    assert refused_by_container(json.dumps({"error": refusal})) == TOO_LARGE

@@ -1,12 +1,16 @@
 """Facts that are written down twice, because `inference` and `lambda_fn` import hardly anything from each other."""
 
+from typing import get_args
+
 import pytest
 from starlette.datastructures import Headers
 
 import contract.photos
+import lambda_fn.errors
 import sample_dogs.dataset
 from inference.photo import file_types
 from inference.photo.decode import FORMATS
+from inference.photo.errors import Kind
 from inference.photo.file_types import media_type
 from inference.server import app, headers
 from inference.server.errors import RequestError
@@ -67,3 +71,8 @@ def test_the_probes_photo_is_of_the_type_that_it_is_sent_as() -> None:
 
 def test_the_sample_is_drawn_in_the_splits_that_training_reads() -> None:
     assert sample_dogs.dataset.SPLITS == contract.photos.SPLITS
+
+
+def test_the_function_passes_on_the_sentences_of_every_kind_of_photo_error() -> None:
+    """All but the one for no bytes, which the function never sends."""
+    assert set(get_args(Kind)) - {"empty"} == lambda_fn.errors.OF_PHOTO
