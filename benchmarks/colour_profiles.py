@@ -35,7 +35,9 @@ SRGB = ImageCms.createProfile("sRGB")
 def main() -> int:
     parser = argparse.ArgumentParser(description="What colour profiles change.")
     add_options(parser, weights="ImageNet's")
-    parser.add_argument("--cmyk", type=Path, metavar="FILE", help="an ICC profile of a printer, for photos in CMYK")
+    parser.add_argument(
+        "--cmyk", type=Path, nargs="*", default=[], metavar="FILE", help="ICC profiles of presses, for photos in CMYK"
+    )
     options = parser.parse_args()
     print_processor()
     with for_training(options) as (work, folder, weights):
@@ -46,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def compare(artifact: Artifact, classifier: Classifier, data: DataSet, cmyk: Path | None) -> None:
+def compare(artifact: Artifact, classifier: Classifier, data: DataSet, cmyk: list[Path]) -> None:
     photos = [photo for split in ("valid", "test") for photo in data.used(split)]
     targets = np.array([photo.label for photo in photos])
     images: list[Image.Image] = [Image.open(photo.path).convert("RGB") for photo in photos]
@@ -66,11 +68,10 @@ def compare(artifact: Artifact, classifier: Classifier, data: DataSet, cmyk: Pat
             print(f"{name + ', ' + how:36} {row(found, expected, targets)}", flush=True)
 
 
-def spaces(cmyk: Path | None) -> Iterator[tuple[str, Callable[[Image.Image, bool], bytes]]]:
+def spaces(cmyk: list[Path]) -> Iterator[tuple[str, Callable[[Image.Image, bool], bytes]]]:
     """Each space, and the function that converts an sRGB image to it and saves it, with its profile or without."""
     profiles = {name: ("RGB", icc_profiles.named(name)) for name in icc_profiles.PRIMARIES if name != "sRGB"}
-    if cmyk:
-        profiles[f"CMYK ({cmyk.name})"] = ("CMYK", cmyk.read_bytes())
+    profiles |= {f"CMYK ({path.name})": ("CMYK", path.read_bytes()) for path in cmyk}
     for name, (mode, profile) in profiles.items():
         transform = ImageCms.buildTransform(
             SRGB, ImageCms.ImageCmsProfile(io.BytesIO(profile)), "RGB", mode, ImageCms.Intent.RELATIVE_COLORIMETRIC

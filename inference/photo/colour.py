@@ -1,17 +1,25 @@
 """Colours: the values of an image in another colour space become sRGB's.
 
 The network was trained on sRGB. A phone's Display P3 or a camera's Adobe RGB has paler colours if its values are taken
-for those of sRGB. The conversion is a 3 x 3 matrix in linear light, on the scaled image, where it takes a millisecond.
+for those of sRGB. The conversion is a 3 x 3 matrix in linear light, or a formula for the inks of a press, on the scaled
+image, where it takes a millisecond.
 docs/decisions/0095 has the measurements.
 """
+
+import functools
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from inference.photo.icc import Linear
+from inference.photo.icc import Linear, linear_srgb
+from inference.photo.press import printed
 
-_KEY = "linear_srgb"  # of Image.info, which Pillow's resize, crop and transpose keep
+Conversion = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
+"""From (height, width, 3) levels to those of sRGB."""
+
+_KEY = "to_srgb"  # of Image.info, which Pillow's resize, crop and transpose keep
 
 _SAME_WITHIN = 3
 """Levels. A space that differs from sRGB by no more than this is sRGB, and its photos are not changed at all: the many
@@ -31,21 +39,31 @@ _ENCODED = _encoding()
 _GRID = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype=np.uint8)] * 3), axis=-1)
 
 
-def attach(image: Image.Image, linear: Linear | None) -> None:
-    """Note what the values of `image` mean, for `to_srgb`. None: they are sRGB's."""
+def conversion(mode: str, profile: bytes) -> Conversion | None:
+    """How an image of this mode of Pillow's, with this profile, becomes sRGB. None: its values are left alone."""
+    if mode == "CMYK":
+        return printed if profile[16:20] == b"CMYK" else None
+    linear = linear_srgb(profile, b"RGB " if mode in ("RGB", "RGBA", "P") else b"GRAY")
+    if linear is None or np.abs(_converted(_GRID, linear).astype(int) - _GRID).max() <= _SAME_WITHIN:
+        return None
+    return functools.partial(_converted, linear=linear)
+
+
+def attach(image: Image.Image, convert: Conversion | None) -> None:
+    """Note how the values of the RGB `image` become sRGB's, for `to_srgb`."""
     image.info.pop(_KEY, None)
-    if linear is not None and np.abs(_converted(_GRID, linear).astype(int) - _GRID).max() > _SAME_WITHIN:
-        image.info[_KEY] = linear
+    if convert:
+        image.info[_KEY] = convert
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
     """The RGB image in sRGB; the same object if it is in sRGB already. Scale it first: each pixel takes time."""
-    linear = image.info.get(_KEY)
-    if linear is None:
+    convert = image.info.get(_KEY)
+    if convert is None:
         return image
     pixels = np.array(image)
-    for top in range(0, len(pixels), _BAND_ROWS):  # in bands, because a pixel takes 50 bytes while it is converted
-        pixels[top : top + _BAND_ROWS] = _converted(pixels[top : top + _BAND_ROWS], linear)
+    for top in range(0, len(pixels), _BAND_ROWS):  # in bands, because a pixel takes 50 to 100 bytes meanwhile
+        pixels[top : top + _BAND_ROWS] = convert(pixels[top : top + _BAND_ROWS])
     return Image.fromarray(pixels)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile  # else the first WebP makes Pillow import every decoder it has
 
-from inference.photo import colour, icc, limits, reduction, transparency
+from inference.photo import colour, limits, reduction, transparency
 from inference.photo.errors import PhotoError
 from inference.photo.file_types import file_type, refusal
 from inference.photo.metadata import StrippedImage, orientation_of, without_metadata
@@ -63,7 +63,7 @@ def decoded(photo: bytes, shorter_side: int) -> Iterator[Image.Image]:
 
 
 def _upright_rgb(image: Image.Image, shorter_side: int, stripped: StrippedImage) -> Image.Image:
-    orientation, linear = stripped.orientation, _linear_srgb(image, stripped.profile)
+    orientation, convert = stripped.orientation, colour.conversion(image.mode, stripped.profile)
     factor = reduction.averaging_factor(image.format, image.size, shorter_side)
     reduction.draft(image, shorter_side)
     if isinstance(image, WebPImageFile):
@@ -73,14 +73,8 @@ def _upright_rgb(image: Image.Image, shorter_side: int, stripped: StrippedImage)
     hidden = stripped.transparent
     low = transparency.low_bytes(stripped.photo) if hidden and hidden.needs_low_bytes else None
     image = reduction.averaged_rgb(image, factor, hidden, low)
-    colour.attach(image, linear)
+    colour.attach(image, convert)
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
-
-
-def _linear_srgb(image: Image.Image, profile: bytes) -> icc.Linear | None:
-    """What the profile says of the image's values; None if it has no profile, or one of another kind of image."""
-    space = {"RGB": b"RGB ", "RGBA": b"RGB ", "P": b"RGB ", "CMYK": None}.get(image.mode, b"GRAY")
-    return icc.linear_srgb(profile, space) if profile and space else None
 
 
 def _first_frame(photo: WebPImageFile) -> Image.Image:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_BYTES = 256 * 1024
-"""A larger profile is ignored. Profiles of primaries and curves have 0.5 to 25 kB; those of printers are larger."""
+"""No more of a profile is read. Profiles of primaries and curves have 0.5 to 25 kB; those of presses are larger."""
 
 Linear = npt.NDArray[np.float32]
 """(3, 256, 3): what each value of red, green and blue adds to linear sRGB's red, green and blue, 0 to 1."""
@@ -25,6 +25,7 @@ _FROM_D50 = np.array(
 
 _HEADER, _MAX_TAGS = 128, 100
 _MAX_TABLE = 4096
+_MAX_TAG = 12 + 2 * _MAX_TABLE
 _PARAMETERS = (1, 3, 4, 5, 7)
 """How many numbers each kind of a parametric curve has."""
 
@@ -37,7 +38,7 @@ def linear_srgb(profile: bytes, space: bytes) -> Linear | None:
 
     None for a profile of another kind of image, without primaries and curves, or broken.
     """
-    if len(profile) > MAX_BYTES or profile[16:24] != space + b"XYZ " or profile[36:40] != b"acsp":
+    if profile[16:24] != space + b"XYZ " or profile[36:40] != b"acsp":
         return None
     names = (b"r", b"g", b"b") if space == b"RGB " else (b"k",) * 3
     tags = _tags(profile)
@@ -55,7 +56,7 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
     count = min(int.from_bytes(profile[_HEADER : _HEADER + 4]), _MAX_TAGS)
     index = profile[_HEADER + 4 : _HEADER + 4 + 12 * count]
     entries = struct.iter_unpack(">4sII", index[: len(index) // 12 * 12])
-    return {name: profile[offset : offset + size] for name, offset, size in entries}
+    return {name: profile[offset : offset + min(size, _MAX_TAG)] for name, offset, size in entries}
 
 
 def _colorants(tags: list[bytes]) -> npt.NDArray[np.float64]:

@@ -27,6 +27,7 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xDA)})
 _JPEG_METADATA = frozenset({*range(_APP1, 0xF0), _COMMENT}) - {_APP14}  # APP0 and APP14 say how colours are stored
 _PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _PALETTE = 3  # IHDR's colour type
+_MAX_NAME = 80  # of a profile, with the zero after it
 
 _MAX_TAGS = 1000
 _ORIENTATION = 0x0112
@@ -44,7 +45,7 @@ class StrippedImage:
     components_of_first_scan: int | None = None
     """Of a JPEG. Fewer than the image has mean that libjpeg must read every scan before it can write the first row."""
     profile: bytes = b""
-    """The ICC profile; empty where the file has none, or a larger one than `icc.MAX_BYTES`."""
+    """The first `icc.MAX_BYTES` of the ICC profile; empty where the file has none."""
     canvas: tuple[int, int] | None = None
     """Width and height of a WebP."""
     transparent: TransparentColour | None = None
@@ -93,9 +94,10 @@ def _jpeg(photo: bytes) -> StrippedImage:
 
 def _joined(parts: list[tuple[int, memoryview]]) -> bytes:
     """A profile from its parts, which may come in any order (ICC.1:2022, annex B.4)."""
-    if sum(len(content) for _, content in parts) > icc.MAX_BYTES:
-        return b""
-    return b"".join(content for _, content in sorted(parts, key=lambda part: part[0]))
+    profile = bytearray()
+    for _, content in sorted(parts, key=lambda part: part[0]):
+        profile += content[: icc.MAX_BYTES - len(profile)]
+    return bytes(profile)
 
 
 def _png(photo: bytes) -> StrippedImage:
@@ -111,32 +113,28 @@ def _png(photo: bytes) -> StrippedImage:
         elif kind == b"eXIf" and orientation == 1:
             orientation = orientation_of(photo[at + 8 : end - 4])
         elif kind == b"iCCP" and not profile:
-            profile = _inflated(photo[at + 8 : end - 4])
+            profile = _inflated(view[at + 8 : max(end - 4, at + 8)])
         at = end
         if kind == b"IEND" or at >= len(photo):
             return StrippedImage(b"".join(kept), orientation, profile=profile, transparent=transparent)
     raise _too_many("chunks")
 
 
-def _inflated(chunk: bytes) -> bytes:
+def _inflated(chunk: memoryview) -> bytes:
     """The profile in a PNG's chunk, after its name, a zero, and a byte for the method of compression."""
-    if len(chunk) > icc.MAX_BYTES:
-        return b""
-    _, _, compressed = chunk.partition(b"\0")
+    start = bytes(chunk[:_MAX_NAME]).find(b"\0") + 2
     try:
-        unpacker = zlib.decompressobj()
-        profile = unpacker.decompress(compressed[1:], icc.MAX_BYTES)
+        return zlib.decompressobj().decompress(chunk[start : start + icc.MAX_BYTES], icc.MAX_BYTES)
     except zlib.error:
         return b""
-    return profile if unpacker.eof else b""
 
 
 def _webp(photo: bytes) -> StrippedImage:
     at, end, profile = 12, min(len(photo), 8 + int.from_bytes(photo[4:8], "little")), b""
     for _ in range(_MAX_PARTS):
         size = int.from_bytes(photo[at + 4 : at + 8], "little")
-        if photo.startswith(b"ICCP", at) and not profile and size <= icc.MAX_BYTES:
-            profile = photo[at + 8 : at + 8 + size]
+        if photo.startswith(b"ICCP", at) and not profile:
+            profile = photo[at + 8 : at + 8 + min(size, icc.MAX_BYTES)]
         at += 8 + size + size % 2
         if at >= end:
             return StrippedImage(photo, profile=profile, canvas=_canvas(photo))

@@ -135,7 +135,6 @@ BROKEN = {
     "of a curve of four billion entries": named("Adobe RGB").replace(
         b"curv\0\0\0\0\0\0\0\1", b"curv\0\0\0\0\xff\xff\xff\xff"
     ),
-    "larger than profiles of primaries are": named("Display P3") + bytes(icc.MAX_BYTES),
 }
 
 
@@ -145,6 +144,33 @@ def test_a_profile_that_cannot_be_used_is_ignored(profile: bytes, format: str) -
     image = detailed((40, 30))
     # exact: the same decoder reads the same values
     assert (pixels(encoded(image, format, icc_profile=profile)) == pixels(encoded(image, format))).all()
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_only_the_beginning_of_a_large_profile_is_read(format: str) -> None:
+    image, profile = detailed((40, 30)), named("ProPhoto RGB")
+    large = encoded(image, format, icc_profile=profile + random.Random(0).randbytes(3 * icc.MAX_BYTES))
+    # exact: the same profile and the same pixels
+    assert (pixels(large) == pixels(encoded(image, format, icc_profile=profile))).all()
+
+
+INKS = [(0, 255, 255, 0), (0, 0, 255, 0), (0, 0, 0, 255), (0, 0, 0, 0), (20, 100, 110, 10), (60, 40, 40, 100)]
+PRINTED = [(238, 51, 56), (255, 242, 21), (55, 53, 53), (255, 255, 255), (222, 163, 139), (135, 140, 143)]
+"""What LittleCMS makes of the inks with Ghostscript's profile of SWOP (default_cmyk.icc of its release 10.0)."""
+
+
+def test_a_photo_in_cmyk_with_a_profile_of_a_press_has_the_colours_of_its_inks() -> None:
+    squares = np.repeat(np.repeat(np.array([INKS], dtype=np.uint8), 16, axis=0), 16, axis=1)
+    image = Image.frombytes("CMYK", (16 * len(INKS), 16), squares.tobytes())
+    saved: dict[str, Any] = {"quality": 100, "subsampling": 0}
+    header = profile_of({}, space=b"CMYK", kind=b"prtr", pcs=b"Lab ")
+    converted, ideal = (
+        pixels(encoded(image, "JPEG", icc_profile=profile, **saved))[8, 8::16] for profile in (header, None)
+    )
+
+    assert np.abs(converted - PRINTED).mean() < 10
+    assert np.abs(ideal - PRINTED).mean() > 20
+    assert np.abs(converted[3] - 255).max() <= 1
 
 
 def test_a_profile_of_another_kind_of_image_is_ignored() -> None:
