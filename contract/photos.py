@@ -16,7 +16,9 @@ from contract.names import is_passed_over, same_breed_twice, same_text
 SPLITS = ("train", "valid", "test")
 ALSO_CALLED = {"valid": ("val", "validation")}
 """Other names of a split's folder, read if there is no folder with the split's own name."""
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".png", ".webp"})
+"""In lower case. Browsers on Windows save JPEGs as .jfif, and image/jpeg has the other names too. A name decides only
+whether a file is taken for a photo; what it is, its content says (inference/photo/file_types.py)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

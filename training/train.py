@@ -215,6 +215,7 @@ def export_and_verify(trained: Trained, config: Config, world: World) -> None:
             "photos": {split: len(data.used(split)) for split in data.splits},
             "skipped": data.skipped,
             "truncated": data.truncated,
+            "not_read": data.not_read,
             "hyperparameters": config.hyperparameters(),
             "processes": world.size,
             "torch": torch.__version__,

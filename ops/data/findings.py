@@ -48,13 +48,14 @@ def unusable(data: DataSet) -> Iterator[Finding]:
     for split in SPLITS:
         count, total = len(data.splits[split]) - len(data.used(split)), len(data.splits[split])
         if count > MOST_SKIPPED * total:
-            what = (
-                f"{count} of {total} photos in {split}/ cannot be decoded, so the copy may be damaged; copy them again."
-            )
+            reasons = Counter(reason for name, reason in data.skipped.items() if name.startswith(f"{split}/"))
+            (most, times), *others = reasons.most_common()
+            more = f" (Other reasons: {len(others)}.)" if others else ""
+            what = f"{count} of {total} photos in {split}/ cannot be decoded. Of {times}: {most}{more}"
             yield error("many_unusable", what)
     if data.skipped:
-        reasons = [[f"{name}: {reason}"] for name, reason in sorted(data.skipped.items())]
-        yield warning("unusable", f"{_photos(reasons)} unusable; training skips them.", reasons)
+        lines = [[f"{name}: {reason}"] for name, reason in sorted(data.skipped.items())]
+        yield warning("unusable", f"{_photos(lines)} unusable; training skips them.", lines)
     if data.truncated:
         notes = [[f"{name}: {note}"] for name, note in sorted(data.truncated.items())]
         yield warning("truncated", f"{_photos(notes)} truncated; training uses the part that exists.", notes)

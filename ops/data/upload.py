@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import mimetypes
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 import environments
 from contract.declarations import declarations
 from contract.photos import PhotoFile, digest, listed_photos
+from inference.photo.file_types import media_type
 from ops.data.aws_errors import BucketError, explained
 from ops.data.bucket import objects, split_uri, training_reads
 from ops.data.keys import keys_of
@@ -183,7 +183,7 @@ def _put(s3: "S3Client", bucket: str, key: str, path: Path, found: PhotoFile | N
         Bucket=bucket,
         Key=key,
         Body=content,
-        ContentType=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        ContentType=media_type(content) or "application/octet-stream",  # a PNG may be named .jpg
         ChecksumAlgorithm="SHA256",  # S3 refuses a body that changed in transit, and keeps the checksum for `_is_same`
     )
     return True

@@ -24,6 +24,9 @@ def print_training_result(lines: TrainingLines, console: Console) -> None:
     console.print(f"     its probabilities are {off:.1f} points off on average; {before:.1f} without the temperature")
     for name, reason in lines.skipped.items():
         console.print(f"     [yellow]skipped[/yellow] {escape(printable(name))}: {escape(printable(reason))}")
+    if lines.not_read:
+        files = escape(printable(lines.not_read))
+        console.print(f"     [yellow]not read[/yellow] {files}; save photos among them as JPEG, PNG or WebP")
     _print_truncated(lines.truncated, console)
 
 

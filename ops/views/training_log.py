@@ -22,6 +22,8 @@ class TrainingLines:
     """The last line: the metrics of the epoch that was kept."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Photos that could not be used, with the reason."""
+    not_read: str = ""
+    """Files that training did not read, by suffix, such as `.gif:12 .heic:3`."""
     truncated: dict[str, str] = field(default_factory=dict)
     """Truncated training photos that were used, each with its share of pixels."""
     _done: dict[str, int] = field(default_factory=dict)
@@ -38,6 +40,8 @@ class TrainingLines:
             self.report(1, 1, "exporting to ONNX, trying int8, loading it through the serving code")
         elif "served_test_accuracy" in pairs:
             self.final = pairs
+        elif pairs.get("stage") == "photos":
+            self.not_read = pairs.get("not_read", "")
         elif "skipped" in pairs and "reason" in pairs:
             self.skipped[pairs["skipped"]] = pairs["reason"]
         elif "truncated" in pairs and "note" in pairs:

@@ -68,6 +68,25 @@ def test_the_udacity_layout_is_read_too(tmp_path: Path) -> None:
     assert checked.passed
 
 
+@pytest.mark.parametrize(("format", "remedy"), [("GIF", "save it as PNG or JPEG"), ("AVIF", "export it as JPEG")])
+def test_photos_of_another_type_are_an_error_that_names_it_and_the_remedy(
+    tmp_path: Path, format: str, remedy: str
+) -> None:
+    """To copy them again cannot help."""
+    write_photos(tmp_path)
+    for path in tmp_path.glob("train/*/*.jpg"):
+        if path.stem != "0":
+            path.write_bytes(encoded(detailed((150, 120), seed=int(path.stem)), format))
+    (tmp_path / "train/Pug/0.jpg").write_bytes(b"")
+    summary = found(check(tmp_path))["many_unusable"].summary
+
+    assert summary.startswith("19 of 20 photos in train/ cannot be decoded. Of 18: The file is ")
+    assert format in summary
+    assert remedy in summary
+    assert summary.endswith("(Other reasons: 1.)")
+    assert "copy" not in summary
+
+
 def test_unusable_photos_are_named_with_the_reason(tmp_path: Path) -> None:
     write_photos(tmp_path, counts={"train": 30, "valid": 2, "test": 2})
     (tmp_path / "train/Pug/0.jpg").write_bytes(b"")

@@ -61,7 +61,7 @@ def test_the_table_of_file_types_has_no_other_format() -> None:
 
 
 def test_photos_of_every_format_that_is_served_can_be_trained_on() -> None:
-    suffix_of = {"JPEG": {".jpg", ".jpeg"}, "PNG": {".png"}, "WEBP": {".webp"}}
+    suffix_of = {"JPEG": {".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp"}, "PNG": {".png"}, "WEBP": {".webp"}}
     assert set().union(*(suffix_of[kind] for kind in FORMATS)) == contract.photos.SUFFIXES
 
 

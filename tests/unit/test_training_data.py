@@ -4,13 +4,19 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Preprocessing
+from ops.views.training_log import fields_of
+from tests.builders import detailed, encoded
 from tests.distributed.dogs import any_photo, cut_off, spoil, write_photos
+from training.data.batches import agree_on_skipped
 from training.data.dataset import DataError, DataSet, scan
+from training.data.folders import by_suffix
 from training.data.reading import read_square, read_whole
+from training.distributed import World
 
 SMALL = Preprocessing.for_size(32)
 
@@ -42,6 +48,86 @@ def test_numbers_are_kept_if_names_would_be_equal_without_them(tmp_path: Path) -
             (tmp_path / split / breed).mkdir(parents=True)
             (tmp_path / split / breed / "a.jpg").write_bytes(any_photo())
     assert scan(tmp_path).labels == ("001.Pug", "002.Pug")
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".JFIF", ".jpe", ".pjpeg", ".pjp", ".JPG", ".jpeg"])
+def test_every_name_that_a_jpeg_may_have_is_read(tmp_path: Path, suffix: str) -> None:
+    """Browsers on Windows save JPEGs as .jfif. Half of the photos have such a name here."""
+    before = scan(write_photos(tmp_path))
+    for path in sorted(tmp_path.glob("*/*/*.jpg"))[::2]:
+        path.rename(path.with_suffix(suffix))
+    after = scan(tmp_path)
+
+    assert {split: len(after.splits[split]) for split in after.splits} == {"train": 18, "valid": 9, "test": 9}
+    assert not after.not_read
+    assert all(read_square(after, photo, SMALL) is not None for photo in after.splits["train"])
+    assert before.labels == after.labels
+
+
+def test_files_that_are_not_taken_for_photos_are_counted_by_suffix(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    for name in ("train/Pug/a.heic", "train/Pug/b.HEIC", "valid/Pug/c.gif", "test/Beagle/README", "train/Pug/.hidden"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "train/Pug/folder.gif").mkdir()
+
+    assert scan(tmp_path).not_read == {".heic": 2, ".gif": 1, "no-suffix": 1}
+
+
+def test_a_breed_without_photos_is_refused_with_what_its_folder_has(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    for path in (tmp_path / "train/Pug").iterdir():
+        path.rename(path.with_suffix(".heic"))
+
+    assert "but other files (.heic:6)" in refusal(tmp_path)
+
+
+def test_a_split_without_photos_is_refused_with_what_it_has(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    for path in tmp_path.glob("test/*/*.jpg"):
+        path.rename(path.with_suffix(".gif"))
+
+    assert "but other files (.gif:9)" in refusal(tmp_path)
+
+
+def test_only_the_most_frequent_suffixes_are_named() -> None:
+    files = {f".{number}": number for number in range(1, 16)}
+
+    assert by_suffix(files).split()[:2] == [".15:15", ".14:14"]
+    assert by_suffix(files).split()[-2:] == [".6:6", "others:15"]
+
+
+def test_training_logs_what_it_did_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_photos(tmp_path)
+    for name in ("train/Pug/a.heic", "train/Pug/b.heic", "valid/Pug/c.gif"):
+        (tmp_path / name).write_bytes(b"x")
+    agree_on_skipped(scan(tmp_path), World(0, 1, torch.device("cpu")))
+
+    line = fields_of(capsys.readouterr().out.splitlines()[-1])
+    assert line == {"stage": "photos", "skipped": "0", "used": "36", "not_read": ".heic:2 .gif:1"}
+
+
+@pytest.mark.parametrize(("format", "name"), [("PNG", "a.jpg"), ("WEBP", "a.png"), ("JPEG", "a.webp")])
+def test_the_content_of_a_photo_decides_and_not_its_name(tmp_path: Path, format: str, name: str) -> None:
+    write_photos(tmp_path)
+    (tmp_path / "train/Pug" / name).write_bytes(encoded(detailed((64, 64)), format))
+    data = scan(tmp_path)
+
+    photo = next(photo for photo in data.splits["train"] if photo.path.name == name)
+    assert read_square(data, photo, SMALL) is not None
+    assert not data.skipped
+
+
+@pytest.mark.parametrize(("format", "remedy"), [("GIF", "save it as PNG or JPEG"), ("AVIF", "export it as JPEG")])
+def test_another_type_that_is_named_jpg_is_skipped_with_what_it_is(tmp_path: Path, format: str, remedy: str) -> None:
+    write_photos(tmp_path)
+    (tmp_path / "train/Pug/0.jpg").write_bytes(encoded(detailed((64, 64)), format))
+    data = scan(tmp_path)
+    for photo in data.splits["train"]:
+        read_square(data, photo, SMALL)
+
+    assert data.skipped.keys() == {"train/Pug/0.jpg"}
+    assert format in data.skipped["train/Pug/0.jpg"]
+    assert remedy in data.skipped["train/Pug/0.jpg"]
 
 
 def test_other_files_are_ignored(tmp_path: Path) -> None:

@@ -35,6 +35,9 @@ def test_the_last_line_and_the_skipped_and_truncated_photos_are_kept() -> None:
     lines(log.line(truncated="train/Pug/1.jpg", note="80% of the photo is present, and is used for training."))
     lines(log.line(epoch=9, test_accuracy=0.95, served_test_accuracy=0.94, precision="int8", model="abc"))
 
+    lines(log.line(stage="photos", skipped=1, used=35, not_read=".gif:12 .heic:3"))
+
+    assert lines.not_read == ".gif:12 .heic:3"
     assert lines.skipped == {"train/Pug/a b.jpg": "The photo has no bytes."}
     assert lines.truncated == {"train/Pug/1.jpg": "80% of the photo is present, and is used for training."}
     assert lines.final["served_test_accuracy"] == "0.9400"

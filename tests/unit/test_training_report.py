@@ -37,6 +37,13 @@ def predictions_of(data: DataSet, predicted: Sequence[int], logit: Sequence[floa
     return Predictions(photos=data.splits["test"][: len(predicted)], logits=logits, temperature=1.0)
 
 
+def test_the_page_says_what_training_did_not_read(data: DataSet) -> None:
+    page = page_of(data, predictions_of(data, correct(data)), not_read={".gif": 12, "<b>": 3})
+
+    assert "12 <code>.gif</code>, 3 <code>&lt;b&gt;</code>" in page
+    assert "did not read" not in page_of(data, predictions_of(data, correct(data)))
+
+
 def correct(data: DataSet) -> list[int]:
     return [photo.label for photo in data.splits["test"]]
 
@@ -48,6 +55,7 @@ def page_of(data: DataSet, test: Predictions, history: Sequence[dict[str, float]
         "hyperparameters": {"label_smoothing": 0.0},
         "skipped": {},
         "truncated": {},
+        "not_read": {},
         "data": "0123",
         "source": "4567",
         "processor": ["avx2", "avx512_vnni"],

@@ -28,6 +28,7 @@ from ops.views.steps import Steps
 from sample_dogs.breeds import BREEDS
 from sample_dogs.dataset import write_sample
 from stacks.settings import SettingsError, TrainingSettings
+from tests.builders import any_photo
 from tests.distributed.dogs import write_photos
 from tests.patience import PATIENCE_S
 from training.data.dataset import DataError
@@ -69,6 +70,23 @@ def test_every_photo_and_nothing_else_is_uploaded_under_its_name(bucket: str, ph
 
     assert summary.uploaded == 8
     assert keys() == {f"data/{path.relative_to(photos).as_posix()}" for path in photos.rglob("*.jpg")}
+
+
+def test_the_content_type_of_an_object_is_that_of_its_content(bucket: str, photos: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    first, second, third = sorted(folder.rglob("*.jpg"))[:3]
+    first.rename(first.with_suffix(".jfif"))
+    second.write_bytes(any_photo(format="PNG"))
+    third.write_bytes(b"GIF89a")
+    upload(folder, f"s3://{bucket}/data")
+
+    def stored(path: Path) -> str:
+        key = f"data/{path.relative_to(folder).as_posix()}"
+        return boto3.client("s3").head_object(Bucket=bucket, Key=key)["ContentType"]
+
+    assert stored(first.with_suffix(".jfif")) == "image/jpeg"
+    assert stored(second) == "image/png"
+    assert stored(third) == "application/octet-stream"
 
 
 def test_a_second_call_sends_nothing_again(bucket: str, photos: Path) -> None:

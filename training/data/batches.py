@@ -13,6 +13,7 @@ import torch
 
 from inference.photo.preprocessing import Preprocessing
 from training.data.dataset import DataError, DataSet
+from training.data.folders import by_suffix
 from training.distributed import World
 from training.log import emit
 
@@ -70,7 +71,9 @@ def _log_skipped(data: DataSet, world: World) -> None:
             emit(truncated=name, note=note)
         for name, reason in data.skipped.items():
             emit(skipped=name, reason=reason)
-        emit(stage="photos", skipped=len(data.skipped), used=sum(len(data.used(split)) for split in data.splits))
+        used = sum(len(data.used(split)) for split in data.splits)
+        not_read = {"not_read": by_suffix(data.not_read)} if data.not_read else {}
+        emit(stage="photos", skipped=len(data.skipped), used=used, **not_read)
 
 
 def order(count: int, seed: int, epoch: int) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,9 @@ class DataSet:
     """Photos that cannot be used: name to reason. Filled when photos are decoded."""
     truncated: dict[str, str] = field(default_factory=dict)
     """Truncated training photos that are used: name to the share that is present. Filled when photos are decoded."""
+
+    not_read: Mapping[str, int] = field(default_factory=dict)
+    """Files in the breeds' folders that are not taken for photos, by suffix. No process reads them."""
 
     _digest: str = ""
 
@@ -112,7 +115,8 @@ def inspect(folder: Path) -> tuple[DataSet, Sequence[Fault]]:
     """What `scan` lists, with everything for which it would raise DataError. Then some splits may have no photos."""
     found = read_folders(folder)
     splits = {split: [Photo(path, label) for path, label in photos] for split, photos in found.photos.items()}
-    return DataSet(folder=folder, labels=_labels(found.breeds), splits=splits), found.faults
+    labels = _labels(found.breeds)
+    return DataSet(folder=folder, labels=labels, splits=splits, not_read=dict(found.not_read)), found.faults
 
 
 def _labels(folders: Sequence[str]) -> tuple[str, ...]:

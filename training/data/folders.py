@@ -1,6 +1,7 @@
 """The folders of a data set, split/breed/photo, and everything that is wrong with them. No photo is opened."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from inference.printable import is_printable
 from training.data import layouts
 
 _KINDS = ", ".join(sorted(SUFFIXES))
+_MOST_SUFFIXES = 10
+"""That are named. A suffix is whatever follows the last dot of a name."""
 _OF_THE_LAYOUT = ("missing_splits", "few_breeds", "empty_split")
 """Codes of faults that another layout explains."""
 
@@ -36,6 +39,8 @@ class Folders:
     """Names of folders in the form NFC and in order: those in `train`, then those that only another split has."""
     trained: int = 0
     """How many of them are in `train`."""
+    not_read: Counter[str] = field(default_factory=Counter)
+    """Files in the breeds' folders that are not taken for photos, by suffix in lower case; `no-suffix` without one."""
     photos: dict[str, list[tuple[Path, int]]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     """By split: each photo with the index of its breed."""
     faults: list[Fault] = field(default_factory=list)
@@ -97,15 +102,18 @@ def _read_split(place: Path, split: str, found: Folders) -> None:
     elif found.trained:
         _find_untrained(place, breeds, found)
     index = {breed: number for number, breed in enumerate(found.breeds)}
-    empty = []
+    empty, of_split = [], Counter[str]()
     for breed in breeds:
         label = index.setdefault(same_text(breed.name), len(index))
         found.breeds += [same_text(breed.name)] if label == len(found.breeds) else []
-        photos = [path for path in _listed(breed, refused) if is_photo_file(path.name) and path.is_file()]
+        listed = _listed(breed, refused)
+        photos = [path for path in listed if is_photo_file(path.name) and path.is_file()]
+        of_split += _others(listed)
         photos.sort(key=lambda path: (same_text(path.name), path.name))
         found.photos[split] += [(path, label) for path in photos]
         if not photos and str(breed) not in refused:
             empty.append(str(breed))
+    found.not_read += of_split
     if refused:
         first, error = next(iter(refused.items()))
         found.add(
@@ -113,10 +121,32 @@ def _read_split(place: Path, split: str, found: Folders) -> None:
         )
     elif not found.photos[split]:
         remedy = _remedy(place.parent, found)
-        found.add("empty_split", f"{printable(place)} contains no photos ({_KINDS}); add some for every breed.{remedy}")
+        found.add(
+            "empty_split",
+            f"{printable(place)} contains no photos ({_KINDS}){_but(of_split)}; add some for every breed.{remedy}",
+        )
     elif split == "train" and empty:
-        sentence = f"{printable(empty[0])} contains no photos ({_KINDS}); add some or remove the folder."
+        but = _but(_others(_listed(Path(empty[0]), refused)))
+        sentence = f"{printable(empty[0])} contains no photos ({_KINDS}){but}; add some or remove the folder."
         found.add("empty_breeds", sentence, empty)
+
+
+def _others(paths: Sequence[Path]) -> Counter[str]:
+    others = [path for path in paths if not is_passed_over(path.name) and not is_photo_file(path.name)]
+    return Counter(path.suffix.lower() or "no-suffix" for path in others if path.is_file())
+
+
+def _but(others: Counter[str]) -> str:
+    return f" but other files ({printable(by_suffix(others))})" if others else ""
+
+
+def by_suffix(files: Mapping[str, int]) -> str:
+    """Such as `.gif:12 .heic:3`: the number of files by suffix, the most frequent first."""
+    ordered = sorted(files.items(), key=lambda item: (-item[1], item[0]))
+    more = sum(count for _, count in ordered[_MOST_SUFFIXES:])
+    return " ".join(
+        [*(f"{suffix}:{count}" for suffix, count in ordered[:_MOST_SUFFIXES]), *([f"others:{more}"] * bool(more))]
+    )
 
 
 def _missing(folder: Path) -> list[str]:
