@@ -176,12 +176,6 @@ def test_the_table_is_printed_without_training_photos(tmp_path: Path) -> None:
     assert "1 error: correct the photos, then check again." in done.stdout
 
 
-def test_json_is_printed_although_the_image_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    words = ["data", "check", str(tmp_path / "nowhere"), "--json", "--sheet", str(tmp_path / "file/sheet.png")]
-    assert json.loads(CliRunner().invoke(cli.app, words).stdout)["passed"] is False
-
-
 def found(*breeds: str) -> dict[str, list[list[str]]]:
     return {finding.code: [list(group) for group in finding.photos] for finding in breed_names(breeds)}
 
