@@ -24,6 +24,8 @@ class Config(TrainingOptions):
     `imagenet` (torchvision's weights, downloaded), or `none`."""
     data: Path
     """Folder with train/, valid/ and test/, each with one folder of photos per breed."""
+    links_to: Path | None = None
+    """Folder outside of the data folder that symbolic links in it may lead to (none)."""
     model_dir: Path
     """Folder for the artifact. Only global rank 0 writes to it, because SageMaker merges this folder over all hosts."""
     output_dir: Path | None = None

@@ -101,7 +101,7 @@ def fit(config: Config, world: World, stop: Stop, *, backbone: Backbone = RESNET
         check_writable(config.model_dir)
 
     # -- data
-    data = scan(config.data)
+    data = scan(config.data, links_to=config.links_to)
     breeds = len(data.labels)
     preprocessing = Preprocessing.for_size(config.image_size)
     if world.is_first:

@@ -11,6 +11,11 @@ from contract.text import printable
 from ops.commands.options import Env, Seed, training_option
 from ops.echo import echo
 
+LinksTo = Annotated[
+    Path | None,
+    typer.Option("--links-to", metavar="DIR", help="A folder outside of the photos' that links in it may lead to."),
+]
+
 app = typer.Typer(no_args_is_help=True, help="Photos: draw a sample, split, check and upload yours.")
 
 SHEET = Path("build/data-check.png")
@@ -109,7 +114,8 @@ def split(
     else:
         kinds = " and ".join(f"{count} {how}s".replace("copys", "copies") for how, count in made.items())
         echo(f"{printable(folder)} has {len(photos)} photos ({kinds}).")
-        echo(f"Next: kennel data check {printable(shlex.quote(str(folder)))}")
+        outside = f" --links-to {printable(shlex.quote(str(source.resolve())))}" if symlink else ""
+        echo(f"Next: kennel data check {printable(shlex.quote(str(folder)))}{outside}")
 
 
 @app.command(name="check")
@@ -121,6 +127,7 @@ def check_photos(
         Path,
         typer.Option(metavar="PNG", help="Image of the findings. A .json with the findings is written next to it."),
     ] = SHEET,
+    links_to: LinksTo = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, with every photo.")] = False,
 ) -> None:
     """Check every photo for faults that make a training worse: leaks between splits, broken and missing photos.
@@ -138,7 +145,7 @@ def check_photos(
     check_output(sheet, suffix=".png")
     console = terminal(stderr=as_json)
     with Steps(console, total=1).step(f"Check the photos in {folder}") as report:
-        found = check(folder, progress=lambda done, total: report(done, total, ""))
+        found = check(folder, links_to=links_to, progress=lambda done, total: report(done, total, ""))
     if as_json:
         echo(check_file.as_json(found))  # first, so that it is printed even if the files cannot be written
     data_sheet(found, sheet)
@@ -166,6 +173,7 @@ def upload_photos(
             metavar="S3_URI", help="Such as s3://my-bucket/data. Default: where the environment trains from."
         ),
     ] = "",
+    links_to: LinksTo = None,
     env: Env = None,  # noqa: ARG001 - its callback keeps it
 ) -> None:
     """Copy photos to the bucket. Photos that are already there are not sent again.
@@ -184,7 +192,7 @@ def upload_photos(
             note = f"{now.photos}/{now.of_photos} photos" if console.is_terminal else ""  # not one line for each photo
             report(now.done_bytes, now.of_bytes, note)
 
-        summary = upload(folder, target, environment=context.obj, progress=show)
+        summary = upload(folder, target, environment=context.obj, links_to=links_to, progress=show)
     place = printable(folder)
     echo(f"{summary.uploaded} photos sent to {printable(summary.target)}, {summary.already_there} were already there.")
     echo(f"Digest of the photos in {place}: {summary.digest}; in the bucket: {summary.bucket_digest}")

@@ -38,13 +38,14 @@ class Check:
         return table
 
 
-def check(folder: Path, *, progress: Callable[[int, int], None] | None = None) -> Check:
+def check(folder: Path, *, links_to: Path | None = None, progress: Callable[[int, int], None] | None = None) -> Check:
     """Open every photo of `folder`, in the ImageFolder or the Udacity layout, and report what would harm training.
 
     Faults for which training would refuse the folder are errors too, and the photos that exist are checked all the
-    same. `progress(done, total)` counts photos and is called in this thread.
+    same. `progress(done, total)` counts photos and is called in this thread. links_to: a folder outside that
+    symbolic links may lead to.
     """
-    data, faults = inspect(folder)
+    data, faults = inspect(folder, links_to=links_to)
     photos = [photo for split in SPLITS for photo in data.splits[split]]
     measured: list[Measured] = []
     with ThreadPoolExecutor(usable_cores()) as pool:

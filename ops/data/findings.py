@@ -114,7 +114,10 @@ def not_read(found: Unread) -> Iterator[Finding]:
         )
         yield warning("misplaced", what, [[name] for name in found.misplaced])
     if found.broken_links:
-        what = f"{_photos(found.broken_links)} symbolic links to files that do not exist; copy the photos themselves."
+        what = (
+            f"{_photos(found.broken_links)} symbolic links to nothing, or no files (a pipe, a device); copy the photos "
+            "themselves."
+        )
         yield warning("broken_links", what, [[name] for name in found.broken_links])
 
 

@@ -63,6 +63,7 @@ def upload(
     target: str = "",
     *,
     environment: str = environments.DEFAULT,
+    links_to: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> UploadSummary:
     """Copy the photos of `folder` to `target`, such as s3://bucket/data, under their names (`keys_of`).
@@ -71,10 +72,12 @@ def upload(
     size and checksum are not sent again, and nothing is deleted. An interrupted upload leaves complete photos, and the
     next call sends the others. `progress` is called in this thread.
 
+    links_to: a folder outside of `folder` that symbolic links may lead to; any other such link is refused.
+
     Raises DataError if the folder is not a data folder or a photo's name is not UTF-8, BucketError if no training could
     read the target, or if the bucket cannot be listed or written.
     """
-    data = scan(folder)
+    data = scan(folder, links_to=links_to)
     _check_names(data)
     target = target or _deployed_target(environment, folder)
     bucket, prefix = split_uri(target)

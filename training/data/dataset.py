@@ -93,15 +93,16 @@ def _split_of(name: str) -> str:
     return next((split for split, others in ALSO_CALLED.items() if name in others), name)
 
 
-def scan(folder: Path) -> DataSet:
+def scan(folder: Path, *, links_to: Path | None = None) -> DataSet:
     """List a data folder in the ImageFolder or the Udacity `dogImages` layout. No photo is opened.
 
     If there is no `valid/`, `val/` or `validation/` is read instead: names and digest are the same.
 
     Raises DataError for a missing or empty folder or split, fewer than two breeds, a breed that `train` lacks, two
-    folders of one breed, a name that cannot be printed, or a folder that cannot be read.
+    folders of one breed, a name that cannot be printed, a folder that cannot be read, or a symbolic link that leads out
+    of the folder and not into `links_to`.
     """
-    data, faults = inspect(folder)
+    data, faults = inspect(folder, links_to=links_to)
     if faults:
         sentence = faults[0].sentence
         if len(faults) > 1:
@@ -111,9 +112,9 @@ def scan(folder: Path) -> DataSet:
     return data
 
 
-def inspect(folder: Path) -> tuple[DataSet, Sequence[Fault]]:
+def inspect(folder: Path, *, links_to: Path | None = None) -> tuple[DataSet, Sequence[Fault]]:
     """What `scan` lists, with everything for which it would raise DataError. Then some splits may have no photos."""
-    found = read_folders(folder)
+    found = read_folders(folder, links_to=links_to)
     splits = {split: [Photo(path, label) for path, label in photos] for split, photos in found.photos.items()}
     labels = _labels(found.breeds)
     return DataSet(folder=folder, labels=labels, splits=splits, not_read=dict(found.not_read)), found.faults

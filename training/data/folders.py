@@ -1,5 +1,6 @@
 """The folders of a data set, split/breed/photo, and everything that is wrong with them. No photo is opened."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES, is_photo_file
 from contract.text import printable
 from inference.printable import is_printable
 from training.data import layouts
+from training.data.links import OPTION, Links
 
 _KINDS = ", ".join(sorted(SUFFIXES))
 _MOST_SUFFIXES = 10
@@ -58,9 +60,13 @@ def folder_of(folder: Path, split: str) -> Path:
     return folder / contract.photos.folder_of(split, present)
 
 
-def read_folders(folder: Path) -> Folders:
-    """List the ImageFolder or the Udacity `dogImages` layout. What cannot be read is a fault, and raises nothing."""
+def read_folders(folder: Path, *, links_to: Path | None = None) -> Folders:
+    """List the ImageFolder or the Udacity `dogImages` layout. What cannot be read is a fault, and raises nothing.
+
+    A symbolic link that leads out of `folder` is a fault too, unless it leads into `links_to`.
+    """
     found = Folders()
+    links = Links(folder, links_to)
     try:
         if not folder.is_dir():
             what = "is not a folder" if folder.exists() else "does not exist"
@@ -80,19 +86,29 @@ def read_folders(folder: Path) -> Folders:
         return found
     for split, place in places.items():  # train first: it decides which breeds there are
         try:
-            _read_split(place, split, found)
+            if not links.leads_out(place):
+                _read_split(place, split, found, links)
         except OSError as error:  # its folders can be listed and not entered
             found.add("unreadable", f"{printable(place)} cannot be read: {printable(error)}.")
+    if links.refused:
+        path, outside = links.refused[0], [str(path) for path in links.refused]
+        sentence = (
+            f"{printable(path)} is a link to {printable(path.resolve())}, outside the data folder, so it is not read. "
+            "Copy what it leads to into the folder. Or name a folder that its links may lead to, for data check, data "
+            f"upload and train.py: {OPTION} {printable(shlex.quote(links.common_target()))}"
+        )
+        count = f" (Such links: {len(outside)}.)" if len(outside) > 1 else ""
+        found.faults.insert(0, Fault("link_out_of_the_folder", f"{sentence}{count}", outside))
     return found
 
 
-def _read_split(place: Path, split: str, found: Folders) -> None:
+def _read_split(place: Path, split: str, found: Folders, links: Links) -> None:
     refused: dict[str, OSError] = {}
-    breeds = _breeds(place, found, refused)
+    breeds = [breed for breed in _breeds(place, found, refused) if not links.leads_out(breed)]
     if split == "train":
         found.breeds = [same_text(breed.name) for breed in breeds]
         found.trained = len(breeds)
-        if len(breeds) < 2 and not refused:
+        if len(breeds) < 2 and not refused and not links.refused:
             what = f"only the breed {printable(breeds[0].name)}" if breeds else "no breed"
             sentence = (
                 f"{printable(place)} contains {what}; a classifier needs two or more breeds, each with a folder of "
@@ -107,11 +123,12 @@ def _read_split(place: Path, split: str, found: Folders) -> None:
         label = index.setdefault(same_text(breed.name), len(index))
         found.breeds += [same_text(breed.name)] if label == len(found.breeds) else []
         listed = _listed(breed, refused)
-        photos = [path for path in listed if is_photo_file(path.name) and path.is_file()]
+        files = [path for path in listed if is_photo_file(path.name) and path.is_file()]
+        photos = [path for path in files if not links.leads_out(path)]
         of_split += _others(listed)
         photos.sort(key=lambda path: (same_text(path.name), path.name))
         found.photos[split] += [(path, label) for path in photos]
-        if not photos and str(breed) not in refused:
+        if not files and str(breed) not in refused:
             empty.append(str(breed))
     found.not_read += of_split
     if refused:
@@ -119,7 +136,7 @@ def _read_split(place: Path, split: str, found: Folders) -> None:
         found.add(
             "unreadable", f"The folder {printable(first)} cannot be read ({error.strerror}); allow it.", list(refused)
         )
-    elif not found.photos[split]:
+    elif not found.photos[split] and not links.refused:
         remedy = _remedy(place.parent, found)
         found.add(
             "empty_split",
