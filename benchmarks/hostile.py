@@ -7,11 +7,10 @@ The server runs under a memory limit of 512 MB (a cgroup if the system allows on
 of tests/security/attacks is sent alone, and the caller's time counts. Then several callers send the same attacks and
 the mutated photos at the same time, so that memory use adds up. The table also has Pillow's own time for the same
 bytes, without Kennel's checks, up to a limit. At the end, benchmarks/hostile_batches.py measures what each hostile
-batch costs.
+batch costs, and benchmarks/hostile_connections.py how long /ping takes under each attack on connections.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,8 @@ from itertools import chain
 from pathlib import Path
 
 from benchmarks.hostile_batches import attack_with_batches
-from benchmarks.processor import print_processor
+from benchmarks.hostile_connections import attack_with_connections
+from benchmarks.processor import print_processor, processor_s
 from benchmarks.serving_inputs import KEPT
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import listening
@@ -67,6 +67,7 @@ def main() -> None:
         )
         missed = bombard(model, Path(scratch), arguments.mutations, arguments.callers, arguments.seed)
         missed += attack_with_batches(model, Path(scratch))
+        missed += attack_with_connections(model, Path(scratch))
     sys.exit(1 if missed else 0)
 
 
@@ -124,14 +125,9 @@ def _faults(outcomes: list[Outcome]) -> int:
 
 def _alone(port: int, pid: int, body: Body) -> tuple[Outcome, float, Body]:
     """The outcome, and the server's processor time for this request in seconds (resolution 0.01)."""
-    before = _processor_s(pid)
+    before = processor_s(pid)
     outcome = barrage(port, [body], callers=1)
-    return outcome, _processor_s(pid) - before, body
-
-
-def _processor_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return outcome, processor_s(pid) - before, body
 
 
 def _pillow(content: bytes) -> tuple[float, str]:
@@ -145,11 +141,9 @@ def _pillow(content: bytes) -> tuple[float, str]:
 
 def _table(title: str, entries: list[tuple[Outcome, float, Body]], pillows: dict[str, tuple[float, str]]) -> None:
     print(f"\n| {title} | ms | processor ms | Pillow alone, processor ms |\n|---|--:|--:|--:|")
-    for outcome, processor_s, body in entries:
+    for outcome, taken_s, body in entries:
         seconds, ended = pillows[body.name]
-        print(
-            f"| {body.name} | {outcome.slowest_s * 1000:.0f} | {processor_s * 1000:.0f} | {seconds * 1000:.0f}{ended} |"
-        )
+        print(f"| {body.name} | {outcome.slowest_s * 1000:.0f} | {taken_s * 1000:.0f} | {seconds * 1000:.0f}{ended} |")
 
 
 def _progress(count: int) -> Callable[[int], None]:

@@ -1,5 +1,6 @@
 """The processor that a benchmark ran on: the first line of each benchmark's output, and its cell in the document."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -26,3 +27,9 @@ def model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def processor_s(pid: int) -> float:
+    """Processor time that all threads of a process have run, in seconds (resolution 0.01)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
