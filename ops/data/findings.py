@@ -106,6 +106,12 @@ def not_read(found: Unread) -> Iterator[Finding]:
             "as JPEG, PNG or WebP."
         )
         yield warning("unknown_files", what, [[name] for name in found.unknown])
+    if found.misnamed:
+        what = (
+            f"{_photos(found.misnamed)} named like another type, so training does not read them; give each the suffix "
+            ".jpg, .png or .webp."
+        )
+        yield warning("misnamed", what, [[name] for name in found.misnamed])
     if found.misplaced:
         places = [f"{count} in {place}/" for place, count in found.folders().most_common()]
         what = (

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from contract.names import is_passed_over
 from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES
+from inference.photo.file_types import HEAD_BYTES, file_type
 from training.data.folders import folder_of
 
 
@@ -17,6 +18,8 @@ class Unread:
 
     unknown: Sequence[str]
     """Files with another suffix than a photo's. One example of each suffix comes first."""
+    misnamed: Sequence[str]
+    """Photos by their content, with another suffix than a photo's."""
     misplaced: Sequence[str]
     """Photos that are not directly in a breed's folder, or are in val/ next to valid/, which is read instead."""
     broken_links: Sequence[str]
@@ -36,18 +39,31 @@ def unread(folder: Path) -> Unread:
 
     Raises OSError if a split cannot be read.
     """
-    unknown, misplaced, broken_links = [], [], []
+    unknown: list[str] = []
+    misnamed: list[str] = []
+    misplaced, broken_links = [], []
     in_use = {folder_of(folder, split) for split in SPLITS}
     for split in (*SPLITS, *(name for names in ALSO_CALLED.values() for name in names)):
         for path in _files(folder / split):
             name = path.relative_to(folder).as_posix()
             if path.suffix.lower() not in SUFFIXES:
-                unknown.append(name)
+                (misnamed if _is_photo(path) else unknown).append(name)
             elif not path.is_file():
                 broken_links.append(name)
             elif path.parent.parent not in in_use:
                 misplaced.append(name)
-    return Unread(unknown=_examples_first(unknown), misplaced=misplaced, broken_links=broken_links)
+    return Unread(unknown=_examples_first(unknown), misnamed=misnamed, misplaced=misplaced, broken_links=broken_links)
+
+
+def _is_photo(path: Path) -> bool:
+    """Whether the file's content is a type that training reads, whatever its name says."""
+    try:
+        if not path.is_file():  # opening a pipe would wait for its writer
+            return False
+        with path.open("rb") as file:
+            return file_type(file.read(HEAD_BYTES)).is_decoded
+    except OSError:
+        return False
 
 
 def _files(split: Path) -> Iterator[Path]:

@@ -87,6 +87,19 @@ def test_photos_of_another_type_are_an_error_that_names_it_and_the_remedy(
     assert "copy" not in summary
 
 
+def test_photos_whose_names_are_not_a_photos_are_found_by_their_content(tmp_path: Path) -> None:
+    write_photos(tmp_path)
+    (tmp_path / "train/Pug/0.jpg").rename(tmp_path / "train/Pug/0.jpg_large")
+    (tmp_path / "train/Pug/1.jpg").rename(tmp_path / "train/Pug/1")
+    (tmp_path / "train/Pug/a.gif").write_bytes(encoded(detailed((150, 120)), "GIF"))
+    os.mkfifo(tmp_path / "train/Pug/pipe")
+    warnings = found(check(tmp_path))
+
+    assert warnings["misnamed"].photos == [["train/Pug/0.jpg_large"], ["train/Pug/1"]]
+    assert "suffix .jpg" in warnings["misnamed"].summary
+    assert warnings["unknown_files"].photos == [["train/Pug/a.gif"], ["train/Pug/pipe"]]
+
+
 def test_unusable_photos_are_named_with_the_reason(tmp_path: Path) -> None:
     write_photos(tmp_path, counts={"train": 30, "valid": 2, "test": 2})
     (tmp_path / "train/Pug/0.jpg").write_bytes(b"")
