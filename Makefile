@@ -17,6 +17,29 @@ help:  ## list the verbs
 	@awk -F ':.*## ' '/^# -- /{sub(/^# -- /, ""); sub(/ -+$$/, ""); title = $$0} \
 	  /^[a-z][a-z -]*:.*## /{if (title) printf "\n%s\n", title; title = ""; printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
+# The variables that a verb takes, beside PYTHON and VENV. Another one ends make: it would be ignored, as STACK=Api would.
+$(foreach verb,help setup lint format golden reference audit audit-packages toolkit,$(eval TAKES_$(verb) :=))
+$(foreach verb,lock,$(eval TAKES_$(verb) := UPGRADE))
+$(foreach verb,test test-processors,$(eval TAKES_$(verb) := ARGS WORKERS))
+$(foreach verb,test-slow,$(eval TAKES_$(verb) := ARGS))
+$(foreach verb,bench-synth bench-local-lambda bench-rehearsal bench-scaling bench-serving bench-load bench-memory bench-hostile,$(eval TAKES_$(verb) := ARGS))
+$(foreach verb,bench-features bench-training bench-training-modes bench-quantisation bench-colours bench-training-gpu,$(eval TAKES_$(verb) := ARGS))
+$(foreach verb,data-split,$(eval TAKES_$(verb) := ARGS DIR SOURCE))
+$(foreach verb,data-check,$(eval TAKES_$(verb) := ARGS DIR))
+$(foreach verb,data-upload,$(eval TAKES_$(verb) := ARGS DIR ENV))
+$(foreach verb,weights-upload,$(eval TAKES_$(verb) := ARGS ENV FILE))
+$(foreach verb,ami bootstrap cdk cost rehearse synth watch,$(eval TAKES_$(verb) := ARGS ENV))
+$(foreach verb,diff preflight,$(eval TAKES_$(verb) := ARGS ENV STACKS))
+$(foreach verb,deploy destroy,$(eval TAKES_$(verb) := ARGS ENV STACKS YES))
+$(foreach verb,smoke,$(eval TAKES_$(verb) := ARGS YES))
+# Those of make's command line, and STACKS of the shell too: what it limits must not be everything.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+GIVEN += $(if $(filter environment,$(origin STACKS)),STACKS)
+check-variables = $(foreach name,$(filter-out PYTHON VENV $(TAKES_$1),$(GIVEN)),$(error make $1 does not take the variable $(name), so nothing was done. It takes $(or $(strip $(TAKES_$1)),none; leave $(name) out)))
+ifeq ($(MAKELEVEL),0)
+$(foreach verb,$(or $(MAKECMDGOALS),help),$(if $(filter-out undefined,$(origin TAKES_$(verb))),$(call check-variables,$(verb))))
+endif
+
 # -- set-up ----------------------------------------------------------------------------------------------------------
 
 $(BIN)/python:
@@ -283,8 +306,8 @@ cost: $(VENV)/.installed-deploy  ## what the environment costs: idle, expected a
 # CDK's own validation takes twice as long as the rest of a synthesis: `make test` runs cfn-lint instead, a deploy runs it.
 synth: node_modules/.installed  ## write the CloudFormation templates to cdk.out/, offline
 	@$(USE_ENV); $(CDK) synth --quiet --no-validation $(AT) $(ARGS) && echo "Templates are in cdk.out/"
-diff: node_modules/.installed $(VENV)/.installed-deploy  ## what a deploy would change in your account
-	@$(WITH_PHOTOS); $(CDK) diff "$$@" $(ARGS)
+diff: node_modules/.installed $(VENV)/.installed-deploy  ## what a deploy would change in your account; STACKS=Api for one stack
+	@$(WITH_PHOTOS); $(CDK) diff $(filter-out --all,$(STACKS)) $(if $(filter-out --all,$(STACKS)),--exclusively) "$$@" $(ARGS)
 deploy: node_modules/.installed $(VENV)/.installed-deploy  ## train and serve in your account; STACKS=Storage, ENV=name for another environment, YES=1 asks nothing
 	@$(BIN)/kennel --env '$(ENV)' deploy --stacks '$(STACKS)' $(if $(filter 1,$(YES)),--yes) -- $(ARGS)
 # Api alone: a deploy of everything would also train with what is half edited in training/ (docs/decisions/0074-watch.md).
