@@ -37,13 +37,18 @@ class CheckpointWriter:
 
         skip_if_busy: do nothing if a checkpoint is still being written; otherwise this waits for it.
         """
-        if skip_if_busy and self._written and not self._written.done():
+        if skip_if_busy and self.busy:
             return
         self.wait()
         self._copy = {name: self._copied(name, tensor.detach()) for name, tensor in tensors.items()}
         copied = _event() if any(tensor.is_cuda for tensor in tensors.values()) else None
         state = json.dumps(dict(meta))  # now, because the training goes on to append to its history
         self._written = self._thread.submit(self._write, progress, dict(self._copy), state, copied)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a checkpoint is being written."""
+        return self._written is not None and not self._written.done()
 
     def wait(self) -> None:
         """Return when the last checkpoint that was begun is on the disk."""

@@ -38,7 +38,7 @@ class Config(TrainingOptions):
     checkpoint_every: Annotated[int, Range(1, 10_000, unit="epochs")] = 1
     """Epochs between two checkpoints. The last epoch is always saved."""
     workers: Annotated[int, Range(1, 256)] | None = None
-    """Threads that crop photos in full mode (one per core)."""
+    """Threads that crop photos in full mode; with a GPU processes (one per core)."""
     photo_memory_gib: Annotated[float, Range(0.0, 65_536.0, unit="GiB")] | None = None
     """Memory in GiB for decoded training photos in full mode, per process, at about 0.4 MB a photo. The other photos
     are decoded again in every epoch; the result is the same (half of the free memory)."""

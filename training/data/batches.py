@@ -102,6 +102,13 @@ def normalised(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tens
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
 
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy without waiting: a GPU copies when its queue reaches the copy."""
+    if device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 @functools.cache
 def _scale(preprocessing: Preprocessing, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """(3,) mean and deviation of 0..255. Cached, because copying them to a GPU again would wait for its queue."""

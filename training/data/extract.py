@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,11 @@ import torch
 from torch import nn
 
 from inference.photo.preprocessing import Preprocessing
-from training.data.batches import MICRO_BATCH, normalised
+from training.data.batches import MICRO_BATCH, normalised, to_device
 from training.data.cores import cores
 from training.data.dataset import DataSet, Photo
 from training.data.reading import read_square
+from training.data.squares import read_squares
 from training.data.threads import ahead, one_thread_each
 from training.distributed import World
 from training.log import emit
@@ -58,33 +60,39 @@ class _Seconds:
     forward: float = 0.0
 
 
-def extract(data: DataSet, split: str, extractor: FeatureExtractor, world: World, views: int) -> torch.Tensor:
+def extract(
+    data: DataSet,
+    split: str,
+    extractor: FeatureExtractor,
+    world: World,
+    views: int,
+    *,
+    processes: bool | None = None,
+) -> torch.Tensor:
     """(own photos, views * width + 1) float32. The last column is 1 for a usable photo and 0 for a skipped one.
 
     On a CPU each core decodes and passes micro-batches of its own, which keeps it busier than a micro-batch shared by
-    all cores. With a GPU the cores only decode, a few micro-batches ahead of the GPU.
+    all cores. With a GPU the cores only decode, a few photos each, some micro-batches ahead of the GPU.
+
+    processes: with a GPU, whether processes decode; None is where there are enough photos.
     """
     photos = world.shard(data.splits[split], block=extractor.micro_batch)
     on_cpu = extractor.device.type == "cpu"
     spent = _Seconds()
 
-    def read(batch: list[Photo]) -> tuple[torch.Tensor, list[bool]]:
+    def read_and_pass(batch: list[Photo]) -> tuple[torch.Tensor, list[bool]]:
         began = time.perf_counter()
         size = extractor.preprocessing.crop
-        pixels = torch.zeros(len(batch), size, size, 3, dtype=torch.uint8, pin_memory=not on_cpu)
+        pixels = torch.zeros(len(batch), size, size, 3, dtype=torch.uint8)
         found = [read_square(data, photo, extractor.preprocessing) for photo in batch]
         for row, square in zip(pixels.numpy(), found, strict=True):
             if square is not None:
                 np.copyto(row, square)
-        spent.decode += time.perf_counter() - began
-        return pixels, [square is not None for square in found]
-
-    def read_and_pass(batch: list[Photo]) -> tuple[torch.Tensor, list[bool]]:
-        pixels, usable = read(batch)
-        began = time.perf_counter()
+        read = time.perf_counter()
         features = extractor.features(pixels, views)
-        spent.forward += time.perf_counter() - began
-        return features, usable
+        spent.decode += read - began
+        spent.forward += time.perf_counter() - read
+        return features, [square is not None for square in found]
 
     passes: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
 
@@ -92,19 +100,26 @@ def extract(data: DataSet, split: str, extractor: FeatureExtractor, world: World
         # The GPU records both times itself, because these calls return long before it has computed anything.
         before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         before.record()
-        features = extractor.features(pixels.to(extractor.device, non_blocking=True), views)
+        features = extractor.features(to_device(pixels, extractor.device), views)
         after.record()
         passes.append((before, after))
         return features
+
+    def read_then_pass() -> Iterator[tuple[torch.Tensor, list[bool]]]:
+        for pixels, usable, seconds in read_squares(
+            data, batches, extractor.preprocessing, workers=cores(), processes=processes
+        ):
+            spent.decode += seconds
+            yield pass_on_gpu(pixels), usable
 
     rows = torch.zeros(len(photos), views * extractor.width + 1, device=extractor.device)
     flags: list[bool] = []
     batches = [photos[i : i + extractor.micro_batch] for i in range(0, len(photos), extractor.micro_batch)]
     total, reported, began = len(data.splits[split]), time.monotonic(), time.monotonic()
     with one_thread_each() if on_cpu else contextlib.nullcontext():
-        for found, usable in ahead(read_and_pass if on_cpu else read, batches, workers=cores()):
+        for found, usable in ahead(read_and_pass, batches, workers=cores()) if on_cpu else read_then_pass():
             start, stop = len(flags), len(flags) + len(usable)
-            rows[start:stop, :-1] = found if on_cpu else pass_on_gpu(found)
+            rows[start:stop, :-1] = found
             flags += usable
             if world.is_first and time.monotonic() - reported > _PROGRESS_EVERY_S:
                 reported = time.monotonic()

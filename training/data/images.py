@@ -1,7 +1,6 @@
 """Batches of photos: decoded once, kept in memory, cropped and mirrored at random in every epoch."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,10 @@ from PIL import Image
 
 from contract.photos import SPLITS
 from inference.photo.preprocessing import Preprocessing
-from training.data.batches import MICRO_BATCH, Batch, agree_on_skipped, global_batches, normalised, order
+from training.data.batches import MICRO_BATCH, Batch, agree_on_skipped, global_batches, normalised, order, to_device
 from training.data.cores import cores
 from training.data.dataset import DataError, DataSet, Photo
+from training.data.filling import Filler
 from training.data.reading import Square, read_square, read_whole
 from training.data.threads import ahead
 from training.distributed import World
@@ -41,9 +41,14 @@ class ImageBatches:
         seed: int,
         workers: int | None,
         memory: int,
+        processes: bool | None = None,
     ) -> None:
+        """workers: threads that crop photos, or processes; None is one per core.
+
+        memory: bytes of decoded training photos to keep.
+        processes: whether processes crop photos; None is with a GPU.
+        """
         self._world, self._seed, self._preprocessing = world, seed, preprocessing
-        self._workers = workers or cores()
         if world.is_first:
             emit(stage="decode", total=sum(map(len, data.splits.values())))
         self._whole = _Whole(data, shorter_side=round(preprocessing.resize * MARGIN), memory=memory)
@@ -64,6 +69,13 @@ class ImageBatches:
             emit(stage="decoded", kept=kept, again_each_epoch=max(0, len(self._photos) - kept))
         # At least two: norm layers need more than one value per channel.
         self._batches = global_batches(len(self._photos), batch_size, world, least=2)
+        self._filler: Filler[tuple[int, int], None] = Filler(
+            self._crop,
+            batch_size=-(-max(batch.stop - batch.start for batch in self._batches) // world.size),
+            size=preprocessing.crop,
+            workers=workers or cores(),
+            processes=world.device.type == "cuda" if processes is None else processes,
+        )
 
     def steps(self) -> int:
         return len(self._batches)
@@ -72,17 +84,14 @@ class ImageBatches:
         world = self._world
         indices = order(len(self._photos), self._seed, number)
         shares = [indices[batch][world.rank :: world.size] for batch in self._batches]
-        with ThreadPoolExecutor(self._workers) as pool:
-            # Each photo's crop has its own seed, so it depends neither on the thread nor on the process.
-            def begin(own: torch.Tensor) -> Iterator[Square]:
-                return pool.map(lambda i: self._crop(i, (self._seed, number, i)), own.tolist())
+        for pixels, batch, own in zip(self.crops(number, shares), self._batches, shares, strict=True):
+            inputs = normalised(to_device(pixels, world.device), self._preprocessing)
+            yield Batch(inputs, to_device(self._targets[own], world.device), batch.stop - batch.start)
 
-            coming = [begin(own) for own in shares[:1]]
-            for step, (batch, own) in enumerate(zip(self._batches, shares, strict=True)):
-                pixels = torch.from_numpy(np.stack(list(coming.pop())))
-                coming = [begin(following) for following in shares[step + 1 : step + 2]]  # during the step
-                inputs = normalised(to_device(pixels, world.device), self._preprocessing)
-                yield Batch(inputs, to_device(self._targets[own], world.device), batch.stop - batch.start)
+    def crops(self, number: int, shares: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """For each tensor of indices (photos, crop, crop, 3) uint8, which is overwritten when the next is asked for."""
+        for pixels, _ in self._filler.batches([(number, index) for index in own.tolist()] for own in shares):
+            yield pixels
 
     def examples(self, split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         pixels, targets = self._evaluated[split]
@@ -92,9 +101,12 @@ class ImageBatches:
             inputs = normalised(to_device(pixels[part], self._world.device), self._preprocessing)
             yield inputs, to_device(targets[part], self._world.device)
 
-    def _crop(self, index: int, seed: tuple[int, int, int]) -> Square:
-        whole = self._whole.photo(self._photos[index])
-        return random_crop(whole, self._preprocessing.crop, np.random.default_rng(seed))
+    def _crop(self, item: tuple[int, int], place: Square) -> None:
+        """Write a crop of a photo to its place. item: the epoch, and the photo's index."""
+        number, index = item
+        # Each photo's crop has its own seed, so it depends neither on the thread nor on the process.
+        rng = np.random.default_rng((self._seed, number, index))
+        place[:] = random_crop(self._whole.photo(self._photos[index]), self._preprocessing.crop, rng)
 
 
 class _Whole:
@@ -127,13 +139,6 @@ class _Whole:
 
     def _read(self, photo: Photo) -> Square | None:
         return read_whole(self._data, photo, shorter_side=self._shorter_side)
-
-
-def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy without waiting: a GPU copies when its queue reaches the copy."""
-    if device.type == "cpu":
-        return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def random_crop(photo: Square, size: int, rng: np.random.Generator) -> Square:
