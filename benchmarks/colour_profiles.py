@@ -74,7 +74,12 @@ def spaces(cmyk: list[Path]) -> Iterator[tuple[str, Callable[[Image.Image, bool]
     profiles |= {f"CMYK ({path.name})": ("CMYK", path.read_bytes()) for path in cmyk}
     for name, (mode, profile) in profiles.items():
         transform = ImageCms.buildTransform(
-            SRGB, ImageCms.ImageCmsProfile(io.BytesIO(profile)), "RGB", mode, ImageCms.Intent.RELATIVE_COLORIMETRIC
+            SRGB,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            "RGB",
+            mode,
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,  # the default of editors; only presses' black is not black
         )
 
         def to_space(image: Image.Image, keep: bool, transform: Any = transform, profile: bytes = profile) -> bytes:

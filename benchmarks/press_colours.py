@@ -2,9 +2,9 @@
 
     python -m benchmarks.press_colours default_cmyk.icc cmyk.icm
 
-LittleCMS separates a grid of sRGB colours, at four saturations because photos have few pure colours, into each
-profile's CMYK. The formula predicts the sRGB that LittleCMS makes of that CMYK from the RGB that Pillow makes of it
-without a profile. The least squares are weighted alike for all profiles.
+LittleCMS separates a grid of sRGB colours, at five saturations because photos have few pure colours, into each
+profile's CMYK, with black point compensation as editors do. The formula predicts the sRGB that LittleCMS makes of that
+CMYK from the RGB that Pillow makes of it without a profile. All profiles have the same weight.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from PIL import Image, ImageCms
 
 from inference.photo.press import FACTORS, printed, terms
 
-SATURATIONS = (0.1, 0.2, 0.4, 0.7)
+SATURATIONS = (0.1, 0.2, 0.4, 0.7, 1)
 STEPS = 17
 
 Levels = npt.NDArray[np.uint8]
@@ -47,9 +47,12 @@ def separated(profile: bytes) -> tuple[Levels, Levels]:
     grey = grid.mean(axis=-1, keepdims=True)
     colours = np.concatenate([grey + share * (grid - grey) for share in SATURATIONS]).round().astype(np.uint8)
     press, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-    inks: Any = ImageCms.profileToProfile(Image.fromarray(colours), srgb, press, intent, outputMode="CMYK")
-    looks = ImageCms.profileToProfile(inks, press, srgb, intent, outputMode="RGB")
+    how: dict[str, Any] = {
+        "renderingIntent": ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        "flags": ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    }
+    inks: Any = ImageCms.profileToProfile(Image.fromarray(colours), srgb, press, outputMode="CMYK", **how)
+    looks = ImageCms.profileToProfile(inks, press, srgb, outputMode="RGB", **how)
     return np.asarray(inks.convert("RGB")), np.asarray(looks)
 
 

@@ -2,7 +2,7 @@
 
 Such a profile is a table of measured colours of 0.2 to 3 MB, which is not read. Pillow takes the inks for ideal ones,
 (1 - C)(1 - K) and so on, which makes photos far too dark and too colourful. Presses and papers differ less from each
-other than from that, so one quadratic formula of Pillow's RGB removes most of the error. docs/decisions/0095
+other than from that, so one cubic formula of Pillow's RGB removes most of the error. docs/decisions/0095
 """
 
 import numpy as np
@@ -10,15 +10,25 @@ import numpy.typing as npt
 
 FACTORS = np.array(
     [
-        [0.780, -0.040, -0.120],  # red
-        [-0.129, 0.529, 0.141],  # green
-        [0.035, 0.047, 0.436],  # blue
-        [-0.123, 0.032, 0.071],  # red x red
-        [-0.118, -0.147, -0.064],  # green x green
-        [-0.005, -0.038, -0.135],  # blue x blue
-        [0.486, 0.410, 0.010],  # red x green
-        [-0.110, 0.022, 0.353],  # green x blue
-        [0.011, 0.010, 0.121],  # blue x red
+        [1.558, 0.245, 0.162],  # red
+        [-0.168, 1.050, 0.357],  # green
+        [0.075, 0.113, 0.797],  # blue
+        [-1.543, -0.169, -0.163],  # red2
+        [-0.066, -0.761, -0.015],  # green2
+        [0.156, 0.127, -0.356],  # blue2
+        [0.769, 0.083, -0.253],  # red green
+        [-0.299, -0.325, -0.265],  # green blue
+        [-0.265, -0.223, -0.100],  # blue red
+        [0.908, -0.033, 0.071],  # red3
+        [-0.131, 0.308, -0.081],  # green3
+        [-0.109, -0.126, 0.073],  # blue3
+        [-0.601, 0.262, -0.089],  # red2 green
+        [0.053, 0.070, 0.016],  # red2 blue
+        [0.233, -0.101, -0.047],  # green2 red
+        [0.000, 0.203, 0.184],  # green2 blue
+        [0.064, 0.032, -0.046],  # blue2 red
+        [-0.089, -0.003, 0.066],  # blue2 green
+        [0.421, 0.236, 0.663],  # red green blue
     ],
     dtype=np.float32,
 )
@@ -27,11 +37,13 @@ Ghostscript's profile of SWOP and Krita's "Chemical proof", both free."""
 
 
 def terms(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """(n, 9) of (n, 3) levels: the terms of the formula, each minus its value for white, which stays white."""
+    """(n, 19) of (n, 3) levels: the terms of the formula, each minus its value for white, which stays white."""
     red, green, blue = (pixels[:, channel].astype(np.float32) / 255 for channel in range(3))
-    each = (red, green, blue, red * red, green * green, blue * blue, red * green, green * blue, blue * red)
-    stacked = np.stack(each, axis=1) - np.float32(1)
-    return np.asarray(stacked, dtype=np.float32)
+    squares = (red * red, green * green, blue * blue, red * green, green * blue, blue * red)
+    cubes = (red * squares[0], green * squares[1], blue * squares[2])
+    mixed = (squares[0] * green, squares[0] * blue, squares[1] * red, squares[1] * blue, squares[2] * red)
+    stacked = np.stack((red, green, blue, *squares, *cubes, *mixed, squares[2] * green, squares[3] * blue), axis=1)
+    return np.asarray(stacked - np.float32(1), dtype=np.float32)
 
 
 def printed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
