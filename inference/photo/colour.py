@@ -34,6 +34,8 @@ def _encoding() -> npt.NDArray[np.uint8]:
 
 
 _BAND_ROWS = 32
+_REMEMBERED_BYTES = 32 * 1024
+"""Most photos have one of a few profiles. What the last 16 of up to this size mean is remembered, in 0.6 MB at most."""
 
 _ENCODED = _encoding()
 _GRID = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype=np.uint8)] * 3), axis=-1)
@@ -43,10 +45,18 @@ def conversion(mode: str, profile: bytes) -> Conversion | None:
     """How an image of this mode of Pillow's, with this profile, becomes sRGB. None: its values are left alone."""
     if mode == "CMYK":
         return printed if profile[16:20] == b"CMYK" else None
-    linear = linear_srgb(profile, b"RGB " if mode in ("RGB", "RGBA", "P") else b"GRAY")
+    space = b"RGB " if mode in ("RGB", "RGBA", "P") else b"GRAY"
+    return _remembered(profile, space) if len(profile) <= _REMEMBERED_BYTES else _of_profile(profile, space)
+
+
+def _of_profile(profile: bytes, space: bytes) -> Conversion | None:
+    linear = linear_srgb(profile, space)
     if linear is None or np.abs(_converted(_GRID, linear).astype(int) - _GRID).max() <= _SAME_WITHIN:
         return None
     return functools.partial(_converted, linear=linear)
+
+
+_remembered = functools.lru_cache(maxsize=16)(_of_profile)
 
 
 def attach(image: Image.Image, convert: Conversion | None) -> None:
