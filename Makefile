@@ -258,7 +258,9 @@ bench-colours: setup  ## accuracy of photos in other colour spaces, with their p
 bench-training-gpu: setup  ## training speed on a GPU, compared with synthetic tensors
 	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 
-.PHONY: bench-hostile
+.PHONY: bench-hostile bench-function-faults
+bench-function-faults: setup  ## the Lambda function with slow and failing peers: its time, and the requests it sends
+	@$(BIN)/python -m benchmarks.function_faults $(ARGS)
 bench-hostile: setup  ## hostile requests: responses, slowest request, memory (limited to 512 MB)
 	@$(BIN)/python -m benchmarks.hostile $(ARGS)
 
