@@ -83,7 +83,7 @@ node_modules/.installed: package-lock.json $(VENV)/.installed-synth
 # The CDK command line comes second, also under `make -j`: its group, synth, is a part of test.
 .PHONY: setup
 setup: $(VENV)/.installed-test  ## install everything (the other verbs do it when they need to)
-	@$(MAKE) --silent --no-print-directory node_modules/.installed .venv-engine/.installed
+	@$(MAKE) --silent --no-print-directory node_modules/.installed .venv-engine/.installed tests/page/node_modules/.installed
 
 # Packages that are on a training host already: those of AWS's training image, and those that torch and torchvision need.
 IN_IMAGE = $(shell sed -n 's/==.*//p' locks/training-image.txt)
@@ -206,6 +206,12 @@ audit: node_modules/.installed .venv-audit/.installed audit-packages  ## check t
 	@$(PYTHON) -m venv .venv-engine
 	@$(subst --python $(BIN)/python,--python .venv-engine/bin/python,$(UV)) --require-hashes --requirement $<
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix rehearsal/cloud/node --no-fund --no-audit --loglevel=error || { echo "npm could not install AWS's SDK for the local AWS. Is the npm registry reachable? npm's own message is above. Then run make again." >&2; exit 1; }
+	@touch $@
+
+# A folder of its own: who deploys needs no browser.
+tests/page/node_modules/.installed: tests/page/package-lock.json $(VENV)/.installed-synth
+	@echo "== installing the browser that tests the page in tests/page (once, 90 MB; the tests unpack 200 MB in build/)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/page --ignore-scripts --no-fund --no-audit --loglevel=error || { echo "npm could not install the browser of the page's tests. Is the npm registry reachable? npm's own message is above. Then run make again." >&2; exit 1; }
 	@touch $@
 
 .PHONY: toolkit

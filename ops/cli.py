@@ -24,6 +24,7 @@ from ops.commands.deploy import deploy
 from ops.commands.options import Env
 from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
+from ops.commands.serve import serve
 from ops.echo import echo, echo_error
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 # The order of `kennel --help`.
 app.command()(rehearse)
 app.command()(model.predict)
+app.command()(serve)
 app.command()(model.report)
 app.command()(preflight)
 app.command()(cost)

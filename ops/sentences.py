@@ -13,6 +13,7 @@ SENTENCES = frozenset(
         "ops.model.report.ReportError",
         "ops.output_path.OutputPathError",
         "ops.rehearse.errors.RehearsalError",
+        "ops.serve.run.PortError",
         "rehearsal.aws.runtime_api.FunctionError",
         "rehearsal.cloud.own_folder.FolderRefusedError",
         "rehearsal.hosts.namespaces.NamespacesRefusedError",

@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio.to_thread
 import uvicorn
+from starlette.types import ASGIApp
 
 from inference.artifact import ArtifactError
 from inference.memory import return_large_blocks
@@ -35,9 +37,9 @@ class _Server(uvicorn.Server):
             listener.listen(WAITING)  # asyncio has set the system's queue to BACKLOG
 
 
-def _server(service: Service) -> _Server:
+def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
-        application(service),
+        app,
         http=limited_protocol(),
         backlog=BACKLOG,
         ws="none",
@@ -69,8 +71,11 @@ async def _serve(server: _Server, service: Service, listener: socket.socket) -> 
     await loading
 
 
-def run(model_dir: Path, listener: socket.socket) -> int:
-    """Serve the artifact in `model_dir` until a signal. Returns the exit code: 1 if the model cannot be loaded."""
+def run(model_dir: Path, listener: socket.socket, *, application: Callable[[Service], ASGIApp] = application) -> int:
+    """Serve the artifact in `model_dir` until a signal. Returns the exit code: 1 if the model cannot be loaded.
+
+    application: makes what is served, over the model's service.
+    """
     output.use_for_standard_streams()
     # force: a library that logged while it was imported may have configured the root logger already
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
@@ -79,7 +84,7 @@ def run(model_dir: Path, listener: socket.socket) -> int:
     # libjpeg's own memory limit, in 1000 bytes: libjpeg may read a larger size from a file than Pillow does
     os.environ["JPEGMEM"] = str(DECODING.size // 1000)
     service = Service(model_dir)
-    server = _server(service)
+    server = _server(application(service))
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn's own handler, which it installs only once its loop runs: it drains, and the exit code is 0. A handler
         # that raised an exception could do so while asyncio makes the loop.

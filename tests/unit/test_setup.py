@@ -65,6 +65,11 @@ def test_setup_installs_the_engine_of_the_local_aws_from_its_lock() -> None:
     assert "npm ci --prefix rehearsal/cloud/node" in setup
 
 
+def test_setup_installs_the_browser_of_the_page_from_its_lock_and_a_deploy_does_not() -> None:
+    assert "npm ci --prefix tests/page --ignore-scripts" in planned("make setup")
+    assert "tests/page" not in planned("make deploy")
+
+
 def test_each_verb_is_listed_with_a_sentence() -> None:
     verbs = {verb for line in re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE) for verb in line.split()}
     listed = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))

