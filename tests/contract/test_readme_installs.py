@@ -106,6 +106,7 @@ EXPECTED = {
     "data upload": (0, "18 photos sent to s3://photos/data, 0 were already there."),
     "data version": (0, "kennel.photos_account=123456789012"),
     "predict": (1, "There is no build/rehearsal/job/model."),
+    "serve": (1, "There is no build/rehearsal/job/model."),
     "weights upload": (0, ".safetensors was sent."),
     "rehearse": (1, "that has them."),
     "--install-completion": (0, "completion"),
