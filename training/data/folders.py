@@ -134,7 +134,9 @@ def _read_split(place: Path, split: str, found: Folders, links: Links) -> None:
     if refused:
         first, error = next(iter(refused.items()))
         found.add(
-            "unreadable", f"The folder {printable(first)} cannot be read ({error.strerror}); allow it.", list(refused)
+            "unreadable",
+            f"The folder {printable(first)} cannot be read ({error.strerror}); correct its permissions.",
+            list(refused),
         )
     elif not found.photos[split] and not links.refused:
         remedy = _remedy(place.parent, found)
