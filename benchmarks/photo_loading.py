@@ -1,9 +1,9 @@
 """Where photos are held back on their way to a GPU: how fast they reach a consumer that does nothing.
 
-    make bench-training-gpu ARGS=--loading
     python -m benchmarks.photo_loading --data dogImages
+    make bench-training-gpu ARGS=--loading      # on a machine with a GPU, before the steps and features there
 
-It needs no GPU. For each stage: the time of one photo on one core, and how long of it the interpreter lock is held,
+It uses no GPU. For each stage: the time of one photo on one core, and how long of it the interpreter lock is held,
 which limits all threads of a process together. Then photos a second with threads and with processes, by their number;
 and the processor time of the main process for each photo, which limits all cores together.
 """

@@ -149,7 +149,10 @@ def fit(config: Config, world: World, stop: Stop, *, backbone: Backbone = RESNET
             batch_size=config.batch_size,
             seed=config.seed,
             workers=config.workers,
-            memory=photo_budget(config.photo_memory_gib, reserved=copy_bytes(model) if config.checkpoint_dir else 0),
+            memory=photo_budget(
+                config.photo_memory_gib,
+                reserved=copy_bytes(model) if config.checkpoint_dir and world.is_first else 0,
+            ),
         )
         network = model.to(world.device).to(memory_format=torch.channels_last)
         precision = mixed_precision(world.device)

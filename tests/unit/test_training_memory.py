@@ -54,6 +54,14 @@ def test_half_of_the_free_memory_is_for_photos_divided_by_the_processes_of_a_hos
     assert photo_budget(None) == GIB // 2
 
 
+def test_memory_that_is_needed_later_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy of a training's state, from which a checkpoint is written."""
+    monkeypatch.setattr(memory, "_free_on_the_machine", lambda: 5 * GIB)
+    monkeypatch.setattr(memory, "_free_in_the_container", lambda: 1 << 62)
+    assert photo_budget(None, reserved=GIB) == 2 * GIB
+    assert photo_budget(None, reserved=6 * GIB) == 0
+
+
 def test_a_given_amount_is_used_unchanged() -> None:
     assert photo_budget(0.25) == GIB // 4
     assert photo_budget(0.0) == 0
