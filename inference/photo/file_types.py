@@ -131,6 +131,8 @@ _RIFF = {b"WEBP": WEBP, b"AVI ": VIDEO, b"WAVE": SOUND}
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 """Bytes of a BMP's second header. `BM` alone could begin a text."""
 
+_SPACES = str.maketrans("", "", "\t\r\n\f")
+"""Python's `isprintable` takes them for control characters, and they are in most texts."""
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf", b"jpeg", b"jpgs", b"avci", b"avcs"})
@@ -217,4 +219,4 @@ def _is_text(head: bytes) -> bool:
         if error.start < len(head) - 3:  # a character of up to 4 bytes may be cut off at the end
             return False
         text = head[: error.start].decode()
-    return bool(text) and all(character.isprintable() or character in "\t\r\n\f" for character in text)
+    return bool(text) and text.translate(_SPACES).isprintable()

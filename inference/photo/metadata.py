@@ -12,9 +12,8 @@ from typing import Literal
 
 from inference.photo import icc
 from inference.photo.errors import PhotoError
+from inference.photo.file_types import JPEG_SIGNATURE, PNG_SIGNATURE
 from inference.photo.transparency import TransparentColour
-
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 _MAX_PARTS = 5000
 """Segments of a JPEG before its first scan, or chunks of a PNG or WebP; real ones have a few hundred. Each costs
@@ -57,9 +56,9 @@ def without_metadata(photo: bytes) -> StrippedImage:
 
     Raises PhotoError where the file has far too many parts, or a JPEG ends before its first scan.
     """
-    if photo.startswith(JPEG):
+    if photo.startswith(JPEG_SIGNATURE):
         return _jpeg(photo)
-    return _png(photo) if photo.startswith(PNG) else _webp(photo)
+    return _png(photo) if photo.startswith(PNG_SIGNATURE) else _webp(photo)
 
 
 def _jpeg(photo: bytes) -> StrippedImage:

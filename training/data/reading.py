@@ -7,11 +7,10 @@ from PIL import Image
 from inference.photo.colour import to_srgb
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
+from inference.photo.file_types import JPEG, file_type
 from inference.photo.preprocessing import Preprocessing
 from training.data.dataset import DataSet, Photo
 from training.data.truncated import decode_truncated
-
-_JPEG = b"\xff\xd8\xff"
 
 Square = npt.NDArray[np.uint8]
 
@@ -27,7 +26,7 @@ def read(data: DataSet, photo: Photo, *, shorter_side: int) -> Image.Image | Non
         try:
             return decode(content, shorter_side=shorter_side)
         except PhotoError as error:
-            if error.kind != "broken_photo" or not name.startswith("train/") or not content.startswith(_JPEG):
+            if error.kind != "broken_photo" or not name.startswith("train/") or file_type(content) is not JPEG:
                 raise
         image, shown = decode_truncated(content, shorter_side=shorter_side)
     except PhotoError as error:

@@ -10,11 +10,10 @@ from pathlib import Path
 from inference.cores import usable_cores
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
+from inference.photo.file_types import JPEG, file_type
 from ops.data.measure import CHECKED_SIDE, scaled
 from ops.data.near_duplicates import Fingerprint, fingerprint, near_duplicate_groups
 from training.data.truncated import decode_truncated
-
-_JPEG = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +53,7 @@ def _look(path: Path) -> Look:
         return Look(sha256=sha256, fingerprint=fingerprint(scaled(decode(content, shorter_side=CHECKED_SIDE))))
     except PhotoError as error:
         problem = error.message
-        if error.kind != "broken_photo" or not content.startswith(_JPEG):
+        if error.kind != "broken_photo" or file_type(content) is not JPEG:
             return Look(sha256=sha256, fingerprint=None, problem=problem)
     try:
         image, _ = decode_truncated(content, shorter_side=CHECKED_SIDE)
