@@ -18,6 +18,7 @@ from constructs import Construct
 
 import environments
 from contract.text import indented
+from contract.utf8_mode import start_in_utf8_mode
 from environments import Environment, EnvironmentRefusedError
 from environments.agreement import check_cdk, chosen
 from stacks.api.stack import ALIAS, ApiStack
@@ -192,4 +193,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    start_in_utf8_mode()
     main()

@@ -9,6 +9,7 @@ import os
 import sys
 
 from contract.text import indented
+from contract.utf8_mode import start_in_utf8_mode
 from environments import EnvironmentRefusedError, load
 from environments.agreement import check_shell, chosen
 
@@ -25,4 +26,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    start_in_utf8_mode()
     sys.exit(main(sys.argv[1:]))

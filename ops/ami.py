@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import environments
+from contract.utf8_mode import start_in_utf8_mode
 from environments import EnvironmentRefusedError
 from environments.agreement import chosen
 from environments.edit import read_setting, write_setting
@@ -89,4 +90,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    start_in_utf8_mode()
     sys.exit(main())

@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
     sys.exit(f"kennel: {missing_package(error, sys.argv)}")
 
 from contract.text import indented
+from contract.utf8_mode import start_in_utf8_mode
 from ops.commands import data, model, weights
 from ops.commands.cost import cost
 from ops.commands.deploy import deploy
@@ -64,6 +65,7 @@ def kennel(
 
 def main() -> None:
     """Entry point. Errors that the user can correct are printed as one sentence, without a traceback."""
+    start_in_utf8_mode()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if isinstance(sys.stdout, TextIOWrapper):

@@ -14,6 +14,7 @@ from pathlib import Path
 if not __package__:  # started as a file, or through a link to it
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from contract.utf8_mode import start_in_utf8_mode
 from training.config import Config
 
 REQUIREMENTS = Path(__file__).resolve().with_name("requirements-host.txt")
@@ -52,4 +53,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    start_in_utf8_mode()
     sys.exit(main())

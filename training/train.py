@@ -25,6 +25,7 @@ if not __package__:  # started as a file, by torchrun or by the SageMaker toolki
 import torch
 from torch import nn
 
+from contract.utf8_mode import start_in_utf8_mode
 from inference.artifact import ArtifactError, sha256
 from inference.photo.preprocessing import Preprocessing
 from inference.processor import instruction_sets
@@ -319,4 +320,5 @@ def fail(config: Config, sentence: str, *, root_cause: bool = True) -> None:
 
 
 if __name__ == "__main__":
+    start_in_utf8_mode()
     distributed.exit_now(main(Config.from_command_line()))

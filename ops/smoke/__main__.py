@@ -23,6 +23,7 @@ import boto3
 
 import environments
 import ops.session
+from contract.utf8_mode import start_in_utf8_mode
 from environments import Environment, EnvironmentRefusedError
 from inference.artifact import ArtifactError
 from ops.cost import CostError
@@ -184,4 +185,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    start_in_utf8_mode()
     sys.exit(main())
