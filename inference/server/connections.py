@@ -158,6 +158,7 @@ class LimitedProtocol(H11Protocol, asyncio.BufferedProtocol):
             self.cycle.disconnected = True  # the application reads no more of this body
             self.cycle.message_event.set()
         self._refused = True
+        self.flow.resume_reading()  # to drop what still comes
         self.loop.call_later(LINGER_S, self.transport.close)
 
     # -- limits ------------------------------------------------------------------------------------------------------
