@@ -161,6 +161,18 @@ def test_the_page_fetches_nothing(data: DataSet, wrong: int) -> None:
     assert "@import" not in content
 
 
+def test_the_page_is_not_wider_than_a_phone(data: DataSet) -> None:
+    """What can be wide scrolls in a box of its own; a browser showed 414 pixels of page on a screen of 320 without."""
+    page = page_of(data, predictions_of(data, correct(data)), skipped={"train/Pug/1.jpg": "The photo has no bytes."})
+
+    assert page.count("<table") == page.count('<div class="scroll"><table') == page.count("</table></div>") > 2
+    assert re.search(r"\.scroll \{[^}]*overflow-x: auto", page)
+    assert re.search(r"\.row > \.card \{[^}]*min-width: 0; overflow-x: auto", page)
+    assert re.search(r"^svg \{[^}]*max-width: 100%", page, re.MULTILINE)
+    assert re.search(r"^figure img, [^}]*width: 100%", page, re.MULTILINE)
+    assert [width for width in re.findall(r"(?<!max-)\b(?:min-)?width: (\d+)px", page) if int(width) > 280] == []
+
+
 def test_names_are_escaped(data: DataSet) -> None:
     hostile = DataSet(
         folder=data.folder,
