@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from benchmarks.processor import print_processor
 from inference.photo.press import FACTORS, printed, terms
 
 SATURATIONS = (0.1, 0.2, 0.4, 0.7, 1)
@@ -28,7 +29,9 @@ Levels = npt.NDArray[np.uint8]
 def main() -> int:
     parser = argparse.ArgumentParser(description="Fit inference/photo/press.py to profiles of presses.")
     parser.add_argument("profiles", type=Path, nargs="+", metavar="FILE", help="an ICC profile of CMYK")
-    pairs = {path.name: separated(path.read_bytes()) for path in parser.parse_args().profiles}
+    profiles = parser.parse_args().profiles
+    print_processor()
+    pairs = {path.name: separated(path.read_bytes()) for path in profiles}
     inputs = np.concatenate([terms(naive.reshape(-1, 3)) for naive, _ in pairs.values()])
     outputs = np.concatenate([true.reshape(-1, 3) / 255.0 - 1 for _, true in pairs.values()])
     fitted = np.linalg.lstsq(inputs, outputs, rcond=None)[0]
