@@ -22,7 +22,7 @@ $(foreach verb,help setup lint format golden reference audit audit-packages tool
 $(foreach verb,lock,$(eval TAKES_$(verb) := UPGRADE))
 $(foreach verb,test test-processors,$(eval TAKES_$(verb) := ARGS WORKERS))
 $(foreach verb,test-slow,$(eval TAKES_$(verb) := ARGS))
-$(foreach verb,bench-synth bench-local-lambda bench-rehearsal bench-scaling bench-serving bench-load bench-memory bench-hostile,$(eval TAKES_$(verb) := ARGS))
+$(foreach verb,bench-function-faults bench-synth bench-local-lambda bench-rehearsal bench-scaling bench-serving bench-load bench-memory bench-hostile,$(eval TAKES_$(verb) := ARGS))
 $(foreach verb,bench-features bench-training bench-training-modes bench-quantisation bench-colours bench-training-gpu,$(eval TAKES_$(verb) := ARGS))
 $(foreach verb,data-split,$(eval TAKES_$(verb) := ARGS DIR SOURCE))
 $(foreach verb,data-check,$(eval TAKES_$(verb) := ARGS DIR))
