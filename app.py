@@ -33,6 +33,8 @@ from stacks.training.stack import TrainingStack
 from stacks.workbench.stack import WorkbenchStack
 
 FOLDER = Path(__file__).resolve().parent
+PRICED_REGION = "us-east-1"
+"""The prices of a warning, where the environment names no region."""
 
 
 class FlagsMissingError(Exception):
@@ -175,6 +177,29 @@ def download_warning(settings: Settings, context: Mapping[str, object]) -> list[
     ]
 
 
+def open_warning(settings: Settings, templates: Path, region: str) -> list[str]:
+    """The warning for an HTTP API that everyone on the internet may call: the price of the worst month.
+
+    templates: the folder of the synthesised stacks. region: empty where the credentials choose it.
+    """
+    api = settings.api
+    if not api.is_open:
+        return []
+    # imported here, because every other synthesis does without the price tables
+    from ops.cost import CostError, estimate
+
+    which = region or PRICED_REGION
+    try:
+        worst = estimate(templates, which).usd("worst")
+        price = f"A month at that rate costs up to {worst:,.0f} US dollars in {which}, with everything else at worst"
+    except CostError as error:
+        price = f"Its price is not known: {error}"
+    return [
+        f"Anyone on the internet may call the HTTP API, {api.http_requests_per_s} requests a second together "
+        f"(api.http_requests_per_s). {price}; the budget warns and stops nothing. `make cost` has the rest."
+    ]
+
+
 def main() -> None:
     app = cdk.App()
     context = app.node.get_all_context()
@@ -189,7 +214,9 @@ def main() -> None:
         sys.exit(f"kennel: {indented(error)}")
     for warning in [*warnings(settings, date.today()), *download_warning(settings, context)]:
         print(f"kennel: warning: {indented(warning)}", file=sys.stderr)
-    app.synth()
+    assembly = app.synth()
+    for warning in open_warning(settings, Path(assembly.directory), environment.region):
+        print(f"kennel: warning: {indented(warning)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

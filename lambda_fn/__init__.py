@@ -1,2 +1,2 @@
 """What runs in Lambda: event in, endpoint invoked, response out. It imports only boto3, the
-standard library and inference/photo/file_types.py."""
+standard library, inference/photo/file_types.py and, where it shows the page, page/."""

@@ -54,6 +54,11 @@ def parse(event: object) -> Request:
     return _of_http(event)
 
 
+def is_for_page(event: object) -> bool:
+    """Whether the event is GET / of an HTTP API."""
+    return isinstance(event, dict) and _method(event) == "GET" and event.get("rawPath") == "/"
+
+
 def _method(event: Mapping[str, Any]) -> object:
     """The HTTP method. HTTP APIs and function URLs put it into the request context, others into the event itself."""
     context = event.get("requestContext")

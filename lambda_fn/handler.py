@@ -5,7 +5,7 @@ import os
 from lambda_fn import calls, endpoint, photo_store
 from lambda_fn.deadline import Deadline, LambdaContext
 from lambda_fn.errors import INTERNAL, Response, ServiceError, ok
-from lambda_fn.events import Request, parse
+from lambda_fn.events import Request, is_for_page, parse
 from lambda_fn.photo import Photo
 from lambda_fn.request_log import RequestLog
 from lambda_fn.settings import Settings
@@ -19,7 +19,10 @@ def handler(event: object, context: LambdaContext | None = None) -> Response:
     """Event in, proxy response out."""
     log = RequestLog.of(context)
     try:
-        response = ok(classify(parse(event), Deadline.of(context), log), log.request_id)
+        if SETTINGS.page and is_for_page(event):
+            response = web_page()
+        else:
+            response = ok(classify(parse(event), Deadline.of(context), log), log.request_id)
     except ServiceError as error:  # one table: errors.py
         response = error.response(log.request_id)
     except Exception:  # a bug, not the caller's fault
@@ -27,6 +30,14 @@ def handler(event: object, context: LambdaContext | None = None) -> Response:
         response = ServiceError(INTERNAL).response(log.request_id)
     log.write(response)
     return response
+
+
+def web_page() -> Response:
+    """The page for people, which posts photos to this function."""
+    from page import page  # only a function that shows the page has it in its package
+
+    html, headers = page()
+    return {"statusCode": 200, "headers": dict(headers), "body": html}
 
 
 def classify(request: Request, deadline: Deadline, log: RequestLog) -> dict[str, object]:

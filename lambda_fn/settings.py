@@ -20,6 +20,8 @@ class Settings:
     """The one endpoint that this function may invoke."""
     readable_s3_prefixes: tuple[S3Object, ...] = ()
     """Where callers may name photos in S3. Empty: nowhere. Each key is empty or ends with a slash."""
+    page: bool = False
+    """Whether GET / returns the web page, which is then in the function's package."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -31,7 +33,7 @@ class Settings:
             )
         listed = env.get("READABLE_S3_PREFIXES", "").split(",")
         prefixes = tuple(_prefix(item.strip()) for item in listed if item.strip())
-        return cls(endpoint_name=name, readable_s3_prefixes=prefixes)
+        return cls(endpoint_name=name, readable_s3_prefixes=prefixes, page=env.get("PAGE") == "true")
 
     def may_read(self, photo: S3Object) -> bool:
         """Whether the object is below one of the readable prefixes.

@@ -67,8 +67,26 @@ def scaling_policy(policy: Resource, app: Templates, given: Assumptions) -> Iter
 
 
 def predictions(app: Templates, given: Assumptions) -> Usage:
-    """Predictions in each case. The worst month is one in which the largest fleet is always at its scaling target."""
-    return Usage(expected=given.predictions, worst=_most_predictions(app), predictions=1000)
+    """Predictions in each case.
+
+    The worst month is one in which the largest fleet is always at its scaling target, or an HTTP API that is open to
+    everyone always at the rate that it lets through: a photo that the endpoint has no time for is billed all the same.
+    """
+    worst = max(_most_predictions(app), open_requests_per_s(app) * SECONDS_A_MONTH)
+    return Usage(expected=given.predictions, worst=worst, predictions=1000)
+
+
+def open_requests_per_s(app: Templates) -> float:
+    """The rate that the HTTP APIs without authorization let through."""
+    return sum(
+        float(stage.properties["DefaultRouteSettings"]["ThrottlingRateLimit"])
+        for api in app.of_type("AWS::ApiGatewayV2::Api")
+        if any(
+            route.properties.get("AuthorizationType", "NONE") == "NONE"
+            for route in app.referring(api, "AWS::ApiGatewayV2::Route")
+        )
+        for stage in app.referring(api, "AWS::ApiGatewayV2::Stage")
+    )
 
 
 def canary_calls(app: Templates) -> float:

@@ -15,16 +15,27 @@ FILE = "aws.sh"
 ENDED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def keep(folder: Path, variables: Mapping[str, str], settings: list[str], console: Console, *, trains: bool) -> None:
+def keep(
+    folder: Path,
+    variables: Mapping[str, str],
+    settings: list[str],
+    console: Console,
+    *,
+    trains: bool,
+    page: str,
+) -> None:
     """Say how to use the local AWS and how to end it, and wait for that.
 
     folder: of the rehearsal. settings: NAME=VALUE, with which it was deployed. trains: whether a deploy trains.
+    page: the address of the page; empty if the settings leave it out.
     """
     file = folder / FILE
     file.touch(mode=0o600)
     file.write_text(shell(variables), encoding="utf-8")
     options = shlex.quote(" ".join(f"-c {shlex.quote(setting)}" for setting in settings))
     photos = ("make data-upload DIR=dogImages", "other photos, with which the next deploy trains")
+    if page:
+        console.print(f"\n[bold]The page:[/bold] {escape(printable(page))}  [dim]# drop a photo there", soft_wrap=True)
     console.print("\n[bold]The local AWS runs on.[/bold] In another shell, in this folder:\n")
     for line, what in (
         (f"source {file}", "the shell uses this AWS, and no other"),

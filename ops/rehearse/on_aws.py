@@ -91,7 +91,15 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
         if plan.keep:
             tag = load(environment, plan.overrides()).training.image_tag
             publish_training_image(stage.client("ecr"), aws.settings.region, tag)
-            keep(plan.folder, account.variables(aws, environment), stage.settings, console, trains=not plan.model)
+            url = output_of("api", "PageUrl", environment=environment.name)
+            keep(
+                plan.folder,
+                account.variables(aws, environment),
+                stage.settings,
+                console,
+                trains=not plan.model,
+                page=aws.http_api(url) if url else "",
+            )
     return answers
 
 

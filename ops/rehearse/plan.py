@@ -13,6 +13,9 @@ LOAD_TARGET = 10
 """Calls in a minute for each instance, unless the operator sets it. A minute of the local AWS takes 3 s, so the default
 target of 25 needs 22 calls a second, which two cores answer if they do nothing else."""
 
+PAGE_SETTINGS = {"api.http": "true", "api.http_authorization": "none", "api.page": "true"}
+"""With these the HTTP API of a rehearsal that is kept shows the page. Only this machine reaches it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -84,7 +87,13 @@ class Plan:
     def chosen(self) -> list[str]:
         """Of these, the ones that do not depend on the weights."""
         lowered = [f"{LOAD_SETTING}={LOAD_TARGET}"] if self.load else []
-        return [*lowered, *self.settings]
+        return [*lowered, *self._page(), *self.settings]
+
+    def _page(self) -> list[str]:
+        """The settings of the page, unless the operator chooses one of them."""
+        if not self.keep or PAGE_SETTINGS.keys() & named(self.settings).keys():
+            return []
+        return [f"{name}={value}" for name, value in PAGE_SETTINGS.items()]
 
     def overrides(self) -> dict[str, str]:
         """The context that CDK makes of them."""

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from rehearsal.cloud.environment import EngineSettings
 from rehearsal.cloud.own_folder import own_folder
@@ -77,6 +78,15 @@ class LocalAws:
     def url(self) -> str:
         """Where it listens."""
         return self.settings.url
+
+    def http_api(self, endpoint: str) -> str:
+        """Where it serves an HTTP API. endpoint: the API's address on AWS, https://ID.execute-api.REGION....
+
+        No name has to resolve for it: the engine serves the API below a path of its own address, too. The
+        stage is $default.
+        """
+        api = (urlsplit(endpoint).hostname or "").partition(".")[0]
+        return f"{self.url}/_aws/execute-api/{api}/"
 
     @property
     def variables(self) -> dict[str, str]:

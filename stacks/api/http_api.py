@@ -13,6 +13,7 @@ from stacks.common.nag import acknowledge
 from stacks.settings import ApiSettings
 
 ROUTE = "POST /predict"
+PAGE_ROUTE = "GET /"
 
 ACCESS_LOG = {
     "request_id": "$context.requestId",
@@ -30,7 +31,9 @@ ACCESS_LOG = {
 
 
 class HttpApi(Construct):
-    """One route to one alias. Callers sign their requests (AWS_IAM) unless `api.http_authorization` is `none`.
+    """POST /predict to one alias, and with `api.page` GET / for the web page.
+
+    Callers sign their requests (AWS_IAM) unless `api.http_authorization` is `none`.
 
     A caller needs `execute-api:Invoke` on `route_arn` in its own policy. Deleting the API deletes its URL.
     """
@@ -57,10 +60,25 @@ class HttpApi(Construct):
             authorization_type="AWS_IAM" if settings.http_authorization == "iam" else "NONE",
             target=f"integrations/{integration.ref}",
         )
-        if settings.http_authorization == "none":
-            acknowledge(
-                route, "Open to everyone because api.http_authorization is none; the request rate is limited.", "APIG4"
+        routes = [route]
+        if settings.page:
+            routes.append(
+                gateway.CfnRoute(
+                    self,
+                    "Page",
+                    api_id=api.ref,
+                    route_key=PAGE_ROUTE,
+                    authorization_type="NONE",
+                    target=f"integrations/{integration.ref}",
+                )
             )
+        if settings.http_authorization == "none":
+            for each in routes:
+                acknowledge(
+                    each,
+                    "Open to everyone because api.http_authorization is none; the request rate is limited.",
+                    "APIG4",
+                )
         log_group = OwnedLogGroup(
             self,
             "AccessLogs",
@@ -83,7 +101,20 @@ class HttpApi(Construct):
             ),
         )
         self.url = f"{api.attr_api_endpoint}/predict"
-        self.route_arn = f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{api.ref}/*/POST/predict"
+        self.page_url = f"{api.attr_api_endpoint}/"
+        self.route_arn = _route_arn(api, ROUTE)
         alias.add_permission(
             "Http", principal=iam.ServicePrincipal("apigateway.amazonaws.com"), source_arn=self.route_arn
         )
+        if settings.page:
+            alias.add_permission(
+                "Page",
+                principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+                source_arn=_route_arn(api, PAGE_ROUTE),
+            )
+
+
+def _route_arn(api: gateway.CfnApi, route: str) -> str:
+    """The route in every stage."""
+    path = route.replace(" ", "")
+    return f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{api.ref}/*/{path}"

@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ALIAS = "live"
 BESIDE_PACKAGE = ("inference/__init__.py", "inference/photo/__init__.py", "inference/photo/file_types.py")
 """What the function imports of inference, at the paths that its imports have in the repository: one table alone."""
+PAGE = ("page/__init__.py", "page/index.html")
+"""With api.page it also imports these."""
 
 
 class ApiStack(cdk.Stack):
@@ -65,6 +67,8 @@ class ApiStack(cdk.Stack):
             http = HttpApi(self, "Http", name=self.stack_name, alias=alias, settings=settings)
             cdk.CfnOutput(self, "HttpUrl", value=http.url)
             cdk.CfnOutput(self, "HttpRouteArn", value=http.route_arn)
+            if settings.page:
+                cdk.CfnOutput(self, "PageUrl", value=http.page_url)
 
     def _function(
         self, name: str, endpoint_name: str, storage: BucketAccess, telemetry: FunctionTelemetry, settings: ApiSettings
@@ -75,13 +79,16 @@ class ApiStack(cdk.Stack):
             name=name,  # the alarms refer to it before it exists
             description="Predicts the breed of the dog in a photo",
             # the folder is itself the Python package, so the archive contains the folder and not only its files
-            code=python_code(sources(ROOT, packages=["lambda_fn"], files=BESIDE_PACKAGE)),
+            code=python_code(
+                sources(ROOT, packages=["lambda_fn"], files=(*BESIDE_PACKAGE, *(PAGE if settings.page else ())))
+            ),
             handler="lambda_fn.handler.handler",
             timeout_s=settings.timeout_s,
             memory_mib=settings.memory_mib,
             environment={
                 "ENDPOINT_NAME": endpoint_name,
                 "READABLE_S3_PREFIXES": ",".join(settings.readable_s3_prefixes),
+                **({"PAGE": "true"} if settings.page else {}),
             },
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),
             rights=self._rights(endpoint_name, storage, settings),

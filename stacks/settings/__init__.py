@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from stacks.settings.api import ApiSettings
 from stacks.settings.monitoring import MonitoringSettings
-from stacks.settings.rules import SettingsError, apart
+from stacks.settings.rules import SettingsError, apart, require
 from stacks.settings.serving import CaptureSettings, RolloutSettings, ScalingSettings, ServingSettings
 from stacks.settings.storage import StorageSettings
 from stacks.settings.training import TrainingSettings
@@ -47,3 +47,9 @@ class Settings:
                 getattr(self.storage, name),
                 why="because captured requests expire",
             )
+        require(
+            not self.api.page or self.monitoring.monthly_budget_usd > 0,
+            "monitoring.monthly_budget_usd",
+            self.monitoring.monthly_budget_usd,
+            "more than 0 with api.page: anyone on the internet may then cause costs, and the budget says when they do",
+        )

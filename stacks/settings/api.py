@@ -29,6 +29,9 @@ class ApiSettings:
     """Whether there is an HTTP API in front: POST /predict."""
     http_authorization: Literal["iam", "none"] = "iam"
     """iam: callers sign their requests (SigV4). none: anyone on the internet may call, at your cost."""
+    page: bool = False
+    """Whether the HTTP API shows the web page at its root. A browser cannot sign, so this needs api.http_authorization
+    none."""
     http_requests_per_s: Annotated[int, Range(1, 10_000, "requests")] = 10
     """Requests per second over all callers; above it the HTTP API returns 429."""
     http_burst: Annotated[int, Range(1, 5_000, "requests")] = 20
@@ -46,6 +49,19 @@ class ApiSettings:
             f"at most {self.HTTP_CEILING_S - 1} with api.http, because an HTTP API waits {self.HTTP_CEILING_S} s at "
             "most, and must wait longer than the function to pass its answer on",
         )
+
+        require(
+            not self.page or self.is_open,
+            "api.page",
+            self.page,
+            "false unless api.http is true and api.http_authorization is none: the page in a browser cannot sign its "
+            "requests, so anyone on the internet may then call, at your cost",
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anyone on the internet may call."""
+        return self.http and self.http_authorization == "none"
 
     @property
     def http_timeout_s(self) -> int:

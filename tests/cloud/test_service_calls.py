@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -236,7 +237,8 @@ def test_an_http_api_invokes_a_function_that_lets_it(client: Client, local_aws: 
             SourceArn=f"arn:aws:execute-api:us-east-1:000000000000:{api}/*/GET/any",
         )
     connection = HTTPConnection("127.0.0.1", local_aws.settings.port, timeout=60)
-    connection.request("GET", f"/_aws/execute-api/{api}/$default/any")
+    address = local_aws.http_api(f"https://{api}.execute-api.us-east-1.amazonaws.com/")
+    connection.request("GET", f"{urlsplit(address).path}any")
     status = connection.getresponse().status
     connection.close()
 

@@ -256,6 +256,17 @@ REACH = {
     ),
     "api.http": Reach("true", ("Api/Http*", "Api/LiveHttp", "Api output HttpUrl", "Api output HttpRouteArn")),
     "api.http_authorization": Reach("none", ("Api/HttpPredict.AuthorizationType",), beside=HTTP),
+    "api.page": Reach(
+        "true",
+        (
+            "Api/HttpPage*",
+            "Api/LivePage",
+            "Api/Function.Environment.Variables.PAGE",
+            "Api/Function.Code*",
+            "Api output PageUrl",
+        ),
+        beside={**HTTP, "api.http_authorization": "none"},
+    ),
     "api.http_requests_per_s": Reach(5, ("Api/HttpStage.DefaultRouteSettings.ThrottlingRateLimit",), beside=HTTP),
     "api.http_burst": Reach(50, ("Api/HttpStage.DefaultRouteSettings.ThrottlingBurstLimit",), beside=HTTP),
     "workbench.host": Reach("false", ("Workbench/Host*", "Workbench output Connect")),

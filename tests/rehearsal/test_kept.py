@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.builders import write_artifact
+from tests.builders import any_photo, write_artifact
 from tests.rehearsal.deployments import (
     OF_ANOTHER_ACCOUNT,
     REPOSITORY,
@@ -63,6 +64,12 @@ def test_the_printed_commands_deploy_and_destroy(tmp_path: Path) -> None:
             re.findall(rf"^  ({command} .*?)  # ", printed, re.MULTILINE)[0]
             for command in ("source", "make deploy", "make destroy")
         )
+        (page,) = re.findall(r"The page: (\S+)", printed)
+        assert "<h1>Which breed is this dog?</h1>" in httpx.get(page).text
+        headers = {"Content-Type": "image/jpeg"}
+        answer = httpx.post(f"{page}predict?top_k=2", content=any_photo(), headers=headers, timeout=60)
+        assert len(answer.json()["predictions"]) == 2
+
         changed = deploy.replace("ARGS='", "ARGS='-c api.memory_mib=768 ")
 
         deployed = in_a_shell([source, changed, MEMORY], tmp_path / "shell")

@@ -1,0 +1,44 @@
+"""The page of a rehearsal that is kept: its settings, and the line that says where it is."""
+
+import io
+import signal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import environments
+from ops.rehearse.keep import keep
+from ops.rehearse.plan import Plan, named
+from stacks.settings.parse import load
+
+ADDRESS = "http://127.0.0.1:4566/_aws/execute-api/0123abcd/"
+
+
+def test_a_kept_rehearsal_deploys_the_page_and_another_does_not(tmp_path: Path) -> None:
+    environment = environments.load(environments.DEFAULT)
+
+    assert load(environment, named(Plan(folder=tmp_path, keep=True).chosen())).api.page
+    assert not load(environment, named(Plan(folder=tmp_path).chosen())).api.page
+
+
+@pytest.mark.parametrize("setting", ["api.page=false", "api.http=false", "api.http_authorization=iam"])
+def test_a_setting_of_the_operator_leaves_the_page_out(tmp_path: Path, setting: str) -> None:
+    plan = Plan(folder=tmp_path, keep=True, settings=(setting,))
+
+    assert plan.chosen() == [setting]
+
+
+@pytest.mark.parametrize("page", [ADDRESS, ""])
+def test_the_address_is_printed_where_there_is_a_page(
+    tmp_path: Path, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended() -> None:
+        raise SystemExit(128 + signal.SIGINT)
+
+    monkeypatch.setattr(signal, "pause", ended)
+    printed = io.StringIO()
+    keep(tmp_path, {}, [], Console(file=printed, width=60), trains=False, page=page)
+
+    assert (f"The page: {ADDRESS}  # drop a photo there" in printed.getvalue()) == bool(page)
+    assert ("The page" in printed.getvalue()) == bool(page)
