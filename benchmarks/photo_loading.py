@@ -122,15 +122,18 @@ def lock_share(work: Callable[[int], object], seconds: float) -> float:
     """Share of the time that a thread which does nothing but `work` holds the interpreter lock.
 
     The main thread wakes up every 0.2 ms, and counts how often it must wait for the lock. It does the same beside a
-    thread that computes without the lock, because on a busy machine it also waits for a core.
+    thread that computes without the lock, because on a busy machine it also waits for a core: what is later than usual
+    there is not counted. On a machine whose cores are all busy the result means nothing.
     """
     block = bytes(2**20)
-    delayed, delayed_without = (_delayed(each, seconds) for each in (work, lambda _: hashlib.sha256(block)))
+    without, beside = (_sleeps(each, seconds) for each in (lambda _: hashlib.sha256(block), work))
+    late = statistics.median(without) + 20e-6
+    delayed_without, delayed = (sum(took > late for took in found) / len(found) for found in (without, beside))
     return max(0.0, (delayed - delayed_without) / (1 - delayed_without))
 
 
-def _delayed(work: Callable[[int], object], seconds: float) -> float:
-    """Share of the wake-ups that come more than 50 us too late beside a thread that does `work`."""
+def _sleeps(work: Callable[[int], object], seconds: float) -> list[float]:
+    """How long each sleep of 0.2 ms takes beside a thread that does `work`, until the lock is held again."""
     sleep = ctypes.CDLL(None).usleep
     stop = threading.Event()
 
@@ -149,7 +152,7 @@ def _delayed(work: Callable[[int], object], seconds: float) -> float:
         found.append(time.perf_counter() - began)
     stop.set()
     thread.join()
-    return sum(took > min(found) + 50e-6 for took in found) / len(found)
+    return found
 
 
 def squares(data: DataSet, preprocessing: Preprocessing, photos: int) -> Callable[[int, bool], int]:
