@@ -65,6 +65,11 @@ def code_points(name: str) -> str:
     return " ".join(f"U+{ord(character):04X}" for character in name if not character.isascii())
 
 
+def shown(name: str) -> str:
+    """The name in quotes, with the characters that are not ASCII: without them two names can look the same."""
+    return f"'{name}' ({code_points(name)})" if code_points(name) else f"'{name}'"
+
+
 def same_breed_twice(one: str, other: str) -> str:
     """After "DIR has": what is wrong with two different names that are the same text."""
     return (

@@ -87,6 +87,7 @@ def split(
     from ops.data.split.plan import make_plan
     from ops.data.split.shares import parse
     from ops.data.split.write import How, check_target, write
+    from ops.output_path import check_folder
     from ops.views.steps import Steps, terminal
 
     ways: dict[How, bool] = {"hard link": link, "symbolic link": symlink, "copy": copy}
@@ -95,6 +96,8 @@ def split(
         raise typer.BadParameter("Choose one of --link, --symlink and --copy.")
     wanted = parse(shares)
     check_target(folder, source)
+    if not dry_run:
+        check_folder(folder)
     console = terminal(stderr=as_json)
     steps = Steps(console, total=1 if dry_run else 2)
     with steps.step(f"Read and compare the photos in {source}") as report:

@@ -8,7 +8,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from contract.names import alike, code_points
+from contract.names import alike, shown
 from ops.data.findings import Finding, error, warning
 
 _SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "COPTIC", "CHEROKEE"})
@@ -22,13 +22,13 @@ def breed_names(breeds: Sequence[str]) -> Iterator[Finding]:
         named[alike(breed)].append(breed)
     if same := [group for group in named.values() if len(group) > 1]:
         what = (
-            f"{_breeds(same)} folders under several names, such as {_shown(same[0][0])} and {_shown(same[0][1])}: they "
+            f"{_breeds(same)} folders under several names, such as {shown(same[0][0])} and {shown(same[0][1])}: they "
             "differ only in case, spaces, punctuation or the form of a character. Give the folders one name."
         )
         yield error("same_name", what, same)
     if mixed := [breed for breed in breeds if _mixes_scripts(breed)]:
         what = (
-            f"{_names(mixed)} letters of several scripts in one word, such as {_shown(mixed[0])}, which looks like "
+            f"{_names(mixed)} letters of several scripts in one word, such as {shown(mixed[0])}, which looks like "
             "another name. Write it in one script."
         )
         yield warning("mixed_scripts", what, [[breed] for breed in mixed])
@@ -46,11 +46,6 @@ def _mixes_scripts(name: str) -> bool:
 
 def _scripts(word: str) -> set[str]:
     return {unicodedata.name(letter, "").partition(" ")[0] for letter in word} & _SCRIPTS
-
-
-def _shown(breed: str) -> str:
-    """The name with the code points that are not ASCII, without which two such names look the same."""
-    return f"'{breed}' ({code_points(breed)})" if code_points(breed) else f"'{breed}'"
 
 
 def _breeds(groups: Sequence[object]) -> str:

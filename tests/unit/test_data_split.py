@@ -22,6 +22,7 @@ from ops.data.split.labelled import read_source
 from ops.data.split.plan import Plan, make_plan
 from ops.data.split.shares import parse
 from ops.data.split.write import write
+from ops.output_path import OutputPathError
 from tests.builders import detailed, encoded
 from training.data.dataset import scan
 
@@ -245,6 +246,25 @@ def test_a_column_may_give_the_split(source: Photos) -> None:
     assert plan(source).counts() == {breed: {"train": 4, "valid": 1, "test": 1} for breed in ("Beagle", "Pug")}
 
 
+def test_a_photo_of_an_unknown_split_is_not_trained_on(source: Photos) -> None:
+    source.put(*(f"train/{number}.jpg" for number in range(30)))
+    splits = ["train", "test", "holdout"]
+    lines = [f"{number},{'Pug' if number % 2 else 'Beagle'},{splits[number % 3]}" for number in range(30)]
+    planned = plan(source.text("dogs.csv", "\n".join(["id,breed,split", *lines])))
+
+    held_out = sorted(str(number) for number in range(2, 30, 3))
+    assert planned.source.left_out["rows of dogs.csv with a split that is not train, valid or test"] == held_out
+    assert sum(row["train"] + row["valid"] for row in planned.counts().values()) == 10
+
+
+def test_a_column_without_known_splits_is_not_read_as_one(source: Photos) -> None:
+    source.put(*(f"{number}.jpg" for number in range(20)))
+    lines = [f"{number},{'Pug' if number % 2 else 'Beagle'},stanford" for number in range(20)]
+    planned = plan(source.text("dogs.csv", "\n".join(["id,breed,dataset", *lines])))
+
+    assert len(planned.targets) == 20
+
+
 def test_a_label_of_a_table_cannot_leave_the_result(source: Photos, tmp_path: Path) -> None:
     source.put(*(f"train/{number}.jpg" for number in range(8)))
     lines = [f"{number},{'../../../out' if number % 2 else 'Wire/Fox'}" for number in range(8)]
@@ -367,9 +387,17 @@ def test_breeds_too_small_for_three_splits_are_named(source: Photos) -> None:
     assert planned.counts()["Beagle"] == {"train": 1, "valid": 0, "test": 1}
 
 
-@pytest.mark.parametrize(("one", "other"), [("Beagle", "beagle"), ("Ca\u0303o", "C\u00e3o")])
-def test_breeds_that_differ_in_case_or_in_the_form_of_accents_are_one(source: Photos, one: str, other: str) -> None:
-    source.breeds({"Pug": 10, f"{one}": 6, f"{other}": 4})
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Beagle", "beagle"),
+        ("Ca\u0303o", "C\u00e3o"),
+        ("Fox Terrier", "fox_terrier"),
+        ("Fox-Terrier", "Fox\u200d Terrier"),
+    ],
+)
+def test_breeds_that_the_check_takes_for_one_are_one(source: Photos, one: str, other: str) -> None:
+    source.breeds({"Zorro": 10, f"{one}": 6, f"{other}": 4})
     if len(list(source.folder.iterdir())) == 2:
         pytest.skip("this file system does not keep the two names apart")
     planned = plan(source)
@@ -591,8 +619,17 @@ def test_links_out_of_the_source_are_left_out(source: Photos, tmp_path: Path) ->
 
 def test_a_breed_whose_name_would_change_the_terminal_is_refused(source: Photos) -> None:
     source.breeds({"Pug": 2, "Bea\x1b[31mgle": 2})
-    with pytest.raises(SplitError, match="cannot be printed"):
+    with pytest.raises(SplitError, match=r"^The breed 'Bea\\x1b\[31mgle' has a name that cannot be printed"):
         plan(source)
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_photos_are_read(source: Photos, tmp_path: Path) -> None:
+    source.breeds({"Pug": 10, "Beagle": 10})
+    (tmp_path / "file").touch()
+    refusal = kennel(source.folder, tmp_path / "file" / "result")
+
+    assert isinstance(refusal.exception, OutputPathError)
+    assert "Read and compare" not in refusal.output
 
 
 def test_the_message_after_ctrl_c_says_that_nothing_was_written() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contract.names import is_passed_over, same_text
+from contract.names import alike, is_passed_over, same_text, shown
 from contract.text import printable
 from inference.printable import is_printable
 from ops.data.split.errors import SplitError
@@ -128,7 +128,9 @@ def _table_labels(tree: Tree, source: Source) -> dict[Parts, tuple[str, str]]:
     for table in source.layout.tables:
         place, where = printable("/".join(table.parts)), _split_of_table(table, source.layout.tables)
         missing, listed = [], 0
-        for name, breed, split in _rows(table, source.folder):
+        found_rows = _rows(table, source.folder)
+        gives_splits = any(split_word(split) for _, _, split in found_rows)  # a column "set" may mean something else
+        for name, breed, split in found_rows:
             listed += 1
             found = _nearest(names.find(name), table, source.layout)
             if not found and others.find(name):
@@ -139,6 +141,8 @@ def _table_labels(tree: Tree, source: Source) -> dict[Parts, tuple[str, str]]:
                 source.left_out[f"rows of {place} that may mean several photos"].append(name)
             elif not breed:
                 source.left_out[f"rows of {place} without a breed"].append(name)
+            elif gives_splits and split and not split_word(split):  # such as a holdout that nothing may train on
+                source.left_out[f"rows of {place} with a split that is not train, valid or test"].append(name)
             else:
                 rows[found[0]].add((breed, split_word(split) or where or source.layout.split_of(found[0])))
         if missing:
@@ -164,7 +168,9 @@ def _rows(table: LabelTable, folder: Path) -> list[tuple[str, str, str]]:
         path = folder.joinpath(*table.parts)
         raise SplitError(f"The table {path} is not UTF-8. Save it as UTF-8 (CSV UTF-8), then split again.") from error
     except csv.Error as error:
-        raise SplitError(f"The table {folder.joinpath(*table.parts)} cannot be read ({error}).") from error
+        raise SplitError(
+            f"The table {folder.joinpath(*table.parts)} cannot be read ({error}). Correct that row, then split again."
+        ) from error
 
 
 def _nearest(found: Sequence[Parts], table: LabelTable, layout: Layout) -> Sequence[Parts]:
@@ -181,19 +187,19 @@ def _split_of_table(table: LabelTable, tables: Sequence[LabelTable]) -> str:
 
 
 def _folder_names(source: Source, labels: Counter[str]) -> Mapping[str, str]:
-    """The name of the breed's folder for each label. Labels that differ in case or in Unicode's form are one breed."""
+    """The name of the breed's folder for each label. Labels that `data check` takes for one are one breed."""
     prefix = {"Stanford Dogs": STANFORD, "Tsinghua Dogs": TSINGHUA}.get(source.layout.known_as)
     names = {label: prefix.sub("", label, count=1) if prefix else label for label in labels}
-    if prefix and len({one_name(_folder_name(name)) for name in names.values()}) < len(labels):
+    if prefix and len({alike(_folder_name(name)) for name in names.values()}) < len(labels):
         names = {label: label for label in labels}
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for label, name in names.items():
-        spellings[one_name(_folder_name(name))][name] += labels[label]
+        spellings[alike(_folder_name(name))][name] += labels[label]
     for found in spellings.values():
         if len(found) > 1:
-            source.notes.append(f"{' and '.join(sorted(found))} are read as one breed.")
+            source.notes.append(f"{' and '.join(map(shown, sorted(found)))} are read as one breed.")
     chosen = {form: min(found, key=lambda name: (-found[name], name)) for form, found in spellings.items()}
-    return {label: _folder_name(chosen[one_name(_folder_name(name))]) for label, name in names.items()}
+    return {label: _folder_name(chosen[alike(_folder_name(name))]) for label, name in names.items()}
 
 
 def _folder_name(label: str) -> str:
@@ -202,7 +208,8 @@ def _folder_name(label: str) -> str:
         name = f"_{name.lstrip('.')}"
     if not is_printable(name):
         raise SplitError(
-            f"The breed {printable(name)!r} has a name that cannot be printed. Rename it, then split again."
+            f"The breed '{printable(name)}' has a name that cannot be printed (a control character, an invisible one, "
+            "or bytes that are not UTF-8). Rename it, then split again."
         )
     if len(name.encode()) > _LONGEST:
         raise SplitError(f"The breed {name[:40]!r}... has a name of more than {_LONGEST} bytes. Shorten it.")
