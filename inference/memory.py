@@ -17,6 +17,14 @@ class MemoryBudget:
         self._turn = threading.Lock()
         self._freed = threading.Condition()
 
+    def raise_to(self, size: int) -> None:
+        """Make the budget at least `size` bytes."""
+        with self._freed:
+            more = max(0, size - self.size)
+            self.size += more
+            self._free += more
+            self._freed.notify()
+
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:
         """Wait until `size` bytes are free, and hold them for the block. Raises ValueError above the whole budget."""

@@ -27,6 +27,7 @@ from torch import nn
 
 from contract.utf8_mode import start_in_utf8_mode
 from inference.artifact import ArtifactError, sha256
+from inference.photo.limits import decode_on
 from inference.photo.preprocessing import Preprocessing
 from inference.processor import instruction_sets
 from training import checkpoint, distributed, failure, head, peers
@@ -34,6 +35,7 @@ from training.checkpoint import CheckpointError
 from training.checkpoint_writer import copy_bytes
 from training.config import Config
 from training.data.batches import Batches
+from training.data.cores import cores
 from training.data.dataset import DataError, DataSet, scan
 from training.data.features import FeatureBatches
 from training.data.images import ImageBatches
@@ -102,6 +104,7 @@ def fit(config: Config, world: World, stop: Stop, *, backbone: Backbone = RESNET
         check_writable(config.model_dir)
 
     # -- data
+    decode_on(cores())
     data = scan(config.data, links_to=config.links_to)
     breeds = len(data.labels)
     preprocessing = Preprocessing.for_size(config.image_size)

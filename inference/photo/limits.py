@@ -23,12 +23,15 @@ progressive JPEG. One that takes more memory a pixel may have fewer: 12 megapixe
 MAX_PIXELS_DEEP = 8_000_000
 """The same for a PNG of 16 bits a channel, which takes twice the time."""
 
-DECODING = MemoryBudget(56 * 2**20)
-"""Bytes that all photos together may take while they are decoded. One that alone would take more is refused."""
+PHOTO_BYTES = 56 * 2**20
+"""What one photo may take while it is decoded. One that would take more is refused."""
+
+DECODING = MemoryBudget(PHOTO_BYTES)
+"""What all photos together may take. The server keeps to the memory of one photo at its limit; see `decode_on`."""
 
 _OF_FILE = 6 * 2**20
-"""The part of it that the file of a request may have. A larger file, which only training and the commands read, is
-decoded while no other photo is."""
+"""The part of it that the file of a request may have. A larger file, which only training and the commands read, counts
+for no more than PHOTO_BYTES."""
 
 _MAX_ASPECT = 20
 """Longer side over shorter side. A 1 x 65500 strip would be scaled to 256 x 16 million before the crop."""
@@ -54,7 +57,16 @@ class Cost:
 
     def memory(self, size: tuple[int, int], of_file: int) -> int:
         """Bytes to hold of DECODING for a photo of `size` pixels in a file of `of_file` bytes."""
-        return min(of_file + round(size[0] * size[1] * self.bytes_per_pixel), DECODING.size)
+        return min(of_file + round(size[0] * size[1] * self.bytes_per_pixel), PHOTO_BYTES)
+
+
+def decode_on(threads: int) -> None:
+    """Give this many threads memory to decode at the same time: half of PHOTO_BYTES each, enough for most photos.
+
+    For training and the commands, on hosts with gigabytes for each core. Photos of a camera would wait for each other
+    otherwise: 8 JPEGs of 12 megapixels take the 56 MiB of the server.
+    """
+    DECODING.raise_to(threads * PHOTO_BYTES // 2)
 
 
 def cost_of_webp(size: tuple[int, int], shorter_side: int) -> Cost:
@@ -97,7 +109,7 @@ def _is_buffered(jpeg: Image.Image, stripped: StrippedImage) -> bool:
 def check(size: tuple[int, int], cost: Cost, photo: bytes) -> None:
     """Raise PhotoError for a photo whose decoding would cost too much."""
     width, height = size
-    limit = min(cost.max_pixels, int((DECODING.size - _OF_FILE) / cost.bytes_per_pixel))
+    limit = min(cost.max_pixels, int((PHOTO_BYTES - _OF_FILE) / cost.bytes_per_pixel))
     if width * height > limit:
         remedy = "" if cost.form == "JPEG" else f", or save it as a baseline JPEG of at most {_megapixels(MAX_PIXELS)}"
         raise PhotoError(

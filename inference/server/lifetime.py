@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from inference.artifact import ArtifactError
 from inference.memory import return_large_blocks
-from inference.photo.limits import DECODING
+from inference.photo.limits import PHOTO_BYTES
 from inference.server import output
 from inference.server.app import application
 from inference.server.connections import BACKLOG, limited_protocol
@@ -82,7 +82,7 @@ def run(model_dir: Path, listener: socket.socket, *, application: Callable[[Serv
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are about hostile requests
     return_large_blocks()
     # libjpeg's own memory limit, in 1000 bytes: libjpeg may read a larger size from a file than Pillow does
-    os.environ["JPEGMEM"] = str(DECODING.size // 1000)
+    os.environ["JPEGMEM"] = str(PHOTO_BYTES // 1000)
     service = Service(model_dir)
     server = _server(application(service))
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from contract.photos import SPLITS
 from inference.cores import usable_cores
+from inference.photo.limits import decode_on
 from ops.data import findings
 from ops.data.breed_names import breed_names
 from ops.data.duplicates import duplicates
@@ -48,6 +49,7 @@ def check(folder: Path, *, links_to: Path | None = None, progress: Callable[[int
     data, faults = inspect(folder, links_to=links_to)
     photos = [photo for split in SPLITS for photo in data.splits[split]]
     measured: list[Measured] = []
+    decode_on(usable_cores())
     with ThreadPoolExecutor(usable_cores()) as pool:
         try:
             for done, each in enumerate(pool.map(lambda photo: measure(data, photo), photos), start=1):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.photo.limits import DECODING
+from inference.photo.limits import PHOTO_BYTES
 from inference.server.app import BODIES_BYTES
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening
@@ -58,6 +58,6 @@ def test_eight_batches_at_the_same_time_stay_within_the_memory_limits(
     assert not outcome.unanswered
     assert not outcome.unclear
     assert set(outcome.statuses) <= {*attack.expected, 429}  # 429: what is made of the others leaves no room
-    assert added < BODIES_BYTES + DECODING.size + SLACK
+    assert added < BODIES_BYTES + PHOTO_BYTES + SLACK
     assert kept < SLACK
     assert barrage(server.port, [GOOD], callers=1).statuses == {200: 1}

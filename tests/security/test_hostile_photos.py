@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hostile import bombard
-from inference.photo.limits import DECODING
+from inference.photo.limits import PHOTO_BYTES
 from inference.server.app import BODIES_BYTES
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server, listening
@@ -95,7 +95,7 @@ def test_the_largest_photos_at_the_same_time_stay_within_the_memory_limits(serve
     taken = resident(pid, peak=True) - before
     print(f"{len(bodies)} largest photos from 8 callers: {taken / 2**20:.0f} MB more at the peak")
     assert outcome.statuses == {200: len(bodies)}
-    assert taken < DECODING.size + BODIES_BYTES + SLACK
+    assert taken < PHOTO_BYTES + BODIES_BYTES + SLACK
     assert_still_answers(server, caller, pid)
 
 

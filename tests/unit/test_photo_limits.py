@@ -1,17 +1,33 @@
 """The limits on pixels: what cameras of today write is read, and a refusal names size, limit and remedy."""
 
+import os
 import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
-from inference.photo.decode import decode
+from inference.memory import MemoryBudget
+from inference.photo import limits
+from inference.photo.decode import decode, decoded
 from inference.photo.errors import PhotoError
-from inference.photo.limits import DECODING, MAX_PIXELS, check, cost_of_webp
+from inference.photo.limits import MAX_PIXELS, PHOTO_BYTES, check, cost_of_webp, decode_on
+from ops.data.check import check as data_check
+from ops.data.split.same import look_at
 from tests.builders import any_photo, encoded
+from tests.patience import PATIENCE_S
 from tests.png_forms import GREY, GREY_ALPHA, PALETTE, RGB, RGBA
 from tests.security.forge import header, lossless_of, png, rows, whole_png, with_size
+from training.config import Config
+from training.data.dataset import DataError
+from training.distributed import World
+from training.signals import Stop
+from training.train import fit
 
 CAMERAS = {
     "a phone of 200 megapixels": (16320, 12240),
@@ -45,8 +61,53 @@ def test_a_photo_of_a_camera_of_today_is_decoded(size: tuple[int, int], subsampl
 
 def test_a_file_that_is_larger_than_the_budget_is_decoded() -> None:
     """Training reads the files of cameras, which have up to 100 MB. The server takes no request of that size."""
-    photo = any_photo() + bytes(DECODING.size)
+    photo = any_photo() + bytes(PHOTO_BYTES)
     assert decode(photo, shorter_side=32).size == (60, 40)
+
+
+@pytest.fixture
+def budget(monkeypatch: pytest.MonkeyPatch) -> MemoryBudget:
+    """A budget as the server has it, whatever another test of this process has made of the real one."""
+    budget = MemoryBudget(PHOTO_BYTES)
+    monkeypatch.setattr(limits, "DECODING", budget)
+    return budget
+
+
+@pytest.mark.parametrize("photo", [with_size(any_photo(), 4032, 3024), whole_png(1600, 1200, RGB)], ids=["JPEG", "PNG"])
+def test_no_thread_of_a_training_waits_for_the_memory_of_another(budget: MemoryBudget, photo: bytes) -> None:
+    """16 photos of a phone are in memory at the same time. Of the server's budget two have none left."""
+    decode_on(16)
+    all_at_once = threading.Barrier(16)
+
+    def meet(_: int) -> int:
+        with decoded(photo + bytes(4_000_000), shorter_side=256):
+            return all_at_once.wait(PATIENCE_S)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sorted(pool.map(meet, range(16))) == list(range(16))
+
+
+def train_on(folder: Path) -> None:
+    with pytest.raises(DataError):  # it is empty
+        fit(Config(data=folder, model_dir=folder), World(0, 1, torch.device("cpu")), Stop())
+
+
+@pytest.mark.parametrize(
+    "program", [train_on, data_check, lambda _: look_at([])], ids=["training", "data check", "data split"]
+)
+def test_what_reads_photos_on_all_cores_has_memory_for_them(
+    budget: MemoryBudget, program: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(16), raising=False)
+    program(tmp_path)
+    assert budget.size == 8 * PHOTO_BYTES
+
+
+def test_a_program_with_more_threads_reads_no_larger_photos(budget: MemoryBudget) -> None:
+    """What training reads, serving reads as well."""
+    decode_on(64)
+    with pytest.raises(PhotoError, match="at most 12"):
+        decode(whole_png(4200, 4000, RGB), shorter_side=256)
 
 
 REFUSED = {

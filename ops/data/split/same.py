@@ -11,6 +11,7 @@ from inference.cores import usable_cores
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from inference.photo.file_types import JPEG, file_type
+from inference.photo.limits import decode_on
 from ops.data.measure import CHECKED_SIDE, scaled
 from ops.data.near_duplicates import Fingerprint, fingerprint, near_duplicate_groups
 from training.data.truncated import decode_truncated
@@ -32,6 +33,7 @@ class Look:
 def look_at(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> list[Look]:
     """Read and decode each photo, on all cores. `progress(done, total)` is called in this thread."""
     looks = []
+    decode_on(usable_cores())
     with ThreadPoolExecutor(usable_cores()) as pool:
         try:
             for done, look in enumerate(pool.map(_look, paths), start=1):
