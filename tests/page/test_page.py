@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -18,8 +19,12 @@ from inference.photo.decode import decode
 from rehearsal.processes import ProcessGroup
 from tests import icc_profiles
 from tests.builders import any_photo, colour_of, detailed, encoded, write_artifact
-from tests.page.browser import HERE, NODE, REPOSITORY, chromium
+from tests.page.browser import FONTS, HERE, NODE, REPOSITORY, chromium
 from tests.patience import PATIENCE_S
+
+pytestmark = pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="npm's package of Chromium is for Linux on x86-64"
+)
 
 HOSTILE = "<script>document.title = 1</script>"
 SCENARIOS = re.findall(r"^  async '([^']+)'", (HERE / "scenarios.mjs").read_text(), re.MULTILINE)
@@ -72,6 +77,7 @@ def faults(address: str, photos: Path) -> dict[str, str | None]:
     env = {
         **os.environ,
         "CHROMIUM": str(chromium()),
+        "FONTCONFIG_FILE": str(FONTS),
         "ADDRESS": address,
         "PHOTOS": str(photos),
         "PICTURES": str(PICTURES),
