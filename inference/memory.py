@@ -1,6 +1,7 @@
 """A memory budget for decoding: large photos wait for each other, so that their memory does not add up."""
 
 import ctypes
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,12 @@ class MemoryBudget:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._free = size
+        self._begin()
+        # A forked process has one thread, and inherits what the others held, which they can never free there.
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._free = self.size
         self._turn = threading.Lock()
         self._freed = threading.Condition()
 

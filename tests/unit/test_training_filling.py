@@ -3,16 +3,19 @@
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from inference.photo.decode import decode
+from inference.photo.limits import DECODING
 from inference.photo.preprocessing import Preprocessing
 from tests.distributed import ranks
-from tests.distributed.dogs import cut_off, spoil, write_photos
-from tests.patience import wait_until
+from tests.distributed.dogs import any_photo, cut_off, spoil, write_photos
+from tests.patience import PATIENCE_S, wait_until
 from training.data.dataset import DataError, scan
 from training.data.filling import Filler, Pixels
 from training.data.images import ImageBatches
@@ -73,9 +76,46 @@ def die(item: int, place: Pixels) -> None:
 
 def test_a_killed_process_is_an_error_with_a_remedy() -> None:
     filling = Filler(die, batch_size=4, size=2, workers=2, processes=True)
-    with pytest.raises(DataError, match=r"was killed, probably because no memory was left; lower --workers"):
+    with pytest.raises(
+        DataError, match=r"was killed, probably because no memory was left; use a host with more memory"
+    ):
         list(filling.batches([[7]]))
     filling.close()
+
+
+def read_one(photo: bytes) -> None:
+    assert decode(photo, shorter_side=32).size
+
+
+def test_a_process_decodes_although_a_thread_was_decoding_when_it_was_forked() -> None:
+    with DECODING.hold(DECODING.size):
+        process = multiprocessing.get_context("fork").Process(target=read_one, args=(any_photo(),))
+        process.start()
+        process.join(PATIENCE_S)
+        process.kill()
+    assert process.exitcode == 0
+
+
+def test_processes_are_forked_while_no_other_thread_holds_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process would wait without end for a lock that a thread held when it was forked."""
+    data, preprocessing = scan(write_photos(tmp_path / "photos")), Preprocessing.for_size(32)
+    idle, beside, fork = set(threading.enumerate()), list[set[threading.Thread]](), os.fork
+
+    def forked() -> int:
+        beside.append(set(threading.enumerate()) - idle)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", forked)
+    for split in ("train", "valid"):
+        assert list(read_squares(data, [data.splits[split]], preprocessing, workers=2, processes=True))
+    world = World(0, 1, torch.device("cpu"))
+    batches = ImageBatches(
+        data, preprocessing=preprocessing, world=world, batch_size=7, seed=3, workers=2, memory=60_000, processes=True
+    )
+    assert list(batches.epoch(0))
+    assert beside == [set()] * 6
 
 
 def fill_without_end(folder: Path) -> None:

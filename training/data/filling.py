@@ -7,6 +7,7 @@ the others. So there processes read the photos (docs/decisions/0102).
 
 import contextlib
 import ctypes
+import gc
 import mmap
 import multiprocessing
 import os
@@ -94,8 +95,8 @@ class Filler(Generic[T, R]):
                 begin()
         except BrokenProcessPool as error:
             raise DataError(
-                "A process that reads photos was killed, probably because no memory was left; lower --workers or "
-                "--photo-memory-gib."
+                "A process that reads photos was killed, probably because no memory was left; use a host with more "
+                "memory, or in full mode lower --workers or --photo-memory-gib."
             ) from error
         finally:  # the caller may have stopped early, and another call may follow
             left = [task for _, _, tasks in coming for task in tasks]
@@ -123,6 +124,7 @@ def _begin(work: Work[Any, Any], memory: Pixels, parent: int) -> None:
     """The first thing that a process of the pool does."""
     global _job
     _job = work, memory
+    gc.freeze()  # what the training has on its GPU is not for this process to free
     for number in (signal.SIGINT, signal.SIGTERM):  # the training decides when to stop
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(AttributeError):  # Linux: end with the training, even if that is killed
