@@ -31,7 +31,8 @@ from benchmarks.processor import print_processor
 from benchmarks.serving import CONCURRENCY, CORES, goal
 from benchmarks.serving_inputs import LARGE, options, prepare
 from benchmarks.serving_processes import Server
-from inference.classifier import Classifier, Prediction
+from inference.classifier import Classifier
+from inference.prediction import Prediction
 from inference.server.admission import LIMIT_S
 from rehearsal.processes import ProcessGroup
 

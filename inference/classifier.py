@@ -2,7 +2,6 @@
 
 import io
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +12,10 @@ from inference import artifact
 from inference.artifact import ArtifactError
 from inference.cores import usable_cores
 from inference.photo.preprocessing import Pixels
+from inference.prediction import Prediction
 from inference.runtime import Network, cause
 
 DEFAULT_TOP_K = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A breed and its probability, 0..1."""
-
-    breed: str
-    probability: float
 
 
 class Classifier:

@@ -19,12 +19,14 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
 
 from contract.text import indented
 from contract.utf8_mode import start_in_utf8_mode
-from ops.commands import data, model, weights
+from ops.commands import data, weights
 from ops.commands.cost import cost
 from ops.commands.deploy import deploy
 from ops.commands.options import Env
+from ops.commands.predict import PredictCommand, predict
 from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
+from ops.commands.report import report
 from ops.commands.serve import serve
 from ops.echo import echo, echo_error
 
@@ -36,9 +38,9 @@ app = typer.Typer(
 )
 # The order of `kennel --help`.
 app.command()(rehearse)
-app.command()(model.predict)
+app.command(cls=PredictCommand)(predict)
 app.command()(serve)
-app.command()(model.report)
+app.command()(report)
 app.command()(preflight)
 app.command()(cost)
 app.command()(deploy)

@@ -14,6 +14,7 @@ SENTENCES = frozenset(
         "ops.output_path.OutputPathError",
         "ops.rehearse.errors.RehearsalError",
         "ops.serve.run.PortError",
+        "ops.targets.reply.TargetError",
         "rehearsal.aws.runtime_api.FunctionError",
         "rehearsal.cloud.own_folder.FolderRefusedError",
         "rehearsal.hosts.namespaces.NamespacesRefusedError",

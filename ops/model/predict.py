@@ -1,20 +1,25 @@
-"""Predict the breeds in photos, one answer after the other: for a terminal, for a log, and as JSON lines."""
+"""Predict the breeds in photos, in the order of their names: for a terminal, for a log, and as JSON lines."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 
+from rich.bar import Bar
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from contract.text import printable
-from inference.classifier import Prediction
 from inference.photo.errors import PhotoError
+from inference.prediction import Prediction
 from ops.model.photos import NamedPhoto, NamedPhotoError
+from ops.targets.reply import RefusedError
 
 Predict = Callable[[bytes], Sequence[Prediction]]
-"""From the bytes of a photo to its most probable breeds, best first. Raises PhotoError."""
+"""From the bytes of a photo to its most probable breeds, best first. Raises PhotoError, or RefusedError and TargetError
+of a target elsewhere."""
+BAR_WIDTH = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,13 +32,24 @@ class PhotoAnswer:
     """A sentence; empty if there are predictions."""
 
 
-def answers(photos: Sequence[NamedPhoto], predict: Predict) -> Iterator[PhotoAnswer]:
-    """One answer for each photo, in order. A photo that cannot be read or decoded does not end the others."""
-    for photo in photos:
+def answers(photos: Sequence[NamedPhoto], predict: Predict, *, at_once: int = 1) -> Iterator[PhotoAnswer]:
+    """One answer for each photo, in order. A photo that cannot be read or predicted does not end the others.
+
+    at_once: photos that are predicted at the same time. Raises what `predict` raises for a target that cannot be asked
+    at all; the answers before that are complete.
+    """
+
+    def answer(photo: NamedPhoto) -> PhotoAnswer:
         try:
-            yield PhotoAnswer(name=photo.name, predictions=predict(photo.read()))
-        except (PhotoError, NamedPhotoError) as error:
-            yield PhotoAnswer(name=photo.name, error=str(error))
+            return PhotoAnswer(name=photo.name, predictions=predict(photo.read()))
+        except (PhotoError, NamedPhotoError, RefusedError) as error:
+            return PhotoAnswer(name=photo.name, error=str(error))
+
+    if at_once == 1:
+        yield from map(answer, photos)
+        return
+    with ThreadPool(min(at_once, len(photos) or 1)) as pool:  # its threads do not delay the end of the process
+        yield from pool.imap(answer, photos)
 
 
 def as_json(answer: PhotoAnswer) -> str:
@@ -51,15 +67,14 @@ def as_line(answer: PhotoAnswer) -> str:
 
 
 def as_table(found: Sequence[PhotoAnswer]) -> Table:
-    """A row for each photo with predictions."""
+    """A row with a bar for each breed of each photo with predictions."""
     table = Table(header_style="bold", box=SIMPLE_HEAD)
     table.add_column("photo", overflow="fold")
-    most = max(len(answer.predictions) for answer in found)
-    for place in range(most):
-        table.add_column("breed" if place == 0 else "")
+    table.add_column("breed", overflow="fold")
+    table.add_column("", width=BAR_WIDTH)
     for answer in found:
-        cells = [Text(f"{each.probability:6.1%} {printable(each.breed)}") for each in answer.predictions]
-        if cells:
-            cells[0].stylize("bold")
-        table.add_row(Text(printable(answer.name)), *cells)
+        for place, each in enumerate(answer.predictions):
+            text = Text(f"{each.probability:6.1%} {printable(each.breed)}", style="" if place else "bold")
+            name = "" if place else printable(answer.name)
+            table.add_row(Text(name), text, Bar(1, 0, each.probability, width=BAR_WIDTH))
     return table

@@ -42,6 +42,7 @@ def keep(
         ("aws s3 ls", "the AWS CLI, boto3 and cdk find it by these variables"),
         (f"make deploy ARGS={options}", "what was deployed; other settings update it"),
         *([photos] if trains else []),
+        (".venv/bin/kennel predict rex.jpg --lambda", "ask the function; --endpoint asks the endpoint itself"),
         ("make destroy YES=1", "delete every stack"),
     ):
         console.print(f"  {escape(printable(line))}  [dim]# {what}", soft_wrap=True)

@@ -69,20 +69,15 @@ class Clone:
         self.folder = folder / "kennel"
         self._account = account
         self._home = folder / "home"
-        self._programs = folder / "bin"
-        for place in (self._home, self._programs):
-            place.mkdir()
+        self._home.mkdir()
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(self.folder)], check=True)
         venv.create(self.folder / ".venv", with_pip=False, symlinks=True)
         self._installed("bin/uv")
-        aws = self._programs / "aws"
-        aws.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tests.account.aws_command "$@"\n')
-        aws.chmod(0o755)
 
     @property
     def variables(self) -> dict[str, str]:
         return {
-            "PATH": f"{self._programs}:{SYSTEM_PATH}",
+            "PATH": SYSTEM_PATH,
             "HOME": str(self._home),
             "LANG": "C.UTF-8",
             "TERM": "dumb",
@@ -117,7 +112,7 @@ class Clone:
         begun = time.monotonic()
         ended = run_in_terminal(self._typed(line), cwd=self.folder, env=self.variables)
         return Played(
-            command=shlex.join(shlex.split(line, comments=True)) if line.startswith("make ") else line,
+            command=shlex.join(shlex.split(line, comments=True)),
             ended=ended,
             calls=Counter(self._account.calls[calls:]),
             recorded=Counter(kind for _, kind in self._account.resources.recorded[recorded:]),
@@ -125,12 +120,8 @@ class Clone:
         )
 
     def _typed(self, line: str) -> str:
-        """What is typed for a line of README: its word in capitals is the value that a deploy has printed, and weights
-        come from a file, because no model hub is on this machine."""
-        if line.startswith("make weights-upload"):
-            return f"make weights-upload FILE={WEIGHTS}"
-        stack = self._account.cloudformation.stacks.get("kennel-api")
-        return line.replace("FUNCTION_ARN", stack.outputs["FunctionArn"]) if stack else line
+        """What is typed for a line of README: weights come from a file, because no model hub is on this machine."""
+        return f"make weights-upload FILE={WEIGHTS}" if line.startswith("make weights-upload") else line
 
 
 @contextmanager

@@ -105,6 +105,7 @@ EXPECTED = {
     "data split": (1, "Add photos, then split again."),  # for the same reason
     "data upload": (0, "18 photos sent to s3://photos/data, 0 were already there."),
     "data version": (0, "kennel.photos_account=123456789012"),
+    "--lambda": (1, "The stack kennel-api has no output FunctionArn"),
     "predict": (1, "There is no build/rehearsal/job/model."),
     "serve": (1, "There is no build/rehearsal/job/model."),
     "weights upload": (0, ".safetensors was sent."),

@@ -17,7 +17,8 @@ import httpx
 import pytest
 import uvicorn
 
-from inference.classifier import Classifier, Prediction
+from inference.classifier import Classifier
+from inference.prediction import Prediction
 from inference.server import admission
 from inference.server import app as serving
 from inference.server import main as server

@@ -9,7 +9,8 @@ import pytest
 from onnx import helper
 
 from inference.artifact import ArtifactError
-from inference.classifier import Classifier, Prediction
+from inference.classifier import Classifier
+from inference.prediction import Prediction
 from tests.builders import LABELS, any_photo, colour_of, network, onnx_model, write_artifact
 
 POOL = helper.make_node("GlobalAveragePool", ["photos"], ["pooled"])  # (batch, 3, 1, 1)
