@@ -3,6 +3,9 @@
 A statement is needed if one of the calls of a whole deployment would have been decided otherwise without it.
 """
 
+import json
+import os
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -13,7 +16,7 @@ import pytest
 
 from rehearsal.cloud.calls import read_calls
 from rehearsal.cloud.statements import Use, deployed_roles, uses
-from tests.cloud.kept import Kept, kept_kennel
+from tests.cloud.kept import KENNEL, REPOSITORY, Kept, kept_kennel
 from tests.cloud.root_keys import descendants, engine_on, environment, root_keys
 from tests.patience import wait_until
 
@@ -78,3 +81,17 @@ def test_no_process_of_a_whole_deployment_has_the_key_of_the_account(kennel: Kep
 
     assert len(processes) > 3, "the endpoint and the functions run"
     assert {process: names for process, names in processes.items() if names} == {}
+
+
+@pytest.mark.parametrize("target", ["--lambda", "--endpoint"])
+def test_kennel_predict_asks_what_is_deployed(kennel: Kept, target: str) -> None:
+    photos = sorted((kennel.folder.parents[1] / "photos" / "test").rglob("*.jpg"))
+    words = ["predict", *map(str, photos), target, "--json"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+    ended = subprocess.run([*KENNEL, *words], cwd=REPOSITORY, env={**own, **kennel.variables}, capture_output=True)
+
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert [line["photo"] for line in lines] == [str(photo) for photo in photos]
+    assert all(len(line["predictions"]) == 3 for line in lines)

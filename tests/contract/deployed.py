@@ -31,7 +31,7 @@ class Deployed:
     """With which a program finds this AWS."""
     functions: list[str] = field(default_factory=list)
     """The name in each Invoke."""
-    refusals: list[tuple[int, dict[str, str], object]] = field(default_factory=list)
+    errors: list[tuple[int, dict[str, str], object]] = field(default_factory=list)
     """Status, headers and body that the next calls of Lambda get instead of the function's answer."""
     outputs: dict[str, dict[str, str]] = field(default_factory=lambda: dict(OUTPUTS))
     """Of the stacks that exist."""
@@ -53,8 +53,8 @@ def deployed() -> Iterator[Deployed]:
 
         def _invoke(self, name: str, event: bytes) -> None:
             aws.functions.append(name)
-            if aws.refusals:
-                status, headers, refusal = aws.refusals.pop(0)
+            if aws.errors:
+                status, headers, refusal = aws.errors.pop(0)
                 return self.answer(status, json.dumps(refusal).encode(), {**JSON, **headers})
             try:
                 return self.answer(200, function.invoke_raw(event), JSON)

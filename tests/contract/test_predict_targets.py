@@ -27,7 +27,7 @@ def running() -> Iterator[Deployed]:
 @pytest.fixture
 def aws(running: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     fresh = Deployed(running.container, running.variables)
-    for name in ("functions", "refusals", "outputs", "status"):
+    for name in ("functions", "errors", "outputs", "status"):
         setattr(running, name, getattr(fresh, name))
     running.container.status, running.container.body = 200, json.dumps(ANSWER).encode()
     running.container.requests.clear()
@@ -161,14 +161,14 @@ def test_the_sentence_about_a_photo_is_the_model_s_own(aws: Deployed, target: st
     ids=["throttle", "busy", "fault"],
 )
 def test_a_busy_function_is_asked_again(aws: Deployed, refusal: tuple[int, dict[str, str], object]) -> None:
-    aws.refusals += [refusal, refusal]
+    aws.errors += [refusal, refusal]
 
     assert predict("rex.jpg", "--lambda").exit_code == 0
     assert len(aws.functions) == 3
 
 
 def test_a_function_that_stays_busy_is_a_sentence_with_the_limit(aws: Deployed) -> None:
-    aws.refusals.append((429, {"X-Amzn-ErrorType": "TooManyRequestsException"}, {"message": "Rate exceeded"}))
+    aws.errors.append((429, {"X-Amzn-ErrorType": "TooManyRequestsException"}, {"message": "Rate exceeded"}))
 
     result = predict("rex.jpg", "--lambda", "--wait", "0")
 
@@ -188,9 +188,7 @@ def test_a_busy_endpoint_is_asked_again_after_the_wait_that_it_advises(aws: Depl
 
 
 def test_a_function_that_fails_is_a_sentence(aws: Deployed) -> None:
-    aws.refusals.append(
-        (200, {"X-Amz-Function-Error": "Unhandled"}, {"errorMessage": "Task timed out", "errorType": ""})
-    )
+    aws.errors.append((200, {"X-Amz-Function-Error": "Unhandled"}, {"errorMessage": "Task timed out", "errorType": ""}))
 
     result = predict("rex.jpg", "--lambda")
 
@@ -214,7 +212,7 @@ def test_a_function_that_fails_is_a_sentence(aws: Deployed) -> None:
 def test_a_function_that_cannot_be_asked_ends_the_command(
     aws: Deployed, refusal: tuple[int, dict[str, str], object], expected: str
 ) -> None:
-    aws.refusals += [refusal] * 3
+    aws.errors += [refusal] * 3
 
     result = predict("rex.jpg", "rex.jpg", "--lambda")
 
