@@ -28,6 +28,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes are named by their length: an archive's contain the time at which they were packed, and so each process of
+    pytest-xdist would collect another test."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints the seed last: with `-q` pytest leaves its header out, which has it."""
     seed = config.getoption("randomly_seed", None)
