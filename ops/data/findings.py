@@ -115,8 +115,8 @@ def not_read(found: Unread) -> Iterator[Finding]:
     if found.misplaced:
         places = [f"{count} in {place}/" for place, count in found.folders().most_common()]
         what = (
-            f"{_photos(found.misplaced)} not directly in a breed's folder, so training does not read them "
-            f"({_listed(places)}); move each into its breed's folder."
+            f"{_photos(found.misplaced)} not directly in a breed's folder of train/, valid/ or test/, so training does "
+            f"not read them ({_listed(places)}); move each into its breed's folder there."
         )
         yield warning("misplaced", what, [[name] for name in found.misplaced])
     if found.broken_links:

@@ -56,8 +56,13 @@ def named_photos(words: Sequence[str]) -> list[NamedPhoto]:
 def _expanded(word: str) -> list[str]:
     if word == STDIN:
         return [word]
-    found = [word] if os.path.lexists(word) else sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - as written
+    found = [word] if os.path.lexists(word) else _matching(word)
     return [name for path in found or [word] for name in (_photos_in(path) if Path(path).is_dir() else [path])]
+
+
+def _matching(pattern: str) -> list[str]:
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - as written
+    return [path for path in found if Path(path).is_dir() or Path(path).is_file()]  # a pipe would wait without a limit
 
 
 def _photos_in(folder: str) -> list[str]:

@@ -188,7 +188,9 @@ def test_photos_at_another_depth_are_counted_by_folder(tmp_path: Path) -> None:
 def test_photos_in_val_are_misplaced_if_valid_exists(tmp_path: Path) -> None:
     write_photos(tmp_path)
     shutil.copytree(tmp_path / "valid", tmp_path / "val")
-    assert "2 in val/Beagle/" in found(check(tmp_path))["misplaced"].summary
+    summary = found(check(tmp_path))["misplaced"].summary
+    assert "2 in val/Beagle/" in summary
+    assert "not directly in a breed's folder of train/, valid/ or test/" in summary  # they are in one of val/
 
 
 def test_a_broken_symbolic_link_is_reported(tmp_path: Path) -> None:

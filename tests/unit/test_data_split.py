@@ -236,6 +236,13 @@ def test_a_table_that_names_no_photo_of_the_folder_is_refused(source: Photos) ->
         read_source(source.folder)
 
 
+def test_for_photos_without_their_table_the_folder_of_both_is_asked_for(source: Photos) -> None:
+    source.put("train/0.jpg", "train/1.jpg")
+    source.text("labels.csv", rows([("0", "Pug"), ("1", "Beagle")], "id,breed"))
+    with pytest.raises(SplitError, match="If a table has the labels, name a folder that contains it and the photos"):
+        make_plan(source.folder / "train", shares=parse("80/10/10"), seed=0)
+
+
 def test_a_column_may_give_the_split(source: Photos) -> None:
     names = [f"all/{number}.jpg" for number in range(12)]
     source.put(*names)

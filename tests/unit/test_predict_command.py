@@ -49,6 +49,7 @@ def test_a_folder_stands_for_its_photos(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_pattern_stands_for_what_it_matches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "dogs/b.jpg", "dogs/a.jpg", "dogs/pugs/c.jpg", "dogs/d.png")
+    os.mkfifo(tmp_path / "dogs" / "pipe.jpg")
 
     assert names(["dogs/*.jpg"]) == ["dogs/a.jpg", "dogs/b.jpg"]
     assert names(["dogs/**/*.jpg"]) == ["dogs/a.jpg", "dogs/b.jpg", "dogs/pugs/c.jpg"]

@@ -155,15 +155,18 @@ def remedy(folder: Path) -> str:
         return "It has too many files to look for a known layout; name the folder of the photos alone."
     layout = recognised(tree)
     if layout is None:
-        return (
-            "Its layout is not a known one. `kennel data split -h` lists the layouts that can be converted. It has:\n"
-            f"{tree.top()}"
-        )
+        return f"Its layout is not a known one. {what_it_has(tree)}"
     if layout.base and layout.is_trainings():
         return f"Its folder {folder.joinpath(*layout.base)} has them: name that folder."
     if layout.is_trainings() or layout.breeds == 1:
         return ""  # not the layout is wrong
     return f"It looks like {layout}. Convert it with: {split_command(folder)}"
+
+
+def what_it_has(tree: Tree) -> str:
+    """Sentences for an error about a folder whose layout is not a known one."""
+    table = "" if tree.folders else "If a table has the labels, name a folder that contains it and the photos. "
+    return f"{table}`kennel data split -h` lists the layouts that can be converted. It has:\n{tree.top()}"
 
 
 def split_command(folder: Path) -> str:

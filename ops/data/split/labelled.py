@@ -12,7 +12,7 @@ from contract.text import printable
 from inference.printable import is_printable
 from ops.data.split.errors import SplitError
 from training.data.label_columns import LabelTable, PhotoNames
-from training.data.layouts import STANFORD, TSINGHUA, Layout, is_annotation, recognised, split_word
+from training.data.layouts import STANFORD, TSINGHUA, Layout, is_annotation, recognised, split_word, what_it_has
 from training.data.tree import Parts, Tree, walk
 
 _NOTES = {
@@ -73,8 +73,7 @@ def read_source(folder: Path) -> Source:
     layout = recognised(tree)
     if layout is None:
         raise SplitError(
-            f"The layout of {folder} is not a known one, so its photos have no labels. `kennel data split -h` lists "
-            f"the known layouts. It has:\n{tree.top()}"
+            f"The layout of {folder} is not a known one, so its photos have no labels. {what_it_has(tree)}"
         )
     source = Source(folder, layout, [])
     labels = _table_labels(tree, source) if layout.kind == "tables" else _folder_labels(tree, source)
