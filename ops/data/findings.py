@@ -50,9 +50,10 @@ def unusable(data: DataSet) -> Iterator[Finding]:
         if count > MOST_SKIPPED * total:
             reasons = Counter(reason for name, reason in data.skipped.items() if name.startswith(f"{split}/"))
             (most, times), *others = reasons.most_common()
-            more = f" (Other reasons: {len(others)}.)" if others else ""
-            what = f"{count} of {total} photos in {split}/ cannot be decoded. Of {times}: {most}{more}"
-            yield error("many_unusable", what)
+            what = f"{count} of {total} photos in {split}/ cannot be decoded"
+            if others:
+                what += f", for {1 + len(others)} reasons. The most frequent one, of {times}"
+            yield error("many_unusable", f"{what}: {most}")
     if data.skipped:
         lines = [[f"{name}: {reason}"] for name, reason in sorted(data.skipped.items())]
         yield warning("unusable", f"{_photos(lines)} unusable; training skips them.", lines)
