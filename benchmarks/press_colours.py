@@ -32,7 +32,7 @@ def main() -> int:
     profiles = parser.parse_args().profiles
     print_processor()
     pairs = {path.name: separated(path.read_bytes()) for path in profiles}
-    inputs = np.concatenate([terms(naive.reshape(-1, 3)) for naive, _ in pairs.values()])
+    inputs = np.concatenate([np.stack(terms(naive.reshape(-1, 3)), axis=1) for naive, _ in pairs.values()])
     outputs = np.concatenate([true.reshape(-1, 3) / 255.0 - 1 for _, true in pairs.values()])
     fitted = np.linalg.lstsq(inputs, outputs, rcond=None)[0]
     print(np.round(fitted, 3).tolist())

@@ -2,7 +2,7 @@
 
 The network was trained on sRGB. A phone's Display P3 or a camera's Adobe RGB has paler colours if its values are taken
 for those of sRGB. The conversion is a 3 x 3 matrix in linear light, or a formula for the inks of a press, on the scaled
-image, where it takes a millisecond.
+image, where it takes a millisecond or two.
 docs/decisions/0095 has the measurements.
 """
 

@@ -36,20 +36,23 @@ FACTORS = np.array(
 Ghostscript's profile of SWOP and Krita's "Chemical proof", both free."""
 
 
-def terms(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """(n, 19) of (n, 3) levels: the terms of the formula, each minus its value for white, which stays white."""
+def terms(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+    """19 arrays of n, of (n, 3) levels: the terms of the formula, each minus its value for white, which stays white."""
     red, green, blue = (pixels[:, channel].astype(np.float32) / 255 for channel in range(3))
     squares = (red * red, green * green, blue * blue, red * green, green * blue, blue * red)
     cubes = (red * squares[0], green * squares[1], blue * squares[2])
     mixed = (squares[0] * green, squares[0] * blue, squares[1] * red, squares[1] * blue, squares[2] * red)
-    stacked = np.stack((red, green, blue, *squares, *cubes, *mixed, squares[2] * green, squares[3] * blue), axis=1)
-    return np.asarray(stacked - np.float32(1), dtype=np.float32)
+    values = (red, green, blue, *squares, *cubes, *mixed, squares[2] * green, squares[3] * blue)
+    return [np.subtract(value, 1, dtype=np.float32) for value in values]
 
 
 def printed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """(height, width, 3) levels of Pillow's RGB, to those of sRGB."""
-    light = np.ones((pixels.size // 3, 3), dtype=np.float32)
-    for term, factors in zip(terms(pixels.reshape(-1, 3)).T, FACTORS, strict=True):
-        light += term[:, np.newaxis] * factors  # not a matrix product, whose rounding differs between processors
-    levels: npt.NDArray[np.uint8] = np.clip(light * 255 + 0.5, 0, 255).astype(np.uint8)
+    given = terms(pixels.reshape(-1, 3))
+    levels = np.empty((pixels.size // 3, 3), dtype=np.uint8)
+    for channel in range(3):  # one after the other: NumPy takes longer with the three of a pixel together
+        light = np.ones(len(levels), dtype=np.float32)
+        for term, factor in zip(given, FACTORS[:, channel], strict=True):
+            light += term * factor  # not a matrix product, whose rounding differs between processors
+        levels[:, channel] = np.clip(light * 255 + 0.5, 0, 255)
     return levels.reshape(pixels.shape)
