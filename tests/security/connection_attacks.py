@@ -110,9 +110,22 @@ ATTACKS = [
         connections=4,
         sent=lambda: CHUNKED + b"0\r\na:" + b" " * 14_000 + b"\0\r\n\r\n",
     ),
+    ConnectionAttack(
+        name="spaces in an invalid chunk extension",
+        connections=4,
+        sent=lambda: CHUNKED + b"1;" + b" " * 14_000 + b"\n\r\n",
+    ),
+    ConnectionAttack(name="header lines of 64 kB", connections=20, sent=lambda: _head(b"a: " + b"b" * 2**16 + b"\r\n")),
+    ConnectionAttack(name="HTTP/1.0", connections=50, sent=lambda: b"GET /ping HTTP/1.0\r\n\r\n", pipelines=False),
+    ConnectionAttack(
+        name="requests for another protocol",
+        connections=20,
+        sent=lambda: _head(b"Connection: Upgrade\r\nUpgrade: websocket\r\n") * 100,
+    ),
     ConnectionAttack(name="pipelined requests", connections=100, sent=lambda: PING * 10_000),
     ConnectionAttack(name="10,000 requests on one connection", connections=1, sent=lambda: PING * 10_000),
     ConnectionAttack(name="bytes one by one", connections=50, sent=lambda: _body(bytes(1000)), segment=1),
+    ConnectionAttack(name="/ping byte by byte", connections=50, sent=lambda: PING, segment=1),
     ConnectionAttack(
         name="body of a request without one",
         connections=20,
@@ -152,6 +165,12 @@ ATTACKS = [
     ConnectionAttack(name="batches of objects", connections=8, sent=lambda: _batch(b"{}", 2_000_000)),
     ConnectionAttack(name="batches of slow photos", connections=8, sent=_batch_of_slow_photos),
     ConnectionAttack(name="connections that send nothing", connections=450, sent=lambda: b"", repeats=False),
+    ConnectionAttack(
+        name="bodies that wait for 100 Continue and never come",
+        connections=450,
+        sent=lambda: POST + b"Expect: 100-continue\r\nContent-Length: 9999\r\n\r\n",
+        repeats=False,
+    ),
     ConnectionAttack(name="half a head", connections=450, sent=lambda: POST, repeats=False),
     ConnectionAttack(name="half a body", connections=450, sent=lambda: _body(bytes(9999))[:-1], repeats=False),
 ]

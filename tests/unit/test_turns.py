@@ -65,18 +65,38 @@ def test_chunks_that_arrive_in_pieces_are_counted_once() -> None:
     assert paced.their_state is h11.DONE
 
 
-def test_the_pattern_of_a_header_field_matches_what_h11s_own_matches() -> None:
-    own, draw = re.compile(_abnf.header_field.encode()), random.Random(0)
-    assert _readers.header_field_re.pattern != own.pattern
-    lines = [b"a:" + bytes(draw.choices(b" \t:ab\0\r\x0b\xff", k=draw.randrange(9))) for _ in range(20_000)]
+PATTERNS = {
+    "header_field": (b"a:", b" \t:ab\0\r\x0b\xff", b""),
+    "chunk_header": (b"1", b" \t;a1\0\r\n\xff", b"\r\n"),
+}
+"""The patterns that turns.py replaces: how a line begins, what random lines have in the middle, and their end."""
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_matches_what_h11s_own_matches(name: str) -> None:
+    own, draw = re.compile(getattr(_abnf, name).encode()), random.Random(0)
+    replaced = getattr(_readers, f"{name}_re")
+    assert replaced.pattern != own.pattern
+    start, middle, end = PATTERNS[name]
+    lines = [start + bytes(draw.choices(middle, k=draw.randrange(9))) + end for _ in range(20_000)]
 
     def groups(pattern: re.Pattern[bytes], line: bytes) -> dict[str, bytes] | None:
         found = pattern.fullmatch(line)
         return found and found.groupdict()
 
     matched = [groups(own, line) for line in lines]
-    assert [groups(_readers.header_field_re, line) for line in lines] == matched
+    assert [groups(replaced, line) for line in lines] == matched
     assert min(matched.count(None), len(lines) - matched.count(None)) > 1000
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_h11_parses_with_the_pattern_that_is_replaced(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If an update of h11 renamed it, the replacement would have no effect."""
+    received = HEAD + chunk(5) + b"0\r\n\r\n"
+    assert events(connection(received))
+    monkeypatch.setattr(_readers, f"{name}_re", re.compile(b"matches no line"))
+    with pytest.raises(h11.RemoteProtocolError):
+        events(connection(received))
 
 
 def test_connections_take_turns_in_the_order_in_which_they_came() -> None:
