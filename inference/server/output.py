@@ -6,6 +6,7 @@ docs/decisions/0098 has the reasons.
 """
 
 import atexit
+import contextlib
 import io
 import json
 import os
@@ -23,12 +24,17 @@ FLUSH_S = 1
 _PIECE = min(select.PIPE_BUF, 4096)
 """Bytes of one write. A pipe that is ready for writing takes this number without blocking."""
 
+_WRITING = threading.Lock()
+"""Standard output and standard error may be one pipe: between "it is ready" and a write, no other write may come."""
+
 
 class Output(io.TextIOBase):
     """A text stream to a file descriptor. `write` never waits. Safe to use from several threads at once."""
 
     def __init__(self, descriptor: int, most_waiting: int = MOST_WAITING) -> None:
         self._descriptor = descriptor
+        # one that is ready for writing may still block, for example after Ctrl-S, so only the thread writes to it
+        self._is_terminal = os.isatty(descriptor)
         self._most_waiting = most_waiting
         self._changed = threading.Condition()
         self._line = ""
@@ -68,7 +74,7 @@ class Output(io.TextIOBase):
         block = lines.encode(errors="backslashreplace")
         if not self._waiting:
             self._report_lost()
-        if not self._waiting and not self._lost:
+        if not self._waiting and not self._lost and not self._is_terminal:
             block = self._written(block)
         if block and self._size + len(block) > self._most_waiting:
             self._lost += block.count(b"\n")
@@ -83,21 +89,27 @@ class Output(io.TextIOBase):
             return
         lost, self._lost = self._lost, 0
         line = json.dumps({"event": "lines_lost", "lines": lost}).encode() + b"\n"
-        if rest := self._written(b"\n" + line if self._torn else line):
+        line = b"\n" + line if self._torn else line
+        if rest := line if self._is_terminal else self._written(line):
             self._waiting.appendleft(rest)
             self._size += len(rest)
+            self._changed.notify_all()
         if self._lost:  # it was refused too
             self._lost = lost
 
     def _written(self, block: bytes) -> bytes:
         """Write as much as can be written now. Returns the rest. What the system refuses is dropped and counted."""
-        while block and self._is_ready():
+        while block:
             try:
-                count = os.write(self._descriptor, block[:_PIECE])
+                with contextlib.nullcontext() if self._is_terminal else _WRITING:
+                    if not self._is_ready():
+                        break
+                    count = os.write(self._descriptor, block[:_PIECE])
             except BlockingIOError:
                 break
             except OSError:  # the reader has closed the pipe, or the disk is full
-                self._lost += block.count(b"\n")
+                with self._changed:
+                    self._lost += block.count(b"\n")
                 return b""
             self._torn = not block[:count].endswith(b"\n")
             block = block[count:]
@@ -112,13 +124,17 @@ class Output(io.TextIOBase):
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
-            self._is_ready(None)  # without the lock: it may take until the end of the process
+                block = self._waiting[0]
+            # without the lock: both may take until the end of the process. The block stays first meanwhile, so `write`
+            # lets later lines wait.
+            self._is_ready(None)
+            rest = self._written(block)
             with self._changed:
-                block = self._waiting.popleft()
-                self._size -= len(block)
-                if rest := self._written(block):
-                    self._waiting.appendleft(rest)
-                    self._size += len(rest)
+                self._size -= len(block) - len(rest)
+                if rest:
+                    self._waiting[0] = rest
+                else:
+                    self._waiting.popleft()
                 if not self._waiting:
                     self._report_lost()
                     self._changed.notify_all()

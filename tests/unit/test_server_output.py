@@ -146,6 +146,54 @@ def test_what_python_prints_stops_nothing_although_it_is_not_read(program: str, 
     assert ended.returncode == exit_code
 
 
+def test_a_terminal_that_is_stopped_stops_nothing() -> None:
+    """As after Ctrl-S. The system says that a terminal is ready, and blocks a write that does not fit."""
+    keyboard, terminal = os.openpty()
+    try:
+        program = USED + "import sys\nfor n in range(500): print('x' * 3000); print('y' * 3000, file=sys.stderr)"
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdout=terminal, stderr=terminal, timeout=PATIENCE_S, check=False
+        )
+    finally:
+        os.close(terminal)
+        os.close(keyboard)
+    assert ended.returncode == 0
+
+
+def test_a_terminal_gets_every_line_in_order() -> None:
+    keyboard, terminal = os.openpty()
+    try:
+        output = Output(terminal)
+        lines = "".join(f"{number}\n" for number in range(3000))
+        for line in lines.splitlines(keepends=True):
+            output.write(line)
+        received = b""
+        while received.count(b"\n") < 3000:
+            received += os.read(keyboard, 4096)
+        assert received.replace(b"\r\n", b"\n").decode() == lines
+        output.finish(PATIENCE_S)
+    finally:
+        os.close(terminal)
+        os.close(keyboard)
+
+
+def test_two_streams_to_one_pipe_that_is_not_read_stop_nothing() -> None:
+    program = USED + (
+        "import sys, threading\n"
+        "def print_lines(stream):\n"
+        "    for n in range(5000): print('x' * 100, file=stream)\n"
+        "threads = [threading.Thread(target=print_lines, args=(s,)) for s in (sys.stdout, sys.stderr)]\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "for t in threads: t.start()\n"
+        "for t in threads: t.join()"
+    )
+    with pipe() as (_, writer):
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdout=writer, stderr=writer, timeout=PATIENCE_S, check=False
+        )
+    assert ended.returncode == 0
+
+
 def test_the_last_line_before_a_crash_is_not_lost() -> None:
     program = USED + "print('the last line')\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=PATIENCE_S, check=False)
