@@ -10,6 +10,7 @@ import pytest
 
 from tests.builders import any_photo, write_artifact
 from tests.contract.server_process import Server
+from tests.patience import wait_until
 from tests.security.barrage import Body, Caller
 from tests.security.connection_attacks import (
     ATTACKS,
@@ -34,6 +35,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert "Traceback" not in server.log()
 
 
+def photo_status(server: Server) -> int:
+    caller = Caller(server.port)
+    try:
+        status, _ = caller.send(Body("a photo", any_photo()))
+    finally:
+        caller.close()
+    assert status in (200, 429)
+    return status
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_ping_is_answered_in_time(server: Server, attack: ConnectionAttack) -> None:
     with under_attack(server, attack):
@@ -41,9 +52,8 @@ def test_ping_is_answered_in_time(server: Server, attack: ConnectionAttack) -> N
 
     print(f"slowest /ping: {slowest:.3f} s")
     assert slowest < PING_LIMIT_S
-    caller = Caller(server.port)
-    assert caller.send(Body("a photo", any_photo()))[0] == 200
-    caller.close()
+    # the server may close the attack's connections a moment later, and answers 429 until then
+    assert wait_until(lambda: photo_status(server) == 200)
 
 
 def test_ping_is_answered_in_time_during_every_attack_with_a_body(server: Server) -> None:
