@@ -116,7 +116,9 @@ ATTACKS = [
         sent=lambda: CHUNKED + b"1;" + b" " * 14_000 + b"\n\r\n",
     ),
     ConnectionAttack(name="header lines of 64 kB", connections=20, sent=lambda: _head(b"a: " + b"b" * 2**16 + b"\r\n")),
-    ConnectionAttack(name="HTTP/1.0", connections=50, sent=lambda: b"GET /ping HTTP/1.0\r\n\r\n", pipelines=False),
+    ConnectionAttack(
+        name="requests of HTTP 1.0", connections=50, sent=lambda: b"GET /ping HTTP/1.0\r\n\r\n", pipelines=False
+    ),
     ConnectionAttack(
         name="requests for another protocol",
         connections=20,
@@ -125,7 +127,7 @@ ATTACKS = [
     ConnectionAttack(name="pipelined requests", connections=100, sent=lambda: PING * 10_000),
     ConnectionAttack(name="10,000 requests on one connection", connections=1, sent=lambda: PING * 10_000),
     ConnectionAttack(name="bytes one by one", connections=50, sent=lambda: _body(bytes(1000)), segment=1),
-    ConnectionAttack(name="/ping byte by byte", connections=50, sent=lambda: PING, segment=1),
+    ConnectionAttack(name="pings byte by byte", connections=50, sent=lambda: PING, segment=1),
     ConnectionAttack(
         name="body of a request without one",
         connections=20,
