@@ -80,6 +80,15 @@ def predict(
             "Default: the function of the Api stack.",
         ),
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Ask an address: that of `kennel serve`, the Api stack's output HttpUrl, or a container's "
+            "/invocations.",
+        ),
+    ] = None,
     top_k: Annotated[int, typer.Option(min=1, max=1000, help="Breeds to print for each photo.")] = 3,
     wait: Annotated[
         float,
@@ -96,11 +105,13 @@ def predict(
 
     Example: [bold]kennel predict rex.jpg --lambda[/bold]
 
+    Example: [bold]kennel predict rex.jpg --url http://127.0.0.1:8000/[/bold]
+
     Example: [bold]kennel --env production predict 'dogs/*.jpg' --endpoint --json[/bold]
     """
     chosen = [
         name
-        for name, value in (("--model", model_dir), ("--endpoint", endpoint), ("--lambda", function))
+        for name, value in (("--model", model_dir), ("--endpoint", endpoint), ("--lambda", function), ("--url", url))
         if value is not None
     ]
     if len(chosen) > 1:
@@ -108,6 +119,7 @@ def predict(
     if chosen in ([], ["--model"]):
         _print(photos, _local(model_dir or MODEL, top_k), as_json=as_json, at_once=1)
         return
+    from ops.targets.address import address
     from ops.targets.aws import AT_ONCE
     from ops.targets.endpoint import endpoint as of_endpoint
     from ops.targets.function import function as of_function
@@ -115,6 +127,8 @@ def predict(
 
     if function is not None:
         ask = of_function(function, environment=context.obj, top_k=top_k)
+    elif url is not None:
+        ask = address(url, environment=context.obj, top_k=top_k)
     else:
         ask = of_endpoint(endpoint or "", environment=context.obj, top_k=top_k)
     _print(photos, patient(ask, wait), as_json=as_json, at_once=AT_ONCE)
