@@ -101,7 +101,8 @@ def _joined(parts: list[tuple[int, memoryview]]) -> bytes:
 
 def _png(photo: bytes) -> StrippedImage:
     view, kept, orientation, at = memoryview(photo), [memoryview(photo)[:8]], 1, 8
-    depth, colour_type, profile, transparent = *photo[24:26].ljust(2), b"", None
+    depth, colour_type = photo[24:26].ljust(2)
+    profile, transparent = None, None
     for _ in range(_MAX_PARTS):
         end = at + 12 + int.from_bytes(photo[at : at + 4])
         kind = photo[at + 4 : at + 8]
@@ -111,11 +112,11 @@ def _png(photo: bytes) -> StrippedImage:
             kept.append(view[at:end])
         elif kind == b"eXIf" and orientation == 1:
             orientation = orientation_of(photo[at + 8 : end - 4])
-        elif kind == b"iCCP" and not profile:
+        elif kind == b"iCCP" and profile is None:  # one at most: thousands of broken ones would take seconds
             profile = _inflated(view[at + 8 : max(end - 4, at + 8)])
         at = end
         if kind == b"IEND" or at >= len(photo):
-            return StrippedImage(b"".join(kept), orientation, profile=profile, transparent=transparent)
+            return StrippedImage(b"".join(kept), orientation, profile=profile or b"", transparent=transparent)
     raise _too_many("chunks")
 
 
@@ -166,7 +167,8 @@ def orientation_of(exif: bytes) -> int:
         return 1
     directory = int.from_bytes(tiff[4:8], order)
     tags = int.from_bytes(tiff[directory : directory + 2], order)
-    for at in range(directory + 2, directory + 2 + 12 * min(tags, _MAX_TAGS), 12):
+    # not beyond the block: 5,000 short blocks of 65,535 tags each would take most of a second
+    for at in range(directory + 2, min(directory + 2 + 12 * min(tags, _MAX_TAGS), len(tiff)), 12):
         if int.from_bytes(tiff[at : at + 2], order) == _ORIENTATION:
             size = _INTEGER_BYTES.get(int.from_bytes(tiff[at + 2 : at + 4], order), 0)
             value = int.from_bytes(tiff[at + 8 : at + 8 + size], order)

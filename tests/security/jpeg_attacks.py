@@ -234,6 +234,13 @@ def _exif() -> bytes:
     return after_soi(photo("JPEG"), segment(0xE1, exif))
 
 
+@attack("jpeg-exif-of-tags-beyond-its-end", 200)
+def _exif_beyond() -> bytes:
+    """4,900 directories that announce 65,535 tags and have none."""
+    exif = segment(0xE1, b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 0xFFFF))
+    return after_soi(photo("JPEG"), exif * 4900)
+
+
 @attack("jpeg-exif-loop", 200)
 def _exif_loop() -> bytes:
     """An EXIF directory whose next directory, and whose sub-directory, is itself."""

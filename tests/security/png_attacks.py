@@ -196,6 +196,19 @@ def _profile_bomb() -> bytes:
     return whole_png(64, 48, RGB, 8, chunk(b"iCCP", b"k\0\0" + flood))
 
 
+@attack("png-profiles-that-break-at-their-end", 200)
+def _broken_profiles() -> bytes:
+    """4,900 colour profiles, each of which unpacks to 255 kB before its checksum turns out to be wrong."""
+    flood = zlib.compress(bytes(255_000), 9)[:-4] + bytes(4)
+    return whole_png(64, 48, RGB, 8, chunk(b"iCCP", b"k\0\0" + flood) * 4900)
+
+
+@attack("png-exif-of-tags-beyond-its-end", 200)
+def _exif_beyond() -> bytes:
+    """4,900 directories that announce 65,535 tags and have none."""
+    return whole_png(64, 48, RGB, 8, chunk(b"eXIf", b"MM\0*" + struct.pack(">IH", 8, 0xFFFF)) * 4900)
+
+
 @attack("png-largest-16-bit-with-a-transparent-colour", 200)
 def _largest_16_transparent() -> bytes:
     """16-bit RGB with one transparent colour, which is decoded twice."""

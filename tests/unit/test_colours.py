@@ -18,6 +18,7 @@ from inference.photo.preprocessing import Preprocessing
 from tests import icc_profiles
 from tests.builders import detailed, encoded
 from tests.icc_profiles import D50, SRGB_CURVE, colorants, gamma, matrix_profile, named, parametric, profile_of, table
+from tests.security.make_attacks import all_attacks
 
 OTHERS = [space for space in icc_profiles.PRIMARIES if space != "sRGB"]
 LEVELS = np.arange(0, 256, 17, dtype=np.uint8)
@@ -249,6 +250,20 @@ def test_a_pngs_profile_is_not_inflated_beyond_the_limit(monkeypatch: pytest.Mon
     monkeypatch.setattr("inference.photo.metadata.zlib.decompressobj", Recorded)
     decode(photo, shorter_side=256)
     assert inflated == [icc.MAX_BYTES]
+
+
+def test_a_png_has_one_profile_and_thousands_of_broken_ones_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would be inflated up to the checksum at its end."""
+    (photo,) = (each.body() for each in all_attacks() if each.name == "png-profiles-that-break-at-their-end")
+    opened, make = [], zlib.decompressobj
+
+    def recorded() -> Any:
+        opened.append(unpacker := make())
+        return unpacker
+
+    monkeypatch.setattr("inference.photo.metadata.zlib.decompressobj", recorded)
+    decode(photo, shorter_side=256)
+    assert len(opened) == 1
 
 
 def test_a_large_photo_is_converted_after_it_is_scaled() -> None:

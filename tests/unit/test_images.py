@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 from inference.photo.decode import decode
 from inference.photo.errors import PhotoError
 from inference.photo.file_types import file_type
+from inference.photo.metadata import orientation_of
 from tests.builders import any_photo, detailed, encoded
 from tests.security.mutations import mutated
 
@@ -102,6 +103,17 @@ def test_unreadable_metadata_is_ignored() -> None:
     assert_shows(encoded(CORNERS, "PNG", pnginfo=garbled), CORNERS)
     for block in (b"Exif\0\0", b"Exif\0\0garbage", b"Exif\0\0MM\0*\xff\xff\xff\xff"):
         pixels(encoded(CORNERS, "JPEG", exif=block))
+
+
+def test_no_tags_are_looked_for_beyond_the_end_of_the_metadata() -> None:
+    """A file can have thousands of blocks that announce 65,535 tags. Each tag that is looked at is a call or more."""
+    calls: Counter[str] = Counter()
+    sys.setprofile(lambda _frame, event, _argument: calls.update([event]))
+    try:
+        orientation_of(b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 0xFFFF))
+    finally:
+        sys.setprofile(None)
+    assert calls["c_call"] < 20
 
 
 @pytest.mark.parametrize("mode", ["L", "1"])
