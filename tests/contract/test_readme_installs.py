@@ -165,7 +165,7 @@ def test_the_commands_that_need_an_upload_or_a_check_are_among_them() -> None:
         (["synth"], ["cost", "--json"], "typer", "make cost"),
         (["synth"], ["preflight"], "typer", "make preflight"),
         (["deploy"], ["weights", "upload"], "numpy|safetensors", "make weights-upload FILE=FILE"),
-        (["deploy"], ["--env", "production", "data", "check", "photos"], "numpy", "make data-check DIR=FOLDER"),
+        (["deploy"], ["--env", "production", "data", "check", "photos"], "PIL|numpy", "make data-check DIR=FOLDER"),
         (["deploy"], ["predict", "rex.jpg"], "PIL|numpy", "make setup"),
         (["check"], ["report"], "botocore|boto3", "make setup"),
     ],
