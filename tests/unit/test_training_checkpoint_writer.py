@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -76,6 +77,28 @@ def test_the_training_goes_on_while_a_checkpoint_is_written(
     # exact: the numbers are copied, written to a file and read back, with all their bits
     assert torch.equal(found.tensors["network.weight"], torch.full((2, 3), 0.5))
     assert found.meta["history"] == [1]
+
+
+def test_a_step_before_the_first_byte_is_written_changes_nothing_in_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, write = threading.Event(), checkpoint.write
+
+    def late(*arguments: Any) -> None:
+        assert begin.wait(PATIENCE_S)
+        write(*arguments)
+
+    monkeypatch.setattr(checkpoint, "write", late)
+    writer, weights = CheckpointWriter(tmp_path, RUN), torch.full((2, 3), 0.5)
+    writer.save(Progress(1), {"network.weight": weights}, {}, skip_if_busy=True)
+    weights.zero_()
+    begin.set()
+    writer.close()
+
+    found = checkpoint.newest(tmp_path, RUN, ALONE)
+    assert found is not None
+    # exact: the numbers are copied, written to a file and read back, with all their bits
+    assert torch.equal(found.tensors["network.weight"], torch.full((2, 3), 0.5))
 
 
 def test_a_checkpoint_that_is_due_during_a_write_is_skipped_and_the_last_one_waits(
