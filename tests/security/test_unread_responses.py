@@ -84,24 +84,18 @@ def body(content: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "request_",
-    [PING, PING.replace(b"/ping", b"/elsewhere"), body(b"not a photo"), body(any_photo())],
-    ids=["ping", "404", "415", "predictions"],
-)
-def test_a_caller_that_never_reads_loses_its_connection(tmp_path: Path, request_: bytes) -> None:
-    with serving(tmp_path, write_s=0.2) as server, small_window(server) as connection:
-        send_until_closed(connection, request_)
-
-
-@pytest.mark.parametrize(
-    "request_",
     [
+        PING,
         PING.replace(b"\r\n\r\n", b"\r\nCookie: " + b"x" * 12_000 + b"\r\n\r\n"),
+        PING.replace(b"/ping", b"/elsewhere"),
+        body(b"not a photo"),
+        body(any_photo()),
         pytest.param(body(bytes(7 * 2**20)), marks=pytest.mark.slow),
     ],
-    ids=["large heads", "413"],
+    ids=["ping", "large heads", "404", "415", "predictions", "413"],
 )
-def test_a_caller_that_sends_much_and_never_reads_loses_its_connection(tmp_path: Path, request_: bytes) -> None:
-    """With full buffers on both sides, the systems may stop to acknowledge: then `unread_s` ends it."""
+def test_a_caller_that_never_reads_loses_its_connection(tmp_path: Path, request_: bytes) -> None:
+    """With full buffers on both sides, the systems sometimes stop to acknowledge: then `unread_s` ends it."""
     with serving(tmp_path, write_s=0.2, unread_s=2) as server, small_window(server) as connection:
         send_until_closed(connection, request_)
 
