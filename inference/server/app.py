@@ -28,7 +28,7 @@ from inference.server import batch, content, headers
 from inference.server.admission import Admission
 from inference.server.batch import EncodedPhoto
 from inference.server.bodies import BodyBuffer
-from inference.server.errors import BusyError, RequestError
+from inference.server.errors import REFUSED, BusyError, RequestError
 from inference.server.log import elapsed_ms, log
 from inference.server.service import Service
 
@@ -122,8 +122,11 @@ def application(service: Service) -> Starlette:
             wait = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else None
             return _refusal(error.status, error.code, error.message, wait)
         except ClientDisconnect:
-            log("abandoned", ms=elapsed_ms(started))
-            return Response(status_code=499)  # the caller has closed the connection
+            if code := request.scope.get("state", {}).get(REFUSED):
+                log("refused", status=400, code=code, ms=elapsed_ms(started))
+            else:
+                log("abandoned", ms=elapsed_ms(started))
+            return Response(status_code=499)  # reaches no caller: it is gone, or has its response
         except Exception as error:  # a bug: the log gets the traceback, the caller a sentence
             log("failed", status=500, ms=elapsed_ms(started), traceback=traceback.format_exc())
             _release_frames(error)

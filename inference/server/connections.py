@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from inference.server.errors import BusyError
+from inference.server.errors import REFUSED, BusyError
 from inference.server.log import log
 from inference.server.turns import BYTES_A_CHUNK, SMALL_BYTES, TURN_S, PacedConnection, PacedFlow, Turns
 
@@ -148,13 +148,13 @@ class LimitedProtocol(H11Protocol, asyncio.BufferedProtocol):
         if self.conn.too_many_chunks:
             message = f"The body's chunks are too small; send at least {BYTES_A_CHUNK} bytes in each."
             code = "too_many_chunks"
-            log("refused", status=400, code=code)
         body = json.dumps({"error": {"code": code, "message": message}}).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
         head = h11.Response(status_code=400, reason=b"Bad Request", headers=headers)
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event))
         if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.scope["state"][REFUSED] = code
             self.cycle.disconnected = True  # the application reads no more of this body
             self.cycle.message_event.set()
         self._refused = True

@@ -1,6 +1,6 @@
 """What a body is. Its bytes decide; the content type only chooses the sentence of a refusal."""
 
-from inference.photo.file_types import JSON, file_type
+from inference.photo.file_types import JPEG_SIGNATURE, JSON, PNG_SIGNATURE, file_type
 from inference.server import batch
 from inference.server.errors import RequestError
 
@@ -44,4 +44,5 @@ def is_batch(body: bytes, content_type: str) -> bool:
 
 
 def _photo_lost_bytes(body: bytes) -> bool:
-    return body.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF")) and not any(lost in body for lost in _LOST_BY_CURL)
+    begins_as_a_photo = body.startswith((JPEG_SIGNATURE, PNG_SIGNATURE[:4], b"RIFF"))
+    return begins_as_a_photo and not any(lost in body for lost in _LOST_BY_CURL)

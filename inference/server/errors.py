@@ -5,6 +5,9 @@ from typing import Self
 
 from inference.photo.errors import Kind, PhotoError
 
+REFUSED = "kennel.refused"
+"""A key in the state of a request's ASGI scope: the code with which the protocol refused it while its body arrived."""
+
 
 class RequestError(Exception):
     """A request that the server refuses.

@@ -67,12 +67,13 @@ def test_a_request_that_is_not_http_gets_a_sentence(server: Server, request_: by
 
 
 def test_a_body_of_tiny_chunks_gets_a_sentence_although_its_caller_sends_it_all(server: Server) -> None:
-    before = len(server.events("refused"))
+    refused, abandoned = len(server.events("refused")), len(server.events("abandoned"))
     status, code, message = refusal(sent(server, CHUNKED + b"1\r\nx\r\n" * 250_000 + b"0\r\n\r\n"))
 
     assert (status, code) == (b"HTTP/1.1 400 Bad Request", "too_many_chunks")
     assert message == "The body's chunks are too small; send at least 128 bytes in each."
-    assert [event["code"] for event in server.events("refused")[before:]] == ["too_many_chunks"]
+    assert [event["code"] for event in server.events("refused")[refused:]] == ["too_many_chunks"]
+    assert len(server.events("abandoned")) == abandoned
 
 
 @pytest.mark.parametrize("size", [1, 100, 1000, 2**20])
