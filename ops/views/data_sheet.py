@@ -128,8 +128,11 @@ def _draw(sheet: Image.Image, found: Check, strip: _Strip, box: tuple[int, int, 
 
 def _tile(found: Check, name: str) -> Image.Image:
     tile = Image.new("RGB", (_TILE, _TILE), TRACK)
+    path = found.data.path(name)
     try:
-        photo = to_srgb(ImageOps.contain(_decoded(found.data.path(name).read_bytes()), (_TILE, _TILE)))
+        if not path.is_file():  # a pipe is a finding too, and would wait without a limit
+            raise FileNotFoundError(path)
+        photo = to_srgb(ImageOps.contain(_decoded(path.read_bytes()), (_TILE, _TILE)))
     except (OSError, PhotoError):
         ImageDraw.Draw(tile).text((_TILE / 2, _TILE / 2), "no picture", QUIET, typeface(14), anchor="mm")
         return tile

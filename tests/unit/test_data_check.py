@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -194,6 +195,17 @@ def test_photos_in_val_are_misplaced_if_valid_exists(tmp_path: Path) -> None:
     summary = found(check(tmp_path))["misplaced"].summary
     assert "2 in val/Beagle/" in summary
     assert "not directly in a breed's folder of train/, valid/ or test/" in summary  # they are in one of val/
+
+
+def test_the_image_of_the_findings_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(write_photos(tmp_path / "data") / "train/Pug/pipe.jpg")
+    checked = check(tmp_path / "data")
+    drawn = Thread(target=data_sheet, args=(checked, tmp_path / "sheet.png"), daemon=True)
+    drawn.start()
+    drawn.join(60)
+
+    assert found(checked)["broken_links"].photos == [["train/Pug/pipe.jpg"]]
+    assert (tmp_path / "sheet.png").exists()
 
 
 def test_a_broken_symbolic_link_is_reported(tmp_path: Path) -> None:
