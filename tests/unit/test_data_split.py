@@ -320,6 +320,41 @@ def test_a_training_photo_that_shows_the_same_as_a_test_photo_is_left_out(source
     assert "test/001.Affenpinscher/0.jpg" in planned.targets
 
 
+def test_a_source_of_copies_is_refused_with_the_counts_and_what_to_do(source: Photos) -> None:
+    source.breeds({"test/Beagle": 3, "test/Pug": 3})
+    shutil.copytree(source.folder / "test", source.folder / "train")
+    (source.folder / "train" / "Pug" / "broken.jpg").write_bytes(b"no photo")
+
+    with pytest.raises(SplitError) as refused:
+        plan(source)
+
+    assert (
+        "Left out: photos that show the same as one in the source's test split (6); photos that cannot be decoded (1); "
+        in str(refused.value)
+    )
+    assert "name the folder of one split alone" in str(refused.value)
+    assert "Add photos" not in str(refused.value)
+    assert len(make_plan(source.folder / "test", shares=parse("34/33/33"), seed=0).targets) == 6
+
+
+def test_a_source_whose_photos_cannot_be_decoded_is_refused_with_what_to_do(source: Photos) -> None:
+    source.breeds({"Beagle": 1, "Pug": 1})
+    for breed in ("Beagle", "Pug"):
+        for number in range(3):
+            (source.folder / breed / f"broken{number}.jpg").write_bytes(b"no photo")
+
+    with pytest.raises(SplitError, match=r"photos that cannot be decoded \(6\)\. Download the photos again"):
+        plan(source)
+
+
+def test_a_table_whose_rows_have_no_breed_is_refused_with_that_reason(source: Photos) -> None:
+    source.put("photos/a.jpg", "photos/b.jpg")
+    source.text("labels.csv", rows([("a", "Beagle"), ("b", "")], "id,breed"))
+
+    with pytest.raises(SplitError, match=r"only the breed Beagle; .* rows of labels\.csv without a breed \(1\)"):
+        plan(source)
+
+
 def test_a_breed_that_is_only_in_test_is_left_out(source: Photos) -> None:
     udacity(source)
     source.put("test/003.Airedale/0.jpg")

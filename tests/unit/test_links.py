@@ -14,6 +14,7 @@ from ops.data.upload import upload
 from tests.unit.test_data_check import write_photos
 from training.config import Config
 from training.data.dataset import DataError, scan
+from training.data.links import Links
 
 SECRET = b"the secret of another folder"
 
@@ -113,6 +114,61 @@ def test_the_remedy_names_the_folder_of_all_links(photos: Path, outside: Path) -
     breed_link(photos, outside)
 
     with pytest.raises(DataError, match=rf"--links-to {outside} \(Such links: 2\.\)"):
+        scan(photos)
+
+
+def test_no_folder_is_offered_that_contains_the_photos_too(photos: Path, tmp_path: Path) -> None:
+    for number, place in enumerate((tmp_path / "first place", tmp_path / "second")):
+        place.mkdir()
+        (place / "a.jpg").write_bytes(SECRET)
+        (breed_of(photos) / f"link{number}.jpg").symlink_to(place / "a.jpg")
+
+    with pytest.raises(DataError) as refused:
+        scan(photos)
+
+    assert f"The links lead to '{tmp_path}/first place' and to {tmp_path}/second." in str(refused.value)
+    assert "Each of them needs to be inside one named folder (--links-to DIR)" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        ("/etc/a.jpg", "/srv/b.jpg"),
+        ("/home/ann/a.jpg",),
+        ("/home/ann/x/a.jpg", "/home/bob/y/a.jpg"),
+        ("/a.jpg",),
+        ("/root/a.jpg",),
+    ],
+)
+def test_neither_the_root_nor_a_home_folder_is_offered(photos: Path, targets: tuple[str, ...]) -> None:
+    for number, target in enumerate(targets):
+        (breed_of(photos) / f"{number}.jpg.link").symlink_to(target)
+    links = Links(photos)
+    for number in range(len(targets)):
+        assert links.leads_out(breed_of(photos) / f"{number}.jpg.link")
+
+    remedy = links.remedy()
+
+    assert "(--links-to DIR)" in remedy
+    assert all(str(Path(target).parent) in remedy for target in targets)
+
+
+def test_a_folder_in_a_home_folder_is_offered(photos: Path) -> None:
+    for number, home in enumerate(("/home/ann", "/root")):
+        link = breed_of(photos) / f"{number}.link"
+        link.symlink_to(f"{home}/dogs/a.jpg")
+        links = Links(photos)
+        assert links.leads_out(link)
+        assert links.remedy().endswith(f"--links-to {home}/dogs")
+
+
+def test_the_home_folder_of_the_user_is_not_offered(
+    photos: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(outside))
+    photo_link(photos, outside)
+
+    with pytest.raises(DataError, match=r"\(--links-to DIR\)"):
         scan(photos)
 
 

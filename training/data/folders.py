@@ -1,6 +1,5 @@
 """The folders of a data set, split/breed/photo, and everything that is wrong with them. No photo is opened."""
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from contract.photos import ALSO_CALLED, SPLITS, SUFFIXES, is_photo_file
 from contract.text import printable
 from inference.printable import is_printable
 from training.data import layouts
-from training.data.links import OPTION, Links
+from training.data.links import Links
 
 _KINDS = ", ".join(sorted(SUFFIXES))
 _MOST_SUFFIXES = 10
@@ -94,8 +93,7 @@ def read_folders(folder: Path, *, links_to: Path | None = None) -> Folders:
         path, outside = links.refused[0], [str(path) for path in links.refused]
         sentence = (
             f"{printable(path)} is a link to {printable(path.resolve())}, outside the data folder, so it is not read. "
-            "Copy what it leads to into the folder. Or name a folder that its links may lead to, for data check, data "
-            f"upload and train.py: {OPTION} {printable(shlex.quote(links.common_target()))}"
+            f"{links.remedy()}"
         )
         count = f" (Such links: {len(outside)}.)" if len(outside) > 1 else ""
         found.faults.insert(0, Fault("link_out_of_the_folder", f"{sentence}{count}", outside))

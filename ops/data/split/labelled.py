@@ -11,6 +11,7 @@ from contract.names import alike, is_passed_over, same_text, shown
 from contract.text import printable
 from inference.printable import is_printable
 from ops.data.split.errors import SplitError
+from ops.data.split.left_out import UNREAD, explain
 from training.data.label_columns import LabelTable, PhotoNames
 from training.data.layouts import STANFORD, TSINGHUA, Layout, is_annotation, recognised, split_word, what_it_has
 from training.data.tree import Parts, Tree, walk
@@ -21,7 +22,6 @@ _NOTES = {
         "Breeds whose names begin with a capital letter are cats; for dogs alone, delete their folders from each split."
     ),
 }
-_UNREAD = "files of a type that training does not read"
 _LONGEST = 200
 """Bytes of a breed's name. File systems allow 255 for a folder."""
 
@@ -102,7 +102,7 @@ def _folder_labels(tree: Tree, source: Source) -> dict[Parts, tuple[str, str]]:
             source.left_out[_unlabelled(source.layout)].append("/".join(photo))
     unread = [other for other in tree.others if not is_annotation(other) and source.layout.breed_of(other)]
     if unread:
-        source.left_out[f"{_UNREAD} ({_suffixes(unread)})"] = ["/".join(other) for other in unread]
+        source.left_out[f"{UNREAD} ({_suffixes(unread)})"] = ["/".join(other) for other in unread]
     return labels
 
 
@@ -133,7 +133,7 @@ def _table_labels(tree: Tree, source: Source) -> dict[Parts, tuple[str, str]]:
             listed += 1
             found = _nearest(names.find(name), table, source.layout)
             if not found and others.find(name):
-                source.left_out[_UNREAD].append("/".join(others.find(name)[0]))
+                source.left_out[UNREAD].append("/".join(others.find(name)[0]))
             elif not found:
                 missing.append(name)
             elif len(found) > 1:
@@ -224,7 +224,9 @@ def _check(source: Source) -> None:
     breeds = {photo.breed for photo in source.photos}
     if len(breeds) < 2:
         found = f"only the breed {min(breeds)}" if breeds else "no labelled photo"
-        raise SplitError(f"{source.folder} ({source.layout}) has {found}; a classifier needs two or more breeds.")
+        why = explain(source.left_out) if source.left_out else ""
+        needs = f"a classifier needs two or more breeds. {why}".rstrip()
+        raise SplitError(f"{source.folder} ({source.layout}) has {found}; {needs}")
     if source.splits and "train" not in source.splits:
         raise SplitError(
             f"{source.folder} has {' and '.join(sorted(source.splits))} photos, and no training photos. Photos are "

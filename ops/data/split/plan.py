@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.photos import SPLITS
+from contract.text import printable
 from ops.data.split.assignment import Unit, assign
 from ops.data.split.errors import SplitError
 from ops.data.split.labelled import Source, SourcePhoto, one_name, read_source
+from ops.data.split.left_out import COPIES, UNDECODED, UNTRAINED, explain
 from ops.data.split.same import Look, groups, look_at
 from ops.data.split.shares import Shares
 
@@ -93,7 +95,7 @@ def _usable(source: Source, looks: Sequence[Look], *, fixed: bool) -> list[int]:
     usable = []
     for index, (photo, look) in enumerate(zip(source.photos, looks, strict=True)):
         if look.problem:
-            source.left_out["photos that cannot be decoded"].append(f"{photo.name}: {look.problem}")
+            source.left_out[UNDECODED].append(f"{photo.name}: {look.problem}")
         elif len(breeds[look.sha256]) > 1:
             source.left_out["identical photos under more than one breed"].append(photo.name)
         elif look.is_truncated and fixed and photo.split in _HELD_OUT:
@@ -107,7 +109,7 @@ def _leave_copies_out(source: Source, group: Sequence[int], held: str) -> None:
     for index in group:
         photo = source.photos[index]
         if photo.split != held:
-            source.left_out[f"photos that show the same as one in the source's {held} split"].append(photo.name)
+            source.left_out[f"{COPIES} {held} split"].append(photo.name)
 
 
 def _unit(source: Source, looks: Sequence[Look], group: Sequence[int]) -> Unit:
@@ -123,7 +125,7 @@ def _leave_untrained_breeds_out(source: Source, splits: dict[int, str]) -> None:
     for index in sorted(splits):
         photo = source.photos[index]
         if photo.breed not in trained:
-            source.left_out["photos of a breed without training photos"].append(photo.name)
+            source.left_out[UNTRAINED].append(photo.name)
             del splits[index]
 
 
@@ -131,11 +133,10 @@ def _check(source: Source, splits: Mapping[int, str]) -> None:
     breeds = {source.photos[index].breed for index in splits}
     missing = [split for split in SPLITS if split not in splits.values()]
     if len(breeds) < 2 or missing:
-        left = sum(map(len, source.left_out.values()))
         what = f"no photo is left for {' and '.join(missing)}" if missing else f"{len(breeds)} breed is left"
         raise SplitError(
-            f"{source.folder} has too few photos: {what} ({len(splits)} photos of {len(breeds)} breeds can be used, "
-            f"{left} were left out). Add photos, then split again."
+            f"{printable(source.folder)} has too few photos: {what} ({len(splits)} photos of {len(breeds)} breeds "
+            f"can be used). {explain(source.left_out)}"
         )
 
 
