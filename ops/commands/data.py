@@ -8,7 +8,7 @@ import typer
 
 import environments
 from contract.text import printable
-from ops.commands.options import Env, Seed, training_option
+from ops.commands.options import Env, Seed, number, training_option
 from ops.echo import echo
 
 LinksTo = Annotated[
@@ -27,9 +27,9 @@ CHECK_FILE = SHEET.with_suffix(".json")
 @app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or an earlier sample.")],
-    train: Annotated[int, typer.Option(min=0, help="Training photos for each breed.")] = 40,
-    valid: Annotated[int, typer.Option(min=0, help="Validation photos for each breed.")] = 8,
-    test: Annotated[int, typer.Option(min=0, help="Test photos for each breed.")] = 8,
+    train: Annotated[int, number("Training photos for each breed.", least=0)] = 40,
+    valid: Annotated[int, number("Validation photos for each breed.", least=0)] = 8,
+    test: Annotated[int, number("Test photos for each breed.", least=0)] = 8,
     seed: Seed = 0,
 ) -> None:
     """Draw a small data set of cartoon dogs, DIR/{train,valid,test}/<breed>/*.jpg.

@@ -1,5 +1,6 @@
 """Command-line options that several commands share."""
 
+import math
 import os
 from typing import Annotated, Any
 
@@ -23,6 +24,18 @@ def training_option(field: str, text: str) -> Any:
         return value
 
     return typer.Option(callback=checked, help=f"{text} Must be {declaration.range}.")
+
+
+def number(text: str, *, least: int, most: int | None = None, metavar: str | None = None) -> Any:
+    """A command-line option whose value is in a range. The error about another value shows it."""
+    allowed = f"{least} or more" if most is None else f"{least} to {most}"
+
+    def checked(value: float) -> float:
+        if not least <= value <= (math.inf if most is None else most):  # nor NaN
+            raise typer.BadParameter(f"{value}; it must be {allowed}.")
+        return value
+
+    return typer.Option(callback=checked, metavar=metavar, help=f"{text} Must be {allowed}.")
 
 
 Seed = Annotated[int, training_option("seed", "The same seed draws the same photos.")]

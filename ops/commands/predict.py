@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ops.commands.options import Env
+from ops.commands.options import Env, number
 from ops.echo import echo
 
 if TYPE_CHECKING:
@@ -89,10 +89,10 @@ def predict(
             "/invocations.",
         ),
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, max=1000, help="Breeds to print for each photo.")] = 3,
+    top_k: Annotated[int, number("Breeds to print for each photo.", least=1, most=1000)] = 3,
     wait: Annotated[
         float,
-        typer.Option(min=0, max=3600, metavar="SECONDS", help="How long a photo may wait for a busy target."),
+        number("How long a photo may wait for a busy target.", least=0, most=3600, metavar="SECONDS"),
     ] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each photo.")] = False,
     env: Env = None,  # noqa: ARG001 - its callback keeps it

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.options import Env, Seed, Settings, overrides, training_option
+from ops.commands.options import Env, Seed, Settings, number, overrides, training_option
 
 
 class Hosts(StrEnum):
@@ -40,7 +40,7 @@ def rehearse(
     ] = None,
     epochs: Annotated[int | None, training_option("epochs", "Epochs; the default depends on the mode.")] = None,
     seed: Seed = 0,
-    photos: Annotated[int, typer.Option(min=1, help="Limit of held-out photos to send.")] = 80,
+    photos: Annotated[int, number("Limit of held-out photos to send.", least=1)] = 80,
     settings: Settings = None,
     full: Annotated[
         bool,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from contract.text import printable
+from ops.commands.options import number
 from ops.echo import echo
 
 
@@ -14,7 +15,7 @@ def serve(
         Path,
         typer.Argument(metavar="MODEL", help="The artifact: a training's model folder, or a job's model.tar.gz."),
     ] = Path("build/rehearsal/job/model"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 for a free one.")] = 0,
+    port: Annotated[int, number("Port of 127.0.0.1; 0 for a free one.", least=0, most=65535)] = 0,
 ) -> None:
     """Serve an artifact and the page on this machine: drop photos there and read their breeds.
 

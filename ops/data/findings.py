@@ -121,10 +121,14 @@ def not_read(found: Unread) -> Iterator[Finding]:
         )
         yield warning("misplaced", what, [[name] for name in found.misplaced])
     if found.broken_links:
-        what = (
-            f"{_photos(found.broken_links)} symbolic links to nothing, or no files (a pipe, a device); copy the photos "
-            "themselves."
+        is_one = len(found.broken_links) == 1
+        names, remedy = (
+            ("1 name is", "the photo itself")
+            if is_one
+            else (f"{len(found.broken_links)} names are", "the photos themselves")
         )
+        kind = "a symbolic link to nothing, or no file" if is_one else "symbolic links to nothing, or no files"
+        what = f"{names} {kind} (a pipe, a device); copy {remedy}."
         yield warning("broken_links", what, [[name] for name in found.broken_links])
 
 

@@ -287,6 +287,14 @@ def test_the_command_prints_a_table_and_a_sentence_for_each_finding(tmp_path: Pa
     assert "1 error: correct the photos" in printed
 
 
+def test_the_table_counts_one_breed_in_the_singular(tmp_path: Path) -> None:
+    write_photos(tmp_path, breeds=("Beagle",))
+    console = Console(file=io.StringIO(), width=120)
+    print_check(check(tmp_path), console)
+
+    assert "1 breed " in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_the_sheet_shows_each_finding_and_each_breed(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     shutil.copy(tmp_path / "photos/train/Beagle/3.jpg", tmp_path / "photos/test/Beagle/copy.jpg")

@@ -320,6 +320,25 @@ def test_a_training_photo_that_shows_the_same_as_a_test_photo_is_left_out(source
     assert "test/001.Affenpinscher/0.jpg" in planned.targets
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("labels.csv", "is a table; name the folder that contains it and the photos, such as "),
+        ("images.tar.gz", "is an archive; unpack it first, and name the folder"),
+        ("dog.jpg", "is a file; name a folder of photos"),
+        ("nothing.zip", "does not exist"),
+    ],
+)
+def test_a_source_that_is_no_folder_is_refused_with_what_to_do(tmp_path: Path, name: str, sentence: str) -> None:
+    if name != "nothing.zip":
+        (tmp_path / name).write_bytes(b"")
+
+    with pytest.raises(SplitError) as refused:
+        read_source(tmp_path / name)
+
+    assert f"The source {tmp_path / name} {sentence}" in str(refused.value)
+
+
 def test_a_source_of_copies_is_refused_with_the_counts_and_what_to_do(source: Photos) -> None:
     source.breeds({"test/Beagle": 3, "test/Pug": 3})
     shutil.copytree(source.folder / "test", source.folder / "train")

@@ -40,6 +40,24 @@ def test_every_command_shows_its_help(words: tuple[str, ...], option: str) -> No
     assert "[[" not in result.output  # typer adds the brackets of an optional argument itself
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("predict", "rex.jpg", "--top-k", "0"), "'--top-k': 0; it must be 1 to 1000."),
+        (("predict", "rex.jpg", "--top-k", "100000"), "'--top-k': 100000; it must be 1 to 1000."),
+        (("predict", "rex.jpg", "--wait", "nan"), "'--wait': nan; it must be 0 to 3600."),
+        (("data", "sample", "photos", "--train", "-1"), "'--train': -1; it must be 0 or more."),
+        (("rehearse", "--photos", "0"), "'--photos': 0; it must be 1 or more."),
+        (("serve", "--port", "65536"), "'--port': 65536; it must be 0 to 65535."),
+    ],
+)
+def test_the_error_about_a_number_shows_the_value_and_the_range(words: tuple[str, ...], sentence: str) -> None:
+    result = CliRunner().invoke(app, words)
+
+    assert result.exit_code == 2
+    assert f"Invalid value for {sentence}" in result.output
+
+
 READING = [("data", "upload", "photos"), ("data", "version"), ("report",)]
 """The commands that read an environment."""
 

@@ -75,6 +75,28 @@ def test_a_table_beside_a_flat_folder_is_seen(tmp_path: Path) -> None:
     assert f"It looks like Kaggle's dog breed identification: {shown}. Convert" in refusal(tmp_path)
 
 
+def test_only_the_sentence_about_a_known_layout_is_reported(tmp_path: Path) -> None:
+    write_photos(tmp_path, ["train/a.jpg", "train/b.jpg", "test/c.jpg"])
+    (tmp_path / "labels.csv").write_text("id,breed\na,Pug\nb,Beagle\n")
+
+    (only,) = check(tmp_path).findings
+
+    assert (only.severity, only.code) == ("error", "missing_splits")
+    assert "Convert it with: kennel data split" in only.summary
+    assert "Other errors" not in refusal(tmp_path)
+
+
+def test_a_link_out_of_a_known_layout_is_reported_too(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    write_photos(photos, ["train/Pug/1.jpg", "train/Beagle/1.jpg", "test/Pug/1.jpg"])
+    write_photos(tmp_path / "elsewhere", ["a.jpg"])
+    (photos / "train" / "Pug" / "link.jpg").symlink_to(tmp_path / "elsewhere" / "a.jpg")
+
+    codes = [finding.code for finding in check(photos).findings if finding.severity == "error"]
+
+    assert sorted(codes) == ["link_out_of_the_folder", "missing_splits"]
+
+
 def test_an_unknown_layout_is_shown(tmp_path: Path) -> None:
     write_photos(tmp_path, [f"cam/{day}/{number}/x/{number}.jpg" for day in ("mon", "tue") for number in range(3)])
     (tmp_path / "notes.txt").write_text("")

@@ -209,6 +209,14 @@ def test_what_is_no_file_is_passed_over_and_reported(photos: Path) -> None:
     }
 
 
+def test_one_name_without_a_photo_is_in_the_singular(photos: Path) -> None:
+    (breed_of(photos) / "nothing.jpg").symlink_to("missing.jpg")
+
+    (reported,) = [each.summary for each in check(photos).findings if each.code == "broken_links"]
+
+    assert reported.startswith("1 name is a symbolic link to nothing, or no file (a pipe, a device); copy the photo ")
+
+
 def test_training_takes_the_folder_as_an_option(tmp_path: Path) -> None:
     words = ["--data", "photos", "--model-dir", "model", "--links-to", str(tmp_path)]
     config = Config.from_command_line([*words, "--pretrained", "imagenet"])

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import contract.photos
@@ -17,7 +17,7 @@ _KINDS = ", ".join(sorted(SUFFIXES))
 _MOST_SUFFIXES = 10
 """That are named. A suffix is whatever follows the last dot of a name."""
 _OF_THE_LAYOUT = ("missing_splits", "few_breeds", "empty_split")
-"""Codes of faults that another layout explains."""
+"""Codes of faults that another layout explains. The first one of a folder names that layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Fault:
     """What is wrong with which folder, and the remedy."""
     names: Sequence[str] = ()
     """All folders that have this fault, if there can be several."""
+    names_layout: bool = False
+    """Whether the sentence names the known layout that the folder has instead of training's."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,8 @@ class Folders:
     """Files in the breeds' folders that are not taken for photos, by suffix in lower case; `no-suffix` without one."""
     photos: dict[str, list[tuple[Path, int]]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     """By split: each photo with the index of its breed."""
+    has_other_layout: bool = False
+    """Whether a fault names the known layout of the folder. No other fault has a code in `_OF_THE_LAYOUT` then."""
     faults: list[Fault] = field(default_factory=list)
     """Empty for a folder that can be used for training. The first one explains most."""
 
@@ -97,6 +101,13 @@ def read_folders(folder: Path, *, links_to: Path | None = None) -> Folders:
         )
         count = f" (Such links: {len(outside)}.)" if len(outside) > 1 else ""
         found.faults.insert(0, Fault("link_out_of_the_folder", f"{sentence}{count}", outside))
+    if found.has_other_layout:
+        layout = next(fault for fault in found.faults if fault.code in _OF_THE_LAYOUT)
+        found.faults = [
+            replace(fault, names_layout=fault is layout)
+            for fault in found.faults
+            if fault is layout or fault.code not in _OF_THE_LAYOUT
+        ]
     return found
 
 
@@ -177,7 +188,7 @@ def _remedy(folder: Path, found: Folders) -> str:
     above = folder.absolute().parent
     if folder.name in SPLITS and not _missing(above):
         return f" Name the folder {printable(above)} that has them."
-    remedy = layouts.remedy(folder)
+    remedy, found.has_other_layout = layouts.remedy(folder)
     return f" {remedy}" if remedy else ""
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from contract.photos import ALSO_CALLED, SPLITS
 from contract.text import printable
@@ -143,8 +143,16 @@ def recognised(tree: Tree) -> Layout | None:
     return None
 
 
-def remedy(folder: Path) -> str:
-    """Sentences for an error about a folder that training cannot read: the layout that it has, and what to do.
+class Remedy(NamedTuple):
+    """What to do about a folder that training cannot read."""
+
+    sentences: str = ""
+    is_known: bool = False
+    """Whether the sentences name a known layout, which explains whatever training finds missing."""
+
+
+def remedy(folder: Path) -> Remedy:
+    """For an error about a folder that training cannot read: the layout that it has, and what to do.
 
     Empty if the folder has training's layout, or a single breed, which no command can correct.
 
@@ -152,15 +160,15 @@ def remedy(folder: Path) -> str:
     """
     tree = walk(folder, most=_MOST_ENTRIES)
     if tree is None:
-        return "It has too many files to look for a known layout; name the folder of the photos alone."
+        return Remedy("It has too many files to look for a known layout; name the folder of the photos alone.")
     layout = recognised(tree)
     if layout is None:
-        return f"Its layout is not a known one. {what_it_has(tree)}"
+        return Remedy(f"Its layout is not a known one. {what_it_has(tree)}")
     if layout.base and layout.is_trainings():
-        return f"Its folder {folder.joinpath(*layout.base)} has them: name that folder."
+        return Remedy(f"Its folder {folder.joinpath(*layout.base)} has them: name that folder.", is_known=True)
     if layout.is_trainings() or layout.breeds == 1:
-        return ""  # not the layout is wrong
-    return f"It looks like {layout}. Convert it with: {split_command(folder)}"
+        return Remedy()  # not the layout is wrong
+    return Remedy(f"It looks like {layout}. Convert it with: {split_command(folder)}", is_known=True)
 
 
 def what_it_has(tree: Tree) -> str:

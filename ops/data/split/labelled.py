@@ -14,7 +14,7 @@ from ops.data.split.errors import SplitError
 from ops.data.split.left_out import UNREAD, explain
 from training.data.label_columns import LabelTable, PhotoNames
 from training.data.layouts import STANFORD, TSINGHUA, Layout, is_annotation, recognised, split_word, what_it_has
-from training.data.tree import Parts, Tree, walk
+from training.data.tree import TABLES, Parts, Tree, walk
 
 _NOTES = {
     "Stanford Dogs": "Its own lists of training and test photos (.mat) are not read; the splits are drawn.",
@@ -22,6 +22,7 @@ _NOTES = {
         "Breeds whose names begin with a capital letter are cats; for dogs alone, delete their folders from each split."
     ),
 }
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".7z", ".rar")
 _LONGEST = 200
 """Bytes of a breed's name. File systems allow 255 for a folder."""
 
@@ -65,8 +66,7 @@ def read_source(folder: Path) -> Source:
     Raises SplitError for an unknown layout, or labels that cannot be used; OSError if a folder cannot be read.
     """
     if not folder.is_dir():
-        what = "is a file; unpack it first, and name the folder" if folder.exists() else "does not exist"
-        raise SplitError(f"The source {folder} {what}.")
+        raise SplitError(f"The source {printable(folder)} {_no_folder(folder)}.")
     tree = walk(folder)
     if tree is None or not tree.photos:
         raise SplitError(f"The source {folder} contains no photos. It has:\n{tree.top() if tree else ''}")
@@ -88,6 +88,16 @@ def read_source(folder: Path) -> Source:
         source.left_out["links to a folder, out of the source or to nothing"] = ["/".join(link) for link in tree.links]
     _check(source)
     return source
+
+
+def _no_folder(path: Path) -> str:
+    if not path.exists():
+        return "does not exist"
+    if path.suffix.lower() in TABLES:
+        return f"is a table; name the folder that contains it and the photos, such as {printable(path.parent)}"
+    if path.name.lower().endswith(_ARCHIVES):
+        return "is an archive; unpack it first, and name the folder"
+    return "is a file; name a folder of photos"
 
 
 def _folder_labels(tree: Tree, source: Source) -> dict[Parts, tuple[str, str]]:

@@ -71,7 +71,7 @@ def _counts(plan: Plan) -> Table:
     table = Table(header_style="bold", box=SIMPLE_HEAD, show_footer=True)
     counts = plan.counts()
     totals = {split: sum(row[split] for row in counts.values()) for split in SPLITS}
-    table.add_column("breed", footer=f"{len(counts)} breeds")
+    table.add_column("breed", footer="1 breed" if len(counts) == 1 else f"{len(counts)} breeds")
     for split in SPLITS:
         table.add_column(split, justify="right", footer=str(totals[split]))
     table.add_column("all", justify="right", footer=str(sum(totals.values())))
