@@ -2,9 +2,17 @@
 
 import os
 import signal
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+# Before any test module imports aws_cdk, which starts node with the variables of that moment.
+# CDK's own validation takes 4 s for each synthesis; cfn-lint checks the templates here, and a deploy runs it.
+os.environ.setdefault("CDK_VALIDATION", "false")
+# The environment's own node: CDK complains about the end of life of many a system's.
+os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,35 +1,27 @@
 """Synthesises each variant of the app once: jsii takes seconds."""
 
 import json
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import boto3
 import pytest
+from aws_cdk.assertions import Template
 from moto import mock_aws
 
+import environments
+from app import build
+from environments import Environment
+from stacks.settings import Settings
+from stacks.settings.parse import load
+from tests.infra.deployment import Deployment
+from tests.infra.events import BUCKET, PHOTOS
+from tests.infra.fake_sagemaker import FakeSageMaker
+
 ROOT = Path(__file__).resolve().parents[2]
-# CDK's own validation takes 4 s for each synthesis; cfn-lint checks the templates here, and a deploy runs it.
-os.environ.setdefault("CDK_VALIDATION", "false")
-# The environment's own node: CDK complains about the end of life of many a system's.
-os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
-
-import aws_cdk as cdk  # noqa: E402
-from aws_cdk.assertions import Template  # noqa: E402
-
-import environments  # noqa: E402
-from app import build  # noqa: E402
-from environments import Environment  # noqa: E402
-from stacks.settings import Settings  # noqa: E402
-from stacks.settings.parse import load  # noqa: E402
-from tests.infra.deployment import Deployment  # noqa: E402
-from tests.infra.events import BUCKET, PHOTOS  # noqa: E402
-from tests.infra.fake_sagemaker import FakeSageMaker  # noqa: E402
-
 DEVELOPMENT = environments.load()
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 

@@ -172,8 +172,6 @@ def test_predict_continues_after_a_file_that_is_not_a_photo(
         (["predict", "a.jpg", "--model-dir", "/nowhere"], "model folder (--model); `make rehearse` makes one."),
         (["rehearse", "--data", "/nowhere", "--folder", "{tmp}"], "The data folder /nowhere does not exist"),
         (["data", "sample", "{foreign}"], "is not empty"),
-        (["data", "check", "/nowhere"], "name a folder that contains train/, valid/ and test/.\n"),
-        (["data", "check", "{foreign}"], "has no train and no valid and no test folder"),
         (["data", "sample", "{tmp}", "--train", "0", "--valid", "0", "--test", "0"], "counts is 0 for every split"),
         (["rehearse", "--folder", "/proc/nowhere"], "/proc/nowhere"),
         (["rehearse", "--folder", "{tmp}", "-c", "serving.scaling.max_instances=0"], "serving.scaling.max_instances"),
@@ -193,6 +191,25 @@ def test_a_user_error_gives_a_sentence_and_no_traceback(arguments: list[str], se
     assert sentence in run.stderr
     assert "Traceback" not in run.stderr
     assert (foreign / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        ("nowhere", "name a folder that contains train/, valid/ and test/.\n"),
+        ("foreign", "has no train and no valid and no test folder"),
+    ],
+)
+def test_a_check_of_no_photo_folder_is_a_finding_like_any_other(folder: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "thesis.txt").write_text("mine")
+
+    run = kennel("data", "check", str(tmp_path / folder), "--sheet", str(tmp_path / "sheet.png"))
+
+    assert run.returncode == 1
+    assert sentence in run.stdout
+    assert run.stderr == ""
+    assert (tmp_path / "foreign" / "thesis.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -243,7 +260,7 @@ def test_a_photo_folder_without_test_is_refused_before_any_training(photos: Path
     halves = tmp_path / "halves"
     halves.mkdir()
     for split in ("train", "valid"):
-        (halves / split).symlink_to(photos / split)
+        shutil.copytree(photos / split, halves / split)
 
     run = kennel("rehearse", "--data", str(halves), "--folder", str(tmp_path / "out"))
 
