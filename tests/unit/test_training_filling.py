@@ -118,6 +118,19 @@ def test_processes_are_forked_while_no_other_thread_holds_a_lock(
     assert beside == [set()] * 6
 
 
+def test_a_stop_signal_that_comes_right_after_the_fork_does_not_end_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = os.fork
+
+    def forked() -> int:
+        pid = fork()
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+        return pid
+
+    monkeypatch.setattr(os, "fork", forked)
+    assert len(list(filler(True).batches([[0] * 20]))) == 1
+
+
 def fill_without_end(folder: Path) -> None:
     """Send SIGTERM to the processes of the pool, let them fill a hundred batches, write their ids, and go on."""
     batches = filler(True).batches([0] * 20 for _ in iter(int, 1))

@@ -28,6 +28,8 @@ _TOGETHER = 16
 """Items of one task. Fewer would cost the main process more for each photo; with more, cores would wait at the end."""
 
 _PR_SET_PDEATHSIG = 1
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that the processes ignore: the training decides when to stop."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,7 +64,12 @@ class Filler(Generic[T, R]):
             initializer=_begin,
             initargs=(self._work, self._memory, os.getpid()),
         )
-        pool.submit(os.getpid)  # forks all of them, while NCCL has no connections yet
+        # A signal that comes before a process ignores it waits until then, and so does not end the process.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        try:
+            pool.submit(os.getpid)  # forks all of them, while NCCL has no connections yet
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return pool
 
     def batches(self, requests: Iterable[Sequence[T]]) -> Iterator[tuple[torch.Tensor, list[R]]]:
@@ -125,8 +132,9 @@ def _begin(work: Work[Any, Any], memory: Pixels, parent: int) -> None:
     global _job
     _job = work, memory
     gc.freeze()  # what the training has on its GPU is not for this process to free
-    for number in (signal.SIGINT, signal.SIGTERM):  # the training decides when to stop
+    for number in _STOPS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     with contextlib.suppress(AttributeError):  # Linux: end with the training, even if that is killed
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
