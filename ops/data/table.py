@@ -1,14 +1,13 @@
 """What `kennel data check` prints: a table of the photos, and a sentence for each finding."""
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from contract.photos import SPLITS
 from contract.text import indented, printable
 from ops.data.check import Check
+from ops.data.counts_table import Row, counts_table
 from ops.data.findings import Finding
 
 _SHOWN = 5
@@ -35,20 +34,16 @@ def print_check(found: Check, console: Console) -> None:
 
 
 def _counts(found: Check) -> Table:
-    table = Table(header_style="bold", box=SIMPLE_HEAD, show_footer=True)
     counts = found.counts()
-    totals = {split: sum(row[split] for row in counts.values()) for split in SPLITS}
-    table.add_column("breed", footer="1 breed" if len(counts) == 1 else f"{len(counts)} breeds")
-    for split in SPLITS:
-        table.add_column(split, justify="right", footer=str(totals[split]))
-    table.add_column("share of train", footer="")
-    largest = max(1, *(row["train"] for row in counts.values()))
-    for breed, row in counts.items():
-        length, share = max(1, round(20 * row["train"] / largest)), row["train"] / max(1, totals["train"])
-        bar = Text("█" * length + f" {share:.1%}", "dim") if row["train"] else Text("")
-        cells = [Text(str(row[split]), "" if row[split] else "red") for split in SPLITS]
-        table.add_row(Text(printable(breed)), *cells, bar)
-    return table
+    train = [row["train"] for row in counts.values()]
+
+    def bar(row: Row) -> Text:
+        if not row["train"]:
+            return Text("")
+        length, share = max(1, round(20 * row["train"] / max(train))), row["train"] / sum(train)
+        return Text("█" * length + f" {share:.1%}", "dim")
+
+    return counts_table(counts, Column("share of train"), bar)
 
 
 def _print_finding(finding: Finding, console: Console) -> None:

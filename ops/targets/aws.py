@@ -7,7 +7,9 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ReadTimeoutError
 
+import environments
 from ops.data.aws_errors import code_and_message, is_denied, sentence
+from ops.data.bucket import output_of
 from ops.session import session
 from ops.targets.reply import BUSY, LONGEST_SENTENCE, BusyError, RefusedError, TargetError, seconds
 
@@ -33,6 +35,21 @@ def client(service: str, *, environment: str, region: str | None = None) -> Any:
     with explained(f"the client of {service}", needs=""):
         factory: Any = session(environment).client  # its type has an overload for each service's name
         return factory(service, region_name=region, config=config)
+
+
+def deployed(stack: str, output: str, *, environment: str, kind: str, option: str) -> str:
+    """The name of what an environment's stack has deployed, from this output of the stack.
+
+    Raises TargetError if there is no such output, and BucketError if AWS returns an error for it.
+    """
+    name = output_of(stack, output, environment=environment)
+    if not name:
+        raise TargetError(
+            f"The stack {environments.load(environment).stack(stack)} has no output {output}, so there is no {kind} to "
+            f"ask. Deploy it (make deploy ENV={environment}), name another environment (kennel --env NAME), or name "
+            f"the {kind}: {option}=NAME."
+        )
+    return name
 
 
 @contextmanager

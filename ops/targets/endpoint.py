@@ -4,11 +4,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-import environments
 from inference.photo.file_types import file_type
 from inference.prediction import Prediction
-from ops.data.bucket import output_of
-from ops.targets.aws import MAX_REQUEST_BYTES, client, explained
+from ops.targets.aws import MAX_REQUEST_BYTES, client, deployed, explained
 from ops.targets.reply import Ask, RefusedError, Reply, TargetError, predictions_of
 
 
@@ -17,14 +15,7 @@ def endpoint(name: str, *, environment: str, top_k: int) -> Ask:
 
     Raises TargetError if there is no such output, and BucketError if AWS returns an error for it.
     """
-    name = name or output_of("serving", "EndpointName", environment=environment)
-    if not name:
-        stack = environments.load(environment).stack("serving")
-        raise TargetError(
-            f"The stack {stack} has no output EndpointName, so there is no endpoint to ask. Deploy it "
-            f"(make deploy ENV={environment}), name another environment (kennel --env NAME), or name the endpoint: "
-            "--endpoint=NAME."
-        )
+    name = name or deployed("serving", "EndpointName", environment=environment, kind="endpoint", option="--endpoint")
     runtime = client("sagemaker-runtime", environment=environment)
 
     def ask(photo: bytes) -> list[Prediction]:

@@ -6,10 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-import environments
 from inference.prediction import Prediction
-from ops.data.bucket import output_of
-from ops.targets.aws import MAX_REQUEST_BYTES, client, explained
+from ops.targets.aws import MAX_REQUEST_BYTES, client, deployed, explained
 from ops.targets.reply import Ask, RefusedError, Reply, TargetError, predictions_of, shortened
 
 ALIAS = "live"
@@ -23,14 +21,7 @@ def function(name: str, *, environment: str, top_k: int) -> Ask:
 
     Raises TargetError if there is no such output, and BucketError if AWS returns an error for it.
     """
-    name = name or output_of("api", "FunctionArn", environment=environment)
-    if not name:
-        stack = environments.load(environment).stack("api")
-        raise TargetError(
-            f"The stack {stack} has no output FunctionArn, so there is no function to ask. Deploy it "
-            f"(make deploy ENV={environment}), name another environment (kennel --env NAME), or name the function: "
-            "--lambda=NAME."
-        )
+    name = name or deployed("api", "FunctionArn", environment=environment, kind="function", option="--lambda")
     words = name.split(":")
     region = words[3] if name.startswith("arn:") and len(words) > 6 else None
     lambda_ = client("lambda", environment=environment, region=region)

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from contract.photos import SPLITS
 from contract.text import printable
+from ops.data.counts_table import counts_table
 from ops.data.split.plan import Plan
 
 _SHOWN = 3
@@ -68,17 +68,10 @@ def _drawn(plan: Plan) -> str:
 
 
 def _counts(plan: Plan) -> Table:
-    table = Table(header_style="bold", box=SIMPLE_HEAD, show_footer=True)
     counts = plan.counts()
-    totals = {split: sum(row[split] for row in counts.values()) for split in SPLITS}
-    table.add_column("breed", footer="1 breed" if len(counts) == 1 else f"{len(counts)} breeds")
-    for split in SPLITS:
-        table.add_column(split, justify="right", footer=str(totals[split]))
-    table.add_column("all", justify="right", footer=str(sum(totals.values())))
-    for breed, row in counts.items():
-        cells = [Text(str(row[split]), "" if row[split] else "red") for split in SPLITS]
-        table.add_row(Text(breed), *cells, str(sum(row.values())))
-    return table
+    photos = sum(sum(row.values()) for row in counts.values())
+    last = Column("all", footer=str(photos), justify="right")
+    return counts_table(counts, last, lambda row: str(sum(row.values())))
 
 
 def _say(console: Console, sentence: str) -> None:
