@@ -271,6 +271,22 @@ def deployed() -> DeployedFunction:
     return DeployedFunction.of(configuration, zipped(FUNCTION))
 
 
+def test_a_call_on_its_way_while_the_alias_moves_is_no_cold_start_of_the_old_version(
+    tmp_path: Path, deployed: DeployedFunction
+) -> None:
+    alias = f"{deployed.arn}:live"
+    old, new = (replace(deployed, arn=alias, version=version) for version in ("1", "2"))
+
+    with Functions(EndingEngine(tmp_path), Clock(), sys.executable) as functions:
+        functions.keep_warm("function", {"1": (old, 1)})
+        functions.keep_warm("function", {"2": (new, 1)})  # after the call was sent to version 1
+
+        outcome = functions.invoke(old, "id", b"{}", current=lambda: new)
+
+        assert json.loads(outcome.response)["started"] == PROVISIONED
+        assert outcome.call.function.version == "2"
+
+
 def test_a_process_of_a_cold_start_ends_when_it_has_been_idle_for_ten_minutes(
     tmp_path: Path, deployed: DeployedFunction
 ) -> None:

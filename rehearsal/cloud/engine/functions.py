@@ -54,7 +54,9 @@ def _run_calls(functions: Functions) -> None:
             return found
         trace = lambda_svc._xray_trace_id_for_invocation(config) or ""
         payload = _as_sent(event)
-        outcome = functions.invoke(function, request_id, payload, trace)
+        outcome = functions.invoke(function, request_id, payload, trace, lambda: _as_the_alias_is_now(function))
+        if (executed := _EXECUTED.get()) is not None:
+            executed.append(outcome.call.function.version)
         if outcome.error:
             return {"body": outcome.error, "error": True, "log": outcome.log}
         try:
@@ -87,6 +89,19 @@ def _not_run(config: Json, code: bytes) -> str:
     return "" if runtime.startswith(RUNTIMES) else f"A function on {runtime}"
 
 
+def _as_the_alias_is_now(function: DeployedFunction) -> DeployedFunction | None:
+    """The version to which the alias points by which it was invoked; None if it was invoked by no alias."""
+    func = lambda_svc._functions.get(function.name) or {}
+    if function.qualifier not in func.get("aliases", {}):
+        return None
+    record, config = lambda_svc._effective_func_record_for_qualifier(func, function.qualifier)
+    if not record or not config or not functions_run(config):
+        return None
+    return DeployedFunction.of({**config, "FunctionArn": function.arn}, record.get("code_zip") or b"")
+
+
+_EXECUTED: ContextVar[list[str] | None] = ContextVar("executed", default=None)
+"""The versions that the calls within an Invoke have run: a list, since a call runs in another thread."""
 _SENT: ContextVar[bytes] = ContextVar("sent", default=b"")
 _EVENT: ContextVar[object] = ContextVar("event", default=None)
 
@@ -114,7 +129,12 @@ def _take_events() -> None:
 
     async def noted(name: str, event: Any, *rest: Any, **named: Any) -> Any:
         _EVENT.set(event)
-        return await invoke(name, event, *rest, **named)
+        executed: list[str] = []
+        _EXECUTED.set(executed)
+        status, headers, answer = await invoke(name, event, *rest, **named)
+        if executed:  # the alias may have moved since the engine looked it up
+            headers["X-Amz-Executed-Version"] = executed[-1]
+        return status, headers, answer
 
     app.SERVICE_HANDLERS["lambda"] = limited
     lambda_svc._invoke = noted

@@ -26,24 +26,25 @@ class Pool:
         self._lock = threading.Lock()
         self._warming = threading.Lock()
 
-    def acquire(self) -> tuple[FunctionEnvironment, bool]:
-        """An environment for one call, and whether it was started for it. Raises FunctionError if it cannot start."""
+    def take(self) -> FunctionEnvironment | None:
+        """An idle environment for one call, the provisioned ones first; None if there is none."""
         while True:
             with self._lock:
                 found = max(self._idle, key=lambda each: (each.provisioned, each.idle_since), default=None)
                 if found:
                     self._idle.remove(found)
                     self.busy.add(found)
-            if found is None:
-                break
-            if found.is_ready():
-                return found, False
+            if found is None or found.is_ready():
+                return found
             self.release(found)
+
+    def start(self) -> FunctionEnvironment:
+        """A new environment for one call. Raises FunctionError if it cannot start."""
         made = self._make(self.function, False)
         made.initialise()
         with self._lock:
             self.busy.add(made)
-        return made, True
+        return made
 
     def release(self, environment: FunctionEnvironment) -> None:
         """Give an environment back after its call."""

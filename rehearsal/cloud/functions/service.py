@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -54,13 +54,24 @@ class Functions:
         self._over.set()
         self._group.__exit__(kind, error, traceback)
 
-    def invoke(self, function: DeployedFunction, id: str, payload: bytes, trace: str = "") -> Outcome:
-        """Run one call. An error of the function is in the outcome."""
-        pool = self._pool(function)
+    def invoke(
+        self,
+        function: DeployedFunction,
+        id: str,
+        payload: bytes,
+        trace: str = "",
+        current: Callable[[], DeployedFunction | None] = lambda: None,
+    ) -> Outcome:
+        """Run one call. An error of the function is in the outcome.
+
+        current: what the name by which the function was invoked stands for at this moment. An alias may have moved
+        since the caller looked it up, and the old version's environments have ended then: the call goes to the new
+        version, rather than to a cold start of the old one.
+        """
         with self._counted(function):
             began = time.monotonic()
             try:
-                environment, cold = pool.acquire()
+                function, pool, environment, cold = self._acquire(function, current)
             except FunctionError as error:
                 call = report.Call(id, function, time.monotonic() - began, 0, status="error", error_kind=error.kind)
                 outcome = Outcome(b"", error_object(error, function, id), "", call)
@@ -117,6 +128,22 @@ class Functions:
                 del self._streams[key]
         for pool in pools:
             pool.end()
+
+    def _acquire(
+        self, function: DeployedFunction, current: Callable[[], DeployedFunction | None]
+    ) -> tuple[DeployedFunction, Pool, FunctionEnvironment, bool]:
+        """The version that takes a call, its pool, the environment, and whether that was started for the call.
+
+        The alias moves before the old version's environments end, so whoever finds none sees where it points now.
+        """
+        while True:
+            pool = self._pool(function)
+            if found := pool.take():
+                return function, pool, found, False
+            moved = current()
+            if moved is None or moved.version == function.version:
+                return function, pool, pool.start(), True
+            function = moved
 
     def _pool(self, function: DeployedFunction) -> Pool:
         key = (function.name, function.version)
