@@ -115,7 +115,7 @@ def _of_fields(fields: Mapping[str, Any]) -> Request:
     if sources == ["s3"]:
         return Request(s3=_s3(fields["s3"]), top_k=top_k)
     image = fields[sources[0]]
-    if sources == ["url"] or (isinstance(image, str) and image.lower().startswith(("http://", "https://"))):
+    if sources == ["url"] or (isinstance(image, str) and image[:8].lower().startswith(("http://", "https://"))):
         raise ServiceError(URL_NOT_FETCHED)
     if not isinstance(image, str):
         raise ServiceError(BAD_REQUEST, f'"image" is {_kind(image)}; it must be the photo as base64 text.')
@@ -129,11 +129,19 @@ def _base64(text: str, what: str) -> bytes:
         if not header.lower().endswith(";base64"):
             raise ServiceError(BAD_REQUEST, f"{what} is a data: URL without ;base64, so it cannot contain a photo.")
     try:
-        return binascii.a2b_base64("".join(text.split()).translate(_URL_SAFE), strict_mode=True)
+        return _decoded(text)
     except ValueError:
         raise ServiceError(
             BAD_REQUEST, f"{what} is not valid base64: it was cut off or encoded in another way. Send all of it."
         ) from None
+
+
+def _decoded(text: str) -> bytes:
+    """As most callers send it, in one pass. Two more passes over a photo of 1 MB, to clean it, would take 2 ms."""
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return binascii.a2b_base64("".join(text.split()).translate(_URL_SAFE), strict_mode=True)
 
 
 def _s3(value: object) -> S3Object:
