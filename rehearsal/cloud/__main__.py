@@ -17,7 +17,9 @@ from rehearsal.cloud.every_minute import EveryMinute
 from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import recorded_types
-from rehearsal.cloud.sagemaker.service import SageMaker
+from rehearsal.cloud.sagemaker.model_package_groups import TYPE, ModelPackageGroups
+from rehearsal.cloud.sagemaker.model_packages import ModelPackages
+from rehearsal.cloud.sagemaker.service import Part, SageMaker
 from rehearsal.cloud.sagemaker.serving import Serving
 from rehearsal.cloud.sagemaker.tags import Tags
 from rehearsal.cloud.sagemaker.training_jobs import TrainingJobs
@@ -45,11 +47,13 @@ def main() -> None:
     tags = Tags()
     serving = Serving(engine, images, clock, tags)
     jobs = TrainingJobs(engine, clock, images, tags, arguments.hosts)
-    sagemaker = SageMaker(engine, [jobs, *serving.parts], tags, serving.invoke)
+    groups = ModelPackageGroups(engine, tags)
+    parts: list[Part] = [jobs, groups, ModelPackages(engine, groups), *serving.parts]
+    sagemaker = SageMaker(engine, parts, tags, serving.invoke)
     scaling = Scaling(engine, clock, sagemaker, serving)
     engine.add_service(sagemaker)
     engine.add_service(scaling.service)
-    for name, kind in {**recorded_types(), **serving.types, **scaling.types}.items():
+    for name, kind in {**recorded_types(), **serving.types, **scaling.types, TYPE: groups}.items():
         engine.add_type(name, kind)
     engine.on_decision(CallRecord(arguments.folder))
     engine.run_schedules(arguments.speed)

@@ -90,6 +90,7 @@ REHEARSED = frozenset(
         "AWS::SageMaker::Endpoint",
         "AWS::SageMaker::EndpointConfig",
         "AWS::SageMaker::Model",
+        "AWS::SageMaker::ModelPackageGroup",
         "AWS::Scheduler::Schedule",
         "AWS::StepFunctions::StateMachine",
     }

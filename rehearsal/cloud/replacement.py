@@ -108,6 +108,7 @@ REPLACING: dict[str, frozenset[str]] = {
             "VpcConfig",
         ]
     ),
+    "AWS::SageMaker::ModelPackageGroup": frozenset(["ModelPackageGroupDescription", "ModelPackageGroupName"]),
     "AWS::SageMaker::NotebookInstance": frozenset(
         [
             "DirectInternetAccess",

@@ -49,6 +49,7 @@ _ACTIONS = {
     "AWS::SNS::Topic": ("CreateTopic", "SetTopicAttributes", "DeleteTopic"),
     "AWS::SNS::TopicPolicy": ("SetTopicAttributes", "SetTopicAttributes", "SetTopicAttributes"),
     "AWS::SQS::Queue": ("CreateQueue", "SetQueueAttributes", "DeleteQueue"),
+    "AWS::SageMaker::ModelPackageGroup": ("CreateModelPackageGroup", "AddTags", "DeleteModelPackageGroup"),
     "AWS::SQS::QueuePolicy": ("SetQueueAttributes", "SetQueueAttributes", "SetQueueAttributes"),
 }
 _OWN = ("AWS::CDK::Metadata", "AWS::CloudFormation::WaitCondition", "AWS::CloudFormation::WaitConditionHandle")

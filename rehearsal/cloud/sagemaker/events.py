@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 SOURCE = "aws.sagemaker"
 ENDPOINT_STATE = "SageMaker Endpoint State Change"
 ENDPOINT_DEPLOYMENT = "SageMaker Endpoint Deployment State Change"
+MODEL_PACKAGE_STATE = "SageMaker Model Package State Change"
 TRAINING_JOB_STATE = "SageMaker Training Job State Change"
 
 

@@ -19,11 +19,13 @@ _KINDS = {
     "EndpointConfig": "endpoint-config",
     "Endpoint": "endpoint",
     "Model": "model",
+    "ModelPackageGroup": "model-package-group",
     "NotebookInstance": "notebook-instance",
     "TrainingJob": "training-job",
 }
 """What an operation's name ends in, and its ARN's resource type."""
 _ABOUT_ONE = re.compile(r"(?:Create|Delete|Describe|Start|Stop|Update)([A-Za-z]+?)(?:WeightsAndCapacities)?")
+_ABOUT_VERSIONS = re.compile(r"(?:Create|Delete|Describe|Update)ModelPackage|ListModelPackages")
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
 _RUNTIME = "/endpoints/"
 
@@ -69,8 +71,22 @@ class SageMaker(JsonService):
         parameters = self.parameters(request)
         about = _ABOUT_ONE.fullmatch(self.operation(request))
         if about and about[1] in _KINDS:
-            return arn(self._engine, _KINDS[about[1]], str(parameters.get(f"{about[1]}Name", "")))
+            name = str(parameters.get(f"{about[1]}Name", ""))
+            return name if name.startswith("arn:") else arn(self._engine, _KINDS[about[1]], name)
+        if _ABOUT_VERSIONS.fullmatch(self.operation(request)):
+            return self._versions(parameters)
         return str(parameters.get("ResourceArn", "*"))
+
+    def _versions(self, parameters: Json) -> str:
+        """The ARN of the version that a request names by its ARN or by GROUP/VERSION, or of every version of a group.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-version-xaccount.html
+        """
+        named = str(parameters.get("ModelPackageArn") or parameters.get("ModelPackageName") or "")
+        if named.startswith("arn:"):
+            return named
+        group = str(parameters.get("ModelPackageGroupName") or "").rpartition("/")[2]
+        return arn(self._engine, "model-package", named or f"{group or '*'}/*")
 
     def _tagging(self, create: Operation) -> Operation:
         """An operation that creates a resource needs the right to tag it, if the request has tags.
