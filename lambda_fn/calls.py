@@ -1,6 +1,5 @@
-"""Calls to AWS within a request's deadline: two clients, and at most one retry of a call."""
+"""Calls to AWS within a request's deadline: two clients, and the retries of their calls."""
 
-import random
 import time
 from collections.abc import Callable
 from functools import cache
@@ -23,6 +22,7 @@ from lambda_fn.bounded import DeadlineError, TooManyBytesError, bounded
 from lambda_fn.deadline import Deadline
 from lambda_fn.errors import TIMED_OUT, Fault, ServiceError
 from lambda_fn.request_log import RequestLog
+from lambda_fn.retries import LEAST_CALL_S, Retries, RetryBudget
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,15 +38,8 @@ TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError, DeadlineError)
 CONNECTION_FAULTS = (BotoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)
 """Refused, reset or cut short. TIMEOUTS are subclasses: check for them first."""
 
-MAX_ATTEMPTS = 2
-"""Every call to the endpoint counts as an invocation for its autoscaling, and a retry sends the whole photo again."""
-PAUSE_S = 0.25
-"""Before a retry, if the fault advises no wait."""
-JITTER = 0.5
-"""A pause is longer by up to this share of it, at random, so that callers who failed together do not return together.
-It is never shorter, because an advised wait is the least."""
-LEAST_CALL_S = 0.5
-"""A call with less time than this is not made: its answer would come too late."""
+BUDGET = RetryBudget()
+"""Of this execution environment, for both services."""
 
 
 @cache
@@ -85,29 +78,23 @@ def within(
 ) -> T:
     """The result of `call()`, which makes one call and reads at most `max_bytes` of its response.
 
-    A retryable fault is retried once, if there is time for the wait that the fault advises and for the call after it.
+    A fault is retried as retries.py says, if there is time for the wait that the fault advises and for the call after.
     Raises ServiceError with the fault that `fault_of` returns for the exception, no later than the deadline.
     """
     if deadline.left_s() < LEAST_CALL_S:
         raise ServiceError(TIMED_OUT)
-    for attempt in range(1, MAX_ATTEMPTS + 1):
+    retries = Retries(BUDGET)
+    while True:
         log.attempts += 1
         try:
-            return bounded(call, seconds=deadline.left_s(), max_bytes=max_bytes)
+            result = bounded(call, seconds=deadline.left_s(), max_bytes=max_bytes)
         except (BotoCoreError, ClientError, DeadlineError, TooManyBytesError) as error:
             fault = fault_of(error)
             log.note_cause(error)
-            pause_s = _pause_s(fault)
-            if not fault.retryable or attempt == MAX_ATTEMPTS or deadline.left_s() < pause_s + _call_s(fault):
+            pause_s = retries.pause_s(fault, left_s=deadline.left_s())
+            if pause_s is None:
                 raise ServiceError(fault) from error
+        else:
+            BUDGET.earn()
+            return result
         time.sleep(pause_s)
-    raise AssertionError("unreachable")
-
-
-def _pause_s(fault: Fault) -> float:
-    return (fault.advised_wait_s or PAUSE_S) * random.uniform(1, 1 + JITTER)
-
-
-def _call_s(fault: Fault) -> float:
-    """Seconds that the retry needs at least. The server advises half of its queue's time, so the other half is left."""
-    return max(LEAST_CALL_S, fault.advised_wait_s or 0)

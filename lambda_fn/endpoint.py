@@ -12,6 +12,7 @@ from lambda_fn.deadline import Deadline
 from lambda_fn.errors import Fault, ServiceError, busy_for
 from lambda_fn.photo import Photo
 from lambda_fn.request_log import RequestLog
+from lambda_fn.retries import is_throttle
 
 OF_ERROR_CODE = {
     "ValidationError": errors.UNAVAILABLE,
@@ -21,6 +22,8 @@ OF_ERROR_CODE = {
     "InternalDependencyException": errors.ENDPOINT_FAILED,
 }
 """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors"""
+
+THROTTLED = replace(errors.BUSY, throttled=True)
 
 OF_STATUS = {413: errors.TOO_LARGE, 429: errors.BUSY, 503: errors.BUSY}
 """For responses without one of SageMaker's error codes, such as a load balancer's."""
@@ -67,14 +70,21 @@ def fault_of(error: Exception) -> Fault:
     response: dict[str, Any] = dict(error.response)
     code = str(response.get("Error", {}).get("Code", ""))
     if code == "ModelError":
-        fault = errors.of_model_status(int(response.get("OriginalStatusCode") or 0))
+        fault = errors.of_model_status(_model_status(response.get("OriginalStatusCode")))
         refusal = _refusal(response.get("OriginalMessage"))
         return busy_for(_advised_wait_s(refusal)) if fault is errors.BUSY else _about_the_photo(fault, refusal)
-    if "Throttl" in code or "TooManyRequests" in code or "RequestLimitExceeded" in code:
-        return errors.BUSY
+    if is_throttle(code):
+        return THROTTLED
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     other = errors.ENDPOINT_FAILED if status >= 500 else errors.INTERNAL
     return OF_ERROR_CODE.get(code) or OF_STATUS.get(status) or other
+
+
+def _model_status(status: object) -> int:
+    """The container's status. SageMaker sends 0 or none if the container did not respond in time."""
+    if status is None:
+        return 0
+    return status if isinstance(status, int) else 500
 
 
 def _refusal(message: object) -> dict[str, object]:

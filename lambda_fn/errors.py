@@ -22,7 +22,9 @@ class Fault:
     code: str
     message: str
     retryable: bool = False
-    """Whether the same call may succeed in a moment. This function then retries it once, if there is time."""
+    """Whether the same call may succeed in a moment. This function then retries it, as retries.py says."""
+    throttled: bool = False
+    """Whether AWS refused the call because of its rate, before the endpoint or the object was reached."""
     advised_wait_s: int | None = None
     """Seconds that the endpoint itself asks its callers to wait. This function does not retry sooner."""
     retry_after_s: int | None = None

@@ -1,6 +1,7 @@
 """Read a photo from S3, below the prefixes that the settings allow."""
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,6 +12,7 @@ from lambda_fn.deadline import Deadline
 from lambda_fn.errors import Fault, ServiceError
 from lambda_fn.photo import MAX_BYTES, check_size
 from lambda_fn.request_log import RequestLog
+from lambda_fn.retries import is_throttle
 from lambda_fn.settings import S3Object, Settings
 
 OF_STATUS = {
@@ -21,6 +23,8 @@ OF_STATUS = {
     503: errors.S3_UNAVAILABLE,
 }
 """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+
+THROTTLED = replace(errors.S3_UNAVAILABLE, throttled=True)
 
 
 def fetch(photo: S3Object, *, settings: Settings, deadline: Deadline, log: RequestLog) -> bytes:
@@ -52,4 +56,6 @@ def fault_of(error: Exception) -> Fault:
     if not isinstance(error, ClientError):
         return errors.INTERNAL
     response: dict[str, Any] = dict(error.response)
+    if is_throttle(str(response.get("Error", {}).get("Code", ""))):
+        return THROTTLED
     return OF_STATUS.get(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), errors.INTERNAL)

@@ -127,7 +127,6 @@ def test_a_retryable_fault_is_retried_once(function: LambdaRuntime, faults: Faul
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [
-        (THROTTLED, 503, "busy"),
         (BUSY, 503, "busy"),
         (NOT_READY, 503, "busy"),
         (model_error(429), 503, "busy"),
@@ -149,6 +148,24 @@ def test_a_persistent_fault_reaches_the_endpoint_twice_and_no_more(
     assert (answered, failure["code"]) == (status, code)
     assert faults.calls == 2
     assert ("Retry-After" in headers) == (status == 503)
+
+
+def test_a_persistent_throttle_is_reported_before_the_deadline(
+    with_short_timeout: LambdaRuntime, faults: FaultServer
+) -> None:
+    faults.play(THROTTLED)
+
+    status, headers, failure = outcome(with_short_timeout)
+    assert (status, failure["code"]) == (503, "busy")
+    assert 2 <= faults.calls <= 5  # fewer where the pauses are long
+    assert "Retry-After" in headers
+
+
+def test_throttles_are_retried_until_the_endpoint_answers(function: LambdaRuntime, faults: FaultServer) -> None:
+    faults.play(THROTTLED, THROTTLED, THROTTLED, answers)
+
+    assert function.invoke(any_event())["statusCode"] == 200
+    assert faults.calls == 4
 
 
 def test_a_full_queue_is_not_asked_again_before_the_time_that_it_advises(faults: FaultServer) -> None:

@@ -84,8 +84,8 @@ def test_a_retryable_fault_is_retried(parts: tuple[LambdaRuntime, FaultServer], 
 
 @pytest.mark.parametrize(
     "fault",
-    [error(503, "SlowDown"), error(500, "InternalError"), resets, cuts_short],
-    ids=["slow down", "internal", "reset", "cut short"],
+    [error(503, "ServiceUnavailable"), error(500, "InternalError"), resets, cuts_short],
+    ids=["unavailable", "internal", "reset", "cut short"],
 )
 def test_a_persistent_fault_reaches_s3_twice_and_no_more(
     parts: tuple[LambdaRuntime, FaultServer], fault: Fault

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from app import open_warning
-from lambda_fn import calls
+from lambda_fn import retries
 from lambda_fn.deadline import Deadline
 from ops.cost import estimate
 from stacks.settings import SettingsError
@@ -209,7 +209,7 @@ class Context:
 @pytest.mark.parametrize("timeout_s", [5, 10, 29, 60, 900])
 def test_every_timeout_of_the_function_leaves_time_for_a_call_and_for_the_response(timeout_s: int) -> None:
     load_settings({"api.timeout_s": timeout_s})
-    assert calls.LEAST_CALL_S < Deadline.of(Context(timeout_s)).left_s() < timeout_s
+    assert retries.LEAST_CALL_S < Deadline.of(Context(timeout_s)).left_s() < timeout_s
 
 
 @pytest.mark.parametrize(
