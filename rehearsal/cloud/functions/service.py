@@ -134,7 +134,7 @@ class Functions:
     ) -> tuple[DeployedFunction, Pool, FunctionEnvironment, bool]:
         """The version that takes a call, its pool, the environment, and whether that was started for the call.
 
-        The alias moves before the old version's environments end, so whoever finds none sees where it points now.
+        The alias moves before the old version's environments end, so a call that finds none sees where it points now.
         """
         while True:
             pool = self._pool(function)
