@@ -23,6 +23,7 @@ from environments import Environment, EnvironmentRefusedError
 from environments.agreement import check_cdk, chosen
 from stacks.api.stack import ALIAS, ApiStack
 from stacks.budget.stack import BudgetStack
+from stacks.delivery.stack import DeliveryStack
 from stacks.monitoring.stack import MonitoringStack
 from stacks.serving.stack import VARIANT, ServingStack
 from stacks.settings import Settings, SettingsError
@@ -128,6 +129,16 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         settings=settings.workbench,
         **shared,
     )
+    if settings.delivery.repository:
+        # It bills nothing and uses no other stack: the roles that deploy the others come before them.
+        DeliveryStack(
+            scope,
+            "Delivery",
+            stack_name=environment.stack("delivery"),
+            github_environment=environment.name,
+            settings=settings.delivery,
+            **shared,
+        )
     storage.add_stack_dependency(budget, reason="what bills comes after the budget")
     for stack in (training, serving, api):
         stack.add_stack_dependency(storage, reason="what bills comes after the budget")

@@ -13,7 +13,9 @@ DEFAULT_PROJECT = "kennel"
 
 STACKS = ("monitoring", "budget", "storage", "training", "serving", "api", "workbench")
 """In the order of their deployment."""
-KINDS = (*STACKS, "classifier")
+ON_REQUEST = ("delivery",)
+"""Stacks that exist only if a setting asks for them."""
+KINDS = (*STACKS, *ON_REQUEST, "classifier")
 """The words that can follow a prefix in a name. No environment may have one of them as its name: the default
 environment's stack `serving` is kennel-serving, and the names of an environment `serving` would start with the same
 text."""
@@ -115,7 +117,7 @@ class Environment:
         return self.stack("api")
 
     def stack(self, kind: str) -> str:
-        """The name of a stack, such as kennel-storage. kind: one of `STACKS`."""
+        """The name of a stack, such as kennel-storage. kind: one of `STACKS` or `ON_REQUEST`."""
         return f"{self.prefix}-{kind}"
 
 

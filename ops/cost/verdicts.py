@@ -66,6 +66,7 @@ VERDICTS: dict[str, Charges | Free | NotPriced] = {
     "AWS::Events::Rule": Free("events of AWS's own services are free"),
     "AWS::IAM::InstanceProfile": _PERMISSIONS,
     "AWS::IAM::ManagedPolicy": _PERMISSIONS,
+    "AWS::IAM::OIDCProvider": _PERMISSIONS,
     "AWS::IAM::Policy": _PERMISSIONS,
     "AWS::IAM::Role": _PERMISSIONS,
     "AWS::KMS::Alias": Free("the key is billed"),

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from ops.cost.assumptions import Assumptions
 from stacks.settings import Settings
 
-QUICK: Mapping[str, int] = {"Monitoring": 2, "Budget": 1, "Storage": 2, "Training": 1, "Api": 4, "Workbench": 6}
+QUICK: Mapping[str, int] = {
+    "Monitoring": 2,
+    "Budget": 1,
+    "Storage": 2,
+    "Training": 1,
+    "Api": 4,
+    "Workbench": 6,
+    "Delivery": 1,
+}
 """Minutes for what CloudFormation creates without waiting for a job, a build or a fleet. The KMS key, provisioned
 concurrency and the notebook instance take most of them."""
 FULL_MODE = 8

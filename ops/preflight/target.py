@@ -12,7 +12,7 @@ from botocore.config import Config
 
 import environments
 from environments import Environment
-from environments.environment import STACKS, EnvironmentRefusedError
+from environments.environment import ON_REQUEST, STACKS, EnvironmentRefusedError
 from environments.suggestions import did_you_mean
 from stacks.settings import Settings
 
@@ -32,6 +32,7 @@ NEEDED_BY: Mapping[str, tuple[str, ...]] = {
     "serving": (*ALERTS, "storage", "training"),
     "api": (*ALERTS, "storage"),
     "workbench": (*ALERTS, "storage", "training", "serving", "api"),
+    "delivery": (),
 }
 """The stacks that CDK deploys before each stack."""
 
@@ -123,7 +124,7 @@ def with_needed(names: Iterable[str], *, exclusively: bool = False) -> frozenset
         if name == ALL:
             return frozenset(STACKS)
         if kind not in NEEDED_BY:
-            known = [kind.title() for kind in STACKS]
+            known = [kind.title() for kind in (*STACKS, *ON_REQUEST)]
             suggestion = did_you_mean(name, known, otherwise=f"The stacks are {', '.join(known)}.")
             raise EnvironmentRefusedError(f"There is no stack {name!r}. {suggestion}")
         kinds |= {kind} if exclusively else {kind, *NEEDED_BY[kind]}

@@ -35,6 +35,7 @@ RECORDED: dict[str, str] = {
     "AWS::EC2::VPCEndpoint": _NETWORK,
     "AWS::EC2::VPCGatewayAttachment": _NETWORK,
     "AWS::IAM::InstanceProfile": "no machine starts that would use it",
+    "AWS::IAM::OIDCProvider": "no token of another service is verified",
     "AWS::KMS::Alias": _ENCRYPTION,
     "AWS::KMS::Key": _ENCRYPTION,
     "AWS::SNS::Subscription": _MESSAGE,

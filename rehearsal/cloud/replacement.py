@@ -80,6 +80,7 @@ REPLACING: dict[str, frozenset[str]] = {
             "ToPort",
         ]
     ),
+    "AWS::IAM::OIDCProvider": frozenset(["Url"]),
     "AWS::SSM::Document": frozenset(["DocumentType", "Name"]),
     "AWS::SageMaker::Endpoint": frozenset(["EndpointName"]),
     "AWS::SageMaker::EndpointConfig": frozenset(

@@ -7,6 +7,7 @@ There is one file for each section. `parse.load` reads the values from an enviro
 from dataclasses import dataclass, field
 
 from stacks.settings.api import ApiSettings
+from stacks.settings.delivery import DeliverySettings
 from stacks.settings.monitoring import MonitoringSettings
 from stacks.settings.rules import SettingsError, apart, require
 from stacks.settings.serving import CaptureSettings, RolloutSettings, ScalingSettings, ServingSettings
@@ -17,6 +18,7 @@ from stacks.settings.workbench import WorkbenchSettings
 __all__ = [
     "ApiSettings",
     "CaptureSettings",
+    "DeliverySettings",
     "MonitoringSettings",
     "RolloutSettings",
     "ScalingSettings",
@@ -37,6 +39,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     workbench: WorkbenchSettings = field(default_factory=WorkbenchSettings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
 
     def __post_init__(self) -> None:
         for name in ("data_prefix", "artifact_prefix"):

@@ -62,6 +62,8 @@ SPECIAL: dict[str, Draw] = {
     "workbench.subnet": one_of("", "subnet-0123456789abcdef0"),
     "workbench.security_groups": one_of("", "sg-0123456789abcdef0"),
     "workbench.notebook_instance_type": one_of("ml.t3.medium", "ml.g5.xlarge"),
+    "delivery.repository": one_of("", "", "dogs/kennel", "dogs@123456/kennel@456789"),
+    "delivery.branch": one_of("main", "release/1.x"),
     "monitoring.email": one_of("", "team@example.org"),
 }
 

@@ -33,6 +33,7 @@ DELETED_WITH_ITS_STACK = {
     "AWS::Events::Rule",
     "AWS::IAM::InstanceProfile",
     "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::OIDCProvider",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::Lambda::Alias",

@@ -52,6 +52,8 @@ WRONG: dict[str, tuple[object, ...]] = {
     "workbench.subnet": ("subnet-1", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
     "workbench.security_groups": ("default", "sg-1"),
     "workbench.notebook_instance_type": ("g4dn.xlarge", "ml.g4dn"),
+    "delivery.repository": ("dogs", "dogs/*", "dogs/kennel/main"),
+    "delivery.branch": ("", "release/*"),
     "monitoring.email": ("no address", "two@@example.org"),
 }
 """Values that no combination makes right, for settings that are text; numbers and switches have their own."""

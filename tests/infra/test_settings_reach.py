@@ -10,6 +10,7 @@ from tests.infra.conftest import Synthesise, load_settings
 from tests.infra.declared import SETTINGS, at
 from tests.infra.template_places import differences
 
+DELIVERY = {"delivery.repository": "dogs/kennel"}
 CAPTURE = {"serving.capture.percent": 10}
 HTTP = {"api.http": "true"}
 JOB_IN_VPC = {"training.subnets": "subnet-00000000000000001", "training.security_groups": "sg-00000000000000001"}
@@ -25,6 +26,7 @@ TRACKING = "Serving/ScalingPolicy.TargetTrackingScalingPolicyConfiguration"
 LIFECYCLE = "Storage/Bucket.LifecycleConfiguration.Rules"
 JOB = "Training/TrainingJob"
 POLICY = "DefaultPolicy.PolicyDocument.Statement"
+TRUST = "AssumeRolePolicyDocument.Statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,13 @@ REACH = {
         ("Monitoring/AlertsEmail", "Monitoring/Notices* itself"),
     ),
     "monitoring.monthly_budget_usd": Reach(500, ("Budget/Budget.Budget.BudgetLimit.Amount",)),
+    "delivery.repository": Reach(
+        "kennels/dogs", (f"Delivery/DeployRole.{TRUST}", f"Delivery/DiffRole.{TRUST}"), beside=DELIVERY
+    ),
+    "delivery.branch": Reach("release/1.x", (f"Delivery/DeployRole.{TRUST}",), beside=DELIVERY),
+    "delivery.create_provider": Reach(
+        "false", ("Delivery/Provider", f"Delivery/DeployRole.{TRUST}", f"Delivery/DiffRole.{TRUST}"), beside=DELIVERY
+    ),
 }
 
 
