@@ -119,7 +119,7 @@ def test_each_contract_fails_where_it_is_violated(tmp_path: Path) -> None:
         ("rehearsal", {"contract"} | IN_ENGINE),
         ("sample_dogs", {"PIL", "numpy"}),
         ("stacks", {"contract", "environments", "aws_cdk", "cdklabs", "constructs"} | IN_STACKS_FUNCTIONS),
-        ("lambda_fn", {"boto3", "botocore", "inference", "mypy_boto3_s3", "mypy_boto3_sagemaker_runtime", "page"}),
+        ("lambda_fn", {"botocore", "inference", "mypy_boto3_s3", "mypy_boto3_sagemaker_runtime", "page"}),
         ("page", set[str]()),
     ],
 )
