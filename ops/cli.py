@@ -20,6 +20,7 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
 from contract.text import indented
 from contract.utf8_mode import start_in_utf8_mode
 from ops.commands import data, weights
+from ops.commands.capacity import capacity
 from ops.commands.cost import cost
 from ops.commands.deploy import deploy
 from ops.commands.options import Env
@@ -43,6 +44,7 @@ app.command()(serve)
 app.command()(report)
 app.command()(preflight)
 app.command()(cost)
+app.command()(capacity)
 app.command()(deploy)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")

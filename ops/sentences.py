@@ -6,6 +6,7 @@ SENTENCES = frozenset(
     {
         "environments.environment.EnvironmentRefusedError",
         "inference.artifact.ArtifactError",
+        "ops.capacity.errors.CapacityError",
         "ops.cost.price_table.CostError",
         "ops.data.aws_errors.BucketError",
         "ops.data.split.errors.SplitError",

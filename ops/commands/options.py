@@ -30,8 +30,8 @@ def number(text: str, *, least: int, most: int | None = None, metavar: str | Non
     """A command-line option whose value is in a range. The error about another value shows it."""
     allowed = f"{least} or more" if most is None else f"{least} to {most}"
 
-    def checked(value: float) -> float:
-        if not least <= value <= (math.inf if most is None else most):  # nor NaN
+    def checked(value: float | None) -> float | None:
+        if value is not None and not least <= value <= (math.inf if most is None else most):  # nor NaN
             raise typer.BadParameter(f"{value}; it must be {allowed}.")
         return value
 

@@ -84,7 +84,13 @@ class Load:
         self._threads.shutdown()
         self._count_the_last_calls()
         minute_s = MINUTE_S / self._clock.speed
-        return LoadRun(minutes=self._minutes, looks=self._looks, target=self._target, minute_s=minute_s)
+        return LoadRun(
+            minutes=self._minutes,
+            looks=self._looks,
+            target=self._target,
+            kind="real",
+            axis=f"Minutes of the rehearsal's clock (each took {minute_s:.3g} s)",
+        )
 
     def _until(self, count: int, rate: int, limit: int) -> None:
         for _ in range(limit):

@@ -40,13 +40,15 @@ class FleetLook:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadRun:
-    """What was measured. target: calls in a minute for each instance."""
+    """What was measured or simulated. target: calls in a minute for each instance."""
 
     minutes: Sequence[LoadMinute]
     looks: Sequence[FleetLook]
     target: float
-    minute_s: float
-    """How long a minute really took."""
+    kind: str
+    """What the calls are: real or simulated."""
+    axis: str
+    """What the minutes are of."""
 
     @property
     def counts(self) -> list[int]:
@@ -78,7 +80,8 @@ def _header(pen: ImageDraw.ImageDraw, run: LoadRun, title: str) -> None:
     pen.text((_RIGHT, 64), "instances in service", QUIET, typeface(15), anchor="ra")
     pen.text((32, 26), fitted(title, 30, left - 64), TEXT, typeface(30))
     answered, failed = (sum(getattr(each, name) for each in run.minutes) for name in ("answered", "failed"))
-    facts = f"{answered + failed} real calls, {failed} failed · target {run.target:g} calls a minute for each instance"
+    calls = f"{answered + failed:,} {run.kind} calls, {failed:,} failed"
+    facts = f"{calls} · target {run.target:g} calls a minute for each instance"
     pen.text((32, 68), facts, QUIET, typeface(16))
 
 
@@ -140,8 +143,7 @@ def _minutes_axis(pen: ImageDraw.ImageDraw, run: LoadRun) -> None:
         x = _x(run, number)
         pen.line((x, _BOTTOM, x, _BOTTOM + 6), fill=QUIET)
         pen.text((x, _BOTTOM + 12), str(number), QUIET, typeface(14), anchor="ma")
-    real = f"Minutes of the rehearsal's clock (each took {run.minute_s:.3g} s)"
-    pen.text(((_LEFT + _RIGHT) / 2, _BOTTOM + 40), real, QUIET, typeface(16), anchor="ma")
+    pen.text(((_LEFT + _RIGHT) / 2, _BOTTOM + 40), run.axis, QUIET, typeface(16), anchor="ma")
 
 
 def _step(most: int, ticks: int) -> int:

@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
 OPS = "import rehearsal.cloud.clock, rehearsal.cloud.declared, rehearsal.cloud.local"
+CAPACITY = "import rehearsal.cloud.autoscaling.scaler, rehearsal.cloud.sagemaker.usage"
 TABLE = "import inference.photo.file_types"
 """What ops may import of the local AWS, and lambda_fn of inference: each exception in .importlinter must occur."""
 VIOLATIONS = {
@@ -50,10 +51,18 @@ def linted(folder: Path, files: Mapping[str, str]) -> str:
     shutil.copy(REPOSITORY / ".importlinter", folder)
     packages = contracts["importlinter"]["root_packages"].split()
     folders = [*packages, "inference/photo", "inference/server", "rehearsal/cloud", "rehearsal/cloud/engine"]
-    files = {"ops/rehearse.py": OPS, "lambda_fn/photo.py": TABLE, "inference/photo/file_types.py": "", **files}
+    folders += ["ops/capacity", "rehearsal/cloud/autoscaling", "rehearsal/cloud/sagemaker"]
+    files = {
+        "ops/rehearse.py": OPS,
+        "ops/capacity/fleet.py": CAPACITY,
+        "lambda_fn/photo.py": TABLE,
+        "inference/photo/file_types.py": "",
+        **files,
+    }
     sources = contracts["importlinter:contract:http"]["source_modules"].split()
     modules = [f"{module.replace('.', '/')}.py" for module in sources if module != "inference.photo"]
-    modules += [f"rehearsal/cloud/{name}.py" for name in ("__main__", "clock", "declared", "local")]
+    local_aws = ("__main__", "autoscaling/scaler", "clock", "declared", "local", "sagemaker/usage")
+    modules += [f"rehearsal/cloud/{name}.py" for name in local_aws]
     for file in [*(f"{package}/__init__.py" for package in folders), "inference/server/app.py", *modules, *files]:
         (folder / file).parent.mkdir(exist_ok=True)
         (folder / file).write_text(files.get(file, ""))

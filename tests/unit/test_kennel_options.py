@@ -111,6 +111,7 @@ def test_the_commands_with_options_of_training() -> None:
     assert set(OF_TRAINING) == {
         (("rehearse",), "epochs"),
         (("rehearse",), "seed"),
+        (("capacity",), "seed"),
         (("data", "sample"), "seed"),
         (("data", "split"), "seed"),
     }

@@ -14,7 +14,7 @@ COUNTS = [1, 1, 1, 3, 3, 3, 1, 1]
 def a_run(*, failed: int = 0, calls: int = 60) -> LoadRun:
     looks = [FleetLook(float(minute), 3 if minute == 2 else count, count) for minute, count in enumerate(COUNTS)]
     minutes = [LoadMinute(calls - failed, failed) for _ in COUNTS]
-    return LoadRun(minutes=minutes, looks=looks, target=25, minute_s=3)
+    return LoadRun(minutes=minutes, looks=looks, target=25, kind="real", axis="Minutes")
 
 
 def drawn(run: LoadRun, folder: Path) -> set[object]:
@@ -46,4 +46,6 @@ def test_the_numbers_of_instances_are_named_one_after_the_other() -> None:
 
 def test_without_a_minute_there_is_nothing_to_draw(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="measure at least one"):
-        load_plot(LoadRun(minutes=[], looks=[], target=25, minute_s=3), tmp_path / "load.png", title="Load")
+        load_plot(
+            LoadRun(minutes=[], looks=[], target=25, kind="real", axis="Minutes"), tmp_path / "load.png", title="Load"
+        )
