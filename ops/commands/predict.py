@@ -85,8 +85,8 @@ def predict(
         typer.Option(
             "--url",
             metavar="URL",
-            help="Ask an address: that of `kennel serve`, the Api stack's output HttpUrl, or a container's "
-            "/invocations.",
+            help="Ask an address: that of a page (`kennel serve` prints one), the Api stack's output HttpUrl, or a "
+            "container's /invocations.",
         ),
     ] = None,
     top_k: Annotated[int, number("Breeds to print for each photo.", least=1, most=1000)] = 3,

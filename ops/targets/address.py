@@ -19,11 +19,11 @@ from ops.targets.reply import Ask, BusyError, RefusedError, Reply, TargetError, 
 
 _HTTP_API = re.compile(r"[^.]+\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
 _MAX_ANSWER_BYTES = 2**20
-_INVOCATIONS = "/invocations"
+_INVOCATIONS, _PREDICT = "/invocations", "predict"
 
 
 def address(url: str, *, environment: str, top_k: int) -> Ask:
-    """Ask the server at a URL. Without a path it is asked at /predict, where `kennel serve` and the HTTP API answer.
+    """Ask the server at a URL. The address of a page, which ends with a slash, is asked at `predict` below it.
 
     Requests to API Gateway's own host names are signed with the environment's credentials, if there are any. Raises
     TargetError if it is not an http or https URL.
@@ -36,7 +36,7 @@ def address(url: str, *, environment: str, top_k: int) -> Ask:
         headers = {"X-Amzn-SageMaker-Custom-Attributes": attributes}
     else:
         headers = {}
-        parts = parts._replace(path=parts.path.rstrip("/") or "/predict", query=urlencode({"top_k": top_k}))
+        parts = parts._replace(path=_of_page(parts.path), query=urlencode({"top_k": top_k}))
     target = parts.geturl()
     timeouts: Any = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)  # the stubs have one number alone
     server = URLLib3Session(
@@ -71,6 +71,13 @@ def address(url: str, *, environment: str, top_k: int) -> Ask:
         return predictions_of(Reply(status=response.status_code, body=body, retry_after=retry_after))
 
     return ask
+
+
+def _of_page(path: str) -> str:
+    """Where a page posts photos: beside its own address, which on a rehearsal's HTTP API has a path."""
+    if path.rstrip("/").endswith(f"/{_PREDICT}"):
+        return path.rstrip("/")
+    return path if path and not path.endswith("/") else f"{path or '/'}{_PREDICT}"
 
 
 def _parts(url: str) -> SplitResult:

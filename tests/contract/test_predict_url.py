@@ -80,7 +80,18 @@ def test_a_container_answers_at_invocations(tmp_path: Path) -> None:
     assert "rex.jpg: " in result.stderr
 
 
-@pytest.mark.parametrize(("path", "asked"), [("", "/predict"), ("/", "/predict"), ("/predict", "/predict")])
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("", "/predict"),
+        ("/", "/predict"),
+        ("/predict", "/predict"),
+        ("/predict/", "/predict"),
+        ("/_aws/execute-api/0123abcd/", "/_aws/execute-api/0123abcd/predict"),  # the page of a rehearsal
+        ("/_aws/execute-api/0123abcd/predict", "/_aws/execute-api/0123abcd/predict"),
+        ("/dogs", "/dogs"),
+    ],
+)
 def test_a_server_is_asked_at_predict(server: Server, path: str, asked: str) -> None:
     assert predict("rex.jpg", "--url", f"{server.url}{path}", "--top-k", "2").output == "rex.jpg: Beagle 97.0%\n"
 

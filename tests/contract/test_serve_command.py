@@ -12,7 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from ops.cli import app
 from rehearsal.processes import Child, ProcessGroup
 from tests.builders import LABELS, any_photo, colour_of, write_artifact
 from tests.patience import PATIENCE_S
@@ -65,6 +67,15 @@ def test_a_photo_is_predicted_in_the_form_of_the_http_api(address: str) -> None:
     breeds = [each["breed"] for each in answer.json()["predictions"]]
     assert breeds[0] == LABELS[1]
     assert len(breeds) == 2
+
+
+def test_the_printed_address_is_a_target_of_predict(address: str, tmp_path: Path) -> None:
+    photo = tmp_path / "rex.jpg"
+    photo.write_bytes(any_photo(colour_of(1)))
+
+    result = CliRunner().invoke(app, ["predict", str(photo), "--url", address, "--top-k", "1"])
+
+    assert (result.exit_code, result.output) == (0, f"{photo}: {LABELS[1]} 100.0%\n")
 
 
 @pytest.mark.parametrize("top_k", ["0", "x", "3,top_k=2", "%E2%82%AC"])
