@@ -23,25 +23,28 @@ def keep(
     *,
     trains: bool,
     page: str,
+    photos: Path,
 ) -> None:
     """Say how to use the local AWS and how to end it, and wait for that.
 
     folder: of the rehearsal. settings: NAME=VALUE, with which it was deployed. trains: whether a deploy trains.
-    page: the address of the page; empty if the settings leave it out.
+    page: the address of the page; empty if the settings leave it out. photos: a folder of photos to try there.
     """
     file = folder / FILE
     file.touch(mode=0o600)
     file.write_text(shell(variables), encoding="utf-8")
     options = shlex.quote(" ".join(f"-c {shlex.quote(setting)}" for setting in settings))
-    photos = ("make data-upload DIR=dogImages", "other photos, with which the next deploy trains")
+    upload = ("make data-upload DIR=dogImages", "other photos, with which the next deploy trains")
     if page:
-        console.print(f"\n[bold]The page:[/bold] {escape(printable(page))}  [dim]# drop a photo there", soft_wrap=True)
+        console.print("\n[bold]The page:[/bold] open it in a browser, and drop photos of dogs on it.\n")
+        console.print(f"  {escape(printable(page))}", soft_wrap=True)
+        console.print(f"\nPhotos to try are in {escape(printable(str(photos)))}/", soft_wrap=True)
     console.print("\n[bold]The local AWS runs on.[/bold] In another shell, in this folder:\n")
     for line, what in (
         (f"source {file}", "the shell uses this AWS, and no other"),
         ("aws s3 ls", "the AWS CLI, boto3 and cdk find it by these variables"),
         (f"make deploy ARGS={options}", "what was deployed; other settings update it"),
-        *([photos] if trains else []),
+        *([upload] if trains else []),
         (".venv/bin/kennel predict rex.jpg --lambda", "ask the function; --endpoint asks the endpoint itself"),
         ("make destroy YES=1", "delete every stack"),
     ):

@@ -99,6 +99,7 @@ def rehearse(plan: Plan, console: Console) -> list[Answer]:
                 console,
                 trains=not plan.model,
                 page=aws.http_api(url) if url else "",
+                photos=stage.data.folder / "test",
             )
     return answers
 

@@ -64,7 +64,7 @@ def test_the_printed_commands_deploy_and_destroy(tmp_path: Path) -> None:
             re.findall(rf"^  ({command} .*?)  # ", printed, re.MULTILINE)[0]
             for command in ("source", "make deploy", "make destroy")
         )
-        (page,) = re.findall(r"The page: (\S+)", printed)
+        (page,) = re.findall(r"The page: .*\n\n  (\S+)", printed)
         assert "<h1>Which breed is this dog?</h1>" in httpx.get(page).text
         headers = {"Content-Type": "image/jpeg"}
         answer = httpx.post(f"{page}predict?top_k=2", content=any_photo(), headers=headers, timeout=60)

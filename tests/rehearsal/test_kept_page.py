@@ -37,8 +37,10 @@ def test_the_address_is_printed_where_there_is_a_page(
         raise SystemExit(128 + signal.SIGINT)
 
     monkeypatch.setattr(signal, "pause", ended)
-    printed = io.StringIO()
-    keep(tmp_path, {}, [], Console(file=printed, width=60), trains=False, page=page)
+    console = Console(file=io.StringIO(), width=60)
+    keep(tmp_path, {}, [], console, trains=False, page=page, photos=tmp_path / "photos/test")
 
-    assert (f"The page: {ADDRESS}  # drop a photo there" in printed.getvalue()) == bool(page)
-    assert ("The page" in printed.getvalue()) == bool(page)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert (f"\n  {ADDRESS}\n" in printed) == bool(page)
+    assert ("open it in a browser" in printed) == bool(page)
+    assert (f"are in {tmp_path}/photos/test/\n" in printed) == bool(page)
