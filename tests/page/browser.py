@@ -20,6 +20,19 @@ _FONTS = f"""<?xml version="1.0"?>
 """
 
 
+def in_chromium(script: str, **variables: object) -> "subprocess.CompletedProcess[str]":
+    """Run a script of this folder to its end. variables: its environment, beside what Chromium needs."""
+    return subprocess.run(
+        [NODE, HERE / script], env=environment(**variables), capture_output=True, text=True, check=False
+    )
+
+
+def environment(**variables: object) -> dict[str, str]:
+    """The environment of a script of this folder that starts Chromium."""
+    own = {"CHROMIUM": chromium(), "FONTCONFIG_FILE": FONTS, **variables}
+    return {**os.environ, **{name: str(value) for name, value in own.items()}}
+
+
 def chromium() -> Path:
     """The program, 200 MB. A run that is interrupted leaves none that is incomplete."""
     version = (HERE / "package-lock.json").read_bytes()

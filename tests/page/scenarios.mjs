@@ -1,30 +1,23 @@
-// Runs every scenario in one Chromium, against a real server. Prints a line of JSON for each: its name, and the fault
-// if it failed. Environment: CHROMIUM, ADDRESS of the page, PHOTOS and PICTURES (folders).
+// Runs every scenario in one Chromium, against real servers. Prints a line of JSON for each: its name, and the fault if it
+// failed. Environment: CHROMIUM, ADDRESS of the page, HELD and HOLD (held.mjs), PHOTOS (a folder), SENT (a file to write).
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
+import * as driver from './driver.mjs';
+import { accessible, answered, card, drag, launch, paste, PATIENCE_MS, PHONE } from './driver.mjs';
+import { fillQueue, leaveQueue, release } from './held.mjs';
 
-const { CHROMIUM, ADDRESS, PHOTOS, PICTURES } = process.env;
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PATIENCE_MS = 120_000;  // only a failure reaches it
+const { ADDRESS, HELD, PHOTOS, SENT } = process.env;
 const HOSTILE = '<script>document.title = 1</script>';
 
 const photo = (name) => join(PHOTOS, name);
-const card = (page, name) => page.locator('.card', { hasText: name });
-const choose = (page, ...names) => page.setInputFiles('#files', names.map(photo));
-const answered = (page, name) => card(page, name).locator('.breeds li').first().waitFor();
+const choose = (page, ...names) => driver.choose(page, ...names.map(photo));
 const breeds = (page, name) => card(page, name).locator('.name span:first-child').allTextContents();
-const faultOf = (page, name) => card(page, name).locator('.fault').textContent();
-const shoot = (page, name) => page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+const again = (page, name) => card(page, name).getByRole('button', { name: 'Try again' });
 
-async function accessible(page) {
-  // over the browser's own protocol, which the page's policy does not bind
-  await page.evaluate(axeSource);
-  const { violations, passes } = await page.evaluate(() => window.axe.run());
-  assert.ok(passes.length > 10, `axe checked only ${passes.length} rules`);
-  assert.deepEqual(violations.map((each) => `${each.id}: ${each.nodes[0].html}`), []);
+async function faultOf(page, name) {
+  await card(page, name).locator('.fault').waitFor();
+  return driver.fault(page, name);
 }
 
 /** Answers the page's next questions in place of the service, and then lets them reach it. */
@@ -36,7 +29,7 @@ async function answerFirst(page, ...answers) {
   });
 }
 
-/** Keeps every text that the cards show, because a wait of two seconds may be over before a busy machine looks. */
+/** Keeps every text that the cards show, because a wait of a second may be over before a busy machine looks. */
 async function record(page) {
   await page.evaluate(() => {
     window.shown = [];
@@ -88,62 +81,54 @@ const scenarios = {
   },
 
   async 'a pasted photo'(page) {
-    const bytes = readFileSync(photo('collie.png')).toString('base64');
-    await page.evaluate(async (encoded) => {
-      const blob = await (await Promise.resolve(new Response(Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0))))).blob();
-      const clipboardData = new DataTransfer();
-      clipboardData.items.add(new File([blob], 'pasted.png', { type: 'image/png' }));
-      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
-    }, bytes);
-    await answered(page, 'pasted.png');
-    assert.equal((await breeds(page, 'pasted.png'))[0], 'Collie & Co');
+    await paste(page, { file: photo('collie.png') });
+    await answered(page, 'image.png');  // Chromium's name for what has none
+    assert.equal((await breeds(page, 'image.png'))[0], 'Collie & Co');
   },
 
   async 'a pasted address gets a sentence'(page) {
-    await page.evaluate(() => {
-      const clipboardData = new DataTransfer();
-      clipboardData.setData('text/plain', 'https://example.com/dog.jpg');
-      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
-    });
+    await paste(page, { text: 'https://example.com/dog.jpg' });
     assert.equal(await page.locator('#note').textContent(), 'The clipboard has no photo. Copy the photo itself, not its address.');
+    await accessible(page);
   },
 
-  async 'a dropped photo'(page) {
-    const bytes = readFileSync(photo('beagle.jpg')).toString('base64');
-    await page.evaluate((encoded) => {
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0))], 'dropped.jpg', { type: 'image/jpeg' }));
-      const drop = document.getElementById('drop');
-      for (const kind of ['dragenter', 'dragover', 'drop']) drop.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
-    }, bytes);
-    await answered(page, 'dropped.jpg');
-    assert.equal((await breeds(page, 'dropped.jpg'))[0], 'Beagle');
+  async 'dropped photos'(page) {
+    const files = { files: [photo('beagle.jpg'), photo('collie.png')] };
+    await drag(page, files, ['dragEnter', 'dragOver']);
+    assert.equal(await page.locator('#drop.over').count(), 1);
+    await drag(page, files);
+    assert.equal(await page.locator('#drop.over').count(), 0);
+    await answered(page, 'beagle.jpg');
+    await answered(page, 'collie.png');
+    assert.equal((await breeds(page, 'beagle.jpg'))[0], 'Beagle');
+  },
+
+  async 'a dropped address gets a sentence'(page) {
+    await drag(page, { items: [{ mimeType: 'text/uri-list', data: 'https://example.com/dog.jpg' }] });
+    assert.match(await page.locator('#note').textContent(), /^What was dropped is no file\./);
+    assert.equal(page.url(), ADDRESS);
   },
 
   async 'a broken photo gets the sentence of the service, and the others their breeds'(page) {
     await choose(page, 'cut.jpg', 'beagle.jpg');
     await answered(page, 'beagle.jpg');
-    await card(page, 'cut.jpg').locator('.fault').waitFor();
     assert.match(await faultOf(page, 'cut.jpg'), /cut off|damaged|broken|could not be decoded/i);
-    await shoot(page, 'broken');
+    assert.equal(await again(page, 'cut.jpg').count(), 0);  // it would be refused again
     await accessible(page);
   },
 
   async 'a HEIC photo that the browser cannot read'(page) {
     await choose(page, 'phone.heic');
-    await card(page, 'phone.heic').locator('.fault').waitFor();
     assert.match(await faultOf(page, 'phone.heic'), /cannot read HEIC.*JPEG/);
   },
 
   async 'a file that is no photo'(page) {
     await choose(page, 'notes.txt');
-    await card(page, 'notes.txt').locator('.fault').waitFor();
     assert.match(await faultOf(page, 'notes.txt'), /text/);
   },
 
   async 'a large file that is no photo is not sent'(page) {
     await choose(page, 'large.bin');
-    await card(page, 'large.bin').locator('.fault').waitFor();
     assert.match(await faultOf(page, 'large.bin'), /6\.0 MB.*Choose a JPEG, PNG or WebP/);
   },
 
@@ -159,9 +144,18 @@ const scenarios = {
       await image.decode();
       return photos.find((each) => each.address === src).sent.arrayBuffer().then((buffer) => Array.from(new Uint8Array(buffer)));
     }, address);
-    writeFileSync(join(PICTURES, 'sent.jpg'), Buffer.from(bytes));
+    writeFileSync(SENT, Buffer.from(bytes));
     await answered(page, 'phone.jpg');
     assert.match(await card(page, 'phone.jpg').textContent(), /640 × 853/);
+  },
+
+  async 'a photo of few bytes and more pixels than the service decodes is scaled down'(page) {
+    await choose(page, 'large.webp', 'large.png');
+    for (const name of ['large.webp', 'large.png']) {
+      await answered(page, name);
+      assert.match(await card(page, name).textContent(), / × 640\./);
+      assert.equal((await breeds(page, name))[0], 'Beagle');
+    }
   },
 
   async 'the number of breeds'(page) {
@@ -177,31 +171,37 @@ const scenarios = {
     await accessible(page);
   },
 
-  async 'a throttle: the page says so and tries again by itself'(page) {
-    const throttle = { message: 'Too Many Requests' };  // API Gateway's, which says no wait
-    await answerFirst(page, json(429, throttle), json(429, throttle, { 'Retry-After': '60' }));
+  async 'a model that is loading: the page waits as long as the service says, and asks again by itself'(page) {
+    await page.goto(HELD);
     const wasShown = await record(page);
     await choose(page, 'beagle.jpg');
-    await card(page, 'beagle.jpg').getByText('(2 of 4)').waitFor();
-    await wasShown('Too many requests reach the service now.Tries again in 2 s (1 of 4).');
-    await wasShown('Too many requests reach the service now.Tries again in 60 s (2 of 4).');
-    await shoot(page, 'throttle');
-    await accessible(page);
-    await card(page, 'beagle.jpg').getByRole('button', { name: 'Try again' }).click();
+    assert.equal(await faultOf(page, 'beagle.jpg'), 'The model is still loading; try again in a second.');
+    release('loading');
     await answered(page, 'beagle.jpg');
+    await wasShown('Tries again in 1 s (1 of 5).');
     assert.equal(await card(page, 'beagle.jpg').locator('.fault').count(), 0);
   },
 
-  async 'a rollout: the page waits as long as the service says'(page) {
-    const message = 'The model is still loading; try again in a second.';
-    await answerFirst(page, json(503, { error: { code: 'loading', message } }, { 'Retry-After': '30' }));
+  async 'a full queue: the page says how many photos wait, and for how long it waits'(page) {
+    await fillQueue(photo('beagle.jpg'));
+    await page.goto(HELD);
+    await choose(page, 'beagle.jpg');
+    assert.match(await faultOf(page, 'beagle.jpg'), /^\d+ photos are waiting, \d+ s of work with yours; try again later\.$/);
+    assert.match(await card(page, 'beagle.jpg').textContent(), /Tries again in 2\d s \(1 of 5\)\./);
+    await accessible(page);
+  },
+
+  async 'a throttle of API Gateway, which says no wait'(page) {
+    const throttle = json(429, { message: 'Too Many Requests' });
+    await answerFirst(page, throttle, { ...throttle, headers: { 'Retry-After': '60' } });
     const wasShown = await record(page);
     await choose(page, 'beagle.jpg');
-    await card(page, 'beagle.jpg').locator('.fault').waitFor();
-    assert.equal(await faultOf(page, 'beagle.jpg'), message);
-    await wasShown(`${message}Tries again in 30 s (1 of 4).`);
-    await card(page, 'beagle.jpg').getByRole('button', { name: 'Try again' }).click();
+    await card(page, 'beagle.jpg').getByText('(2 of 5)').waitFor();
+    await wasShown('Too many requests reach the service now.Tries again in 1 s (1 of 5).');
+    await wasShown('Too many requests reach the service now.Tries again in 60 s (2 of 5).');
+    await again(page, 'beagle.jpg').click();
     await answered(page, 'beagle.jpg');
+    assert.equal(await card(page, 'beagle.jpg').locator('.fault').count(), 0);
   },
 
   async 'a service that cannot be reached'(page) {
@@ -209,21 +209,19 @@ const scenarios = {
     const wasShown = await record(page);
     await choose(page, 'beagle.jpg');
     await answered(page, 'beagle.jpg');
-    await wasShown('The service could not be reached: it has ended, or the network between is down.Tries again in 2 s');
+    await wasShown('The service could not be reached: it has ended, or the network between is down.Tries again in 1 s');
   },
 
   async 'a fault of the service ends the tries with its sentence'(page) {
     await answerFirst(page, json(500, { error: { code: 'internal', message: 'The service failed <b>here</b>.' } }));
     await choose(page, 'beagle.jpg');
-    await card(page, 'beagle.jpg').locator('.fault').waitFor();
     assert.equal(await faultOf(page, 'beagle.jpg'), 'The service failed <b>here</b>.');
-    assert.ok(await card(page, 'beagle.jpg').getByRole('button', { name: 'Try again' }).isVisible());
+    assert.ok(await again(page, 'beagle.jpg').isVisible());
   },
 
   async 'an answer that is not of the service'(page) {
     await answerFirst(page, { status: 200, contentType: 'text/html', body: '<h1>Welcome to this wireless network</h1>' });
     await choose(page, 'beagle.jpg');
-    await card(page, 'beagle.jpg').locator('.fault').waitFor();
     assert.match(await faultOf(page, 'beagle.jpg'), /not as the service does/);
   },
 
@@ -254,18 +252,16 @@ const scenarios = {
     await choose(page, 'beagle.jpg', 'collie.png');
     for (const name of ['beagle.jpg', 'collie.png']) await answered(page, name);
     await accessible(page);
-    await shoot(page, 'light');
   },
 
   async 'dark'(page) {
     await page.emulateMedia({ colorScheme: 'dark' });
     await choose(page, 'beagle.jpg', 'cut.jpg');
     await answered(page, 'beagle.jpg');
-    await card(page, 'cut.jpg').locator('.fault').waitFor();
+    await faultOf(page, 'cut.jpg');
     const [red] = (await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).match(/\d+/g).map(Number);
     assert.ok(red < 60, `the ground is as bright as ${red}`);
     await accessible(page);
-    await shoot(page, 'dark');
   },
 
   async 'a phone of 320 pixels'(page) {
@@ -276,15 +272,10 @@ const scenarios = {
     await page.locator('.card').nth(1).locator('.breeds li').first().waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
     await accessible(page);
-    await page.screenshot({ path: join(PICTURES, 'phone.png') });
   },
 };
 
-const PHONE = { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-
-const browser = await chromium.launch({
-  executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'], chromiumSandbox: false,
-});
+const browser = await launch();
 for (const [name, run] of Object.entries(scenarios)) {
   const context = await browser.newContext({ viewport: { width: 900, height: 700 }, ...(name.includes('phone of') ? PHONE : {}) });
   context.setDefaultTimeout(PATIENCE_MS);
@@ -304,3 +295,4 @@ for (const [name, run] of Object.entries(scenarios)) {
   await context.close();
 }
 await browser.close();
+leaveQueue();

@@ -2,24 +2,27 @@
 
 import io
 import json
-import os
+import math
 import platform
 import re
-import subprocess
+import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import page
 from inference.photo import colour
 from inference.photo.decode import decode
 from rehearsal.processes import ProcessGroup
 from tests import icc_profiles
 from tests.builders import any_photo, colour_of, detailed, encoded, write_artifact
-from tests.page.browser import FONTS, HERE, NODE, REPOSITORY, chromium
+from tests.page.browser import HERE, REPOSITORY, in_chromium
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(
@@ -28,8 +31,6 @@ pytestmark = pytest.mark.skipif(
 
 HOSTILE = "<script>document.title = 1</script>"
 SCENARIOS = re.findall(r"^  async '([^']+)'", (HERE / "scenarios.mjs").read_text(), re.MULTILINE)
-PICTURES = REPOSITORY / "build" / "page"
-"""Screenshots, to look at."""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("beagle.jpg", "a-name-of-a-photo-that-is-far-longer-than-a-phone-is-wide-and-has-no-space.jpg"):
         (folder / name).write_bytes(beagle)
     (folder / "script.jpg").write_bytes(any_photo(colour_of(1)))
+    (folder / "large.webp").write_bytes(any_photo(colour_of(0), size=(3000, 2000), format="WEBP"))
+    (folder / "large.png").write_bytes(any_photo(colour_of(0), size=(5000, 4000), format="PNG"))
     (folder / "collie.png").write_bytes(any_photo(colour_of(2), size=(300, 400), format="PNG"))
     (folder / "cut.jpg").write_bytes(any_photo(size=(600, 400), detail_seed=1)[:9000])
     (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
@@ -57,32 +60,46 @@ def phone_photo() -> bytes:
     return encoded(Image.fromarray(pixels), "JPEG", quality=99, exif=exif, icc_profile=icc_profiles.named("Display P3"))
 
 
+@dataclass(frozen=True)
+class Servers:
+    address: str
+    """Of `kennel serve`."""
+    held: str
+    """Of held_server.py, whose model waits for a file in `hold` to go."""
+    hold: Path
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("serve")
-    model = write_artifact(folder / "model", ("Beagle", HOSTILE, "Collie & Co"))
+    model = write_artifact(folder / "model", ("Beagle", HOSTILE, "Collie_&_Co"))
+    (folder / "loading").touch()
     with ProcessGroup(folder) as group:
         kennel = [sys.executable, "-c", "from ops.cli import main; main()", "serve", str(model)]
         server = group.start("server", kennel, cwd=REPOSITORY)
+        waits = [sys.executable, "-m", "tests.page.held_server", str(model), str(folder)]
+        held = group.start("held", waits, cwd=REPOSITORY)
         group.wait_until(
-            lambda: '"ready"' in server.log.read_text(), what="the server to be ready", timeout_s=PATIENCE_S
+            lambda: '"ready"' in server.log.read_text() and '"listening"' in held.log.read_text(),
+            what="the servers to be ready",
+            timeout_s=PATIENCE_S,
         )
-        yield server.log.read_text().split()[2]
+        yield Servers(server.log.read_text().split()[2], held.log.read_text().split()[0], folder)
+        held.signal(signal.SIGKILL)  # its queue is full, and SIGTERM would let it answer that first
 
 
 @pytest.fixture(scope="module")
-def faults(address: str, photos: Path) -> dict[str, str | None]:
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file for the photo that the page sends of phone.jpg."""
+    return tmp_path_factory.mktemp("sent") / "sent.jpg"
+
+
+@pytest.fixture(scope="module")
+def faults(servers: Servers, photos: Path, sent: Path) -> dict[str, str | None]:
     """The fault of each scenario; None for one that held."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    env = {
-        **os.environ,
-        "CHROMIUM": str(chromium()),
-        "FONTCONFIG_FILE": str(FONTS),
-        "ADDRESS": address,
-        "PHOTOS": str(photos),
-        "PICTURES": str(PICTURES),
-    }
-    ran = subprocess.run([NODE, HERE / "scenarios.mjs"], env=env, capture_output=True, text=True, check=False)
+    ran = in_chromium(
+        "scenarios.mjs", ADDRESS=servers.address, HELD=servers.held, HOLD=servers.hold, PHOTOS=photos, SENT=sent
+    )
     assert ran.returncode == 0, ran.stderr
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     return {line["name"]: line["fault"] for line in lines}
@@ -98,15 +115,23 @@ def test_in_chromium(name: str, faults: dict[str, str | None]) -> None:
 
 
 def test_the_sent_photo_shows_what_the_service_sees_in_the_original(
-    faults: dict[str, str | None], photos: Path
+    faults: dict[str, str | None], photos: Path, sent: Path
 ) -> None:
-    sent = (PICTURES / "sent.jpg").read_bytes()
-    original = (photos / "phone.jpg").read_bytes()
+    original, scaled = (photos / "phone.jpg").read_bytes(), sent.read_bytes()
 
     assert len(original) > 12_000_000
-    assert len(sent) < 1_000_000
-    assert Image.open(io.BytesIO(sent)).size == (640, 853)
-    assert np.abs(seen(sent) - seen(original)).mean() < 2
+    assert len(scaled) < 1_000_000
+    assert Image.open(io.BytesIO(scaled)).size == (640, 853)
+    assert np.abs(seen(scaled) - seen(original)).mean() < 2
+
+
+@pytest.mark.parametrize("form", [{"format": "WEBP"}, {"format": "PNG"}, {"progressive": True, "subsampling": 0}])
+def test_the_service_decodes_each_photo_that_the_page_sends_as_it_is(form: dict[str, Any]) -> None:
+    """A photo of more pixels is scaled down first."""
+    (limit,) = re.findall(r"PIXELS_AS_IS = ([\d_]+)", page.FILE.read_text())
+    side = math.isqrt(int(limit))
+
+    assert decode(any_photo(size=(side, side), **form), shorter_side=256)
 
 
 def seen(photo: bytes) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
