@@ -2,14 +2,14 @@
 
 import json
 from dataclasses import replace
-from typing import Any, Never
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambda_fn import calls, errors
+from lambda_fn import answer, calls, errors
 from lambda_fn.bounded import TooManyBytesError
 from lambda_fn.deadline import Deadline
-from lambda_fn.errors import Fault, ServiceError, busy_for
+from lambda_fn.errors import Fault, busy_for
 from lambda_fn.photo import Photo
 from lambda_fn.request_log import RequestLog
 from lambda_fn.retries import is_throttle
@@ -54,7 +54,7 @@ def invoke(
             .read()
         )
 
-    return _parsed(calls.within(deadline, log, call, fault_of, max_bytes=MAX_ANSWER_BYTES))
+    return answer.parsed(calls.within(deadline, log, call, fault_of, max_bytes=MAX_ANSWER_BYTES))
 
 
 def fault_of(error: Exception) -> Fault:
@@ -108,18 +108,3 @@ def _about_the_photo(fault: Fault, refusal: dict[str, object]) -> Fault:
         return fault
     is_sentence = 0 < len(sentence) <= errors.LONGEST_SENTENCE and sentence.isprintable()
     return replace(fault, message=sentence) if is_sentence else fault
-
-
-def _parsed(body: bytes) -> dict[str, object]:
-    """The parsed and checked body, so that a caller never gets a 200 without predictions."""
-    try:
-        answer = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict) or not isinstance(answer.get("predictions"), list):
-        raise ServiceError(errors.MODEL_FAILED)
-    return answer
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(f"{name} is not JSON")

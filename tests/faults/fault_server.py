@@ -1,5 +1,6 @@
 """A local SageMaker Runtime or S3 with scripted faults, one for each call."""
 
+import contextlib
 import json
 import socket
 import struct
@@ -12,7 +13,11 @@ from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 from tests.patience import PATIENCE_S
 from tests.rehearsal.container import ANSWER
 
-SECRET = "Traceback /opt/ml/model/secret.py arn:aws:sagemaker:us-east-1:123456789012:endpoint/x"
+SECRET = (
+    'Traceback: File "/opt/ml/model/secret.py", arn:aws:sagemaker:us-east-1:123456789012:endpoint/x, '
+    "https://runtime.sagemaker.us-east-1.amazonaws.com/endpoints/x/invocations"
+)
+"""What an error of AWS or of a container may contain, and a caller may not see."""
 Fault = Callable[[LoopbackHandler], None]
 
 
@@ -59,6 +64,31 @@ def cuts_short(handler: LoopbackHandler) -> None:
     handler.close_connection = True
 
 
+def returns(body: bytes, content_type: str = "application/json", *, status: int = 200, **headers: str) -> Fault:
+    """A response that is complete as HTTP, whatever is in it."""
+    return lambda handler: handler.answer(status, body, {"Content-Type": content_type, **headers})
+
+
+def ends(handler: LoopbackHandler) -> None:
+    """Closes the connection without a response."""
+    handler.close_connection = True
+
+
+def speaks_no_http(handler: LoopbackHandler) -> None:
+    handler.wfile.write(SECRET.encode() + b"\r\n\r\n")
+    handler.close_connection = True
+
+
+def floods(handler: LoopbackHandler) -> None:
+    """A body without an end, as fast as it is read."""
+    handler.send_response(200)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    with contextlib.suppress(OSError):  # the other side closes the connection
+        while True:
+            handler.wfile.write(SECRET.encode() * 100)
+
+
 class FaultServer:
     """Plays `script`, one entry for each call, and then repeats its last entry. `calls` counts the calls."""
 
@@ -66,6 +96,7 @@ class FaultServer:
         self.url = url
         self.script: list[Fault] = [answers]
         self.calls = 0
+        self.lock = threading.Lock()
         self.release = threading.Event()
 
     def play(self, *script: Fault) -> None:
@@ -96,8 +127,9 @@ def misbehaving() -> Iterator[FaultServer]:
 
         def do_POST(self) -> None:  # noqa: N802
             self.read_body()
-            fault = faults.script[min(faults.calls, len(faults.script) - 1)]
-            faults.calls += 1
+            with faults.lock:
+                fault = faults.script[min(faults.calls, len(faults.script) - 1)]
+                faults.calls += 1
             fault(self)
 
     with LoopbackServer(Handler) as server:
