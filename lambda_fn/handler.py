@@ -18,17 +18,21 @@ calls.warm_up(with_s3=bool(SETTINGS.readable_s3_prefixes))
 def handler(event: object, context: LambdaContext | None = None) -> Response:
     """Event in, proxy response out."""
     log = RequestLog.of(context)
+    code = "ok"
     try:
         if SETTINGS.page and is_for_page(event):
+            log.is_page = True
             response = web_page()
         else:
             response = ok(classify(parse(event), Deadline.of(context), log), log.request_id)
     except ServiceError as error:  # one table: errors.py
+        code = error.fault.code
         response = error.response(log.request_id)
     except Exception:  # a bug, not the caller's fault
         log.note_bug()
+        code = INTERNAL.code
         response = ServiceError(INTERNAL).response(log.request_id)
-    log.write(response)
+    log.write(response, code)
     return response
 
 
@@ -44,7 +48,13 @@ def classify(request: Request, deadline: Deadline, log: RequestLog) -> dict[str,
     """The endpoint's answer for the photo in the request, or in S3. Raises ServiceError."""
     data = request.image
     if request.s3 is not None:
-        data = photo_store.fetch(request.s3, settings=SETTINGS, deadline=deadline, log=log)
+        with log.stage("fetch"):
+            data = photo_store.fetch(request.s3, settings=SETTINGS, deadline=deadline, log=log)
     photo = Photo.of(data or b"")
     log.note_photo("s3" if request.s3 else "event", photo)
-    return endpoint.invoke(photo, endpoint_name=SETTINGS.endpoint_name, top_k=request.top_k, deadline=deadline, log=log)
+    with log.stage("endpoint"):
+        answer = endpoint.invoke(
+            photo, endpoint_name=SETTINGS.endpoint_name, top_k=request.top_k, deadline=deadline, log=log
+        )
+    log.note_answer(answer)
+    return answer

@@ -107,16 +107,19 @@ class LambdaRuntime:
         child = self.environment.child
         return child.log.read_text(errors="replace") if child else ""
 
-    def invoke(self, event: object) -> dict[str, Any]:
-        """Invoke the function and wait for its response. Raises FunctionError if there is none."""
-        result = json.loads(self.invoke_raw(json.dumps(event).encode()))
+    def invoke(self, event: object, *, trace: str = "") -> dict[str, Any]:
+        """Invoke the function and wait for its response. Raises FunctionError if there is none.
+
+        trace: X-Ray's trace header of the call, if it has one.
+        """
+        result = json.loads(self.invoke_raw(json.dumps(event).encode(), trace=trace))
         if not isinstance(result, dict):
             raise FunctionError(
                 "Runtime.InvalidResponse", f"The function returned {type(result).__name__}, not an object."
             )
         return result
 
-    def invoke_raw(self, payload: bytes) -> bytes:
+    def invoke_raw(self, payload: bytes, *, trace: str = "") -> bytes:
         """Like `invoke`, with the event and the response as JSON bytes."""
         if len(payload) > MAX_REQUEST_BYTES:
             raise FunctionError(
@@ -126,7 +129,7 @@ class LambdaRuntime:
         with self._invoke_lock:
             if not self.environment.is_ready():  # as after too large a response
                 self._initialise()
-            invocation = Invocation(payload, self._timeout_s)
+            invocation = Invocation(payload, self._timeout_s, trace=trace)
             try:
                 return self.environment.invoke(invocation)
             except FunctionError as error:
