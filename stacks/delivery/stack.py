@@ -83,7 +83,7 @@ class DeliveryStack(cdk.Stack):
         longest_session: cdk.Duration,
     ) -> iam.Role:
         """A role for tokens of GitHub with exactly these claims, that may assume roles of the bootstrap stack."""
-        conditions = {f"{ISSUER}:{claim}": value for claim, value in {"aud": AUDIENCE, **claims}.items()}
+        conditions = {f"{ISSUER}:{name}": value for name, value in {"aud": AUDIENCE, **claims}.items()}
         role = iam.Role(
             self,
             id,

@@ -115,7 +115,7 @@ def test_only_a_job_of_the_branch_in_the_environment_may_deploy(delivery: Assemb
     deploy = role(delivery, "DeployRole")
 
     assert may_assume(deploy, TOKEN)
-    for claim, value in (
+    for name, value in (
         ("aud", "https://github.com/dogs"),
         ("sub", f"repo:{REPOSITORY}:environment:development"),
         ("sub", f"repo:{REPOSITORY}:ref:refs/heads/main"),
@@ -126,9 +126,9 @@ def test_only_a_job_of_the_branch_in_the_environment_may_deploy(delivery: Assemb
         ("ref", "refs/tags/main"),
         ("ref", "refs/pull/7/merge"),
     ):
-        assert not may_assume(deploy, TOKEN | {claim: value}), (claim, value)
-    for claim in TOKEN:
-        assert not may_assume(deploy, {key: value for key, value in TOKEN.items() if key != claim}), claim
+        assert not may_assume(deploy, TOKEN | {name: value}), (name, value)
+    for name in TOKEN:
+        assert not may_assume(deploy, {key: value for key, value in TOKEN.items() if key != name}), name
 
 
 def test_only_a_pull_request_of_the_repository_gets_the_reading_role(delivery: Assembly) -> None:

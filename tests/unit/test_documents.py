@@ -18,7 +18,7 @@ from stacks.settings import Settings
 from training.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "rehearsal" / "README.md"])
 """All but the decisions, which tests/unit/test_decisions.py reads."""
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 PICTURE = ROOT / "docs" / "architecture.svg"

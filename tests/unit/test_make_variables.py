@@ -13,6 +13,7 @@ VERBS = re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, re.MULTILINE)
 VALUES = {
     "ARGS": "--marker",
     "DIR": "marker",
+    "DOCS_REPOSITORY": "https://example.org/dogs",
     "ENV": "production",
     "FILE": "marker",
     "SOURCE": "marker",
@@ -26,7 +27,7 @@ NEEDED = {"data-split": ("SOURCE=photos", "DIR=dogs"), "data-check": ("DIR=dogs"
 
 def make(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A dry run in which everything is installed."""
-    groups = ("synth", "deploy", "check", "weights", "rehearse", "test")
+    groups = ("synth", "deploy", "check", "docs", "weights", "rehearse", "test")
     stamps = ["node_modules/.installed", *(f".venv/.installed-{group}" for group in groups)]
     stamps += [f".venv-{name}/.installed" for name in ("engine", "audit", "advisories", "torchserve", "toolkit")]
     old = [word for stamp in stamps for word in ("--old-file", stamp)]
