@@ -20,16 +20,19 @@ from lambda_fn.errors import (
     URL_NOT_FETCHED,
     ServiceError,
 )
+from lambda_fn.senders import sender
 from lambda_fn.settings import S3Object
 
 MAX_TOP_K = 1000
-_URL_SAFE = str.maketrans("-_", "+/")
+_URL_SAFE, _URL_SAFE_BYTES = str.maketrans("-_", "+/"), bytes.maketrans(b"-_", b"+/")
 _BINARY = ("image/", "application/octet-stream", "binary/octet-stream")
 """Content types of what is no text. They only choose the sentence of a refusal: the bytes say what a body is."""
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 """What a gateway puts where it decodes a byte of a photo as text."""
 _START = 64
 """Characters of a body, among which a photo that was decoded as text has one that was replaced."""
+_MOST_NAMES, _LONGEST_NAME = 5, 40
+"""Of a caller's own names that a sentence repeats."""
 _EXPECTED = 'Send {"image": "<base64>"} or {"s3": {"bucket": "...", "key": "..."}}.'
 
 
@@ -43,10 +46,24 @@ class Request:
 
 
 def parse(event: object) -> Request:
-    """The request in an event. Raises ServiceError, with what to send instead, for anything else."""
+    """The request in an event. Raises ServiceError, with an example of what to send, for anything else."""
+    try:
+        request = _parse(event)
+        if request.image == b"":
+            raise ServiceError(BAD_REQUEST, "The photo is empty: it has 0 bytes.")
+        return request
+    except ServiceError as error:
+        if error.fault is not BAD_REQUEST or '{"image"' in error.message:
+            raise
+        raise ServiceError(BAD_REQUEST, f"{error.message} {_EXPECTED}") from None
+
+
+def _parse(event: object) -> Request:
     if not isinstance(event, dict):
-        raise ServiceError(BAD_REQUEST, f"The event is {_kind(event)}, not an object. {_EXPECTED}")
+        raise ServiceError(BAD_REQUEST, f"The event is {_kind(event)}, not an object.")
     method = _method(event)
+    if method is None and (found := sender(event)):
+        raise ServiceError(BAD_REQUEST, f"The event is {found}, in which this function looks for no photo.")
     if method is None and "body" not in event:
         return _of_fields(event)
     if method not in (None, "POST", "PUT"):
@@ -69,21 +86,31 @@ def _method(event: Mapping[str, Any]) -> object:
 def _of_http(event: Mapping[str, Any]) -> Request:
     body = event.get("body") or ""
     if not isinstance(body, str):
-        raise ServiceError(BAD_REQUEST, f"The body is {_kind(body)}, not text. {_EXPECTED}")
-    encoded = event.get("isBase64Encoded") is True
-    data = _base64(body, "The body") if encoded else body.encode(errors="replace")
-    query = event.get("queryStringParameters") or {}
-    top_k = _top_k(query.get("top_k") if isinstance(query, dict) else None)
+        raise ServiceError(BAD_REQUEST, f"The body is {_kind(body)}, not text.")
+    encoded = event.get("isBase64Encoded") or False
+    if not isinstance(encoded, bool):
+        raise ServiceError(BAD_REQUEST, f'"isBase64Encoded" is {_kind(encoded)}; it must be true or false.')
+    data = _base64(body, "The body, whose isBase64Encoded is true,") if encoded else body.encode(errors="replace")
+    query = _values(event, "queryStringParameters", "multiValueQueryStringParameters")
+    _check_spelling(query)
+    top_k = _top_k(query.get("top_k"))
     found, content_type = file_type(data), _content_type(event)
     if found.is_decoded and encoded:  # whatever its content type says
         return Request(image=data, top_k=top_k)
     if content_type.startswith("multipart/"):
         raise ServiceError(UNSUPPORTED_TYPE, "Send the photo as the body itself, not as a multipart form.")
     if not data.strip():
-        raise ServiceError(BAD_REQUEST, f"The body is empty. {_EXPECTED}")
+        raise ServiceError(BAD_REQUEST, "The body is empty.")
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError):
+        if _is_photo_as_base64(data):
+            raise ServiceError(
+                BAD_REQUEST,
+                "The body is a photo as base64 text. Send the bytes of the photo, with isBase64Encoded true in an "
+                "event that you write yourself, or "
+                '{"image": "<base64>"} as JSON.',
+            ) from None
         if not encoded and (_REPLACED in body[:_START] or content_type.startswith(_BINARY)):
             raise ServiceError(
                 BAD_REQUEST,
@@ -92,25 +119,42 @@ def _of_http(event: Mapping[str, Any]) -> Request:
             ) from None
         if encoded and (found not in (TEXT, JSON) or content_type.startswith(_BINARY)):
             return Request(image=data, top_k=top_k)  # refused with what it is
-        raise ServiceError(
-            BAD_REQUEST, f"The body is neither a JPEG, PNG or WebP photo nor JSON. {_EXPECTED}"
-        ) from None
+        raise ServiceError(BAD_REQUEST, "The body is neither a JPEG, PNG or WebP photo nor JSON.") from None
     if not isinstance(fields, dict):
-        raise ServiceError(BAD_REQUEST, f"The body is {_kind(fields)}, not an object. {_EXPECTED}")
+        raise ServiceError(BAD_REQUEST, f"The body is {_kind(fields)}, not an object.")
     return _of_fields({"top_k": top_k, **fields})
 
 
+def _is_photo_as_base64(data: bytes) -> bool:
+    try:
+        return file_type(binascii.a2b_base64(data.lstrip()[:_START].translate(_URL_SAFE_BYTES))).is_decoded
+    except ValueError:
+        return False
+
+
+def _values(event: Mapping[str, Any], single: str, multiple: str) -> dict[str, Any]:
+    """Name to value. Load balancers can send lists of values instead; of a list the last value is taken, as they do."""
+    values, lists = event.get(single), event.get(multiple)
+    if isinstance(values, dict):
+        return values
+    if not isinstance(lists, dict):
+        return {}
+    return {name: each[-1] for name, each in lists.items() if isinstance(each, list) and each}
+
+
 def _content_type(event: Mapping[str, Any]) -> str:
-    headers = event.get("headers")
-    given = headers.items() if isinstance(headers, dict) else ()
-    return next((str(value).strip().lower() for name, value in given if str(name).lower() == "content-type"), "")
+    headers = _values(event, "headers", "multiValueHeaders").items()
+    return next((str(value).strip().lower() for name, value in headers if str(name).lower() == "content-type"), "")
 
 
 def _of_fields(fields: Mapping[str, Any]) -> Request:
+    _check_spelling(fields)
     sources = [name for name in ("image", "s3", "url") if fields.get(name) is not None]
     if len(sources) != 1:
         found = f"The request has {' and '.join(sources)}" if sources else "The request has no photo"
-        raise ServiceError(BAD_REQUEST, f"{found}. {_EXPECTED}")
+        others = [_quoted(name) for name in fields if not sources and name not in ("image", "s3", "url", "top_k")]
+        has = f", but {', '.join(others[:_MOST_NAMES])}" if others else ""
+        raise ServiceError(BAD_REQUEST, f"{found}{has}.")
     top_k = _top_k(fields.get("top_k"))
     if sources == ["s3"]:
         return Request(s3=_s3(fields["s3"]), top_k=top_k)
@@ -160,6 +204,17 @@ def _top_k(value: object) -> int | None:
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_TOP_K:
         raise ServiceError(BAD_REQUEST, f'"top_k" must be a whole number from 1 to {MAX_TOP_K}.')
     return number
+
+
+def _check_spelling(fields: Mapping[str, Any]) -> None:
+    """Refuse what looks like the option and would have no effect, as the endpoint does."""
+    for name in fields:
+        if name != "top_k" and re.sub("[^a-z]", "", name.lower()) == "topk":
+            raise ServiceError(BAD_REQUEST, f'{_quoted(name)} has no effect: the name of the option is "top_k".')
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name[:_LONGEST_NAME])
 
 
 def _is_unicode(text: str) -> bool:
