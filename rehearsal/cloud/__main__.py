@@ -53,6 +53,7 @@ def main() -> None:
     scaling = Scaling(engine, clock, sagemaker, serving)
     engine.add_service(sagemaker)
     engine.add_service(scaling.service)
+    engine.list_by_tags(sagemaker.name, tags.all)
     for name, kind in {**recorded_types(engine.account), **serving.types, **scaling.types, TYPE: groups}.items():
         engine.add_type(name, kind)
     engine.on_decision(CallRecord(arguments.folder))

@@ -20,6 +20,7 @@ class Decision:
     principal: the caller's ARN, "root" for the account's own key, or empty if the credentials are wrong.
     needs: the digests of the caller's statements (`Statement.digest`) without any one of which the engine would have
         decided otherwise.
+    key: the access key of the caller; empty if a service called.
     """
 
     principal: str
@@ -29,6 +30,7 @@ class Decision:
     context: Mapping[str, Any]
     denied: str
     needs: tuple[str, ...]
+    key: str = ""
 
 
 class Decisions:
@@ -94,7 +96,9 @@ class Decisions:
         denied = enforce()
         principal, policies = _identity(self._caller.get())
         refused = _refusal(denied)
-        decision = Decision(principal, iam_action, resource_arn, region, dict(service_context or {}), refused, ())
+        decision = Decision(
+            principal, iam_action, resource_arn, region, dict(service_context or {}), refused, (), access_key_id
+        )
         if policies:
             decision = replace(decision, needs=self._needs(enforce, decision, policies))
         self.publish(decision)

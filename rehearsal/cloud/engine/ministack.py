@@ -27,6 +27,7 @@ from rehearsal.cloud.engine.execution_role import decide_stack_calls
 from rehearsal.cloud.engine.failed_functions import fail_with_their_functions
 from rehearsal.cloud.engine.function_checks import check_functions
 from rehearsal.cloud.engine.functions import use_functions
+from rehearsal.cloud.engine.last_used import LastUsed
 from rehearsal.cloud.engine.passed_roles import decide_passed_roles
 from rehearsal.cloud.engine.polls import poll_as_long_as_on_aws
 from rehearsal.cloud.engine.provisioned import ALIAS
@@ -35,6 +36,7 @@ from rehearsal.cloud.engine.roles import Roles
 from rehearsal.cloud.engine.root import accept_one_root_key
 from rehearsal.cloud.engine.service_calls import decide_service_calls
 from rehearsal.cloud.engine.started_builds import run_builds
+from rehearsal.cloud.engine.tagged import Tagged, list_by_tags, list_engine_services_by_tags
 from rehearsal.cloud.functions import Functions
 from rehearsal.cloud.replacement import REPLACING
 
@@ -72,6 +74,10 @@ class Ministack(Roles):
         self.cloudwatch = CloudWatch(lambda: self.client("cloudwatch", self._root))
         decide_stack_calls(self)
         join_in_conditions()
+        list_engine_services_by_tags()
+        last_used = LastUsed()
+        self.on_decision(last_used)
+        last_used.answer()
 
     def run(self) -> None:
         """Serve until SIGTERM."""
@@ -97,6 +103,10 @@ class Ministack(Roles):
         app.SERVICE_HANDLERS[service.name] = handle
         router.SERVICE_PATTERNS[service.name] = {"target_prefixes": [service.target + "."], "host_patterns": []}
         iam_actions.SERVICE_TO_IAM_NAMESPACE[service.name] = service.name
+
+    def list_by_tags(self, service: str, tagged: Tagged) -> None:
+        """Let the Resource Groups Tagging API list the resources of a service that the engine lacks."""
+        list_by_tags(service, tagged)
 
     def _decide_calls_of_services(self) -> None:
         action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn

@@ -32,6 +32,11 @@ class Tags:
         with self._lock:
             self._tags.pop(arn, None)
 
+    def all(self) -> list[tuple[str, dict[str, str]]]:
+        """Each ARN with its tags."""
+        with self._lock:
+            return [(arn, dict(tags)) for arn, tags in self._tags.items()]
+
     def _put(self, arn: str, tags: Iterable[Json]) -> Json:
         new = {str(tag["Key"]): str(tag.get("Value", "")) for tag in tags}
         with self._lock:
