@@ -29,7 +29,7 @@ $(foreach verb,data-split,$(eval TAKES_$(verb) := ARGS DIR SOURCE))
 $(foreach verb,data-check,$(eval TAKES_$(verb) := ARGS DIR))
 $(foreach verb,data-upload,$(eval TAKES_$(verb) := ARGS DIR ENV))
 $(foreach verb,weights-upload,$(eval TAKES_$(verb) := ARGS ENV FILE))
-$(foreach verb,ami bootstrap cdk cost rehearse synth watch,$(eval TAKES_$(verb) := ARGS ENV))
+$(foreach verb,ami audit-roles bootstrap cdk cost rehearse synth watch,$(eval TAKES_$(verb) := ARGS ENV))
 $(foreach verb,diff preflight,$(eval TAKES_$(verb) := ARGS ENV STACKS))
 $(foreach verb,deploy destroy,$(eval TAKES_$(verb) := ARGS ENV STACKS YES))
 $(foreach verb,smoke,$(eval TAKES_$(verb) := ARGS YES))
@@ -57,14 +57,16 @@ UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(BIN)/python -m pip config get g
   $(BIN)/uv pip install --quiet --python $(BIN)/python --build-constraints locks/kennel.txt
 
 # The groups that each group includes: installed with it, they are not installed once more.
-INCLUDED_test := synth deploy check docs weights rehearse
+INCLUDED_test := synth deploy roles check docs weights rehearse
 INCLUDED_deploy := synth
+INCLUDED_roles := synth deploy
 INCLUDED_weights := synth deploy
 INCLUDED_rehearse := check
 # Free disk space that a group needs, in GiB. All others include torch and need 8.
 comma := ,
 GIB_synth := 2
 GIB_deploy := 2
+GIB_roles := 2
 GIB_check := 1
 GIB_docs := 1
 GIB_weights := 2
@@ -317,6 +319,10 @@ preflight: $(VENV)/.installed-deploy  ## what would stop a deploy in your accoun
 .PHONY: cost
 cost: $(VENV)/.installed-deploy  ## what the environment costs: idle, expected and at worst, offline; ARGS='-c NAME=VALUE'
 	@$(BIN)/kennel --env '$(ENV)' cost $(ARGS)
+
+.PHONY: audit-roles
+audit-roles: $(VENV)/.installed-roles  ## who can assume this app's roles and what each may do, offline; ARGS=--live in your account
+	@$(BIN)/kennel --env '$(ENV)' audit $(ARGS)
 
 .PHONY: synth diff deploy watch destroy
 # CDK's own validation takes twice as long as the rest of a synthesis: `make test` runs cfn-lint instead, a deploy runs it.

@@ -20,6 +20,7 @@ except ModuleNotFoundError as error:  # `make synth` and `make bootstrap` instal
 from contract.text import indented
 from contract.utf8_mode import start_in_utf8_mode
 from ops.commands import data, weights
+from ops.commands.audit import audit
 from ops.commands.capacity import capacity
 from ops.commands.cost import cost
 from ops.commands.deploy import deploy
@@ -46,6 +47,7 @@ app.command()(preflight)
 app.command()(cost)
 app.command()(capacity)
 app.command()(deploy)
+app.command()(audit)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 

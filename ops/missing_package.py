@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 VERBS = {
+    ("audit",): "make audit-roles",
     ("cost",): "make cost",
     ("data", "check"): "make data-check DIR=FOLDER",
     ("data", "upload"): "make data-upload DIR=FOLDER",

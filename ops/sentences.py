@@ -7,6 +7,7 @@ SENTENCES = frozenset(
         "environments.environment.EnvironmentRefusedError",
         "inference.artifact.ArtifactError",
         "ops.capacity.errors.CapacityError",
+        "ops.audit.run.AuditError",
         "ops.cost.price_table.CostError",
         "ops.data.aws_errors.BucketError",
         "ops.data.split.errors.SplitError",
