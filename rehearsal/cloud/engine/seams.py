@@ -83,6 +83,7 @@ SEAMS = (
     "services.iam._sla_jobs",
     "services.lambda_svc._execute_function_with_config_scope",
     "services.lambda_svc._delete_provisioned_concurrency",
+    "services.lambda_svc._effective_func_record_for_qualifier",
     "services.lambda_svc._emit_lambda_logs",
     "services.lambda_svc._emit_lambda_metrics",
     "services.lambda_svc._execute_function_dispatch",
