@@ -16,8 +16,13 @@ def is_running(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+    if not Path("/proc/self").exists():
+        return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended since
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"
 
 
 def gone_in_time(pids: Iterable[int]) -> bool:

@@ -16,6 +16,7 @@ from inference.photo.preprocessing import Preprocessing
 from tests.distributed import ranks
 from tests.distributed.dogs import any_photo, cut_off, spoil, write_photos
 from tests.patience import PATIENCE_S, wait_until
+from tests.rehearsal.still_running import is_running
 from training.data.dataset import DataError, scan
 from training.data.filling import Filler, Pixels
 from training.data.images import ImageBatches
@@ -153,14 +154,6 @@ def test_the_processes_ignore_sigterm_and_end_with_the_training_that_is_killed(t
     rank.process.kill()
     rank.wait()
     assert wait_until(lambda: not any(is_running(pid) for pid in pids))
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process exists, and is not merely waiting for its new parent to notice its end."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 @BOTH
