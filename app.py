@@ -106,6 +106,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         artifact=training.artifact,
         storage=storage.access,
         telemetry=monitoring.telemetry,
+        callers_wait_s=settings.callers_wait_s,
         settings=settings.serving,
         **shared,
     )

@@ -11,6 +11,9 @@ from inference.server.errors import BusyError, RequestError
 LIMIT_S = 60
 """SageMaker's time limit for a request. A later response reaches no caller."""
 
+ANSWER_WITHIN = "KENNEL_ANSWER_WITHIN_S"
+"""The container's variable with a shorter limit, if its callers wait less long: the Lambda function does."""
+
 MARGIN = 0.8
 """The share of the limit that a request may wait: the wait is an estimate, and the response takes time to travel."""
 
@@ -21,7 +24,9 @@ _WEIGHT = 0.1
 class Admission:
     """Counts the waiting photos and measures what one takes. Safe to call from several threads at once."""
 
-    def __init__(self, cores: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, cores: int, *, limit_s: float = LIMIT_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit_s = limit_s
+        """How long a caller waits for an answer."""
         self._cores = cores
         self._clock = clock
         self._lock = threading.Lock()
@@ -35,7 +40,7 @@ class Admission:
     def check(self, count: int = 1) -> None:
         """Raise BusyError if `count` more photos could not be answered in time. An empty queue accepts any number."""
         expected = self.expected_s(count)
-        if self._photos and expected > LIMIT_S * MARGIN:
+        if self._photos and expected > self.limit_s * MARGIN:
             raise BusyError(
                 f"{self._photos} photos are waiting, {expected:.0f} s of work with yours; try again later.",
                 retry_after_s=math.ceil(expected / 2),
@@ -60,8 +65,10 @@ class Admission:
         Raises RequestError if its caller has given up already: the work would only keep others waiting.
         """
         started = self._clock()
-        if started - arrived > LIMIT_S:
-            raise RequestError(503, "too_late", f"The photo's turn came after more than {LIMIT_S} s; send it again.")
+        if started - arrived > self.limit_s:
+            raise RequestError(
+                503, "too_late", f"The photo's turn came after more than {self.limit_s:g} s; send it again."
+            )
         try:
             yield
         finally:

@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from inference.cores import usable_cores
 from inference.server import batch, content, headers
-from inference.server.admission import Admission
+from inference.server.admission import LIMIT_S, Admission
 from inference.server.batch import EncodedPhoto
 from inference.server.bodies import BodyBuffer
 from inference.server.errors import REFUSED, BusyError, RequestError
@@ -50,15 +50,15 @@ INTERNAL_ERROR = (
 """Code and message of an error that the caller did not cause."""
 
 
-def application(service: Service) -> Starlette:
-    """The ASGI application over `service`."""
+def application(service: Service, *, answer_within_s: float = LIMIT_S) -> Starlette:
+    """The ASGI application over `service`. answer_within_s: how long its callers wait."""
     # One prediction uses every core; more at the same time would not be faster and would use more memory.
     at_once = usable_cores()
     cores = anyio.CapacityLimiter(at_once)
     threads = anyio.CapacityLimiter(math.inf)  # `cores` limits them
     scans = anyio.CapacityLimiter(1)
     bodies = BodyBuffer(max_bytes=MAX_BODY_BYTES, memory=BODIES_BYTES, timeout_s=BODY_TIMEOUT_S)
-    admission = Admission(at_once)
+    admission = Admission(at_once, limit_s=answer_within_s)
 
     async def ping(_: Request) -> Response:
         ready = service.ready

@@ -7,8 +7,10 @@ curl --data-binary @dog.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:8080/
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
+from inference.server.admission import ANSWER_WITHIN, LIMIT_S
 from inference.server.listener import listen
 from inference.server.privileges import PrivilegeError, give_up_root
 
@@ -41,8 +43,10 @@ def main() -> int:
         # Imported now: NumPy starts threads when it is imported, and they would keep root's capabilities. So no code
         # but the standard library's and this package's ever runs as root.
         from inference.server import lifetime
+        from inference.server.app import application
 
-        return lifetime.run(arguments.model_dir, listener)
+        limited = partial(application, answer_within_s=arguments.answer_within)
+        return lifetime.run(arguments.model_dir, listener, application=limited)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=int, default=os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"), help="default: %(default)s"
     )
     parser.add_argument(
+        "--answer-within",
+        type=_seconds,
+        default=os.environ.get(ANSWER_WITHIN, str(LIMIT_S)),
+        metavar="SECONDS",
+        help="how long callers wait: a photo that could not be answered by then is refused at once (default: "
+        "%(default)s)",
+    )
+    parser.add_argument(
         "--user",
         type=_ordinary_user,
         metavar="UID",
@@ -69,6 +81,13 @@ def _parser() -> argparse.ArgumentParser:
         "(default: root stays root)",
     )
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= LIMIT_S:
+        raise argparse.ArgumentTypeError(f"{text} is not a time; give one of more than 0 and at most {LIMIT_S} seconds")
+    return seconds
 
 
 def _ordinary_user(text: str) -> int:

@@ -1,6 +1,7 @@
 """The instances of a variant, as Application Auto Scaling sees and changes them, on a clock that is simulated."""
 
 import random
+from collections.abc import Callable
 
 from ops.capacity.instance import Instance
 from rehearsal.cloud.autoscaling.alarm import Points
@@ -22,14 +23,19 @@ class SimulatedClock(Clock):
 
 
 class SimulatedFleet:
-    """See `rehearsal.cloud.autoscaling.variants.Variants`. start_s: seconds until a new instance is in service."""
+    """See `rehearsal.cloud.autoscaling.variants.Variants`.
 
-    def __init__(self, clock: SimulatedClock, *, count: int, photo_s: float, start_s: float, seed: int) -> None:
+    start_s: seconds until a new instance is in service. instance: makes one.
+    """
+
+    def __init__(
+        self, clock: SimulatedClock, *, count: int, start_s: float, instance: Callable[[], Instance], seed: int
+    ) -> None:
         self.desired = count
-        self._clock, self._photo_s, self._start_s = clock, photo_s, start_s
+        self._clock, self._start_s, self._instance = clock, start_s, instance
         self._random = random.Random(seed)
         self._changed_at: float | None = None
-        self._instances = [Instance(photo_s) for _ in range(count)]
+        self._instances = [instance() for _ in range(count)]
         self._usage = Usage(clock)
         self._usage.instances = count
 
@@ -52,7 +58,7 @@ class SimulatedFleet:
         if self._changed_at is None or self._clock.time < self._changed_at:
             return
         self._changed_at = None
-        self._instances += [Instance(self._photo_s) for _ in range(self.desired - len(self._instances))]
+        self._instances += [self._instance() for _ in range(self.desired - len(self._instances))]
         self._usage.instances = len(self._instances)
 
     def instances(self, variant: Variant) -> Instances | None:

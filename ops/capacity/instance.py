@@ -4,17 +4,20 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from inference.server.admission import Admission
+from inference.server.admission import LIMIT_S, Admission
 from inference.server.errors import BusyError, RequestError
 
 
 class Instance:
-    """Answers one photo after the other, each in `photo_s` seconds, with all of its cores."""
+    """Answers one photo after the other, each in `photo_s` seconds, with all of its cores.
 
-    def __init__(self, photo_s: float) -> None:
+    answer_within_s: how long callers wait. What could not be answered by then is refused.
+    """
+
+    def __init__(self, photo_s: float, answer_within_s: float = LIMIT_S) -> None:
         self._photo_s = photo_s
         self._time = self._free_at = 0.0
-        self._admission = Admission(1, clock=lambda: self._time)
+        self._admission = Admission(1, limit_s=answer_within_s, clock=lambda: self._time)
         self._waiting: deque[tuple[float, Callable[[], None]]] = deque()
         """When each photo is answered, and what then takes it out of the queue."""
 

@@ -5,7 +5,9 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from inference.server.admission import LIMIT_S
 from ops.capacity.fleet import SimulatedClock, SimulatedFleet
+from ops.capacity.instance import Instance
 from ops.capacity.load import MINUTE_S, Load, arrivals
 from rehearsal.cloud.autoscaling.alarm import Points
 from rehearsal.cloud.autoscaling.scaler import Scaler
@@ -29,6 +31,8 @@ class Rules:
     """Seconds in which an instance answers a photo that is alone there."""
     start_s: float
     """Seconds until a new instance is in service."""
+    callers_wait_s: float = LIMIT_S
+    """How long the callers of the endpoint wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,13 @@ def simulate(
     """Each minute of the load. The same seed gives the same calls. progress: called with the minutes that are done."""
     random_ = random.Random(seed)
     clock = SimulatedClock()
-    fleet = SimulatedFleet(clock, count=rules.initial, photo_s=rules.photo_s, start_s=rules.start_s, seed=seed)
+    fleet = SimulatedFleet(
+        clock,
+        count=rules.initial,
+        start_s=rules.start_s,
+        instance=lambda: Instance(rules.photo_s, rules.callers_wait_s),
+        seed=seed,
+    )
     scaler = _scaler(fleet, clock, rules.scaling)
     found = []
     for number, calls in enumerate(load.calls):

@@ -81,7 +81,13 @@ def capacity(
     usd = hour_usd(serving.instance_type, prices)
     photo_s, source = _photo_s(context.obj, serving.endpoint_name, photo_ms, measured=measured)
     start_min = Assumptions().new_fleet_min if start_minutes is None else start_minutes
-    rules = Rules(scaling=serving.scaling, initial=serving.initial_instances, photo_s=photo_s, start_s=start_min * 60)
+    rules = Rules(
+        scaling=serving.scaling,
+        initial=serving.initial_instances,
+        photo_s=photo_s,
+        start_s=start_min * 60,
+        callers_wait_s=chosen.callers_wait_s,
+    )
     asked = loads.trace(trace) if trace is not None else loads.constant(rps or 0, minutes, seed)
     needs = Needs(asked.peak_per_s if rps is None else rps, rules)
     console = terminal()

@@ -22,6 +22,8 @@ from stacks.storage.bucket_access import BucketAccess
 from stacks.training.artifact import ModelArtifact
 
 VARIANT = "AllTraffic"
+ANSWER_WITHIN = "KENNEL_ANSWER_WITHIN_S"
+"""The container's variable: how long its callers wait."""
 
 
 class ServingStack(cdk.Stack):
@@ -35,6 +37,7 @@ class ServingStack(cdk.Stack):
         artifact: ModelArtifact,
         storage: BucketAccess,
         telemetry: FunctionTelemetry,
+        callers_wait_s: int,
         settings: ServingSettings,
         **kwargs: Any,
     ) -> None:
@@ -65,7 +68,7 @@ class ServingStack(cdk.Stack):
             grants=[artifact.reader, *([capture.writer] if capture else [])],
             vpc=vpc,
         )
-        model = self._model(artifact, image.uri, role, vpc)
+        model = self._model(artifact, image.uri, role, vpc, callers_wait_s)
         config = self._endpoint_config(model, capture, settings)
         endpoint = self._endpoint(config, settings)
         endpoint.node.add_dependency(log_group)
@@ -97,7 +100,9 @@ class ServingStack(cdk.Stack):
             return ExistingImage(self, "Image", uri=settings.image_uri)
         return ServingImage(self, "Image", telemetry=telemetry)
 
-    def _model(self, artifact: ModelArtifact, image_uri: str, role: iam.Role, vpc: VpcAccess) -> sagemaker.CfnModel:
+    def _model(
+        self, artifact: ModelArtifact, image_uri: str, role: iam.Role, vpc: VpcAccess, callers_wait_s: int
+    ) -> sagemaker.CfnModel:
         # No name, here and for the endpoint config: each change replaces both, and a replacement cannot reuse a name.
         model = sagemaker.CfnModel(
             self,
@@ -105,7 +110,10 @@ class ServingStack(cdk.Stack):
             execution_role_arn=role.role_arn,
             enable_network_isolation=True,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=image_uri, model_data_url=artifact.uri
+                image=image_uri,
+                model_data_url=artifact.uri,
+                # what the function would no longer wait for is refused (docs/decisions/0125-queue-of-the-container.md)
+                environment={ANSWER_WITHIN: str(callers_wait_s)},
             ),
             vpc_config=sagemaker.CfnModel.VpcConfigProperty(
                 subnets=list(vpc.subnets), security_group_ids=list(vpc.security_groups)

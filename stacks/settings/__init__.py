@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+ENDPOINT_LIMIT_S = 60
+"""SageMaker's time limit for a request to an endpoint."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     storage: StorageSettings = field(default_factory=StorageSettings)
@@ -40,6 +44,14 @@ class Settings:
     workbench: WorkbenchSettings = field(default_factory=WorkbenchSettings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
+
+    @property
+    def callers_wait_s(self) -> int:
+        """How long a caller of the endpoint waits: the function, or at most SageMaker.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+        """
+        return min(self.api.timeout_s, ENDPOINT_LIMIT_S)
 
     def __post_init__(self) -> None:
         for name in ("data_prefix", "artifact_prefix"):

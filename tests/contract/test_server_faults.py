@@ -19,7 +19,6 @@ import uvicorn
 
 from inference.classifier import Classifier
 from inference.prediction import Prediction
-from inference.server import admission
 from inference.server import app as serving
 from inference.server import main as server
 from inference.server import service as server_service
@@ -93,9 +92,9 @@ def test_a_request_that_the_queue_cannot_answer_in_time_is_refused_at_once(
     service: Service, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ten_seconds_each = itertools.count(0, 10).__next__
-    monkeypatch.setattr(serving, "Admission", lambda _: Admission(1, clock=ten_seconds_each))
+    queue = Admission(1, limit_s=1e6, clock=ten_seconds_each)
+    monkeypatch.setattr(serving, "Admission", lambda *_, **__: queue)
     monkeypatch.setattr(serving, "usable_cores", lambda: 1)
-    monkeypatch.setattr(admission, "LIMIT_S", 1e6)
     service.load()
 
     def post(_: int) -> httpx.Response:
@@ -103,7 +102,7 @@ def test_a_request_that_the_queue_cannot_answer_in_time_is_refused_at_once(
 
     with listening(service) as one_core, ThreadPoolExecutor(8) as callers:
         assert post(0).status_code == 200  # the clock above says that it took ten seconds
-        monkeypatch.setattr(admission, "LIMIT_S", 38)  # so the queue may hold three photos
+        queue.limit_s = 38  # so the queue may hold three photos
         with held_predictions(monkeypatch) as started:
             sent = [callers.submit(post, number) for number in range(8)]
             assert started.acquire(timeout=PATIENCE_S)
@@ -113,7 +112,7 @@ def test_a_request_that_the_queue_cannot_answer_in_time_is_refused_at_once(
             assert {answer.headers["retry-after"] for answer in refused} == {"20"}
             assert {answer.json()["error"]["retry_after_s"] for answer in refused} == {20}
             assert one_core.get("/ping").status_code == 200  # a busy server is healthy
-            monkeypatch.setattr(admission, "LIMIT_S", 1e6)
+            queue.limit_s = 1e6
         statuses = sorted(answer.result().status_code for answer in sent)
     assert statuses == [200] * 3 + [429] * 5
 

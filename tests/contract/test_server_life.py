@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from inference.server.admission import ANSWER_WITHIN
 from inference.server.lifetime import DRAIN_S
 from inference.server.listener import listen
 from rehearsal.processes import free_port
@@ -74,6 +75,22 @@ def test_sagemakers_command_line_and_port_variable_work(model: Path, tmp_path: P
         assert server.port == port
         server.wait_until_ready()
         assert server.invoke(any_photo()).status_code == 200
+
+
+def test_the_time_that_callers_wait_can_be_said_by_the_container_s_variable(model: Path, tmp_path: Path) -> None:
+    with listening(model, tmp_path, env={**os.environ, ANSWER_WITHIN: "29"}) as server:
+        server.wait_until_ready()
+        assert server.invoke(any_photo()).status_code == 200
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "61", "nan", "soon"])
+def test_a_time_that_no_caller_waits_is_refused(seconds: str) -> None:
+    by_option, by_variable = run("--answer-within", seconds), run(**{ANSWER_WITHIN: seconds})
+
+    assert by_option.returncode == by_variable.returncode == 2
+    for ended in (by_option, by_variable):
+        assert "--answer-within" in ended.stderr
+        assert seconds in ended.stderr
 
 
 def with_another_model(folder: Path) -> None:

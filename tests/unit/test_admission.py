@@ -53,6 +53,24 @@ def test_a_request_that_exceeds_the_limit_is_refused_with_retry_after() -> None:
         pass
 
 
+def test_callers_that_wait_less_long_make_a_shorter_queue() -> None:
+    """The Lambda function gives up after 29 s. An answer from a queue of 48 s would come too late for it."""
+    clock = Clock()
+    admission = Admission(1, limit_s=29, clock=clock)
+    with admission.work(clock.now):
+        clock.now += 1
+
+    with admission.photos(23), pytest.raises(BusyError):
+        admission.check()
+    with admission.photos(22):
+        admission.check()
+
+    arrived = clock.now
+    clock.now += 29.5
+    with pytest.raises(RequestError, match="more than 29 s"), admission.work(arrived):
+        raise AssertionError("the work started")
+
+
 def test_a_request_to_an_empty_queue_is_accepted_however_long_it_takes() -> None:
     admission, _ = after(100.0)
     with admission.photos(32), pytest.raises(BusyError):

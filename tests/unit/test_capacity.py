@@ -59,6 +59,16 @@ def test_the_mean_wait_is_that_of_queueing_theory(share: float) -> None:
     assert sum(waits) / len(waits) == pytest.approx(photo_s * share / (2 * (1 - share)), rel=0.1)
 
 
+def test_callers_that_wait_less_long_are_refused_rather_than_answered_too_late() -> None:
+    load = constant(20, 10, seed=0)
+    overloaded = Rules(scaling=ScalingSettings(max_instances=1), initial=1, photo_s=0.5, start_s=300, callers_wait_s=29)
+
+    found = result(simulate(load, overloaded, seed=0))
+
+    assert found.late == 0
+    assert (found.calls - found.refused) / 600 == pytest.approx(2, rel=0.1)  # as many as one instance can answer
+
+
 # -- the fleet
 
 

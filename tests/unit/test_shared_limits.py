@@ -12,12 +12,14 @@ from inference.photo import file_types
 from inference.photo.decode import FORMATS
 from inference.photo.errors import Kind
 from inference.photo.file_types import media_type
-from inference.server import app, headers
+from inference.server import admission, app, headers
 from inference.server.errors import RequestError
 from lambda_fn import events, photo
 from lambda_fn.errors import ServiceError
 from rehearsal.aws import invocation, runtime_api
+from stacks.serving import stack
 from stacks.serving.probe.prediction import PHOTO
+from stacks.settings import ENDPOINT_LIMIT_S
 from tests.builders import any_photo
 
 MIB = 2**20
@@ -28,6 +30,14 @@ def test_function_server_and_rehearsal_take_a_body_of_6_mib_as_sagemaker_does() 
     limits = (photo.MAX_BYTES, app.MAX_BODY_BYTES, invocation.MAX_BODY_BYTES, runtime_api.MAX_REQUEST_BYTES)
     assert set(limits) == {6 * MIB}
     assert f"{photo.MAX_BYTES:,} bytes" in photo.LIMITS
+
+
+def test_the_container_reads_the_variable_that_the_serving_stack_sets() -> None:
+    assert admission.ANSWER_WITHIN == stack.ANSWER_WITHIN
+
+
+def test_no_caller_waits_longer_than_sagemaker() -> None:
+    assert admission.LIMIT_S == ENDPOINT_LIMIT_S
 
 
 def taken_by_function(number: int) -> bool:
