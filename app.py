@@ -166,12 +166,18 @@ def check_flags(context: Mapping[str, object]) -> None:
 def warnings(settings: Settings, today: date) -> list[str]:
     """Warnings for the person who deploys these settings. `today` is a parameter, so that a test can set the date."""
     training = settings.training
+    found = []
     if not training.model_data and today > training.image_end_of_patch:
-        return [
+        found.append(
             f"AWS stopped patching the training image {training.image_tag} on {training.image_end_of_patch}; "
             "name a newer one with training.image_tag and training.image_end_of_patch."
-        ]
-    return []
+        )
+    found += [
+        f"api.allowed_url_hosts contains {entry}, below which anyone can have a host, so callers choose what the "
+        f"function fetches. List the hosts that you use, such as photos{entry}."
+        for entry in settings.api.shared_url_hosts
+    ]
+    return found
 
 
 def download_warning(settings: Settings, context: Mapping[str, object]) -> list[str]:

@@ -61,6 +61,21 @@ def bounded(work: Callable[[], T], *, seconds: float, max_bytes: int) -> T:
     return results[0]
 
 
+def use(sock: socket.socket) -> None:
+    """Record the socket of the call that runs in this thread, which is shut down if the call is abandoned.
+
+    For connections that are not botocore's. Raises DeadlineError if the call's caller waits no longer.
+    """
+    if call := getattr(_thread, "call", None):
+        call.use(sock)
+
+
+def allow_more(more_bytes: int) -> None:
+    """Let the call that runs in this thread read more bytes than `bounded` allowed."""
+    if call := getattr(_thread, "call", None):
+        call.left_bytes += more_bytes
+
+
 class _Call:
     """What the connection of a call asks before it goes on."""
 
@@ -114,7 +129,9 @@ class _CountedStream(io.RawIOBase):
         super().close()
 
 
-class _CountedResponse(HTTPResponse):
+class CountedResponse(HTTPResponse):
+    """A response whose bytes, head and body, are counted for the call that runs in this thread."""
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         if call := getattr(_thread, "call", None):
@@ -124,7 +141,7 @@ class _CountedResponse(HTTPResponse):
 class _Bounded:
     """Mixed into botocore's connections. Outside of `bounded` it changes nothing."""
 
-    response_class = _CountedResponse
+    response_class = CountedResponse
     sock: socket.socket | None
 
     def connect(self) -> None:

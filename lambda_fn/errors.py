@@ -36,7 +36,26 @@ BAD_REQUEST = Fault(status=400, code="bad_request", message="The request could n
 URL_NOT_FETCHED = Fault(
     status=400,
     code="url_not_fetched",
-    message='This version does not fetch URLs. Send the photo itself as base64 in "image", or name it in "s3".',
+    message="This function fetches no URLs, because its setting api.allowed_url_hosts is empty: list the photo's host "
+    'there and deploy, or send the photo itself as base64 in "image".',
+)
+URL_INVALID = Fault(status=400, code="url_invalid", message="The URL is not one that this function accepts.")
+URL_FORBIDDEN = Fault(
+    status=403,
+    code="url_forbidden",
+    message="This function may not fetch from that host. The setting api.allowed_url_hosts lists the hosts: add it "
+    'and deploy, or send the photo itself as base64 in "image".',
+)
+URL_DENIED = Fault(status=403, code="url_denied", message="The URL's host did not let this function read the photo.")
+URL_NOT_FOUND = Fault(status=404, code="url_not_found", message="The URL's host has no such photo.")
+# The caller chose the host, so its faults are not this service's (docs/decisions/0109).
+URL_FAILED = Fault(
+    status=422,
+    code="url_failed",
+    message="The URL's host could not be reached, or its response was not HTTP or was cut off.",
+)
+URL_TIMED_OUT = Fault(
+    status=422, code="url_timed_out", message="The URL's host did not send the photo in time; send the photo itself."
 )
 S3_FORBIDDEN = Fault(status=403, code="s3_forbidden", message="This function may not read that S3 object.")
 S3_DENIED = Fault(

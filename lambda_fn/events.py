@@ -1,6 +1,7 @@
 """Parse every kind of event that this function accepts into one request.
 
-Direct calls: {"image": "<base64>"} or {"s3": {"bucket": ..., "key": ...}}, with an optional "top_k".
+Direct calls: {"image": "<base64>"}, {"s3": {"bucket": ..., "key": ...}} or {"url": "https://..."}, with an optional
+"top_k".
 Over HTTP (API Gateway REST and HTTP APIs, function URLs, load balancers): the same JSON as the body, or the photo
 itself as a base64 body, with `?top_k=` in the query.
 """
@@ -17,7 +18,6 @@ from lambda_fn.errors import (
     BAD_REQUEST,
     METHOD_NOT_ALLOWED,
     UNSUPPORTED_TYPE,
-    URL_NOT_FETCHED,
     ServiceError,
 )
 from lambda_fn.senders import sender
@@ -38,11 +38,17 @@ _EXPECTED = 'Send {"image": "<base64>"} or {"s3": {"bucket": "...", "key": "..."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """Exactly one of `image` (the bytes as sent) and `s3` is set."""
+    """Exactly one of `image` (the bytes as sent), `s3` and `url` (the text as sent) is set."""
 
     image: bytes | None = None
     s3: S3Object | None = None
+    url: str | None = None
     top_k: int | None = None
+
+    @property
+    def source(self) -> str:
+        """Where the photo comes from."""
+        return "s3" if self.s3 is not None else "url" if self.url is not None else "event"
 
 
 def parse(event: object) -> Request:
@@ -158,9 +164,11 @@ def _of_fields(fields: Mapping[str, Any]) -> Request:
     top_k = _top_k(fields.get("top_k"))
     if sources == ["s3"]:
         return Request(s3=_s3(fields["s3"]), top_k=top_k)
-    image = fields[sources[0]]
-    if sources == ["url"] or (isinstance(image, str) and image[:8].lower().startswith(("http://", "https://"))):
-        raise ServiceError(URL_NOT_FETCHED)
+    if sources == ["url"]:
+        return Request(url=_url(fields["url"]), top_k=top_k)
+    image = fields["image"]
+    if isinstance(image, str) and image[:8].lower().startswith(("http://", "https://")):
+        raise ServiceError(BAD_REQUEST, '"image" is a URL, which belongs into "url".')
     if not isinstance(image, str):
         raise ServiceError(BAD_REQUEST, f'"image" is {_kind(image)}; it must be the photo as base64 text.')
     return Request(image=_base64(image, '"image"'), top_k=top_k)
@@ -195,6 +203,12 @@ def _s3(value: object) -> S3Object:
     if len(bucket) > 63 or len(key.encode(errors="surrogatepass")) > 1024 or not _is_unicode(bucket + key):
         raise ServiceError(BAD_REQUEST, 'In "s3", the bucket or the key is longer than S3 allows, or not valid text.')
     return S3Object(bucket, key)
+
+
+def _url(value: object) -> str:
+    if not isinstance(value, str):
+        raise ServiceError(BAD_REQUEST, f'"url" is {_kind(value)}; it must be text that starts with https://.')
+    return value
 
 
 def _top_k(value: object) -> int | None:

@@ -13,6 +13,10 @@ from lambda_fn.settings import Settings
 # At import, so that a wrong setting fails the deployment, and provisioned concurrency creates the clients in advance.
 SETTINGS = Settings.from_env(os.environ)
 calls.warm_up(with_s3=bool(SETTINGS.readable_s3_prefixes))
+if SETTINGS.allowed_url_hosts:  # every other function starts without this import
+    from lambda_fn import remote_photo
+
+    remote_photo.warm_up()
 
 
 def handler(event: object, context: LambdaContext | None = None) -> Response:
@@ -45,13 +49,18 @@ def web_page() -> Response:
 
 
 def classify(request: Request, deadline: Deadline, log: RequestLog) -> dict[str, object]:
-    """The endpoint's answer for the photo in the request, or in S3. Raises ServiceError."""
+    """The endpoint's answer for the photo in the request, in S3 or at the URL. Raises ServiceError."""
     data = request.image
     if request.s3 is not None:
         with log.stage("fetch"):
             data = photo_store.fetch(request.s3, settings=SETTINGS, deadline=deadline, log=log)
+    elif request.url is not None:
+        from lambda_fn import remote_photo
+
+        with log.stage("fetch"):
+            data = remote_photo.fetch(request.url, settings=SETTINGS, deadline=deadline, log=log)
     photo = Photo.of(data or b"")
-    log.note_photo("s3" if request.s3 else "event", photo)
+    log.note_photo(request.source, photo)
     with log.stage("endpoint"):
         answer = endpoint.invoke(
             photo, endpoint_name=SETTINGS.endpoint_name, top_k=request.top_k, deadline=deadline, log=log

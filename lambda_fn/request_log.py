@@ -22,7 +22,7 @@ MAX_TRACEBACK_CHARACTERS = 4000
 class RequestLog:
     request_id: str = "none"
     source: str | None = None
-    """Where the photo came from: `event` or `s3`."""
+    """Where the photo came from: `event`, `s3` or `url`."""
     photo_bytes: int | None = None
     content_type: str | None = None
     attempts: int = 0

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from lambda_fn.photo_url import NO_HOSTS, AllowedHosts
+
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
@@ -20,6 +22,8 @@ class Settings:
     """The one endpoint that this function may invoke."""
     readable_s3_prefixes: tuple[S3Object, ...] = ()
     """Where callers may name photos in S3. Empty: nowhere. Each key is empty or ends with a slash."""
+    allowed_url_hosts: AllowedHosts = NO_HOSTS
+    """From where callers may name photos by URL. Empty: from nowhere."""
     page: bool = False
     """Whether GET / returns the web page, which is then in the function's package."""
 
@@ -33,7 +37,12 @@ class Settings:
             )
         listed = env.get("READABLE_S3_PREFIXES", "").split(",")
         prefixes = tuple(_prefix(item.strip()) for item in listed if item.strip())
-        return cls(endpoint_name=name, readable_s3_prefixes=prefixes, page=env.get("PAGE") == "true")
+        return cls(
+            endpoint_name=name,
+            readable_s3_prefixes=prefixes,
+            allowed_url_hosts=AllowedHosts.parse(env.get("ALLOWED_URL_HOSTS", "")),
+            page=env.get("PAGE") == "true",
+        )
 
     def may_read(self, photo: S3Object) -> bool:
         """Whether the object is below one of the readable prefixes.

@@ -88,6 +88,7 @@ class ApiStack(cdk.Stack):
             environment={
                 "ENDPOINT_NAME": endpoint_name,
                 "READABLE_S3_PREFIXES": ",".join(settings.readable_s3_prefixes),
+                **({"ALLOWED_URL_HOSTS": ",".join(settings.allowed_url_hosts)} if settings.allowed_url_hosts else {}),
                 **({"PAGE": "true"} if settings.page else {}),
             },
             log_group=OwnedLogGroup(self, "Logs", retention_days=settings.log_retention_days),

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from contract.declarations import Pattern, Range
 from stacks.settings.rules import BUCKET, LogRetentionDays, check, require
+from stacks.settings.shared_domains import is_shared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,16 @@ class ApiSettings:
     ] = ()
     """s3://BUCKET/PREFIX/ entries, comma-separated, in which a caller may name photos. Empty: the function may read
     nothing in S3."""
+    allowed_url_hosts: Annotated[
+        tuple[str, ...],
+        Pattern(
+            r"\.?(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])",
+            "host names in lower case, comma-separated: photos.example.org is that host alone, .example.org every host "
+            "below it; without scheme, port, path or *, and neither an IP address nor a top-level domain alone",
+        ),
+    ] = ()
+    """From where a caller may name photos by URL, which the function then fetches from public addresses. Empty: from
+    nowhere. A name in other letters is written in its ASCII form (xn--)."""
     log_retention_days: LogRetentionDays = 30
     """How long the function's lines, and the HTTP API's access log, are kept."""
     http: bool = False
@@ -57,6 +68,11 @@ class ApiSettings:
             "false unless api.http is true and api.http_authorization is none: the page in a browser cannot sign its "
             "requests, so anyone on the internet may then call, at your cost",
         )
+
+    @property
+    def shared_url_hosts(self) -> tuple[str, ...]:
+        """The entries of `allowed_url_hosts` that allow hosts of many owners."""
+        return tuple(entry for entry in self.allowed_url_hosts if is_shared(entry))
 
     @property
     def is_open(self) -> bool:

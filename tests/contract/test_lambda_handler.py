@@ -116,6 +116,15 @@ def test_a_bad_request_never_reaches_the_endpoint(
     assert container.requests == []
 
 
+def test_no_url_is_fetched_unless_a_setting_lists_its_host(function: LambdaRuntime) -> None:
+    response = function.invoke(stored("direct_url"))
+
+    assert response["statusCode"] == 400
+    assert error_of(response)["code"] == "url_not_fetched"
+    assert "api.allowed_url_hosts" in error_of(response)["message"]
+    assert "base64" in error_of(response)["message"]
+
+
 def test_no_object_in_s3_may_be_read_unless_a_setting_allows_it(function: LambdaRuntime) -> None:
     response = function.invoke(stored("direct_s3"))
 

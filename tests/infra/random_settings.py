@@ -55,6 +55,7 @@ SPECIAL: dict[str, Draw] = {
     "serving.scaling.min_instances": between(1, 10),
     "serving.capture.prefix": one_of("capture/", "seen/by/endpoint/"),
     "api.readable_s3_prefixes": one_of("", "s3://callers/photos/", "s3://one-bucket/,s3://two-bucket/a/b/"),
+    "api.allowed_url_hosts": one_of("", "photos.example.org", ".example.org,xn--bcher-kva.example"),
     "workbench.host_instance_type": one_of("g4dn.xlarge", "g5.2xlarge", "m5.large"),
     "workbench.host_image": one_of("ami-0123456789abcdef0", "resolve:ssm:/team/golden/ami:3"),
     "workbench.idle_stop_min": lambda dice: 5 * dice.randint(0, 60),

@@ -88,6 +88,18 @@ def test_the_function_may_read_only_the_readable_prefixes(synthesise: Synthesise
     assert sorted(ends) == [":s3:::more-photos/*", ":s3:::photos/public/*"]
 
 
+def test_the_function_gets_the_hosts_that_it_may_fetch_from(synthesise: Synthesise) -> None:
+    listed = "photos.example.org,.cdn.example.org"
+    environment = function(synthesise(("api.allowed_url_hosts", listed)))["Environment"]
+
+    assert environment["Variables"]["ALLOWED_URL_HOSTS"] == listed  # type: ignore[index]
+
+
+def test_the_function_is_in_no_vpc(development: Assembly) -> None:
+    """Its decision on addresses relies on it: private ones then lead to nothing but the function's own sandbox."""
+    assert "VpcConfig" not in function(development)
+
+
 @pytest.mark.parametrize("environment", ["development", "production"])
 def test_logs_are_kept_for_a_limited_time(request: pytest.FixtureRequest, environment: str) -> None:
     assembly: Assembly = request.getfixturevalue(environment)

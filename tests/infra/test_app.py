@@ -190,6 +190,17 @@ def test_an_image_past_its_end_of_patch_gives_a_warning() -> None:
     assert str(last) in warning
 
 
+def test_hosts_of_many_owners_give_a_warning_each() -> None:
+    listed = (
+        "photos.example.org,.example.org,.amazonaws.com,.s3.eu-west-1.amazonaws.com,.co.uk,mine.github.io,.github.io"
+    )
+    found = warnings(load_settings({"api.allowed_url_hosts": listed}), date(2026, 1, 1))
+
+    named = [warning.split()[2].rstrip(",") for warning in found]
+    assert named == [".amazonaws.com", ".s3.eu-west-1.amazonaws.com", ".co.uk", ".github.io"]
+    assert all("api.allowed_url_hosts" in warning for warning in found)
+
+
 def test_without_training_there_is_no_warning_about_the_image() -> None:
     settings = load_settings({"training.model_data": "s3://models/model.tar.gz"})
     assert warnings(settings, date(2099, 1, 1)) == []

@@ -45,6 +45,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "serving.security_groups": ("sg-", "sg-0123456789abcdef0,default"),
     "serving.capture.prefix": ("capture", ""),
     "api.readable_s3_prefixes": ("bucket", "s3://bucket/photos", "s3://bucket/*/"),
+    "api.allowed_url_hosts": ("com", ".com", "*.example.org", "https://example.org", "10.0.0.1", "example.org."),
     "api.http_authorization": ("everyone", ""),
     "workbench.host_instance_type": ("ml", "g4dn"),
     "workbench.host_image": ("ubuntu", "ami-xyz", "resolve:ssm:parameter"),

@@ -253,6 +253,9 @@ REACH = {
         "s3://callers/photos/",
         ("Api/Function.Environment.Variables.READABLE_S3_PREFIXES", f"Api/FunctionRole{POLICY}"),
     ),
+    "api.allowed_url_hosts": Reach(
+        "photos.example.org,.example.org", ("Api/Function.Environment.Variables.ALLOWED_URL_HOSTS",)
+    ),
     "api.log_retention_days": Reach(
         90, ("Api/Logs.RetentionInDays", "Api/HttpAccessLogs.RetentionInDays"), beside=HTTP
     ),

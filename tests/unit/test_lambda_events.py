@@ -123,16 +123,17 @@ def test_the_query_gives_top_k_unless_the_body_does() -> None:
     assert parse({**http, "body": json.dumps({"image": encoded(), "top_k": 2})}).top_k == 2
 
 
-def test_a_url_is_refused_and_the_error_names_the_alternatives() -> None:
-    error = refusal(event("direct_url"))
+def test_a_url_is_read_as_it_is_sent() -> None:
+    assert parse(event("direct_url")).url == "https://example.com/dog.jpg"
 
-    assert error.fault.status == 400
-    assert "does not fetch URLs" in error.message
-    assert "base64" in error.message
+
+@pytest.mark.parametrize("url", [1, True, ["https://example.com"], {}])
+def test_a_url_that_is_no_text_is_refused(url: object) -> None:
+    assert refusal({"url": url}).message.startswith('"url" is')
 
 
 def test_a_url_instead_of_the_image_is_recognised() -> None:
-    assert refusal({"image": "https://example.com/dog.jpg"}).fault.code == "url_not_fetched"
+    assert 'belongs into "url"' in refusal({"image": "https://example.com/dog.jpg"}).message
 
 
 def test_a_photo_that_the_gateway_converted_to_text_is_recognised() -> None:
