@@ -95,5 +95,5 @@ def _guarded(read: Callable[[], Image.Image]) -> Image.Image:
         raise PhotoError("too_many_pixels", "The photo needs more memory than is free; scale it down.") from error
     except Exception as error:
         raise PhotoError(
-            "broken_photo", "The photo is damaged or cut off and cannot be decoded; send it again."
+            "broken_photo", "The photo is damaged or cut off and cannot be decoded; copy or download it again."
         ) from error

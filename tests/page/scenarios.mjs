@@ -47,7 +47,7 @@ const scenarios = {
     await answered(page, 'beagle.jpg');
     assert.equal((await breeds(page, 'beagle.jpg'))[0], 'Beagle');
     assert.match(await card(page, 'beagle.jpg').locator('.words > .soft:not([hidden])').last().textContent(),
-      /^Answered in \d+ ms; sent \d+ kB, \d+ × \d+\. Model: [0-9a-f]{16}$/);
+      /^Answered in \d+ ms; sent \d+ kB, \d+\s×\s\d+\. Model: [0-9a-f]{16}$/);
     assert.equal(await page.locator('#news').textContent(), 'beagle.jpg: Beagle, 100.0 %');
     const bar = await card(page, 'beagle.jpg').locator('.bar').first().evaluate((node) => node.offsetWidth / node.parentElement.offsetWidth);
     assert.ok(bar > 0.95, `the bar takes ${bar} of its track`);
@@ -146,14 +146,14 @@ const scenarios = {
     }, address);
     writeFileSync(SENT, Buffer.from(bytes));
     await answered(page, 'phone.jpg');
-    assert.match(await card(page, 'phone.jpg').textContent(), /640 × 853/);
+    assert.match(await card(page, 'phone.jpg').textContent(), /640\s×\s853/);
   },
 
   async 'a photo of few bytes and more pixels than the service decodes is scaled down'(page) {
     await choose(page, 'large.webp', 'large.png');
     for (const name of ['large.webp', 'large.png']) {
       await answered(page, name);
-      assert.match(await card(page, name).textContent(), / × 640\./);
+      assert.match(await card(page, name).textContent(), /\s×\s640\./);
       assert.equal((await breeds(page, name))[0], 'Beagle');
     }
   },
@@ -178,7 +178,7 @@ const scenarios = {
     assert.equal(await faultOf(page, 'beagle.jpg'), 'The model is still loading; try again in a second.');
     release('loading');
     await answered(page, 'beagle.jpg');
-    await wasShown('Tries again in 1 s (1 of 5).');
+    await wasShown('The page tries again in 1 s (1 of 5).');
     assert.equal(await card(page, 'beagle.jpg').locator('.fault').count(), 0);
   },
 
@@ -187,7 +187,7 @@ const scenarios = {
     await page.goto(HELD);
     await choose(page, 'beagle.jpg');
     assert.match(await faultOf(page, 'beagle.jpg'), /^\d+ photos are waiting, \d+ s of work with yours; try again later\.$/);
-    assert.match(await card(page, 'beagle.jpg').textContent(), /Tries again in 2\d s \(1 of 5\)\./);
+    assert.match(await card(page, 'beagle.jpg').textContent(), /The page tries again in 2\d s \(1 of 5\)\./);
     await accessible(page);
   },
 
@@ -197,8 +197,8 @@ const scenarios = {
     const wasShown = await record(page);
     await choose(page, 'beagle.jpg');
     await card(page, 'beagle.jpg').getByText('(2 of 5)').waitFor();
-    await wasShown('Too many requests reach the service now.Tries again in 1 s (1 of 5).');
-    await wasShown('Too many requests reach the service now.Tries again in 60 s (2 of 5).');
+    await wasShown('Too many requests reach the service now.The page tries again in 1 s (1 of 5).');
+    await wasShown('Too many requests reach the service now.The page tries again in 60 s (2 of 5).');
     await again(page, 'beagle.jpg').click();
     await answered(page, 'beagle.jpg');
     assert.equal(await card(page, 'beagle.jpg').locator('.fault').count(), 0);
@@ -209,7 +209,7 @@ const scenarios = {
     const wasShown = await record(page);
     await choose(page, 'beagle.jpg');
     await answered(page, 'beagle.jpg');
-    await wasShown('The service could not be reached: it has ended, or the network between is down.Tries again in 1 s');
+    await wasShown('The service could not be reached: it has ended, or the network between is down.The page tries again in 1 s');
   },
 
   async 'a fault of the service ends the tries with its sentence'(page) {

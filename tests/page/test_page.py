@@ -5,10 +5,8 @@ import json
 import math
 import platform
 import re
-import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,10 @@ from PIL import Image
 import page
 from inference.photo import colour
 from inference.photo.decode import decode
-from rehearsal.processes import ProcessGroup
 from tests import icc_profiles
 from tests.builders import any_photo, colour_of, detailed, encoded, write_artifact
-from tests.page.browser import HERE, REPOSITORY, in_chromium
-from tests.patience import PATIENCE_S
+from tests.page.browser import HERE, in_chromium
+from tests.page.servers import Servers, serving
 
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="npm's package of Chromium is for Linux on x86-64"
@@ -60,32 +57,11 @@ def phone_photo() -> bytes:
     return encoded(Image.fromarray(pixels), "JPEG", quality=99, exif=exif, icc_profile=icc_profiles.named("Display P3"))
 
 
-@dataclass(frozen=True)
-class Servers:
-    address: str
-    """Of `kennel serve`."""
-    held: str
-    """Of held_server.py, whose model waits for a file in `hold` to go."""
-    hold: Path
-
-
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("serve")
-    model = write_artifact(folder / "model", ("Beagle", HOSTILE, "Collie_&_Co"))
-    (folder / "loading").touch()
-    with ProcessGroup(folder) as group:
-        kennel = [sys.executable, "-c", "from ops.cli import main; main()", "serve", str(model)]
-        server = group.start("server", kennel, cwd=REPOSITORY)
-        waits = [sys.executable, "-m", "tests.page.held_server", str(model), str(folder)]
-        held = group.start("held", waits, cwd=REPOSITORY)
-        group.wait_until(
-            lambda: '"ready"' in server.log.read_text() and '"listening"' in held.log.read_text(),
-            what="the servers to be ready",
-            timeout_s=PATIENCE_S,
-        )
-        yield Servers(server.log.read_text().split()[2], held.log.read_text().split()[0], folder)
-        held.signal(signal.SIGKILL)  # its queue is full, and SIGTERM would let it answer that first
+    with serving(write_artifact(folder / "model", ("Beagle", HOSTILE, "Collie_&_Co")), folder) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

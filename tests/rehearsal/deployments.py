@@ -75,6 +75,17 @@ def started(folder: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
                 run.communicate()
 
 
+def printed_until(line: str, run: "subprocess.Popen[str]") -> str:
+    """What a rehearsal prints up to a line, which contains the words."""
+    assert run.stdout is not None
+    lines = []
+    for each in run.stdout:
+        lines.append(each)
+        if line in each:
+            return "".join(lines)
+    raise AssertionError("".join(lines))
+
+
 def of_the_folder(folder: Path) -> list[str]:
     """The processes that belong to a rehearsal: its folder is in their command, environment or working directory."""
     found = []

@@ -15,6 +15,7 @@ from tests.rehearsal.deployments import (
     REPOSITORY,
     check_nothing_is_left,
     few_photos,
+    printed_until,
     started,
     variables,
 )
@@ -28,17 +29,6 @@ MEMORY = f"""{sys.executable} -c '
 import boto3
 print([each["MemorySize"] for each in boto3.client("lambda").list_functions()["Functions"]])'"""
 DEPLOY_S = 1200
-
-
-def printed_until(line: str, run: "subprocess.Popen[str]") -> str:
-    """What a rehearsal prints up to a line, which contains the words."""
-    assert run.stdout is not None
-    lines = []
-    for each in run.stdout:
-        lines.append(each)
-        if line in each:
-            return "".join(lines)
-    raise AssertionError("".join(lines))
 
 
 def in_a_shell(commands: list[str], temporary: Path) -> "subprocess.CompletedProcess[str]":
