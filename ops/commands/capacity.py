@@ -60,7 +60,6 @@ def capacity(
     from ops.capacity import load as loads
     from ops.capacity import table
     from ops.capacity.needs import Needs
-    from ops.capacity.plot import draw
     from ops.capacity.result import Result, hour_usd
     from ops.capacity.simulation import Rules, simulate
     from ops.cost.assumptions import Assumptions
@@ -103,6 +102,8 @@ def capacity(
             )
         result = Result(simulated, usd, chosen.api.timeout_s)
         if plot is not None:
+            from ops.capacity.plot import draw  # it needs Pillow, which `make deploy` does not install
+
             draw(asked, simulated, plot, target=serving.scaling.target_invocations_per_min)
     if as_json:
         echo(table.as_json(asked, needs, result))

@@ -99,6 +99,7 @@ def run(
 
 EXPECTED = {
     "cost": (0, "The environment development in us-east-1"),
+    "capacity": (0, "The busiest minute has 2 calls a second."),
     "preflight": (1, "This deploy would fail"),
     "deploy": (1, "There is no terminal to ask in"),
     "data check": (1, "1 error: correct the photos"),  # drawn photos, which are all alike
