@@ -8,9 +8,9 @@ from stacks.settings import SettingsError
 from tests.infra.conftest import load_settings
 from tests.infra.declared import SETTINGS
 
-EVERYDAY = range(20)
+EVERYDAY = range(10)
 """Seeds of the everyday tests."""
-THOROUGH = range(20, 300)
+THOROUGH = range(10, 300)
 """Seeds of `make test-slow`, on top."""
 
 Draw = Callable[[random.Random], object]
