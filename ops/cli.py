@@ -24,12 +24,15 @@ from ops.commands.audit import audit
 from ops.commands.capacity import capacity
 from ops.commands.cost import cost
 from ops.commands.deploy import deploy
+from ops.commands.logs import logs
 from ops.commands.options import Env
 from ops.commands.predict import PredictCommand, predict
 from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
 from ops.commands.report import report
 from ops.commands.serve import serve
+from ops.commands.status import status
+from ops.commands.why import why
 from ops.echo import echo, echo_error
 
 app = typer.Typer(
@@ -48,6 +51,9 @@ app.command()(cost)
 app.command()(capacity)
 app.command()(deploy)
 app.command()(audit)
+app.command()(status)
+app.command()(logs)
+app.command()(why)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 

@@ -13,6 +13,7 @@ SENTENCES = frozenset(
         "ops.data.split.errors.SplitError",
         "ops.deploy.errors.DeployRefusedError",
         "ops.model.report.ReportError",
+        "ops.operate.account.AccountError",
         "ops.output_path.OutputPathError",
         "ops.rehearse.errors.RehearsalError",
         "ops.serve.run.PortError",

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-CANCELLED = ("cancelled", "canceled")
-"""In the reason of a resource that CloudFormation gave up because of another one's failure."""
+from ops.operate.stack_events import is_failure
+
 POLL_S = 5
 SETTLE_S = 45 * 60
 """How long a stack may take to end what it is doing: an endpoint that is rolled back takes many minutes."""
@@ -60,12 +60,9 @@ class Stacks:
             if summary.get("DeletionTime", since) < since:
                 continue
             for event in self._events(summary["StackId"]):
-                reason = event.get("ResourceStatusReason", "")
-                failed = event["ResourceStatus"].endswith("_FAILED") and event["Timestamp"] >= since
-                own = event["PhysicalResourceId"] != event["StackId"]
-                if failed and own and not any(word in reason.lower() for word in CANCELLED):
+                if event["Timestamp"] >= since and is_failure(event):
                     what = f"{event['StackName']}: {event['ResourceType']} ({event['LogicalResourceId']})"
-                    found.append((event["Timestamp"], Refused(step, what, reason)))
+                    found.append((event["Timestamp"], Refused(step, what, event.get("ResourceStatusReason", ""))))
         return [refused for _, refused in sorted(found, key=lambda each: each[0])]
 
     def settle(self) -> None:

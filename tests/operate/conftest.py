@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.loaders import create_loader
 
+from tests.operate.deployment import REGION, Deployment
 from tests.preflight.account import Account, an_account
-
-REGION = "us-east-1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,3 +45,9 @@ def account(server: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     server.reset()
     return server
+
+
+@pytest.fixture
+def deployment(account: Account) -> Deployment:
+    """Everything works. Each test breaks what it is about."""
+    return Deployment.of(account)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
-from tests.operate.conftest import REGION
+from tests.operate.deployment import REGION
 from tests.operate.role_templates import LAMBDA, template
 from tests.preflight.account import ACCOUNT, Account, denied
 
