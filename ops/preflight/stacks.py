@@ -61,7 +61,7 @@ def state(kind: str, target: Target) -> Iterator[Finding]:
         )
         return
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
-        yield from _failed_creation(found)
+        yield from _failed_creation(found, target)
     elif status in ("CREATE_FAILED", "UPDATE_FAILED"):
         yield warning(
             SUBJECT,
@@ -87,11 +87,11 @@ def state(kind: str, target: Target) -> Iterator[Finding]:
             SUBJECT,
             f"The stack {name} is in the state {status}: another deploy or destroy is running, and this one waits "
             "until it has ended.",
-            f"aws cloudformation describe-stack-events --stack-name {name} --region {target.region}",
+            f"`kennel{target.kennel_option} logs deploy -f` follows it.",
         )
 
 
-def _failed_creation(found: Mapping[str, Any]) -> Iterator[Finding]:
+def _failed_creation(found: Mapping[str, Any], target: Target) -> Iterator[Finding]:
     """A stack whose first creation failed. CDK deletes it and makes it again, unless it is protected."""
     name, status = found["StackName"], found["StackStatus"]
     if found.get("EnableTerminationProtection"):
@@ -106,5 +106,5 @@ def _failed_creation(found: Mapping[str, Any]) -> Iterator[Finding]:
             SUBJECT,
             f"The stack {name} is in the state {status}: its creation failed. CDK deletes it and creates it again, "
             "which fails in the same way if the cause is still there.",
-            f"aws cloudformation describe-stack-events --stack-name {name} shows the cause.",
+            f"`kennel{target.kennel_option} why` shows the cause.",
         )

@@ -69,6 +69,11 @@ class Target:
         return "" if self.environment.name == environments.DEFAULT else f" ENV={self.environment.name}"
 
     @property
+    def kennel_option(self) -> str:
+        """What a command of `kennel` needs to mean this environment."""
+        return "" if self.environment.name == environments.DEFAULT else f" --env {self.environment.name}"
+
+    @property
     def trains(self) -> bool:
         """Whether a training job may start."""
         return "training" in self.stacks and not self.settings.training.model_data

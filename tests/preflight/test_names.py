@@ -155,9 +155,9 @@ def test_a_stack_whose_first_change_set_was_never_executed_has_no_tags_yet(accou
         ("UPDATE_FAILED", "warning", "make cdk ARGS='rollback Serving'"),
         ("CREATE_FAILED", "warning", "make cdk ARGS='rollback Serving'"),
         ("DELETE_FAILED", "error", "aws cloudformation delete-stack --stack-name kennel-serving"),
-        ("ROLLBACK_COMPLETE", "warning", "describe-stack-events --stack-name kennel-serving"),
-        ("UPDATE_IN_PROGRESS", "warning", "describe-stack-events --stack-name kennel-serving"),
-        ("DELETE_IN_PROGRESS", "warning", "describe-stack-events --stack-name kennel-serving"),
+        ("ROLLBACK_COMPLETE", "warning", "`kennel why` shows the cause"),
+        ("UPDATE_IN_PROGRESS", "warning", "`kennel logs deploy -f` follows it"),
+        ("DELETE_IN_PROGRESS", "warning", "`kennel logs deploy -f` follows it"),
     ],
 )
 def test_a_stack_in_a_state_that_stops_a_deploy(account: Account, status: str, severity: str, remedy: str) -> None:
