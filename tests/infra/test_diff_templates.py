@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import aws_cdk as cdk
+import pytest
 from aws_cdk import aws_sqs as sqs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +20,7 @@ def synthesised(folder: Path, **wait_s: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_changed_new_and_removed_stacks_are_shown_without_an_account(tmp_path: Path) -> None:
     before = synthesised(tmp_path / "before", Api=1, Storage=2, Old=3)
     after = synthesised(tmp_path / "after", Api=7, Storage=2, New=4)
