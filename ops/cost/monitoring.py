@@ -1,5 +1,6 @@
 """Alarms, the dashboard and the mails."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -20,8 +21,14 @@ def alarm(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Ch
 
 
 def dashboard(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:
-    del resource, app, given
+    """The dashboard, and the metrics on it that the function writes: each is billed for the hours with requests."""
+    del app, given
     yield Charge(what="dashboard", price="cloudwatch.dashboard", usage=standing(1))
+    body = json.dumps(resource.properties.get("DashboardBody", "")).replace("\\", "")
+    written = set(re.findall(r'\["Kennel","(\w+)"', body))
+    if written:
+        usage = Usage(expected=len(written), worst=len(written))
+        yield Charge(what="metrics of the requests", price="cloudwatch.metric", usage=usage)
 
 
 def topic(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:

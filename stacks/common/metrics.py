@@ -79,6 +79,30 @@ class FunctionMetrics:
         )
 
 
+class RequestMetrics:
+    """What the API's function says of each request, in lines of its log that CloudWatch reads (lambda_fn/metrics.py).
+
+    A test compares the names, the namespace and the dimension with the function's.
+    """
+
+    def __init__(self, *, function_name: str) -> None:
+        self._dimensions = {"FunctionName": function_name}
+
+    def total(self, name: str) -> cloudwatch.Metric:
+        """The sum per minute: of `Answered`, `Refused` and `Failed`."""
+        return self.of(name, "Sum")
+
+    def of(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """A statistic of each minute: of `FetchTime`, `EndpointTime`, `OwnTime` (ms) and `TopProbability` (0 to 1)."""
+        return cloudwatch.Metric(
+            namespace="Kennel",
+            metric_name=name,
+            dimensions_map=self._dimensions,
+            statistic=statistic,
+            period=MINUTE,
+        )
+
+
 def failed_events(*, queue_name: str) -> cloudwatch.Metric:
     """The number of messages in the dead-letter queue."""
     return cloudwatch.Metric(

@@ -5,7 +5,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from contract.training_metrics import METRIC_NAMES
-from stacks.common.metrics import EndpointMetrics, FunctionMetrics, training
+from stacks.common.metrics import EndpointMetrics, FunctionMetrics, RequestMetrics, training
 from stacks.settings import ApiSettings, ServingSettings
 
 PERCENTILES = ("p50", "p95", "p99")
@@ -13,7 +13,7 @@ FAULTS = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")
 
 
 class ServiceDashboard(Construct):
-    """One row of graphs each for training, endpoint and function, and a row with the alarms' states."""
+    """One row of graphs each for training, endpoint, function and requests, and a row with the alarms' states."""
 
     def __init__(
         self,
@@ -24,6 +24,7 @@ class ServiceDashboard(Construct):
         job_prefix: str,
         endpoint: EndpointMetrics,
         function: FunctionMetrics,
+        requests: RequestMetrics,
         alarms: list[cloudwatch.Alarm],
         serving: ServingSettings,
         api: ApiSettings,
@@ -38,6 +39,7 @@ class ServiceDashboard(Construct):
                 self._training(job_prefix),
                 self._endpoint(endpoint, serving),
                 self._function(function, api),
+                self._requests(requests),
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24)],
             ],
         )
@@ -115,6 +117,27 @@ class ServiceDashboard(Construct):
                 "Function: duration (ms)",
                 [metrics.of("Duration", percentile) for percentile in PERCENTILES],
                 line=(settings.timeout_s * 1000, "timeout"),
+            ),
+        ]
+
+    def _requests(self, metrics: RequestMetrics) -> list[cloudwatch.IWidget]:
+        return [
+            _graph(
+                "Requests: time of the endpoint, of the fetch and of the function itself (ms)",
+                [
+                    *(metrics.of("EndpointTime", percentile) for percentile in PERCENTILES),
+                    metrics.of("FetchTime", "p95"),
+                    *(metrics.of("OwnTime", percentile) for percentile in ("p50", "p99")),
+                ],
+            ),
+            _graph(
+                "Requests: answered (left), refused and failed (right)",
+                [metrics.total("Answered")],
+                right=[metrics.total("Refused"), metrics.total("Failed")],
+            ),
+            _graph(
+                "Requests: probability of the likeliest breed",
+                [metrics.of("TopProbability", statistic) for statistic in ("p10", "p50", "Average")],
             ),
         ]
 

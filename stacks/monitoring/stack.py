@@ -5,7 +5,7 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from stacks.common.metrics import EndpointMetrics, FunctionMetrics, failed_events
+from stacks.common.metrics import EndpointMetrics, FunctionMetrics, RequestMetrics, failed_events
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.monitoring.alarms import ServiceAlarms
 from stacks.monitoring.alert_topic import AlertTopic
@@ -72,6 +72,7 @@ class MonitoringStack(cdk.Stack):
             job_prefix=job_prefix,
             endpoint=endpoint,
             function=function,
+            requests=RequestMetrics(function_name=function_name),
             alarms=alarms.all,
             serving=serving,
             api=api,

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -282,6 +283,36 @@ def test_new_code_and_a_new_configuration_start_new_processes(account: LambdaAcc
     assert second["environment"]["COLOUR"] == "red"
     assert gone_in_time([first])
     assert is_running(second["pid"])
+
+
+def test_metrics_in_the_lines_of_a_function_are_extracted(account: LambdaAccount) -> None:
+    function = account.function(
+        """
+import json, time
+
+def handler(event, context):
+    directive = {"Namespace": "Shop", "Dimensions": [["Queue"]], "Metrics": [{"Name": "Wait", "Unit": "Seconds"}]}
+    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    print(json.dumps({"_aws": about, "Queue": "till", "Wait": event["wait_s"]}))
+"""
+    )
+    for wait_s in (1, 4):
+        account.invoke(function, {"wait_s": wait_s})
+
+    def total() -> float:
+        now = datetime.now(UTC)
+        found = account.client("cloudwatch").get_metric_statistics(
+            Namespace="Shop",
+            MetricName="Wait",
+            Dimensions=[{"Name": "Queue", "Value": "till"}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=["Sum"],
+        )
+        return float(sum(point["Sum"] for point in found["Datapoints"]))
+
+    assert wait_until(lambda: total() == 5)  # exact: whole numbers
 
 
 def test_lambda_s_metrics_are_emitted(account: LambdaAccount) -> None:

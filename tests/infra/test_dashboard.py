@@ -7,6 +7,7 @@ import pytest
 
 from contract.training_metrics import METRIC_DEFINITIONS
 from environments import Environment
+from lambda_fn.metrics import DIMENSION, NAMESPACE, UNITS
 from stacks.settings import Settings
 from tests.infra.conftest import ROOT, Assembly, Synthesise
 from tests.infra.monitoring import alarms, widgets
@@ -37,6 +38,19 @@ def metric_names(assembly: Assembly) -> set[str]:
 )
 def test_the_dashboard_shows(development: Assembly, metric: str) -> None:
     assert metric in metric_names(development)
+
+
+def test_the_dashboard_shows_the_metrics_that_the_function_writes(development: Assembly) -> None:
+    """By the same namespace and dimension, with statistics that fit their units."""
+    graphs = [metric for widget in widgets(development).values() for metric in widget.get("metrics", [])]
+    shown = [metric for metric in graphs if metric[0] == NAMESPACE]
+
+    assert {metric[1] for metric in shown} == UNITS.keys()
+    functions = [resource["Properties"] for _, _, resource in development.resources("AWS::Lambda::Function")]
+    (function,) = [each["FunctionName"] for each in functions if each["Handler"] == "lambda_fn.handler.handler"]
+    assert {tuple(metric[2:4]) for metric in shown} == {(DIMENSION, function)}
+    for metric in shown:
+        assert (metric[-1].get("stat", "Average") == "Sum") == (UNITS[metric[1]] == "Count")
 
 
 def test_every_metric_is_defined_in_one_file() -> None:

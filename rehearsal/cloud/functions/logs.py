@@ -1,4 +1,4 @@
-"""A function's log in CloudWatch Logs, written as the function's role, as Lambda does.
+"""A function's log in CloudWatch Logs, written as the function's role, as Lambda does; CloudWatch reads metrics in it.
 
 A role without the right to write gets no log, as on AWS. Lines are sent in batches by a thread, so no call waits.
 """
@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.text import printable
 from rehearsal.cloud.api import AwsError, Engine, Json
+from rehearsal.cloud.embedded_metrics import extract
 from rehearsal.cloud.renewed_clients import RenewedClients
 
 SENT_EVERY_S = 0.05
@@ -68,9 +69,9 @@ class Logs:
             self._create(client, stream)
             self._created.add(stream)
         for first in range(0, len(events), MOST_EVENTS):
-            client.put_log_events(
-                logGroupName=stream.group, logStreamName=stream.name, logEvents=events[first : first + MOST_EVENTS]
-            )
+            sent = events[first : first + MOST_EVENTS]
+            client.put_log_events(logGroupName=stream.group, logStreamName=stream.name, logEvents=sent)
+            extract(self._engine, stream.group, (event["message"] for event in sent))
 
     def _create(self, client: Any, stream: Stream) -> None:
         names = {"logGroupName": stream.group, "logStreamName": stream.name}
