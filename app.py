@@ -94,6 +94,7 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         stack_name=environment.stack("training"),
         job_prefix=environment.job_prefix,
         job_tags=tags,
+        endpoint_name=settings.serving.endpoint_name,
         storage=storage.access,
         telemetry=monitoring.telemetry,
         settings=settings.training,

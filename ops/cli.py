@@ -25,11 +25,13 @@ from ops.commands.capacity import capacity
 from ops.commands.cost import cost
 from ops.commands.deploy import deploy
 from ops.commands.logs import logs
+from ops.commands.models import models
 from ops.commands.options import Env
 from ops.commands.predict import PredictCommand, predict
 from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
 from ops.commands.report import report
+from ops.commands.rollback import rollback
 from ops.commands.serve import serve
 from ops.commands.status import status
 from ops.commands.why import why
@@ -54,6 +56,8 @@ app.command()(audit)
 app.command()(status)
 app.command()(logs)
 app.command()(why)
+app.command()(models)
+app.command()(rollback)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 

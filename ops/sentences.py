@@ -14,6 +14,7 @@ SENTENCES = frozenset(
         "ops.deploy.errors.DeployRefusedError",
         "ops.model.report.ReportError",
         "ops.operate.account.AccountError",
+        "ops.models.errors.ModelsError",
         "ops.output_path.OutputPathError",
         "ops.rehearse.errors.RehearsalError",
         "ops.serve.run.PortError",

@@ -85,6 +85,19 @@ def names(target: Target) -> list[Name]:
                 delete=f"aws codebuild delete-project --name {project}",
             )
         )
+    if "training" in target.stacks:
+        group = target.environment.job_prefix
+        found.append(
+            Name(
+                what="model package group",
+                name=group,
+                stack="training",
+                is_taken=_has_model_group,
+                needs="sagemaker:DescribeModelPackageGroup",
+                delete=f"aws sagemaker delete-model-package-group --model-package-group-name {group}",
+                otherwise="SageMaker deletes a group without versions only.",
+            )
+        )
     if "api" in target.stacks:
         function = target.environment.function_name
         found.append(
@@ -140,6 +153,11 @@ def _exists(call: Callable[..., object], *missing: str, **arguments: str) -> boo
 
 def _has_endpoint(target: Target, name: str) -> bool:
     return _exists(target.client("sagemaker").describe_endpoint, "ValidationException", EndpointName=name)
+
+
+def _has_model_group(target: Target, name: str) -> bool:
+    describe = target.client("sagemaker").describe_model_package_group
+    return _exists(describe, "ValidationException", ModelPackageGroupName=name)
 
 
 def _has_function(target: Target, name: str) -> bool:

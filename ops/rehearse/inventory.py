@@ -88,6 +88,9 @@ LISTS: dict[str, Callable[[Client], Iterable[str]]] = {
     "endpoint": _pages("sagemaker", "list_endpoints", "Endpoints", "EndpointName"),
     "endpoint configuration": _pages("sagemaker", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
     "model": _pages("sagemaker", "list_models", "Models", "ModelName"),
+    "model package group": _pages(
+        "sagemaker", "list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName"
+    ),
     "scalable target": _pages(
         "application-autoscaling",
         "describe_scalable_targets",

@@ -67,6 +67,13 @@ class TrainingSettings(TrainingOptions):
     model_data: Annotated[str, Pattern(rf"|{S3_OBJECT}(?<=\.tar\.gz)", "s3://BUCKET/KEY.tar.gz, or empty")] = ""
     """S3 URI of a finished model.tar.gz. Set: nothing is trained, and the endpoint serves this artifact."""
 
+    least_accuracy: Annotated[float, Range(0.0, 1.0)] = 0.0
+    """A trained model whose accuracy on the test photos is lower is registered as Rejected, and the deploy stops before
+    the endpoint changes (docs/decisions/0117-models-in-the-registry.md)."""
+    accuracy_tolerance: Annotated[float, Range(0.0, 1.0)] = 0.05
+    """By how much the accuracy of a new model may be lower than that of the serving one. A model that is worse than
+    that is treated in the same way. 1 turns the comparison off."""
+
     image_tag: Annotated[str, Pattern(r"[A-Za-z0-9._-]{1,128}", "an image tag")] = "2.14-cu133-amzn2023-sagemaker"
     """Tag in AWS's training repository `pytorch` (docs/decisions/0004-training-image.md)."""
     image_end_of_patch: date = date(2027, 8, 21)

@@ -14,25 +14,15 @@ from stacks.common.function import PythonFunction, function_role
 from stacks.common.iam import allow, pass_role
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.nag import acknowledge, wildcard
-from stacks.common.sources import sources
-from stacks.common.staging import python_code
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.common.trust import for_this_account, narrow_trust
 from stacks.settings import TrainingSettings
 from stacks.storage.bucket_access import BucketAccess
+from stacks.training.handler_package import package
 from stacks.training.photos import Photos
-from stacks.training.source_files import ROOT
+from stacks.training.registry import ModelRegistry
 
 SAGEMAKER = "sagemaker.amazonaws.com"
-
-PACKAGE = "stacks/training/handler"
-BESIDE_PACKAGE = (
-    # What the handler imports, at the paths that its imports have in the repository: of contract/, five modules alone,
-    # so that a change of a training option does not deploy the functions again.
-    *("contract/__init__.py", "contract/names.py", "contract/photos.py", "contract/training_container.py"),
-    *("contract/training_metrics.py", "contract/weights.py"),
-    *("stacks/__init__.py", "stacks/training/__init__.py"),
-)
 
 
 class TrainingJob(Construct):
@@ -56,11 +46,13 @@ class TrainingJob(Construct):
         photos: Photos,
         telemetry: FunctionTelemetry,
         role: iam.Role,
+        registry: ModelRegistry,
+        endpoint_name: str,
         settings: TrainingSettings,
     ) -> None:
         super().__init__(scope, id)
         self._telemetry = telemetry
-        provider = self._provider(name_prefix, storage, photos, role, settings)
+        provider = self._provider(name_prefix, storage, photos, role, registry, endpoint_name, settings)
         job = CustomResource(
             self,
             "Job",
@@ -91,13 +83,18 @@ class TrainingJob(Construct):
                 "Metrics": METRIC_DEFINITIONS,
                 # A new value makes CloudFormation call the handler. If empty, the handler lists the photos itself.
                 "DataVersion": settings.data_version,
+                "ModelGroup": registry.name,
+                "EndpointName": endpoint_name,
+                "LeastAccuracy": str(settings.least_accuracy),
+                "AccuracyTolerance": str(settings.accuracy_tolerance),
             },
         )
         # The role's policy too: otherwise the job could start before it may read its data. The rights of the functions
         # are older than the functions, to which the service token refers.
-        job.node.add_dependency(role)
+        job.node.add_dependency(role, registry)
         self.model_data = job.get_att_string("ModelData")
         self.report = job.get_att_string("Report")
+        self.model_version = job.get_att_string("ModelVersion")
         self.job_name = job.get_att_string("JobName")
         self.test_accuracy = job.get_att_string("TestAccuracy")
         self.trained_on = job.get_att_string("InstanceType")
@@ -108,10 +105,12 @@ class TrainingJob(Construct):
         storage: BucketAccess,
         photos: Photos,
         job_role: iam.Role,
+        registry: ModelRegistry,
+        endpoint_name: str,
         settings: TrainingSettings,
     ) -> cr.Provider:
         log_group = OwnedLogGroup(self, "Logs", retention_days=30)
-        role = self._role(name_prefix, storage, photos, job_role, log_group, settings)
+        role = self._role(name_prefix, storage, photos, job_role, log_group, registry, endpoint_name, settings)
         on_event = self._function("on_event", "Starts, adopts or names Kennel's training job", role, log_group)
         is_complete = self._function("is_complete", "Watches or stops Kennel's training job", role, log_group)
         frameworks = {
@@ -141,11 +140,12 @@ class TrainingJob(Construct):
         photos: Photos,
         job_role: iam.Role,
         log_group: OwnedLogGroup,
+        registry: ModelRegistry,
+        endpoint_name: str,
         settings: TrainingSettings,
     ) -> iam.Role:
         """The role of the two handlers. The framework's functions, which only call them, have roles of their own."""
-        jobs = f"training-job/{name_prefix}-*"
-        on = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{jobs}"
+        on = _sagemaker(f"training-job/{name_prefix}-*")
         listed = {photos.bucket_arn: [f"{photos.prefix}*"]}
         listed.setdefault(storage.arn, []).append(f"{storage.settings.artifact_prefix}*")
         role = function_role(
@@ -162,6 +162,8 @@ class TrainingJob(Construct):
                 ),
                 allow("sagemaker:ListTrainingJobs", on="*"),  # IAM defines no resource type for it
                 pass_role(job_role, SAGEMAKER),
+                registry.registering,
+                *_read_serving_model(endpoint_name),
                 # to see whether the hosts may reach each other; IAM defines no resource type for it
                 *([allow("ec2:DescribeSecurityGroups", on="*")] if _hosts_meet_in_a_vpc(settings) else []),
                 *(
@@ -176,6 +178,12 @@ class TrainingJob(Construct):
             wildcard(on, within=role),
             wildcard("*", within=role),
         )
+        acknowledge(
+            role,
+            "CloudFormation names the model and the configuration of the endpoint, with which a new model is compared.",
+            *(wildcard(arn, within=role) for arn in _serving_names()),
+        )
+        registry.acknowledge(role)
         return role
 
     def _function(self, name: str, description: str, role: iam.Role, log_group: OwnedLogGroup) -> PythonFunction:
@@ -183,7 +191,7 @@ class TrainingJob(Construct):
             self,
             name.title().replace("_", ""),
             description=description,
-            code=python_code(sources(ROOT, packages=[PACKAGE], files=BESIDE_PACKAGE)),
+            code=package(),
             handler=f"stacks.training.handler.events.{name}",
             log_group=log_group,
             role=role,
@@ -227,6 +235,24 @@ def _vpc(settings: TrainingSettings) -> dict[str, list[str]]:
     if not settings.subnets:
         return {}
     return {"Subnets": list(settings.subnets), "SecurityGroups": list(settings.security_groups)}
+
+
+def _read_serving_model(endpoint_name: str) -> list[iam.PolicyStatement]:
+    """To find the artifact that the endpoint serves, of whatever name its configuration and its model are."""
+    config, model = _serving_names()
+    return [
+        allow("sagemaker:DescribeEndpoint", on=_sagemaker(f"endpoint/{endpoint_name}")),
+        allow("sagemaker:DescribeEndpointConfig", on=config),
+        allow("sagemaker:DescribeModel", on=model),
+    ]
+
+
+def _serving_names() -> tuple[str, str]:
+    return _sagemaker("endpoint-config/*"), _sagemaker("model/*")
+
+
+def _sagemaker(resource: str) -> str:
+    return f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
 
 
 def _hosts_meet_in_a_vpc(settings: TrainingSettings) -> bool:

@@ -20,13 +20,15 @@ from stacks.training.job import TrainingJob
 from stacks.training.job_role import JobRole
 from stacks.training.packages import package_index
 from stacks.training.photos import Photos
+from stacks.training.registry import ModelRegistry
 from stacks.training.source_archive import SourceArchive
 
 
 class TrainingStack(cdk.Stack):
-    """Owns the job and its role. Deleting it stops a running job; artifacts stay in the bucket.
+    """Owns the job, its role and the registry of models. Deleting it stops a running job and deletes the registered
+    versions; artifacts stay in the bucket.
 
-    If `training.model_data` is set, there is no job, and serving gets that artifact.
+    If `training.model_data` is set, there is no job, and serving gets that artifact. The registry is kept.
     """
 
     def __init__(
@@ -36,22 +38,22 @@ class TrainingStack(cdk.Stack):
         *,
         job_prefix: str,
         job_tags: Mapping[str, str],
+        endpoint_name: str,
         storage: BucketAccess,
         telemetry: FunctionTelemetry,
         settings: TrainingSettings,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
+        registry = ModelRegistry(self, "Registry", name=job_prefix, telemetry=telemetry)
         self.artifact = (
             self._existing(settings.model_data, storage)
             if settings.model_data
-            else self._trained(job_prefix, job_tags, storage, telemetry, settings)
+            else self._trained(job_prefix, job_tags, endpoint_name, registry, storage, telemetry, settings)
         )
 
     def _existing(self, uri: str, storage: BucketAccess) -> ModelArtifact:
         """An artifact that was trained elsewhere."""
-        # CDK deletes a stack without resources, which fails if the stack has termination protection.
-        cdk.CfnWaitConditionHandle(self, "NothingToTrain")
         arn = f"arn:{cdk.Aws.PARTITION}:s3:::{uri.removeprefix('s3://')}"
         # the artifact may be an earlier one of the stack's own bucket
         reader = BucketGrant([allow("s3:GetObject", on=arn), *storage.key_rights("s3:GetObject")])
@@ -61,6 +63,8 @@ class TrainingStack(cdk.Stack):
         self,
         job_prefix: str,
         job_tags: Mapping[str, str],
+        endpoint_name: str,
+        registry: ModelRegistry,
         storage: BucketAccess,
         telemetry: FunctionTelemetry,
         settings: TrainingSettings,
@@ -93,8 +97,11 @@ class TrainingStack(cdk.Stack):
             storage=storage,
             photos=photos,
             telemetry=telemetry,
+            registry=registry,
+            endpoint_name=endpoint_name,
             settings=settings,
         )
+        cdk.CfnOutput(self, "ModelVersion", value=job.model_version)
         cdk.CfnOutput(self, "ModelData", value=job.model_data)
         cdk.CfnOutput(self, "Report", value=job.report)
         cdk.CfnOutput(self, "JobName", value=job.job_name)

@@ -50,6 +50,7 @@ NAMING = {
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::SageMaker::Endpoint": "EndpointName",
+    "AWS::SageMaker::ModelPackageGroup": "ModelPackageGroupName",
     "Custom::TrainingJob": "NamePrefix",
 }
 NOT_A_NAME = {

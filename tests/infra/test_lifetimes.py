@@ -62,6 +62,8 @@ TESTED_BELOW = {
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
+    "AWS::SageMaker::ModelPackageGroup",
+    "Custom::EmptiedModelGroup",  # its deletion deletes the versions of the group
     "Custom::EndpointCheck",  # its deletion does nothing
     "Custom::S3AutoDeleteObjects",
     "Custom::TrainingJob",  # its deletion stops a running job: tests/infra/test_training_job_update_and_delete.py
@@ -79,6 +81,7 @@ PINNED = {
     ("Storage", "AWS::S3::Bucket"): {"Bucket83908E77"},
     ("Serving", "AWS::SageMaker::Endpoint"): {"Endpoint"},
     ("Serving", "AWS::ECR::Repository"): {"ImageRepositoryD8036990"},
+    ("Training", "AWS::SageMaker::ModelPackageGroup"): {"RegistryGroupF9A457C4"},
     ("Workbench", "AWS::EC2::Instance"): {"HostInstance8BCAD32C"},
     ("Workbench", "AWS::SageMaker::NotebookInstance"): {"NotebookInstance0476B99B"},
     ("Monitoring", "AWS::KMS::Key"): {"AlertsKey9E1197AF"},
@@ -113,6 +116,14 @@ def test_the_auto_delete_function_may_delete_versions(development: Assembly) -> 
 
 def test_the_image_repository_is_emptied_before_its_deletion(development: Assembly) -> None:
     assert development.only("AWS::ECR::Repository")["EmptyOnDelete"] is True
+
+
+def test_the_versions_of_the_model_are_deleted_before_their_group(development: Assembly) -> None:
+    """SageMaker deletes no group with versions. tests/infra/test_model_registry.py tests the function."""
+    ((_, group, resource),) = development.resources("AWS::SageMaker::ModelPackageGroup")
+    ((_, _, emptying),) = development.resources("Custom::EmptiedModelGroup")
+    assert emptying["Properties"]["ModelGroup"] == resource["Properties"]["ModelPackageGroupName"]
+    assert group in emptying["DependsOn"]
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])

@@ -25,6 +25,7 @@ NAMES = {
     "AWS::Lambda::Function": ("FunctionName",),
     "AWS::Logs::LogGroup": ("LogGroupName",),
     "AWS::SageMaker::Endpoint": ("EndpointName",),
+    "AWS::SageMaker::ModelPackageGroup": ("ModelPackageGroupName",),
 }
 """Types that the stacks give a physical name, with the property."""
 

@@ -126,6 +126,8 @@ REACH = {
             f"Serving/ModelRole{POLICY}",
         ),
     ),
+    "training.least_accuracy": Reach(0.5, (f"{JOB}.LeastAccuracy",)),
+    "training.accuracy_tolerance": Reach(0.1, (f"{JOB}.AccuracyTolerance",)),
     "training.image_tag": Reach("2.15-cu140-amzn2023-sagemaker", (f"{JOB}.Image",)),
     "training.package_index": Reach(
         "arn:aws:codeartifact:eu-west-1:111122223333:repository/dogs/pypi",
@@ -142,6 +144,8 @@ REACH = {
     "serving.endpoint_name": Reach(
         "dogs",
         (
+            f"{JOB}.EndpointName",
+            f"Training/TrainingJobRole{POLICY}",
             "Serving/Endpoint.EndpointName",
             "Serving/Logs.LogGroupName",
             "Serving/ScalingPolicy.PolicyName",

@@ -31,8 +31,9 @@ def test_the_job_is_two_g4dn_xlarge_hosts_with_the_designs_limits(development: A
 def test_the_job_starts_after_its_role_has_its_rights(development: Assembly) -> None:
     """A reference to a role waits for the role, not for its policy: the job would fail to read its photos."""
     ((_, _, job),) = development.resources("Custom::TrainingJob")
-    policies = {name[:-8] for name in development.raw("Training")["Resources"] if name in job["DependsOn"]}
-    assert policies == {"JobRole", "JobRoleDefaultPolicy"}
+    before = {name[:-8] for name in development.raw("Training")["Resources"] if name in job["DependsOn"]}
+    assert {name for name in before if not name.startswith("Registry")} == {"JobRole", "JobRoleDefaultPolicy"}
+    assert "RegistryGroup" in before, "its artifact is registered in the group"
 
 
 def test_each_function_is_created_after_the_rights_of_its_role(development: Assembly) -> None:
@@ -40,7 +41,7 @@ def test_each_function_is_created_after_the_rights_of_its_role(development: Asse
     resources = development.raw("Training")["Resources"]
     policies = {name: found for name, found in resources.items() if found["Type"] == "AWS::IAM::Policy"}
     functions = [found for found in resources.values() if found["Type"] == "AWS::Lambda::Function"]
-    assert len(functions) == 5
+    assert len(functions) == 6
     for function in functions:
         role = function["Properties"]["Role"]["Fn::GetAtt"][0]
         held = [name for name, policy in policies.items() if {"Ref": role} in policy["Properties"]["Roles"]]
@@ -184,9 +185,10 @@ def test_there_are_at_most_40_metrics_sagemakers_limit() -> None:
 
 def test_with_model_data_nothing_is_trained_and_that_artifact_is_served(synthesise: Synthesise) -> None:
     assembly = synthesise(("training.model_data", "s3://models/dogs/model.tar.gz"))
-    # not empty: CDK would delete the stack, which fails with termination protection
-    types = [resource["Type"] for resource in assembly.raw("Training")["Resources"].values()]
-    assert types == ["AWS::CloudFormation::WaitConditionHandle"]
+    types = {resource["Type"] for resource in assembly.raw("Training")["Resources"].values()}
+    assert "Custom::TrainingJob" not in types
+    # otherwise a rollback to an earlier model would delete every version
+    assert "AWS::SageMaker::ModelPackageGroup" in types
     assert assembly.only("AWS::SageMaker::Model")["PrimaryContainer"]["ModelDataUrl"] == "s3://models/dogs/model.tar.gz"
     policy = str(assembly.raw("Serving")["Resources"]["ModelRoleDefaultPolicy65B3542C"])
     assert ":s3:::models/dogs/model.tar.gz" in policy
@@ -269,15 +271,16 @@ def test_the_handlers_package_can_be_imported(development: Assembly) -> None:
         *("stacks/__init__.py", "stacks/training/__init__.py"),
         *(
             f"stacks/training/handler/{name}.py"
-            for name in ("__init__", "aws_errors", "description", "events", "jobs", "network", "photos", "request")
+            for name in ("__init__", "aws_errors", "description", "emptied_group", "events", "jobs", "model_version")
         ),
+        *(f"stacks/training/handler/{name}.py" for name in ("network", "photos", "registry", "request")),
     }
     named = {
         function["Properties"]["Handler"]
         for stack, logical_id, function in development.resources("AWS::Lambda::Function")
         if stack == "Training" and "framework" not in logical_id
     }
-    events = "stacks.training.handler.events"
-    assert named == {f"{events}.on_event", f"{events}.is_complete"}
-    load = f"import {events} as e; e.on_event; e.is_complete"
+    events, emptied = "stacks.training.handler.events", "stacks.training.handler.emptied_group"
+    assert named == {f"{events}.on_event", f"{events}.is_complete", f"{emptied}.on_event"}
+    load = f"import {events} as e, {emptied} as g; e.on_event; e.is_complete; g.on_event"
     subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, '{asset}'); {load}"], check=True)

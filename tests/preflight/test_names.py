@@ -37,6 +37,10 @@ def a_function(account: Account) -> None:
     account.answer("lambda.GetFunction", {"Configuration": {"FunctionName": "kennel-api"}})
 
 
+def a_model_group(account: Account) -> None:
+    client(account, "sagemaker").create_model_package_group(ModelPackageGroupName="kennel-development")
+
+
 def a_dashboard(account: Account) -> None:
     client(account, "cloudwatch").put_dashboard(DashboardName="kennel-eu-west-1", DashboardBody='{"widgets": []}')
 
@@ -47,6 +51,7 @@ TAKEN = [
     (a_log_group("/aws/codebuild/kennel-serving-image"), "log group /aws/codebuild", "aws logs delete-log-group"),
     (a_log_group("/aws/vendedlogs/http-api/kennel-api"), "log group /aws/vendedlogs", "aws logs delete-log-group"),
     (a_project, "CodeBuild project kennel-serving-image", "aws codebuild delete-project"),
+    (a_model_group, "model package group kennel-development", "aws sagemaker delete-model-package-group"),
     (a_function, "Lambda function kennel-api", "aws lambda delete-function --function-name kennel-api"),
     (a_dashboard, "dashboard kennel-eu-west-1", "aws cloudwatch delete-dashboards"),
 ]
@@ -87,6 +92,7 @@ def test_a_second_deploy_finds_its_own_names(account: Account) -> None:
         ],
         "kennel-api": ["kennel-api", "/aws/vendedlogs/http-api/kennel-api"],
         "kennel-monitoring": ["kennel-eu-west-1"],
+        "kennel-training": ["arn:aws:sagemaker:eu-west-1:123456789012:model-package-group/kennel-development"],
     }
     account.answer(
         "cloudformation.ListStackResources",

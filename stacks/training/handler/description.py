@@ -6,10 +6,20 @@ from .aws_errors import says_no_capacity
 from .request import Json
 
 
+def metrics(found: Json) -> dict[str, float]:
+    """The last value of each metric, by its name."""
+    return {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
+
+
+def accuracy(found: Json) -> float | None:
+    """On the test photos, of the served model, which may be int8; without it, of the trained network."""
+    measured = metrics(found)
+    return measured.get(METRIC_NAMES["served_test_accuracy"], measured.get(METRIC_NAMES["test_accuracy"]))
+
+
 def test_accuracy(found: Json) -> str:
-    """Of the served model, which may be int8; without it, of the trained network."""
-    metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
-    value = metrics.get(METRIC_NAMES["served_test_accuracy"], metrics.get(METRIC_NAMES["test_accuracy"]))
+    """The accuracy as the stack's output shows it."""
+    value = accuracy(found)
     return "not measured" if value is None else f"{value:.4f}"
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .aws_errors import is_transient
 from .jobs import Jobs
+from .registry import Registry
 from .request import JobRequest, Json
 
 
@@ -22,8 +23,10 @@ def on_event(event: Json, _context: Any = None, jobs: Jobs | None = None) -> Jso
     jobs = jobs or _jobs()
     request = JobRequest.of(event["ResourceProperties"])
     if event["RequestType"] != "Delete":
-        begun = jobs.now().isoformat()  # the framework passes the returned values on to `is_complete`
-        return {"PhysicalResourceId": jobs.start(request, event.get("PhysicalResourceId", "")), "Begun": begun}
+        begun, known = jobs.now().isoformat(), event.get("PhysicalResourceId", "")
+        first = jobs.start(request, known)
+        # the framework passes the returned values on to `is_complete`
+        return {"PhysicalResourceId": first, "Begun": begun, "Kept": first == known}
     known = event["PhysicalResourceId"]
     return {"PhysicalResourceId": known, "Jobs": jobs.jobs_to_stop(request, known)}
 
@@ -31,7 +34,8 @@ def on_event(event: Json, _context: Any = None, jobs: Jobs | None = None) -> Jso
 def is_complete(event: Json, _context: Any = None, jobs: Jobs | None = None) -> Json:
     """Whether the jobs of the request have finished; on Delete, whether all have stopped.
 
-    Raises `TrainingError`, with SageMaker's reason and the address of the log, for a job that failed or was stopped.
+    A finished job's artifact is registered. Raises `TrainingError`, with SageMaker's reason and the address of the log,
+    for a job that failed or was stopped, and for a model that is too inaccurate to be served.
     """
     jobs = jobs or _jobs()
     request = JobRequest.of(event["ResourceProperties"])
@@ -39,6 +43,9 @@ def is_complete(event: Json, _context: Any = None, jobs: Jobs | None = None) -> 
         if event["RequestType"] == "Delete":
             return {"IsComplete": jobs.all_stopped(event["Jobs"])}
         result = jobs.result(request, event["PhysicalResourceId"], since=datetime.fromisoformat(event["Begun"]))
+        if result is not None and request.model_group and (job := jobs.describe(result["JobName"])):
+            registry = Registry(sagemaker=jobs.sagemaker, sleep=jobs.sleep)
+            result["ModelVersion"] = registry.admit(request, job, kept=bool(event.get("Kept")))
     except (BotoCoreError, ClientError) as error:
         if is_transient(error):
             return {"IsComplete": False}  # one failed call must not fail the deploy; the next poll is seconds away

@@ -61,6 +61,13 @@ class JobRequest:
     """Seconds that a deploy waits for the result. 0: no limit."""
     startup_s: int = 0
     """Of these, seconds to start the instances, load the image and the data, and write the artifact."""
+    model_group: str = ""
+    """Model package group in which the artifact is registered. Empty: properties of an earlier version of Kennel."""
+    endpoint: str = ""
+    """The endpoint that may serve an earlier model."""
+    least_accuracy: float = 0.0
+    accuracy_tolerance: float = 1.0
+    """By how much the accuracy may be lower than the serving model's."""
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> "JobRequest":
@@ -89,6 +96,10 @@ class JobRequest:
             max_wait_s=int(properties.get("MaxWaitSeconds") or 0),
             deploy_wait_s=int(properties.get("DeployWaitSeconds") or 0),
             startup_s=int(properties.get("StartupSeconds") or 0),
+            model_group=properties.get("ModelGroup", ""),
+            endpoint=properties.get("EndpointName", ""),
+            least_accuracy=float(properties.get("LeastAccuracy", 0)),
+            accuracy_tolerance=float(properties.get("AccuracyTolerance", 1)),
         )
 
     def limited_to(self, seconds: float) -> "JobRequest":
@@ -102,8 +113,8 @@ class JobRequest:
         The first ten digits are a digest of code, options, image, instances and weights; the source archive is among
         the hyperparameters, by an S3 key that is the hash of its content. The second ten are the start of the photos'
         digest. Left out is what changes no result: role, volume, key, network, package index (the packages have
-        hashes), time limit, spot or on demand, checkpoints, and metrics. A job on a fallback type has that type in its
-        name.
+        hashes), time limit, spot or on demand, checkpoints, metrics, and the accuracy that is asked of it. A job on a
+        fallback type has that type in its name.
         """
         # a name that the operator chose means the photos at this address
         photos = data_version[:10] if is_digest(data_version) else _digest([self.data.uri, data_version])

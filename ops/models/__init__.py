@@ -1,0 +1,1 @@
+"""The versions of the model in SageMaker's Model Registry, and which one the endpoint serves."""
