@@ -172,8 +172,8 @@ docs: $(VENV)/.installed-docs  ## build the site of the documents in build/site/
 	@NO_MKDOCS_2_WARNING=1 DOCS_REPOSITORY='$(DOCS_REPOSITORY)' $(BIN)/mkdocs build --strict && echo "The site is in build/site/. To read it, with its search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 .PHONY: reference
-reference: $(BIN)/python  ## rewrite docs/settings.md and environments/schema.json after a change of the settings
-	@$(BIN)/python -m stacks.settings
+reference: $(BIN)/python  ## rewrite what is made from the code: docs/settings.md, environments/schema.json, docs/openapi.json
+	@$(BIN)/python -m stacks.settings && $(BIN)/python -m ops.openapi
 
 # -- audit, and AWS's training toolkit -------------------------------------------------------------------------------
 

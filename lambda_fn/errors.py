@@ -28,7 +28,7 @@ class Fault:
     advised_wait_s: int | None = None
     """Seconds that the endpoint itself asks its callers to wait. This function does not retry sooner."""
     retry_after_s: int | None = None
-    """Sent to the caller as Retry-After."""
+    """Sent to the caller as Retry-After, and in the body as the endpoint's own refusal has it."""
 
 
 # Mistakes of the caller. Most are raised with a more precise sentence.
@@ -132,7 +132,7 @@ def of_model_status(status: int) -> Fault:
     if status == 0:
         return TIMED_OUT
     if 400 <= status < 500:
-        return OF_MODEL_STATUS.get(status) or replace(REFUSED, status=status)
+        return OF_MODEL_STATUS.get(status, REFUSED)
     return MODEL_FAILED
 
 
@@ -146,11 +146,12 @@ class ServiceError(Exception):
 
     def response(self, request_id: str) -> Response:
         headers = {"Content-Type": "application/json"}
+        error: dict[str, object] = {"code": self.fault.code, "message": self.message, "request_id": request_id}
         if self.fault.retry_after_s is not None:
             headers["Retry-After"] = str(self.fault.retry_after_s)
+            error["retry_after_s"] = self.fault.retry_after_s  # a direct caller may keep the body alone
         if self.fault is METHOD_NOT_ALLOWED:
             headers["Allow"] = "POST"
-        error = {"code": self.fault.code, "message": self.message, "request_id": request_id}
         return {"statusCode": self.fault.status, "headers": headers, "body": json.dumps({"error": error})}
 
 

@@ -8,12 +8,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from contract.http_api import PAGE_ROUTE, PREDICT_ROUTE
 from stacks.common.log_group import OwnedLogGroup
 from stacks.common.nag import acknowledge
 from stacks.settings import ApiSettings
-
-ROUTE = "POST /predict"
-PAGE_ROUTE = "GET /"
 
 ACCESS_LOG = {
     "request_id": "$context.requestId",
@@ -56,7 +54,7 @@ class HttpApi(Construct):
             self,
             "Predict",
             api_id=api.ref,
-            route_key=ROUTE,
+            route_key=PREDICT_ROUTE,
             authorization_type="AWS_IAM" if settings.http_authorization == "iam" else "NONE",
             target=f"integrations/{integration.ref}",
         )
@@ -102,7 +100,7 @@ class HttpApi(Construct):
         )
         self.url = f"{api.attr_api_endpoint}/predict"
         self.page_url = f"{api.attr_api_endpoint}/"
-        self.route_arn = _route_arn(api, ROUTE)
+        self.route_arn = _route_arn(api, PREDICT_ROUTE)
         alias.add_permission(
             "Http", principal=iam.ServicePrincipal("apigateway.amazonaws.com"), source_arn=self.route_arn
         )

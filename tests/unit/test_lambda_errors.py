@@ -17,6 +17,7 @@ def test_each_fault_becomes_a_proxy_response_with_a_sentence(fault: Fault) -> No
     assert 400 <= response["statusCode"] < 600
     assert response["headers"]["Content-Type"] == "application/json"
     error = json.loads(response["body"])["error"]
+    assert error.pop("retry_after_s", None) == fault.retry_after_s
     assert error == {"code": fault.code, "message": fault.message, "request_id": "request-1"}
     assert fault.message[0].isupper()
     assert fault.message.endswith(".")
@@ -33,7 +34,7 @@ def test_a_503_has_retry_after(fault: Fault) -> None:
 
 @pytest.mark.parametrize(
     ("model", "caller"),
-    [(0, 504), (400, 400), (404, 404), (413, 413), (415, 415), (422, 422), (429, 503), (500, 502), (503, 502)],
+    [(0, 504), (400, 400), (404, 400), (413, 413), (415, 415), (422, 422), (429, 503), (500, 502), (503, 502)],
 )
 def test_the_containers_status_is_mapped_to_the_callers_status(model: int, caller: int) -> None:
     assert of_model_status(model).status == caller

@@ -1,0 +1,76 @@
+"""docs/openapi.json is what the code says, and the code's responses are what it says."""
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from openapi_spec_validator import validate
+
+from lambda_fn.errors import BUSY, METHOD_NOT_ALLOWED, Fault, ServiceError, busy_for, of_model_status
+from ops.openapi import PAGE, document, faults, text
+from tests.rehearsal.container import EVENTS
+
+DOCUMENT = document()
+RESPONSES = DOCUMENT["paths"]["/predict"]["post"]["responses"]
+
+
+def errors(value: object, schema: dict[str, Any]) -> list[str]:
+    """What of the value the schema does not allow."""
+    with_definitions = {**schema, "components": DOCUMENT["components"]}
+    return [error.message for error in Draft202012Validator(with_definitions).iter_errors(value)]
+
+
+def undocumented(fault: Fault) -> list[str]:
+    """What of the response to a fault the document does not have."""
+    response = ServiceError(fault).response("request-1")
+    documented = RESPONSES.get(str(response["statusCode"]))
+    if documented is None:
+        return [f"status {response['statusCode']}"]
+    found = errors(json.loads(response["body"]), documented["content"]["application/json"]["schema"])
+    return [*found, *({*response["headers"]} - {"Content-Type"} - {*documented.get("headers", {})})]
+
+
+def test_the_file_is_up_to_date() -> None:
+    assert PAGE.read_text() == text(), "run `make reference`, and commit what changed"
+
+
+def test_the_document_is_valid() -> None:
+    validate(DOCUMENT)
+
+
+@pytest.mark.parametrize("fault", faults(), ids=lambda fault: fault.code)
+def test_the_response_to_each_fault_is_documented(fault: Fault) -> None:
+    assert undocumented(fault) == []
+
+
+@pytest.mark.parametrize("status", [0, *range(400, 600)])
+def test_the_response_to_each_status_of_the_container_is_documented(status: int) -> None:
+    assert undocumented(of_model_status(status)) == []
+
+
+def test_a_wait_is_in_the_header_and_in_the_body() -> None:
+    response = ServiceError(busy_for(24)).response("request-1")
+
+    assert response["headers"]["Retry-After"] == "24"
+    assert json.loads(response["body"])["error"]["retry_after_s"] == 24
+    assert undocumented(busy_for(24)) == []
+    assert "Retry-After" in RESPONSES[str(BUSY.status)]["headers"]
+    assert "Allow" in RESPONSES[str(METHOD_NOT_ALLOWED.status)]["headers"]
+
+
+def test_a_fault_that_the_document_does_not_have_is_found() -> None:
+    assert undocumented(Fault(status=418, code="teapot", message="No."))
+    assert undocumented(Fault(status=400, code="teapot", message="No."))
+    assert undocumented(Fault(status=404, code="s3_not_found", message="No.", retry_after_s=3))
+
+
+@pytest.mark.parametrize("name", ["direct_image", "direct_s3", "direct_url"])
+def test_the_stored_events_are_requests(name: str) -> None:
+    schema = {"$ref": "#/components/schemas/Request"}
+    event = json.loads((EVENTS / f"{name}.json").read_text())
+
+    assert errors(event, schema) == []
+    assert errors({**event, "top_k": 0}, schema)
+    assert errors({"image": "/9j/", "s3": {"bucket": "b", "key": "k"}}, schema)
+    assert errors({}, schema)
