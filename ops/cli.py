@@ -34,6 +34,7 @@ from ops.commands.report import report
 from ops.commands.rollback import rollback
 from ops.commands.serve import serve
 from ops.commands.status import status
+from ops.commands.sweep import sweep
 from ops.commands.why import why
 from ops.echo import echo, echo_error
 
@@ -58,6 +59,7 @@ app.command()(logs)
 app.command()(why)
 app.command()(models)
 app.command()(rollback)
+app.command()(sweep)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 

@@ -8,12 +8,13 @@ import sys
 from ops.echo import echo
 
 
-def answered_yes(question: str) -> bool:
+def answered_yes(question: str, *, err: bool = False) -> bool:
     """Print the question and wait for a line. Only y and yes are yes; the end of the input (Ctrl-D) is no.
 
-    A signal's handler runs as soon as the signal arrives, and its exception passes through.
+    err: the question goes to stderr. A signal's handler runs as soon as the signal arrives, and its exception passes
+    through.
     """
-    echo(question, nl=False)
+    echo(question, nl=False, err=err)
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     before = signal.set_wakeup_fd(waker)
@@ -28,5 +29,5 @@ def answered_yes(question: str) -> bool:
         os.close(waker)
     line = sys.stdin.readline()
     if not line:
-        echo("")
+        echo("", err=err)
     return line.strip().lower() in ("y", "yes")

@@ -40,6 +40,7 @@ def test_resources_are_listed_by_their_tags_and_types(client: Client) -> None:
 
     assert listed(client) == ["cloudwatch:alarm:tagged", f"ec2:volume/{volume}", "logs:log-group:/tagged/log"]
     assert listed(client, "ec2:volume", "ec2:instance") == [f"ec2:volume/{volume}"]
+    assert listed(client, "logs:log-group") == ["logs:log-group:/tagged/log"]
     assert listed(client, "sagemaker:endpoint") == []
 
 

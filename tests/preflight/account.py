@@ -21,7 +21,7 @@ from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 
 ACCOUNT = "123456789012"
 """The account number of moto."""
-SERVICES = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
+SERVICES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "servicequotas": "service-quotas"}
 """Names in a signature that differ from botocore's names of the services."""
 
 Json = dict[str, Any]

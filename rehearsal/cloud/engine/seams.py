@@ -110,6 +110,7 @@ SEAMS = (
     "services.stepfunctions._state_machines",
     "services.sts.register_session",
     "services.tagging._COLLECTORS",
+    "services.tagging._matches_type_filters",
 )
 """Each name of the engine that this package uses, below `ministack`. `[key]` is an entry of a dictionary."""
 

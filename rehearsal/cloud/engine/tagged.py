@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ministack.core import responses
@@ -28,6 +29,8 @@ def list_by_tags(service: str, tagged: Tagged) -> None:
 
     def collect() -> Iterator[tuple[str, list[Json]]]:
         for arn, tags in tagged():
+            if arn.split(":")[3] != responses.get_region():
+                continue
             yield arn, [{"Key": key, "Value": value} for key, value in tags.items()]
 
     tagging._COLLECTORS[service] = collect
@@ -35,9 +38,21 @@ def list_by_tags(service: str, tagged: Tagged) -> None:
 
 def list_engine_services_by_tags() -> None:
     """Let it list those of EC2, CloudWatch and its logs."""
+    tagging._matches_type_filters = is_of_a_type
     list_by_tags("cloudwatch", lambda: list(cloudwatch._resource_tags.items()))
     list_by_tags("ec2", _of_ec2)
     list_by_tags("logs", _of_logs)
+
+
+def is_of_a_type(arn: str, wanted: Iterable[str]) -> bool:
+    """Whether an ARN is of one of these types, such as `logs:log-group` or `s3`; of any if there is none.
+
+    The engine takes `log-group:` for the type of `log-group:/aws/lambda/any`.
+    """
+    _, _, service, _, _, resource = arn.split(":", 5)
+    own = re.split("[/:]", resource, maxsplit=1)[0]
+    types = [each.partition(":") for each in wanted]
+    return not types or any(of == service and kind in ("", own) for of, _, kind in types)
 
 
 def _of_ec2() -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -1,0 +1,1 @@
+"""`kennel sweep`: what of an environment still bills, found by its tags, and its deletion."""

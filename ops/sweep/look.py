@@ -1,0 +1,124 @@
+"""Look for what bills in one region."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from environments import Environment
+from ops.sweep import ownership
+from ops.sweep.found import Client, Found
+from ops.sweep.kinds import KINDS, Kind, named
+from ops.sweep.prices import Prices
+
+THREADS = 8
+AUTO_DELETE = "aws-cdk:auto-delete-objects"
+"""CDK gives this tag to a bucket that it empties when its stack is deleted. A bucket that is kept does not have it."""
+
+Tagged = tuple[str, Mapping[str, str]]
+"""An ARN and its tags."""
+
+
+def look(client: Client, environment: Environment, region: str) -> tuple[list[Found], list[str]]:
+    """What bills in a region, in the order of deletion, and a sentence for each list that AWS refused."""
+    unknown: list[str] = []
+    tagged: list[Tagged] = []
+    for title, arns in (("resources by their tags", _by_tags), ("training jobs", _jobs)):
+        try:
+            tagged += arns(client, environment)
+        except (ClientError, BotoCoreError) as error:
+            unknown.append(f"{region}: AWS did not list the {title}: {error}")
+    others = ownership.others(environment)
+    tagged = [each for each in tagged if not any(ownership.belongs(each[1], other) for other in others)]
+    if not tagged:
+        return [], unknown
+    try:
+        owners = ownership.owners(client, environment)
+    except (ClientError, BotoCoreError) as error:
+        owners = None
+        unknown.append(f"{region}: AWS did not list the stacks, so nothing is deleted: {error}")
+    prices = Prices(region)
+    planned = [(*kind_and_name, arn, tags) for arn, tags in tagged if (kind_and_name := named(arn))]
+    for kind, *_ in planned:
+        client(kind.type.partition(":")[0])  # made in this thread: botocore makes one client at a time
+    found: list[Found] = []
+    with ThreadPoolExecutor(THREADS) as pool:
+        looks = [pool.submit(_bill, client, kind, name, prices) for kind, name, *_ in planned]
+        for (kind, name, arn, tags), bill in zip(planned, looks, strict=True):
+            try:
+                billed = bill.result()
+            except (ClientError, BotoCoreError) as error:
+                unknown.append(f"{region}: {kind.name} {name}: AWS did not describe it: {error}")
+                continue
+            if billed:
+                about, usd = billed
+                one = Found(kind=kind.name, region=region, name=name, about=about, usd_day=usd)
+                found.append(one.because(_reason(kind, name, arn, tags, environment, owners)))
+    order = [kind.name for kind in KINDS]
+    return sorted(found, key=lambda each: (order.index(each.kind), each.name)), unknown
+
+
+def _by_tags(client: Client, environment: Environment) -> Iterator[Tagged]:
+    filters = [{"Key": key, "Values": [value]} for key, value in ownership.tags_of(environment).items()]
+    types = [kind.type for kind in KINDS if kind.listed_by_tags]
+    pages = client("resourcegroupstaggingapi").get_paginator("get_resources")
+    for page in pages.paginate(TagFilters=filters, ResourceTypeFilters=types):
+        for each in page["ResourceTagMappingList"]:
+            yield each["ResourceARN"], {tag["Key"]: tag["Value"] for tag in each["Tags"]}
+
+
+def _jobs(client: Client, environment: Environment) -> Iterator[Tagged]:
+    """Those that run."""
+    sagemaker = client("sagemaker")
+    for page in sagemaker.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress"):
+        for job in page["TrainingJobSummaries"]:
+            arn = job["TrainingJobArn"]
+            pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
+            tags = {tag["Key"]: tag["Value"] for tags in pages for tag in tags["Tags"]}
+            if ownership.belongs(tags, environment):
+                yield arn, tags
+
+
+def _bill(client: Client, kind: Kind, name: str, prices: Prices) -> Any:
+    try:
+        return kind.look(client, name, prices)
+    except ClientError as error:
+        if _is_gone(error):  # the tags of a resource are listed for some time after its deletion
+            return None
+        raise
+
+
+def _is_gone(error: ClientError) -> bool:
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    return (
+        "NotFound" in code
+        or code.startswith("NoSuch")
+        or (code == "ValidationException" and ("ould not find" in message or "not found" in message))
+    )
+
+
+def _reason(
+    kind: Kind,
+    name: str,
+    arn: str,
+    tags: Mapping[str, str],
+    environment: Environment,
+    owners: Mapping[str, tuple[str, str]] | None,
+) -> str:
+    """Why a resource is not deleted; empty if it may be."""
+    if kind.name == "bucket" and environment.protection.keep_bucket:
+        return f"{environment.file} keeps the bucket (protection.keep_bucket)."
+    if kind.name == "bucket" and tags.get(AUTO_DELETE) != "true":
+        return f"It was deployed to be kept: it does not have the tag {AUTO_DELETE}."
+    foreign = ownership.foreign_tag(tags, environment)
+    if foreign:
+        return (
+            f"It has the tag {foreign}, which {environment.file} does not give: it may belong to another environment."
+        )
+    if owners is None:
+        return "AWS did not say whether a stack owns it."
+    owner = owners.get(arn) or owners.get(name)
+    if owner and owner[1] != ownership.DELETED_BY:
+        return f"The stack {owner[0]} owns it ({owner[1]}): `make destroy ENV={environment.name}` deletes it."
+    return ""

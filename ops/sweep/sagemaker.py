@@ -1,0 +1,71 @@
+"""Endpoints, training jobs and notebook instances: their price, and their deletion."""
+
+from typing import Any
+
+from ops.cost.endpoint import DEFAULT_VOLUME_GB, volume_gb
+from ops.sweep.found import Client
+from ops.sweep.prices import Prices, total
+
+Bill = tuple[str, float | None]
+"""What a resource consists of, and its price a day."""
+
+
+def endpoint(client: Client, name: str, prices: Prices) -> Bill | None:
+    described = client("sagemaker").describe_endpoint(EndpointName=name)
+    if described["EndpointStatus"] in ("Deleting", "Failed"):  # a failed one has no instance
+        return None
+    config = client("sagemaker").describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
+    variants = {each["VariantName"]: each for each in config["ProductionVariants"]}
+    parts, figures = [], []
+    for each in described.get("ProductionVariants", config["ProductionVariants"]):
+        variant = variants[each["VariantName"]]
+        kind, count = variant["InstanceType"], each.get("CurrentInstanceCount", variant["InitialInstanceCount"])
+        gb = volume_gb(kind, float(variant.get("VolumeSizeInGB", DEFAULT_VOLUME_GB)))
+        parts.append(f"{count} {kind}")
+        figures.append(prices.hourly(f"sagemaker.instance.{kind}", count))
+        figures.append(prices.monthly("sagemaker.storage", gb * count))
+    return ", ".join(parts), total(*figures)
+
+
+def delete_endpoint(client: Client, name: str) -> None:
+    client("sagemaker").delete_endpoint(EndpointName=name)
+
+
+def training_job(client: Client, name: str, prices: Prices) -> Bill | None:
+    described = client("sagemaker").describe_training_job(TrainingJobName=name)
+    if described["TrainingJobStatus"] != "InProgress":
+        return None
+    resources = described["ResourceConfig"]
+    kind, count = resources["InstanceType"], resources["InstanceCount"]
+    gb = volume_gb(kind, resources["VolumeSizeInGB"]) * count
+    price = total(
+        prices.hourly(f"sagemaker.instance.{kind}", count),
+        prices.monthly("sagemaker.storage", gb),
+    )
+    return f"{count} {kind}, until it ends", price
+
+
+def stop_training_job(client: Client, name: str) -> None:
+    client("sagemaker").stop_training_job(TrainingJobName=name)
+
+
+def notebook(client: Client, name: str, prices: Prices) -> Bill | None:
+    described = client("sagemaker").describe_notebook_instance(NotebookInstanceName=name)
+    status, kind = described["NotebookInstanceStatus"], described["InstanceType"]
+    if status == "Deleting":
+        return None
+    volume = prices.monthly("sagemaker.storage", described.get("VolumeSizeInGB", 5))
+    if status in ("Stopped", "Failed"):
+        return f"{kind}, stopped: its volume", volume
+    return f"{kind}, {status}", total(prices.hourly(f"sagemaker.instance.{kind}"), volume)
+
+
+def delete_notebook(client: Client, name: str) -> None:
+    """SageMaker deletes only one that is stopped."""
+    sagemaker: Any = client("sagemaker")
+    if sagemaker.describe_notebook_instance(NotebookInstanceName=name)["NotebookInstanceStatus"] == "InService":
+        sagemaker.stop_notebook_instance(NotebookInstanceName=name)
+    sagemaker.get_waiter("notebook_instance_stopped").wait(
+        NotebookInstanceName=name, WaiterConfig={"Delay": 10, "MaxAttempts": 60}
+    )
+    sagemaker.delete_notebook_instance(NotebookInstanceName=name)
