@@ -10,7 +10,7 @@ import typer
 from ops.commands.options import Env, Settings, number, overrides
 from ops.echo import echo
 
-FINDINGS, INCOMPLETE = 3, 4
+INCOMPLETE, FINDINGS, NOTHING_DEPLOYED = 1, 3, 4
 """Exit statuses, which the help and docs/audit.md list."""
 
 
@@ -39,7 +39,7 @@ def audit(
 ) -> None:
     """Audit the roles of this app: who can assume each, what it may do, wildcards, rights that let it gain others.
 
-    Exit status 0: no open finding. 1: an error. 3: a finding. 4: a check was refused, so a finding may be missing.
+    Exit status 0: no open finding. 1: an error, or AWS refused a check. 3: a finding. 4: no stack is deployed (--live).
 
     Example: [bold]kennel audit --live --html roles.html[/bold]
     """
@@ -75,3 +75,5 @@ def audit(
         raise typer.Exit(INCOMPLETE)
     if report.open:
         raise typer.Exit(FINDINGS)
+    if not report.roles:
+        raise typer.Exit(NOTHING_DEPLOYED)

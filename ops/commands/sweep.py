@@ -7,7 +7,7 @@ import typer
 from ops.commands.options import Env
 from ops.echo import echo
 
-LEFT, INCOMPLETE = 3, 4
+INCOMPLETE, LEFT = 1, 3
 """Exit statuses, which the help and docs/sweep.md list."""
 
 
@@ -31,7 +31,7 @@ def sweep(
 
     A bucket that was deployed to be kept is never deleted, nor what a stack owns that can be destroyed.
 
-    Exit status 0: nothing bills. 1: an error. 3: something bills. 4: a list was refused, so something may be missing.
+    Exit status 0: nothing bills. 1: an error, or AWS refused a list. 3: something bills.
 
     Example: [bold]kennel sweep --region eu-west-1 --region us-east-1[/bold]
     """

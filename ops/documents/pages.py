@@ -27,7 +27,16 @@ WRITTEN = ("commands.md",)
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Use it": ("rehearsal.md", "training.md", "requests.md", "environments.md", "delivery.md"),
     "Look it up": ("settings.md", "commands.md"),
-    "Run it": ("operating.md", "runbook.md", "scale.md", "when-it-is-over.md", "threat-model.md", "security.md"),
+    "Run it": (
+        "operating.md",
+        "runbook.md",
+        "audit.md",
+        "sweep.md",
+        "scale.md",
+        "when-it-is-over.md",
+        "threat-model.md",
+        "security.md",
+    ),
     "Understand it": ("architecture.md", "benchmarks.md", "local-aws.md", "contributing.md", "changelog.md"),
 }
 """The order of the pages. A page that is not listed is in the section `More`."""

@@ -31,7 +31,7 @@ def others(environment: Environment) -> list[Environment]:
     for name in environments.names():
         try:
             other = environments.load(name)
-        except EnvironmentRefusedError:  # of a file that nobody can deploy
+        except EnvironmentRefusedError:  # the file is invalid, so it was never deployed
             continue
         if tags_of(environment).items() < tags_of(other).items():
             found.append(other)

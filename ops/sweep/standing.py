@@ -13,7 +13,7 @@ KEY_WINDOW_DAYS = 7
 
 
 def provisioned(client: Client, name: str, prices: Prices) -> Bill | None:
-    """Of a function. The function itself bills nothing that nobody calls."""
+    """Of a function. A function without calls bills nothing else."""
     configs = _provisioned(client, name)
     count = sum(each["RequestedProvisionedConcurrentExecutions"] for each in configs)
     if not count:

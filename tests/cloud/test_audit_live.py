@@ -80,7 +80,7 @@ def test_a_missing_right_is_named(client: Client, auditor: dict[str, str]) -> No
     finally:
         client("iam").put_user_policy(UserName="auditor", PolicyName="Audit", PolicyDocument=json.dumps(policy()))
 
-    assert result.exit_code == 4
+    assert result.exit_code == 1
     (unknown,) = [each for each in json.loads(result.stdout)["findings"] if each["severity"] == "unknown"]
     assert "not authorized to perform: iam:GetRolePolicy" in unknown["summary"]
 

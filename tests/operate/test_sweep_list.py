@@ -197,14 +197,14 @@ def test_what_a_stack_owns_that_cannot_be_deleted_may_be_deleted(account: Accoun
     assert listed(kennel("--json", "--env", "smoke"))[volume]["kept"] == ""
 
 
-def test_a_refused_list_is_unknown_and_exit_status_4(account: Account) -> None:
+def test_a_refused_list_is_unknown_and_exit_status_1(account: Account) -> None:
     volume = make_volume()
     account.refuse("sagemaker.ListTrainingJobs", denied("sagemaker:ListTrainingJobs"))
 
     result = kennel("--env", "smoke", "--json")
 
     content = json.loads(result.stdout)
-    assert result.exit_code == 4
+    assert result.exit_code == 1
     assert content["complete"] is False
     assert [each["name"] for each in content["found"]] == [volume]
     assert "is not authorized to perform: sagemaker:ListTrainingJobs" in content["unknown"][0]
