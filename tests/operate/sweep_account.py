@@ -6,7 +6,7 @@ import boto3
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
-from tests.operate.conftest import REGION
+from tests.operate.deployment import REGION
 
 SMOKE = {"project": "kennel", "environment": "smoke"}
 DEVELOPMENT = {"project": "kennel"}

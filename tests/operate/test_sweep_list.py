@@ -7,7 +7,7 @@ import pytest
 from typer.testing import Result
 
 from ops.sweep.kinds import KINDS, named
-from tests.operate.conftest import REGION
+from tests.operate.deployment import REGION
 from tests.operate.sweep_account import (
     AUTO_DELETE,
     DEVELOPMENT,
