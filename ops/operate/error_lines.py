@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,8 +67,10 @@ def recent_errors(log: LogGroup, most: int = 3) -> list[Line]:
 
 
 def last_lines(log: LogGroup, since: float, most: int = 12) -> list[Line]:
-    """The last lines since a moment. Raises AccountError."""
-    return list(deque(log.lines(since, MOST_PAGES), maxlen=most))
+    """The last lines since a moment, and the last different errors before them. Raises AccountError."""
+    lines = list(log.lines(since, MOST_PAGES))
+    errors = _different(line for line in lines[:-most] if says_error(line.message))
+    return [*errors[-most:], *lines[-most:]]
 
 
 def errors_since(log: LogGroup, since: float, most: int = 5) -> list[Line]:

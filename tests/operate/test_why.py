@@ -55,6 +55,17 @@ def test_a_deploy_whose_training_failed_is_one_failure_with_the_end_of_the_log(d
     assert result.exit_code == 3
 
 
+def test_an_error_long_before_the_end_of_the_log_is_shown_too(deployment: Deployment) -> None:
+    deployment.job("Failed", FailureReason="AlgorithmError: x", TrainingEndTime=datetime.now(UTC))
+    later = [f"line {number}" for number in range(40)]
+    deployment.log(TRAINING_LOG, f"{JOB}/algo-1-1790000000", "RuntimeError: the cause", *later)
+    deployment.failed("training", "ROLLBACK_COMPLETE", event("Job", "Custom::TrainingJob", "CREATE_FAILED", JOB_FAILED))
+    (found,) = failures()
+    messages = [line["message"] for line in found["lines"]]
+
+    assert messages == ["RuntimeError: the cause", *later[-12:]]
+
+
 def test_a_rollout_that_was_rolled_back_is_one_failure_with_the_errors_of_the_containers(
     deployment: Deployment,
 ) -> None:
