@@ -63,7 +63,7 @@ def rollback(
             sagemaker=sagemaker,
             version=chosen,
             before=before,
-            prefix=environment.job_prefix,
+            group=environment.job_prefix,
             tags={**environment.tags, "project": environment.project},
             guarded=not unguarded,
         )

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +14,7 @@ from ops.models.errors import ModelsError
 from ops.models.serving import Serving, serving
 from ops.models.versions import Version
 from ops.views.steps import Report
+from stacks.training.handler.model_version import served_again
 
 POLL_S = 5
 IN_TRANSITION = ("Creating", "Updating", "SystemUpdating", "RollingBack")
@@ -33,13 +33,12 @@ class Rollback:
     sagemaker: Any
     version: Version
     before: Serving
-    prefix: str
-    """Starts the names of the model and of the endpoint configuration that it creates: the group's name."""
+    group: str
+    """Starts the names of the model and of the endpoint configuration that it creates."""
     tags: Mapping[str, str]
     guarded: bool = True
     """Whether the alarms of the last deployment end the update and bring the old model back."""
     sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def check(self, s3: Any, cloudwatch: Any) -> None:
         """Raises ModelsError if the version cannot be served now, and BucketError if AWS refuses a call."""
@@ -92,8 +91,9 @@ class Rollback:
 
         Raises ModelsError if SageMaker rolled the update back, and BucketError if AWS refuses a call.
         """
-        name = f"{self.prefix}-v{self.version.number}-{self.now():%Y%m%d%H%M%S}"
+        name = served_again(self.group, self.version.number)
         with explained(f"the update of the endpoint {self.before.name}", needs=NEEDS):
+            self._delete(name)  # of an earlier rollback to this version
             self._create(name)
             try:
                 self._update(name)
@@ -164,10 +164,10 @@ class Rollback:
     def _delete_earlier(self, name: str) -> None:
         """Delete what earlier rollbacks created, and the endpoint no longer uses. Neither costs anything."""
         with explained("the deletion of what an earlier rollback created", needs="sagemaker:DeleteModel"):
-            listed = self.sagemaker.list_endpoint_configs(NameContains=f"{self.prefix}-v", MaxResults=100)
+            listed = self.sagemaker.list_endpoint_configs(NameContains=f"{self.group}-v", MaxResults=100)
             for each in listed["EndpointConfigs"]:
                 earlier = each["EndpointConfigName"]
-                if earlier != name and earlier.startswith(f"{self.prefix}-v"):
+                if earlier != name and earlier.startswith(f"{self.group}-v"):
                     self._delete(earlier)
 
     def _delete(self, name: str) -> None:

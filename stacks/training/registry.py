@@ -18,7 +18,9 @@ TIMEOUT_S = 600
 class ModelRegistry(Construct):
     """A model package group. Deleting it deletes its versions first; the artifacts stay where they are."""
 
-    def __init__(self, scope: Construct, id: str, *, name: str, telemetry: FunctionTelemetry) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, name: str, endpoint_name: str, telemetry: FunctionTelemetry
+    ) -> None:
         super().__init__(scope, id)
         self.name = name
         group = sagemaker.CfnModelPackageGroup(
@@ -30,6 +32,7 @@ class ModelRegistry(Construct):
         arn = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}"
         self._versions = f"{arn}:model-package/{name}/*"
         self._group = f"{arn}:model-package-group/{name}"
+        served_again = [f"{arn}:{kind}/{name}-v*" for kind in ("endpoint-config", "model")]
         function = PythonFunction(
             self,
             "Emptying",
@@ -39,16 +42,25 @@ class ModelRegistry(Construct):
             log_group=OwnedLogGroup(self, "Logs", retention_days=30),
             timeout_s=TIMEOUT_S,
             telemetry=telemetry,
-            rights=[self._right("sagemaker:DeleteModelPackage", "sagemaker:ListModelPackages")],
+            rights=[
+                self._right("sagemaker:DeleteModelPackage", "sagemaker:ListModelPackages"),
+                allow("sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel", on=served_again),
+                allow("sagemaker:DescribeEndpoint", on=f"{arn}:endpoint/{endpoint_name}"),
+            ],
         )
         self.acknowledge(function.execution_role)
+        acknowledge(
+            function.execution_role,
+            "kennel rollback names what it creates after the group and a version.",
+            *(wildcard(each, within=function.execution_role) for each in served_again),
+        )
         emptied = CustomResource(
             self,
             "EmptiedGroup",
             resource_type="Custom::EmptiedModelGroup",
             service_token=function.function_arn,
             service_timeout=Duration.seconds(TIMEOUT_S + 60),
-            properties={"ModelGroup": name},
+            properties={"ModelGroup": name, "EndpointName": endpoint_name},
         )
         emptied.node.add_dependency(group, function.execution_role)
 

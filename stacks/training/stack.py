@@ -45,7 +45,7 @@ class TrainingStack(cdk.Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, **kwargs)
-        registry = ModelRegistry(self, "Registry", name=job_prefix, telemetry=telemetry)
+        registry = ModelRegistry(self, "Registry", name=job_prefix, endpoint_name=endpoint_name, telemetry=telemetry)
         self.artifact = (
             self._existing(settings.model_data, storage)
             if settings.model_data

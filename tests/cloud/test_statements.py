@@ -95,3 +95,29 @@ def test_kennel_predict_asks_what_is_deployed(kennel: Kept, target: str) -> None
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert [line["photo"] for line in lines] == [str(photo) for photo in photos]
     assert all(len(line["predictions"]) == 3 for line in lines)
+
+
+def test_kennel_rollback_serves_a_registered_version(kennel: Kept) -> None:
+    """The version is a copy of the artifact that the deployment trained and registered."""
+    sagemaker, s3 = kennel.client("sagemaker"), kennel.client("s3")
+    (group,) = sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
+    first = sagemaker.describe_model_package(ModelPackageName=f"{group['ModelPackageGroupName']}/1")
+    bucket, _, key = first["SourceUri"].removeprefix("s3://").partition("/")
+    copy = key.replace("/output/", "/copied/")
+    s3.copy_object(Bucket=bucket, Key=copy, CopySource={"Bucket": bucket, "Key": key})
+    sagemaker.create_model_package(
+        ModelPackageGroupName=group["ModelPackageGroupName"],
+        SourceUri=f"s3://{bucket}/{copy}",
+        ModelApprovalStatus="Approved",
+    )
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | kennel.variables
+
+    def run(*words: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run([*KENNEL, *words, "--json"], cwd=REPOSITORY, env=own, capture_output=True)
+
+    before, rolled_back, after = run("models"), run("rollback", "2", "--yes"), run("models")
+
+    assert rolled_back.returncode == 0, rolled_back.stderr
+    assert json.loads(rolled_back.stdout)["changed"] is True
+    assert json.loads(before.stdout)["endpoint"]["version"] == 1
+    assert json.loads(after.stdout)["endpoint"]["version"] == 2

@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from stacks.training.handler.aws_errors import TrainingError
-from stacks.training.handler.emptied_group import empty, on_event
+from stacks.training.handler.emptied_group import config_of, empty, on_event
 from stacks.training.handler.events import is_complete
 from stacks.training.handler.registry import Registry
 from stacks.training.handler.request import JobRequest
@@ -220,6 +220,22 @@ def test_every_version_is_deleted_before_its_group(sagemaker: Any) -> None:
     assert empty(sagemaker, GROUP) == 0
 
 
+@pytest.mark.parametrize(("used", "left"), [("", ["of-the-stack"]), ("kennel-development-v1", None)])
+def test_what_a_rollback_created_goes_with_its_version_unless_the_endpoint_uses_it(
+    sagemaker: Any, used: str, left: list[str] | None
+) -> None:
+    for name in ("of-the-stack", f"{GROUP}-v1"):
+        served(sagemaker, "s3://bucket/model.tar.gz", endpoint=f"at-{name}", name=name)
+    sagemaker.create_model_package(ModelPackageGroupName=GROUP, SourceUri="s3://bucket/model.tar.gz")
+
+    assert config_of(sagemaker, f"at-{GROUP}-v1") == f"{GROUP}-v1"
+    assert config_of(sagemaker, "gone") == ""
+    assert empty(sagemaker, GROUP, used=used) == 1
+    found = {each["EndpointConfigName"] for each in sagemaker.list_endpoint_configs()["EndpointConfigs"]}
+    assert found == {each["ModelName"] for each in sagemaker.list_models()["Models"]}
+    assert found == set(left or ["of-the-stack", f"{GROUP}-v1"])
+
+
 @pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
 def test_the_function_that_empties_the_group_always_responds(
     sagemaker: Any, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -230,7 +246,7 @@ def test_the_function_that_empties_the_group_always_responds(
         event = {
             "RequestType": kind,
             "ResponseURL": f"{url.url}/response",
-            "ResourceProperties": {"ModelGroup": GROUP},
+            "ResourceProperties": {"ModelGroup": GROUP, "EndpointName": ENDPOINT},
             **{name: name for name in ("StackId", "RequestId", "LogicalResourceId")},
         }
         on_event(event, None)
@@ -249,7 +265,7 @@ def test_versions_that_cannot_be_deleted_fail_the_stack_with_the_reason(monkeypa
         event = {
             "RequestType": "Delete",
             "ResponseURL": f"{url.url}/response",
-            "ResourceProperties": {"ModelGroup": GROUP},
+            "ResourceProperties": {"ModelGroup": GROUP, "EndpointName": ENDPOINT},
             **{name: name for name in ("StackId", "RequestId", "LogicalResourceId")},
         }
         on_event(event, None)

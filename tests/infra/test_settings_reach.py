@@ -146,6 +146,8 @@ REACH = {
         (
             f"{JOB}.EndpointName",
             f"Training/TrainingJobRole{POLICY}",
+            "Training/RegistryEmptiedGroup.EndpointName",
+            f"Training/RegistryEmptyingRole{POLICY}",
             "Serving/Endpoint.EndpointName",
             "Serving/Logs.LogGroupName",
             "Serving/ScalingPolicy.PolicyName",

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -76,10 +75,9 @@ def rollback(sagemaker: Any, number: int = 1, *, endpoint: dict[str, Any] | None
         sagemaker=sagemaker,
         version=version(sagemaker, GROUP, number),
         before=dataclasses.replace(before, endpoint=described),
-        prefix=GROUP,
+        group=GROUP,
         tags={"project": "kennel"},
         sleep=lambda _: None,
-        now=lambda: datetime(2026, 11, 22, 10, 11, 12, tzinfo=UTC),
         **options,
     )
 
@@ -153,7 +151,7 @@ def test_a_rollback_is_an_update_with_the_guard_of_the_last_one(
     change.check(clients["s3"], clients["cloudwatch"])
     after = run(change)
 
-    name = f"{GROUP}-v1-20261122101112"
+    name = f"{GROUP}-v1"
     assert updates == [
         {
             "EndpointName": ENDPOINT,
@@ -184,11 +182,23 @@ def test_a_second_rollback_deletes_what_the_first_one_created(
     _ = two
     use_updates(monkeypatch)
     run(rollback(sagemaker))
-    run(dataclasses.replace(rollback(sagemaker, 2), now=lambda: datetime(2026, 11, 23, tzinfo=UTC)))
+    run(rollback(sagemaker, 2))
 
     left = {each["EndpointConfigName"] for each in sagemaker.list_endpoint_configs()["EndpointConfigs"]}
-    assert left == {"first", f"{GROUP}-v2-20261123000000"}, "the one of the stack stays"
+    assert left == {"first", f"{GROUP}-v2"}, "the one of the stack stays"
     assert left == {each["ModelName"] for each in sagemaker.list_models()["Models"]}
+
+
+def test_a_version_is_served_again_after_another_one(
+    sagemaker: Any, two: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its names are taken if the rollback in between was ended before it deleted them."""
+    use_updates(monkeypatch)
+    run(rollback(sagemaker))
+    monkeypatch.setattr(Rollback, "_delete_earlier", lambda *_: None)
+    run(rollback(sagemaker, 2))
+
+    assert run(rollback(sagemaker)).artifact == two[0]
 
 
 def test_an_update_that_sagemaker_rolls_back_is_an_error_and_leaves_nothing(

@@ -12,6 +12,11 @@ GATE = "Accuracy gate:"
 """The start of an ApprovalDescription that Kennel wrote. A person's decision has another one."""
 
 
+def served_again(group: str, number: int) -> str:
+    """The name of the model and of the endpoint configuration with which `kennel rollback` serves a version."""
+    return f"{group}-v{number}"
+
+
 def describes(job: str) -> str:
     """The ModelPackageDescription of a job's version, by which it is found in a list."""
     return f"Artifact of training job {job}"
