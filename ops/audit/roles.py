@@ -1,7 +1,4 @@
-"""Each role of CloudFormation templates, with who can assume it and all of its statements.
-
-Only the standard library: `make audit` reads the same roles in an environment that has few packages.
-"""
+"""Each role of CloudFormation templates, with who can assume it and all of its statements."""
 
 import json
 from collections.abc import Iterator, Mapping
