@@ -4,21 +4,17 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
 from tests.operate.deployment import REGION
+from tests.operate.moto_account import client
 from tests.operate.role_templates import LAMBDA, template
 from tests.preflight.account import ACCOUNT, Account, denied
 
 TODAY = datetime.now(UTC)
 ROLE = "kennel-api-role"
-
-
-def client(service: str) -> Any:
-    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
 
 def deploy(*statements: dict[str, Any]) -> None:

@@ -66,7 +66,6 @@ def test_a_role_with_named_actions_and_resources_has_no_finding() -> None:
     ("statement", "expected"),
     [
         (allow("s3:*", "arn:aws:s3:::photos/*"), ("high", "wildcard")),
-        (allow("*", "arn:aws:s3:::photos/*"), ("high", "wildcard")),
         (allow("s3:Get*", "arn:aws:s3:::photos/*"), ("medium", "wildcard")),
         ({"Effect": "Allow", "NotAction": "iam:*", "Resource": "arn:aws:s3:::photos"}, ("high", "wildcard")),
         (

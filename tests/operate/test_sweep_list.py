@@ -8,7 +8,7 @@ from typer.testing import Result
 
 from ops.sweep.kinds import KINDS, named
 from tests.operate.deployment import REGION
-from tests.operate.sweep_account import (
+from tests.operate.moto_account import (
     AUTO_DELETE,
     DEVELOPMENT,
     SMOKE,

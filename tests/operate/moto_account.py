@@ -1,5 +1,7 @@
 """What the stacks of an environment leave in an account of moto, and `kennel sweep` in a shell."""
 
+import functools
+import os
 from typing import Any
 
 import boto3
@@ -14,7 +16,12 @@ AUTO_DELETE = {"aws-cdk:auto-delete-objects": "true"}
 
 
 def client(service: str, region: str = REGION) -> Any:
-    return boto3.client(service, region_name=region)  # type: ignore[call-overload]
+    return _client(os.environ["AWS_ENDPOINT_URL"], service, region)
+
+
+@functools.cache  # a client takes longer to make than its calls do
+def _client(url: str, service: str, region: str) -> Any:
+    return boto3.client(service, region_name=region, endpoint_url=url)  # type: ignore[call-overload]
 
 
 def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
