@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from environments import Environment
-from environments.environment import STACKS
+from environments.environment import ON_REQUEST, STACKS
 from ops.audit import drift, rights
 from ops.audit.finding import Finding, Report, Use
 from ops.audit.roles import Json, Role, roles
@@ -71,7 +71,7 @@ def audit(
 
 def _stacks(client: Client, environment: Environment, account: str, region: str) -> Iterator[_Stack]:
     described: dict[str, Json] = {}
-    for kind in STACKS:
+    for kind in (*STACKS, *ON_REQUEST):
         stack = _described(client, environment.stack(kind))
         if stack:
             described[kind] = stack

@@ -17,11 +17,9 @@ TODAY = datetime.now(UTC)
 ROLE = "kennel-api-role"
 
 
-def deploy(*statements: dict[str, Any]) -> None:
+def deploy(*statements: dict[str, Any], stack: str = "kennel-api") -> None:
     body = json.dumps(template(*statements, RoleName=ROLE))
-    client("cloudformation").create_stack(
-        StackName="kennel-api", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
-    )
+    client("cloudformation").create_stack(StackName=stack, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
 
 
 def used(account: Account, *, created: int, role: int | None, services: dict[str, int | None]) -> None:
@@ -87,6 +85,15 @@ def test_a_role_that_is_in_use_and_as_deployed_has_no_finding(account: Account) 
     (role,) = json.loads(result.stdout)["roles"]
     assert role["deployed"]["name"] == ROLE
     assert role["deployed"]["services"]["logs"][:10] == f"{TODAY - timedelta(days=1):%Y-%m-%d}"
+
+
+def test_the_roles_of_a_stack_that_only_a_setting_adds_are_read(account: Account) -> None:
+    deploy(stack="kennel-delivery")
+    used(account, created=200, role=1, services={"logs": 1})
+
+    (role,) = json.loads(kennel("--json").stdout)["roles"]
+
+    assert (role["stack"], role["deployed"]["name"]) == ("Delivery", ROLE)
 
 
 def test_a_policy_that_was_added_by_hand_is_drift(account: Account) -> None:
