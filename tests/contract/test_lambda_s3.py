@@ -104,3 +104,13 @@ def test_any_other_object_is_refused_with_a_sentence(
 
     assert status == expected
     assert sentence in body["error"]["message"]
+
+
+def test_the_time_of_the_fetch_is_a_metric(function: LambdaRuntime) -> None:
+    function.invoke({"s3": {"bucket": "photos", "key": "open/dog.jpg"}})
+
+    line = json.loads(function.log.splitlines()[-1])
+    assert line["source"] == "s3"
+    assert line["FetchTime"] > 0
+    assert {"Name": "FetchTime", "Unit": "Milliseconds"} in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    assert line["FetchTime"] + line["EndpointTime"] + line["OwnTime"] == pytest.approx(line["ms"], abs=0.1)
