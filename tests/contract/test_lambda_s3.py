@@ -106,10 +106,10 @@ def test_any_other_object_is_refused_with_a_sentence(
     assert sentence in body["error"]["message"]
 
 
-def test_the_time_of_the_fetch_is_a_metric(function: LambdaRuntime) -> None:
-    function.invoke({"s3": {"bucket": "photos", "key": "open/dog.jpg"}})
+def test_the_time_of_the_fetch_is_a_metric(parts: tuple[LambdaRuntime, Container]) -> None:
+    classify(parts, "photos", "open/dog.jpg")
 
-    line = json.loads(function.log.splitlines()[-1])
+    line = json.loads(parts[0].log.splitlines()[-1])
     assert line["source"] == "s3"
     assert line["FetchTime"] > 0
     assert {"Name": "FetchTime", "Unit": "Milliseconds"} in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
