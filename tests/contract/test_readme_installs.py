@@ -101,6 +101,9 @@ EXPECTED = {
     "cost": (0, "The environment development in us-east-1"),
     "capacity": (0, "The busiest minute has 2 calls a second."),
     "preflight": (1, "This deploy would fail"),
+    "status": (0, "Everything works."),
+    "models": (0, "No training is registered yet."),
+    "why": (0, "Nothing has failed that was not repaired since."),
     "deploy": (1, "There is no terminal to ask in"),
     "data check": (1, "1 error: correct the photos"),  # drawn photos, which are all alike
     "data split": (1, "Add photos, then split again."),  # for the same reason
