@@ -121,9 +121,18 @@ def test_the_certificate_must_be_for_the_host_and_the_handshake_names_it(everyda
     assert everyday["good"] == "photo"
     (server_name, head) = everyday["requests"][0]
     assert server_name == "www.photos.example"
-    assert len(everyday["requests"]) == 1  # none was sent to a host whose certificate is wrong
+    wrong = {f"{name}.photos.example" for name in everyday["certificates"]}
+    assert not wrong & {name for name, _ in everyday["requests"]}  # nothing was sent to them
     assert head.split("\r\n")[:2] == ["GET /dog.jpg?size=1 HTTP/1.1", "Host: www.photos.example"]
     assert {line.partition(":")[0] for line in head.split("\r\n")[1:] if line} == {"Host", *HEADERS}
+
+
+def test_at_most_three_redirects_are_followed(everyday: dict[str, Any]) -> None:
+    assert everyday["redirects"] == ["photo", "photo", "photo", "url_failed", "url_failed"]
+
+
+def test_a_public_host_that_is_not_listed_is_neither_looked_up_nor_asked(everyday: dict[str, Any]) -> None:
+    assert everyday["not_listed"] == {"ends": ["url_forbidden"] * 6, "questions": 0}
 
 
 def test_a_name_is_looked_up_as_it_is(everyday: dict[str, Any]) -> None:

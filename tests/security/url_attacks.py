@@ -87,7 +87,7 @@ class Attacks:
             for number, place in enumerate(spellings(address, ALLOWED).values()):
                 if self._thorough or number % 8 == self.addresses.index(address) % 8:
                     for status, hops in chains if every else [next(rotation)]:
-                        yield self._chain(place, status, hops)
+                        yield self.chain(place, status, hops)
 
     def _by_name(self) -> Iterator[str]:
         for lookup in self._lookups():
@@ -98,7 +98,7 @@ class Attacks:
     def _by_redirect_to_name(self) -> Iterator[str]:
         for number, lookup in enumerate(self._lookups()):
             place = f"{'https:' if number % 2 else ''}//{self._name([lookup])}/"
-            yield self._chain(place, STATUSES[number % 5], 1 + number % REDIRECTS)
+            yield self.chain(place, STATUSES[number % 5], 1 + number % REDIRECTS)
 
     def _by_rebinding(self) -> Iterator[str]:
         """The first look-up is public and the second one is not: a fetch that looks up twice connects to a canary."""
@@ -147,7 +147,7 @@ class Attacks:
         self._internet.pages[path] = page
         return path
 
-    def _chain(self, place: str, status: int, hops: int) -> str:
+    def chain(self, place: str, status: int, hops: int) -> str:
         """A URL that leads to `place` by this number of redirects."""
         for _ in range(hops):
             place = f"https://{ALLOWED}{self._page(redirect(place, status=status))}"
@@ -162,6 +162,15 @@ def unguarded(internet: CanaryInternet, attacks: Attacks, check: Callable[[str],
             internet.names.addresses[name] = [[address]]
             ending(f"https://{name}/")
     return sorted({address for address, _ in internet.hits()})
+
+
+def not_listed(internet: CanaryInternet, attacks: Attacks) -> dict[str, Any]:
+    """How the fetch of a public host ends that is not listed: directly and after a redirect, and its requests."""
+    for name in ("www.other.example", DOMAIN):
+        internet.names.addresses[name] = [[PUBLIC_V4]]
+    urls = [f"https://{host}/dog.jpg" for host in ("www.other.example", DOMAIN)]
+    ends = [ending(url) for url in (*urls, *(attacks.chain(url, 302, count) for url in urls for count in (1, 3)))]
+    return {"ends": ends, "questions": sum(internet.names.questions[host, 1] for host in ("www.other.example", DOMAIN))}
 
 
 def looked_up_twice(attacks: Attacks) -> int:
@@ -207,12 +216,14 @@ def bodies(internet: CanaryInternet) -> dict[str, Any]:
         internet.before_tls = {**internet.before_tls, address: speaks}
         internet.names.addresses[f"handshake-{number}.{DOMAIN}"] = [[address]]
     internet.names.addresses[f"unanswered.{DOMAIN}"] = [[UNANSWERED]]
+    internet.names.addresses[f"half-answered.{DOMAIN}"] = [[UNANSWERED, PUBLIC_V4]]
     internet.names.silent.add(f"silent.{DOMAIN}")
     time_or_failure = (*hostile_bodies.TIME, *hostile_bodies.FAILED)
     cases = {
         "slow: handshake": (f"https://handshake-0.{DOMAIN}/", hostile_bodies.TIME),
         "endless: handshake": (f"https://handshake-1.{DOMAIN}/", time_or_failure),
         "slow: connection": (f"https://unanswered.{DOMAIN}/", hostile_bodies.TIME),
+        "slow: one of two addresses": (f"https://half-answered.{DOMAIN}/", ("photo",)),
         "slow: name server": (f"https://silent.{DOMAIN}/", time_or_failure),
     }
     for kind, found in hostile_bodies.KINDS.items():
@@ -277,6 +288,8 @@ def main() -> None:
         name: ending(f"https://{name}.{DOMAIN}/") for name in hosts_with_wrong_certificates(internet)
     }
     result["good"] = ending(f"https://{ALLOWED}/dog.jpg?size=1#top")
+    result["redirects"] = [ending(attacks.chain(f"https://{ALLOWED}/dog.jpg", 302, count)) for count in range(1, 6)]
+    result["not_listed"] = not_listed(internet, attacks)
     result["requests"] = [(name, head.decode()) for name, head in internet.requests]
     result["search_list"] = ending(f"https://unknown.{DOMAIN}/")
     result["searched"] = [name for name, _ in internet.names.questions if name.endswith("internal.example")]
