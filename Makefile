@@ -23,7 +23,7 @@ $(foreach verb,lock,$(eval TAKES_$(verb) := UPGRADE))
 $(foreach verb,docs,$(eval TAKES_$(verb) := DOCS_REPOSITORY))
 $(foreach verb,test test-processors,$(eval TAKES_$(verb) := ARGS WORKERS))
 $(foreach verb,test-slow,$(eval TAKES_$(verb) := ARGS))
-$(foreach verb,bench-function-faults bench-synth bench-local-lambda bench-rehearsal bench-scaling bench-serving bench-load bench-memory bench-hostile,$(eval TAKES_$(verb) := ARGS))
+$(foreach verb,bench-lambda bench-function-faults bench-synth bench-local-lambda bench-rehearsal bench-scaling bench-serving bench-load bench-memory bench-hostile,$(eval TAKES_$(verb) := ARGS))
 $(foreach verb,bench-features bench-training bench-training-modes bench-quantisation bench-colours bench-training-gpu,$(eval TAKES_$(verb) := ARGS))
 $(foreach verb,data-split,$(eval TAKES_$(verb) := ARGS DIR SOURCE))
 $(foreach verb,data-check,$(eval TAKES_$(verb) := ARGS DIR))
@@ -274,9 +274,11 @@ bench-colours: setup  ## accuracy of photos in other colour spaces, with their p
 bench-training-gpu: setup  ## training speed on a GPU, compared with synthetic tensors
 	@$(BIN)/python -m benchmarks.training_gpu $(ARGS)
 
-.PHONY: bench-hostile bench-function-faults
+.PHONY: bench-hostile bench-function-faults bench-lambda
 bench-function-faults: setup  ## the Lambda function with slow and failing peers: its time, and the requests it sends
 	@$(BIN)/python -m benchmarks.function_faults $(ARGS)
+bench-lambda: setup  ## the Lambda function: its start and own time against a bare boto3 handler, load, faults (10 minutes)
+	@$(BIN)/python -m benchmarks.function $(ARGS)
 bench-hostile: setup  ## hostile requests: responses, slowest request, memory (limited to 512 MB)
 	@$(BIN)/python -m benchmarks.hostile $(ARGS)
 

@@ -29,8 +29,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.goals import goal
 from benchmarks.processor import print_processor
-from benchmarks.serving import goal
 
 ROOT = Path(__file__).resolve().parents[1]
 KENNEL = (sys.executable, "-c", "from ops.cli import main; main()")

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import serving_processes as processes
+from benchmarks.goals import goal
 from benchmarks.http_load import Response, drive, invocation
 from benchmarks.processor import print_processor
 from benchmarks.serving_inputs import KEPT, Inputs, in_float32, options, prepare
@@ -210,13 +211,6 @@ def table(
         p50, p99 = (quantile(latencies[name], share) * 1000 for share in (0.5, 0.99))
         rate, run = statistics.median(rates[name]), statistics.median(processor[name]) * 1000
         print(f"{name:22}{p50:8.1f}{p99:8.1f}{run:14.1f}{rate:15.1f}{server.ready_s:16.1f}{resident[name]:13.0f}")
-
-
-def goal(what: str, found: float, *, at_least: float | None = None, at_most: float | None = None) -> None:
-    """Print a figure with its goal."""
-    met = (at_least is None or found >= at_least) and (at_most is None or found <= at_most)
-    bound = f"at least {at_least:.3g}" if at_least is not None else f"at most {at_most:.3g}"
-    print(f"{what:70}{found:10.4g}   goal: {bound:15} {'met' if met else 'MISSED'}")
 
 
 def processor_in_process(photos: Sequence[bytes]) -> tuple[float, float]:

@@ -26,9 +26,10 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks import serving_processes as processes
+from benchmarks.goals import goal
 from benchmarks.http_load import Connection, Response, drive, invocation
 from benchmarks.processor import print_processor
-from benchmarks.serving import CONCURRENCY, CORES, goal
+from benchmarks.serving import CONCURRENCY, CORES
 from benchmarks.serving_inputs import LARGE, options, prepare
 from benchmarks.serving_processes import Server
 from inference.classifier import Classifier

@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import serving_processes as processes
+from benchmarks.goals import goal
 from benchmarks.http_load import Response, drive, invocation
 from benchmarks.processor import print_processor
-from benchmarks.serving import CONCURRENCY, goal
+from benchmarks.serving import CONCURRENCY
 from benchmarks.serving_inputs import encoded, in_float32, options, prepare
 from rehearsal.processes import ProcessGroup
 

@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,6 +47,7 @@ class LambdaRuntime:
     memory_mib: the function sees it in its context; it is not enforced.
     init_timeout_s: limit of the initialisation; on AWS 10 s on demand, up to 15 minutes with provisioned concurrency.
     compiled_client: False uses `python_client` instead of the compiled part of AWS's runtime client.
+    packages: the folder of the packages that the function finds. None: it finds those of this process.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class LambdaRuntime:
         log_dir: Path | None = None,
         port: int = 0,
         compiled_client: bool = COMPILED_CLIENT,
+        packages: Path | None = None,
     ) -> None:
         class Handler(_InvokedOverHttp):
             function = self
@@ -70,7 +73,15 @@ class LambdaRuntime:
         self._timeout_s = timeout_s
         self._memory_mib = memory_mib
         self._init_timeout_s = init_timeout_s
-        self._python_path = [*([] if compiled_client else [PYTHON_CLIENT]), self._task_root]
+        self._python_path = [
+            *([] if compiled_client else [PYTHON_CLIENT]),
+            self._task_root,
+            *([packages] if packages else []),
+        ]
+        # without `site` the interpreter finds no other packages
+        self._python = [sys.executable, *(["-S"] if packages else [])]
+        self.init_s = 0.0
+        """Of the current execution environment: from the start of its process until it asks for its first event."""
         self._server = LoopbackServer(Handler, port=port)
         self._own_log_dir = None if log_dir else tempfile.TemporaryDirectory(prefix="lambda-")
         self._group = ProcessGroup(log_dir or Path(self._own_log_dir.name), grace_s=1.0)  # type: ignore[union-attr]
@@ -141,10 +152,11 @@ class LambdaRuntime:
         """Start a new environment and wait until it requests its first event."""
         environment = self.environment = ExecutionEnvironment(self._group)
         self._starts += 1
+        began = time.monotonic()
         try:
             environment.initialise(
                 f"lambda-{self._starts}",
-                [sys.executable, "-m", "awslambdaric", self._handler],
+                [*self._python, "-m", "awslambdaric", self._handler],
                 env=self._variables(),
                 cwd=self._task_root,
                 timeout_s=self._init_timeout_s,
@@ -152,6 +164,7 @@ class LambdaRuntime:
         except FunctionError:
             environment.end()
             raise
+        self.init_s = time.monotonic() - began
 
     def _variables(self) -> dict[str, str]:
         return {

@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.api.http_api import HttpApi
+from stacks.api.package import BESIDE_PACKAGE, PAGE
 from stacks.common.function import PythonFunction
 from stacks.common.iam import allow
 from stacks.common.log_group import OwnedLogGroup
@@ -21,10 +22,6 @@ from stacks.storage.bucket_access import BucketAccess
 
 ROOT = Path(__file__).resolve().parents[2]
 ALIAS = "live"
-BESIDE_PACKAGE = ("inference/__init__.py", "inference/photo/__init__.py", "inference/photo/file_types.py")
-"""What the function imports of inference, at the paths that its imports have in the repository: one table alone."""
-PAGE = ("page/__init__.py", "page/index.html")
-"""With api.page it also imports these."""
 
 
 class ApiStack(cdk.Stack):

@@ -14,6 +14,7 @@ import pytest
 from rehearsal.aws.execution_environment import ExecutionEnvironment
 from rehearsal.aws.lambda_runtime import COMPILED_CLIENT, PYTHON_CLIENT, FunctionError, LambdaRuntime
 from rehearsal.aws.runtime_api import Invocation
+from rehearsal.cloud.functions.python_runtime import PythonRuntime
 from rehearsal.processes import ProcessGroup
 from tests.patience import PATIENCE_S
 from tests.rehearsal.still_running import gone_in_time, orphans_of
@@ -223,6 +224,21 @@ def test_a_function_that_cannot_start_says_why(
 
     assert caught.value.kind == kind
     assert message in str(caught.value)
+
+
+def test_with_lambdas_packages_alone_a_function_finds_no_others(tmp_path: Path) -> None:
+    (tmp_path / "uses_boto3.py").write_text("import boto3\n\ndef handler(event, context):\n    return {}\n")
+    (tmp_path / "uses_pillow.py").write_text("import PIL\n\ndef handler(event, context):\n    return {}\n")
+    packages = PythonRuntime(sys.executable, tmp_path).packages()
+
+    with LambdaRuntime("uses_boto3.handler", task_root=tmp_path, packages=packages) as function:
+        assert function.invoke({}) == {}
+        assert function.init_s > 0
+    with (
+        pytest.raises(FunctionError, match="No module named 'PIL'"),
+        LambdaRuntime("uses_pillow.handler", task_root=tmp_path, packages=packages),
+    ):
+        pytest.fail("it started")
 
 
 def test_the_real_handler_does_not_start_without_its_endpoint(compiled_client: bool) -> None:
