@@ -29,7 +29,7 @@ export async function fillQueue(photo) {
     let refused = false;
     while (!refused) {
       ask(count).then((status) => { refused ||= status === 429; }, () => {});  // one that is accepted has no answer
-      await after(10);
+      await after(25);
     }
   }
 }
