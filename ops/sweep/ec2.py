@@ -1,23 +1,33 @@
 """Instances, volumes, and what of a network bills by the hour."""
 
+from typing import Any
+
 from ops.sweep.found import Client, UndeletedError
 from ops.sweep.prices import Prices, total
 from ops.sweep.sagemaker import Bill
 
 
 def instance(client: Client, name: str, prices: Prices) -> Bill | None:
-    """With its volumes that have no tags, which nothing else would find."""
+    """With its volumes, and with the address that its subnet gave it: the instance's deletion is also theirs."""
     reservations = client("ec2").describe_instances(InstanceIds=[name])["Reservations"]
     (described,) = [each for reservation in reservations for each in reservation["Instances"]]
     state, kind = described["State"]["Name"], described["InstanceType"]
     if state in ("terminated", "shutting-down"):
         return None
     filters = [{"Name": "attachment.instance-id", "Values": [name]}]
-    volumes = [each for each in client("ec2").describe_volumes(Filters=filters)["Volumes"] if not each.get("Tags")]
+    volumes = client("ec2").describe_volumes(Filters=filters)["Volumes"]
     storage = [prices.monthly(f"ebs.{each['VolumeType']}", each["Size"]) for each in volumes]
     if state in ("stopped", "stopping"):
         return f"{kind}, {state}: its volumes", total(*storage)
-    return f"{kind}, {state}", total(prices.hourly(f"ec2.instance.{kind}"), *storage)
+    given = [each for each in described.get("NetworkInterfaces", []) if _has_given_address(each)]
+    addresses = prices.hourly("ec2.public-ipv4", len(given))
+    return f"{kind}, {state}", total(prices.hourly(f"ec2.instance.{kind}"), addresses, *storage)
+
+
+def _has_given_address(interface: dict[str, Any]) -> bool:
+    """Whether it has a public address that AWS takes back when the instance stops. An Elastic IP is its own kind."""
+    owner: str | None = interface.get("Association", {}).get("IpOwnerId")
+    return owner == "amazon"
 
 
 def terminate(client: Client, name: str) -> None:
@@ -26,8 +36,9 @@ def terminate(client: Client, name: str) -> None:
 
 
 def volume(client: Client, name: str, prices: Prices) -> Bill | None:
+    """One without an instance: the others are counted, and deleted, with theirs."""
     (described,) = client("ec2").describe_volumes(VolumeIds=[name])["Volumes"]
-    if described["State"] in ("deleting", "deleted"):
+    if described["State"] in ("deleting", "deleted") or described.get("Attachments"):
         return None
     gib, kind = described["Size"], described["VolumeType"]
     return f"{gib} GiB {kind}, {described['State']}", prices.monthly(f"ebs.{kind}", gib)

@@ -84,15 +84,17 @@ def _bill(client: Client, kind: Kind, name: str, prices: Prices) -> Any:
     try:
         return kind.look(client, name, prices)
     except ClientError as error:
-        if _is_gone(error):  # the tags of a resource are listed for some time after its deletion
+        if is_gone(error):  # the tags of a resource are listed for some time after its deletion
             return None
         raise
 
 
-def _is_gone(error: ClientError) -> bool:
+def is_gone(error: ClientError) -> bool:
+    """Whether AWS says that a resource does not exist."""
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     return (
         "NotFound" in code
+        or "RecordNotFound" in message  # a notebook instance; its code is ValidationException
         or code.startswith("NoSuch")
         or (code == "ValidationException" and ("ould not find" in message or "not found" in message))
     )
@@ -104,7 +106,7 @@ def _reason(
     arn: str,
     tags: Mapping[str, str],
     environment: Environment,
-    owners: Mapping[str, tuple[str, str]] | None,
+    owners: ownership.Owners | None,
 ) -> str:
     """Why a resource is not deleted; empty if it may be."""
     if kind.name == "bucket" and environment.protection.keep_bucket:
@@ -116,9 +118,18 @@ def _reason(
         return (
             f"It has the tag {foreign}, which {environment.file} does not give: it may belong to another environment."
         )
+    alike = ownership.same_tags(environment)
+    if alike:
+        return (
+            f"{alike} has the same tags, so it may belong to that environment. Write a tag into [tags] of one of the "
+            "files, such as environment, and deploy it."
+        )
+    user = ownership.keys_of_buckets().get(arn)
+    if user:
+        return f"{user} names it (storage.kms_key_arn): without it the objects in the bucket could not be read."
     if owners is None:
         return "AWS did not say whether a stack owns it."
-    owner = owners.get(arn) or owners.get(name)
+    owner = owners.owner(arn, name, tags)
     if owner and owner[1] != ownership.DELETED_BY:
         return f"The stack {owner[0]} owns it ({owner[1]}): `make destroy ENV={environment.name}` deletes it."
     return ""

@@ -12,7 +12,7 @@ from ops.data.aws_errors import explained
 from ops.session import account, session
 from ops.sweep.found import Client, Found, Sweep, UndeletedError
 from ops.sweep.kinds import KINDS
-from ops.sweep.look import look
+from ops.sweep.look import is_gone, look
 
 ALL = "all"
 """Stands for every region that the account has enabled."""
@@ -68,6 +68,11 @@ def delete(swept: Sweep, confirmed: Callable[[Found], bool], said: Callable[[Fou
         try:
             kinds[each.kind].delete(regional(each.region), each.name)
         except (ClientError, BotoCoreError, WaiterError, UndeletedError) as error:
+            if isinstance(error, ClientError) and is_gone(
+                error
+            ):  # it was deleted meanwhile, by AWS or by another person
+                yield replace(each, deleted=True)
+                continue
             said(each, str(error))
             yield each.because(f"AWS did not delete it: {error}")
         else:

@@ -61,11 +61,13 @@ def notebook(client: Client, name: str, prices: Prices) -> Bill | None:
 
 
 def delete_notebook(client: Client, name: str) -> None:
-    """SageMaker deletes only one that is stopped."""
+    """SageMaker deletes only one that is stopped or failed."""
     sagemaker: Any = client("sagemaker")
-    if sagemaker.describe_notebook_instance(NotebookInstanceName=name)["NotebookInstanceStatus"] == "InService":
+    status = sagemaker.describe_notebook_instance(NotebookInstanceName=name)["NotebookInstanceStatus"]
+    if status == "InService":
         sagemaker.stop_notebook_instance(NotebookInstanceName=name)
-    sagemaker.get_waiter("notebook_instance_stopped").wait(
-        NotebookInstanceName=name, WaiterConfig={"Delay": 10, "MaxAttempts": 60}
-    )
+    if status != "Failed":  # which the waiter takes for an error
+        sagemaker.get_waiter("notebook_instance_stopped").wait(
+            NotebookInstanceName=name, WaiterConfig={"Delay": 10, "MaxAttempts": 60}
+        )
     sagemaker.delete_notebook_instance(NotebookInstanceName=name)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from environments import Environment
 from ops.sweep.kinds import KINDS, named
 from tests.operate.deployment import REGION
 from tests.operate.moto_account import (
@@ -195,6 +196,71 @@ def test_what_a_stack_owns_that_cannot_be_deleted_may_be_deleted(account: Accoun
     account.answer("cloudformation.DescribeStacks", {"Stacks": failed})
 
     assert listed(kennel("--json", "--env", "smoke"))[volume]["kept"] == ""
+
+
+def test_the_tag_of_cloudformation_names_the_stack_of_a_resource(account: Account) -> None:
+    """The physical id of an address is its IP, not its allocation; and a stack can lack the environment's tags."""
+    stack("any-other", {"owner": "any"})
+    address = client("ec2").allocate_address(Domain="vpc")["AllocationId"]
+    tags = pairs({**SMOKE, "aws:cloudformation:stack-name": "any-other"})
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:elastic-ip/{address}"
+    account.answer(
+        "resourcegroupstaggingapi.GetResources", {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": tags}]}
+    )
+
+    kept = listed(kennel("--json", "--env", "smoke"))[address]["kept"]
+    client("cloudformation").delete_stack(StackName="any-other")
+    left = listed(kennel("--json", "--env", "smoke"))[address]["kept"]
+
+    assert kept.startswith("The stack any-other owns it (CREATE_COMPLETE)")
+    assert left == ""
+
+
+def with_files(monkeypatch: pytest.MonkeyPatch, *files: Environment) -> None:
+    """As if environments/ had these files."""
+    read = {each.name: each for each in files}
+    monkeypatch.setattr("environments.names", lambda: sorted(read))
+    monkeypatch.setattr("environments.load", lambda name: read[name])
+
+
+def test_nothing_is_deleted_if_another_environment_has_the_same_tags(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a copy of development.toml with another name."""
+    volume = make_volume(DEVELOPMENT)
+    with_files(monkeypatch, Environment(name="development"), Environment(name="staging"))
+
+    found = listed(kennel("--json", "--yes", answers="y\n" * 9))[volume]
+
+    assert found["deleted"] is False
+    assert found["kept"].startswith("environments/staging.toml has the same tags")
+
+
+def test_an_environment_of_another_account_with_the_same_tags_does_not_matter(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = make_volume(DEVELOPMENT)
+    with_files(
+        monkeypatch,
+        Environment(name="development", account=ACCOUNT),
+        Environment(name="staging", account="999999999999"),
+    )
+
+    assert listed(kennel("--json"))[volume]["kept"] == ""
+
+
+def test_the_key_of_a_bucket_is_kept(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket that outlives its stack could never be read again."""
+    tags = [{"TagKey": key, "TagValue": value} for key, value in DEVELOPMENT.items()]
+    key = client("kms").create_key(Tags=tags)["KeyMetadata"]
+    production = Environment(
+        name="production", tags={"environment": "production"}, settings={"storage": {"kms_key_arn": key["Arn"]}}
+    )
+    with_files(monkeypatch, Environment(name="development"), production)
+
+    found = listed(kennel("--json"))[key["KeyId"]]
+
+    assert found["kept"].startswith("environments/production.toml names it (storage.kms_key_arn)")
 
 
 def test_a_refused_list_is_unknown_and_exit_status_1(account: Account) -> None:
