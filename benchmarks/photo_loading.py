@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -70,7 +70,13 @@ def loading(data: DataSet, *, image_size: int, photos: int, rounds: int, probe_s
             f"{name:6} {alone * 1e6:7.0f} us of one core for a photo, of which the interpreter lock is held "
             f"{held * 1e6:4.0f} us: at most {1 / held if held else float('inf'):6.0f} photos/s in one process"
         )
-    for name, run in (("decode", squares(data, preprocessing, photos)), ("crop", crops(data, preprocessing, photos))):
+    with crops(data, preprocessing, photos) as crop:
+        _rates({"decode": squares(data, preprocessing, photos), "crop": crop}, rounds)
+
+
+def _rates(loads: Mapping[str, Callable[[int, bool], int]], rounds: int) -> None:
+    """Print how many photos reach a consumer. A load takes the number of workers, and whether they are processes."""
+    for name, run in loads.items():
         kinds = [(workers, processes) for processes in (False, True) for workers in workers_to_try()]
         rates: dict[tuple[int, bool], list[tuple[float, float]]] = {kind: [] for kind in kinds}
         for number in range(rounds + 1):
@@ -167,8 +173,9 @@ def squares(data: DataSet, preprocessing: Preprocessing, photos: int) -> Callabl
     return run
 
 
-def crops(data: DataSet, preprocessing: Preprocessing, photos: int) -> Callable[[int, bool], int]:
-    """Photos as full mode needs them, from memory."""
+@contextlib.contextmanager
+def crops(data: DataSet, preprocessing: Preprocessing, photos: int) -> Iterator[Callable[[int, bool], int]]:
+    """Photos as full mode needs them, from memory. The workers end with the block."""
     made: dict[tuple[int, bool], ImageBatches] = {}
     epochs = iter(range(1_000_000))
     count = len(data.splits["train"])
@@ -193,7 +200,11 @@ def crops(data: DataSet, preprocessing: Preprocessing, photos: int) -> Callable[
             made[kind] = batches(*kind)
         return sum(len(pixels) for pixels in made[kind].crops(next(epochs), shares))
 
-    return run
+    try:
+        yield run
+    finally:
+        for each in made.values():
+            each.close()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.http_api import PAGE_ROUTE, PREDICT_ROUTE
+from contract.utf8_mode import start_in_utf8_mode
 from inference.photo.file_types import JPEG, PNG, WEBP
 from lambda_fn import errors
 from lambda_fn.errors import Fault
@@ -235,4 +236,5 @@ def text() -> str:
 
 
 if __name__ == "__main__":
+    start_in_utf8_mode()
     PAGE.write_text(text(), encoding="utf-8")

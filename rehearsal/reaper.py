@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 
 GRACE_S = 5.0
 
@@ -19,6 +20,7 @@ class Reaper:
     """The owner's handle of the reaper process."""
 
     def __init__(self) -> None:
+        _open.add(self)
         without_keys = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__],
@@ -40,12 +42,30 @@ class Reaper:
         """End the groups that are still watched, and the reaper."""
         self._process.communicate()
 
+    def forget(self) -> None:
+        """In a forked child: let the pipe end with the owner. Otherwise it would stay open as long as the child."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, self._process.stdin.fileno())
+            os.close(nothing)
+
     def _write(self, line: str) -> None:
         if self._process.stdin is not None:
             with contextlib.suppress(
                 BrokenPipeError, ValueError
             ):  # ValueError: it is closed, and its groups have ended
                 print(line, file=self._process.stdin, flush=True)
+
+
+_open: weakref.WeakSet[Reaper] = weakref.WeakSet()
+
+
+def _in_forked_child() -> None:
+    for reaper in _open:
+        reaper.forget()
+
+
+os.register_at_fork(after_in_child=_in_forked_child)
 
 
 def _signal(groups: set[int], number: int) -> set[int]:

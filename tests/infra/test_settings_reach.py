@@ -246,7 +246,13 @@ REACH = {
     "serving.capture.keep_days": Reach(5, (f"{LIFECYCLE}.ExpirationInDays",), beside=CAPTURE),
     "api.memory_mib": Reach(1024, ("Api/Function.MemorySize",)),
     "api.timeout_s": Reach(
-        20, ("Api/Function.Timeout", "Monitoring/AlarmsFunctionSlow.Threshold", "Monitoring/Dashboard.DashboardBody")
+        20,
+        (
+            "Api/Function.Timeout",
+            "Monitoring/AlarmsFunctionSlow.Threshold",
+            "Monitoring/Dashboard.DashboardBody",
+            "Serving/Model.PrimaryContainer.Environment.KENNEL_ANSWER_WITHIN_S",
+        ),
     ),
     "api.provisioned_concurrency": Reach(
         6,

@@ -1,14 +1,18 @@
 """Child processes: their failures become sentences, and none outlives its group."""
 
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rehearsal.processes import ProcessFailedError, ProcessGroup, free_port
+from rehearsal.reaper import Reaper
 from tests.patience import PATIENCE_S
 from tests.rehearsal.still_running import gone_in_time, is_running, orphans_of
 
@@ -126,6 +130,22 @@ def test_log_lines_are_forwarded_complete_and_in_order(group: ProcessGroup) -> N
         group.wait(timeout_s=PATIENCE_S)
 
     assert lines == [f"line {number}" for number in range(3000)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_forked_child_of_the_owner_does_not_keep_the_reaper_waiting() -> None:
+    reaper = Reaper()
+    child = multiprocessing.get_context("fork").Process(target=signal.pause)
+    child.start()
+    try:
+        closing = threading.Thread(target=reaper.close, daemon=True)
+        closing.start()
+        closing.join(PATIENCE_S)
+        assert not closing.is_alive()
+        assert child.is_alive()
+    finally:
+        child.kill()
+        child.join()
 
 
 def test_an_exception_in_the_block_ends_the_children(group: ProcessGroup) -> None:

@@ -52,7 +52,7 @@ def test_a_setting_changes_the_fleet() -> None:
 
 
 def test_refused_and_late_calls_are_an_exit_code() -> None:
-    ran = CliRunner().invoke(app, [*QUICK, "--photo-ms", "20000", "--json"])
+    ran = CliRunner().invoke(app, [*QUICK, "--photo-ms", "40000", "--json"])
 
     assert ran.exit_code == UNANSWERED
     found = json.loads(ran.stdout)["all"]

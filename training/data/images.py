@@ -93,6 +93,10 @@ class ImageBatches:
         for pixels, _ in self._filler.batches([(number, index) for index in own.tolist()] for own in shares):
             yield pixels
 
+    def close(self) -> None:
+        """End the threads or processes that read photos."""
+        self._filler.close()
+
     def examples(self, split: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         pixels, targets = self._evaluated[split]
         size = MICRO_BATCH[self._world.device.type]
