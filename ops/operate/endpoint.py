@@ -6,7 +6,7 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from ops.operate.account import Account, asking, is_missing
-from ops.operate.deployed import CONFIG, Deployed
+from ops.operate.deployed import CONFIG, ENDPOINT, Deployed
 
 BROKEN = ("Failed", "OutOfService", "UpdateRollbackFailed", "RollingBack")
 
@@ -60,7 +60,8 @@ class Endpoint:
         if self.differs:
             return (
                 f"The endpoint {self.name} serves the endpoint config {self.config}, not {self.deployed_config}, which "
-                f"its stack has deployed: an update was rolled back, or made outside the deploy.{why}"
+                f"its stack has deployed: an update was rolled back, or made outside it, as by kennel rollback."
+                f"{why}"
             )
         if self.rolled_back:
             return f"The last update of the endpoint {self.name} was rolled back; it serves the model of before.{why}"
@@ -105,6 +106,20 @@ def endpoint(deployed: Deployed) -> Endpoint | None:
             )
             for each in found.get("ProductionVariants", [])
         ),
+    )
+
+
+def missing_endpoint(deployed: Deployed) -> str:
+    """A sentence if the Serving stack has deployed an endpoint, for an endpoint that does not exist; else empty.
+
+    Raises AccountError.
+    """
+    stack = deployed.stacks.get("serving")
+    if stack is None or stack.changes or not deployed.resources("serving", ENDPOINT):
+        return ""
+    return (
+        f"The endpoint {deployed.endpoint_name} does not exist, though {stack.name} has deployed it: it was deleted "
+        "outside the deploy."
     )
 
 

@@ -74,9 +74,17 @@ def last_lines(log: LogGroup, since: float, most: int = 12) -> list[Line]:
 
 
 def errors_since(log: LogGroup, since: float, most: int = 5) -> list[Line]:
-    """The last different errors since a moment; without an error, the last lines. Raises AccountError."""
+    """The last different errors since a moment; without an error, the last lines of another kind than that of a
+    request that was answered, which the model of before writes too. Raises AccountError.
+    """
     lines = list(log.lines(since, MOST_PAGES))
-    return _different(line for line in lines if says_error(line.message))[-most:] or lines[-most:]
+    errors = _different(line for line in lines if says_error(line.message))
+    return errors[-most:] or [line for line in lines if not _is_answer(line.message)][-most:]
+
+
+def _is_answer(message: str) -> bool:
+    content = _fields(message)
+    return content is not None and content.get("event") == "answered"
 
 
 def _different(lines: Iterable[Line]) -> list[Line]:

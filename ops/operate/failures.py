@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from ops.operate.account import Account
 from ops.operate.alarms import alarms
 from ops.operate.answers import Answers
 from ops.operate.deployed import ENDPOINT, Deployed, Stack
-from ops.operate.endpoint import Endpoint, endpoint
+from ops.operate.endpoint import Endpoint, endpoint, missing_endpoint
 from ops.operate.error_lines import errors_since, is_own, last_lines, recent_errors
 from ops.operate.log_lines import Line
 from ops.operate.log_sources import endpoint_log, function_log, training_log
@@ -159,6 +159,8 @@ class _Look:
 
     def _of_endpoint(self) -> Iterator[Failure]:
         found: Endpoint | None = self._endpoint
+        if found is None and (missing := missing_endpoint(self._deployed)):
+            yield self._missing(missing)
         if found is None or not found.problem:
             return
         yield Failure(
@@ -169,6 +171,19 @@ class _Look:
             lines=self._container_lines(found.changed),
             log="endpoint",
             heading=explained_by(found.reason, "endpoint"),
+            covers=("container",),
+        )
+
+    def _missing(self, sentence: str) -> Failure:
+        """The failure of an endpoint that was deleted. It is the newest one: AWS does not say when."""
+        return Failure(
+            kind="endpoint",
+            at=datetime.now(UTC),
+            what=sentence,
+            details=(),
+            lines=(),
+            log="",
+            heading=explained_by(sentence, "endpoint"),
             covers=("container",),
         )
 

@@ -1,5 +1,6 @@
 """Events of CloudFormation: which of them is the root cause of a failed operation."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,8 @@ from typing import Any
 
 CANCELLED = ("cancelled", "canceled")
 """In the reason of a resource that CloudFormation gave up because of another one's failure."""
+_STACK_TRACE = re.compile(r" at \S+ \(\S+\.js:\d+:\d+\).*")
+"""Of CDK's provider function, after the error of a custom resource: it says where in that function, not what failed."""
 _BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
 
 
@@ -55,5 +58,5 @@ def root_cause(events: Iterable[Mapping[str, Any]]) -> RootCause | None:
         id=first["LogicalResourceId"],
         type=first["ResourceType"],
         status=first["ResourceStatus"],
-        reason=" ".join(first.get("ResourceStatusReason", "").split()),
+        reason=_STACK_TRACE.sub("", " ".join(first.get("ResourceStatusReason", "").split())),
     )

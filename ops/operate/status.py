@@ -9,7 +9,7 @@ from ops.operate.alarms import Alarm, alarms
 from ops.operate.answers import Answers
 from ops.operate.cost_now import CostNow, cost_now
 from ops.operate.deployed import Deployed, Stack
-from ops.operate.endpoint import Endpoint, endpoint
+from ops.operate.endpoint import Endpoint, endpoint, missing_endpoint
 from ops.operate.error_lines import recent_errors
 from ops.operate.log_lines import Line
 from ops.operate.log_sources import Kind, endpoint_log, function_log
@@ -28,6 +28,8 @@ class Status:
     region: str
     stacks: tuple[Stack, ...]
     endpoint: Endpoint | None
+    missing_endpoint: str
+    """A sentence if the Serving stack has deployed an endpoint and there is none."""
     job: TrainingJob | None
     alarms: tuple[Alarm, ...]
     errors: tuple[Line, ...]
@@ -50,6 +52,8 @@ class Status:
         for stack in self.stacks:
             if stack.failed:
                 yield f"The stack {stack.name} is {stack.status}: its last deploy failed."
+        if self.missing_endpoint:
+            yield self.missing_endpoint
         if self.endpoint and self.endpoint.problem:
             yield self.endpoint.problem
         if self.job and self.job.failed and not superseded(self.job, self.stacks):
@@ -78,6 +82,7 @@ def status(account: Account) -> Status:
     """
     deployed, answers = Deployed.of(account), Answers()
     its_endpoint = answers.of(lambda: endpoint(deployed), None)
+    missing = answers.of(lambda: missing_endpoint(deployed), "") if its_endpoint is None else ""
     job = answers.of(lambda: newest_job(account), None)
     return Status(
         environment=account.environment.name,
@@ -85,6 +90,7 @@ def status(account: Account) -> Status:
         region=account.region,
         stacks=tuple(deployed.stacks.values()),
         endpoint=its_endpoint,
+        missing_endpoint=missing,
         job=job,
         alarms=tuple(answers.of(lambda: alarms(deployed), [])),
         errors=tuple(answers.of(lambda: errors(deployed), [])),

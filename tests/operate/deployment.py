@@ -162,6 +162,12 @@ class Deployment:
         found.pop("ResponseMetadata")
         self.account.answer("sagemaker.DescribeEndpoint", {**found, **fields})
 
+    def delete_endpoint(self) -> None:
+        """Outside the deploy: its stack lists it still."""
+        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{ENDPOINT}"
+        self.listed["serving"].append(("Endpoint", "AWS::SageMaker::Endpoint", arn))
+        self.client("sagemaker").delete_endpoint(EndpointName=ENDPOINT)
+
     def ring(self, reason: str = "Threshold Crossed") -> str:
         """Put the alarm of the monitoring stack into ALARM. Returns its name."""
         name = next(iter(ALARMS))

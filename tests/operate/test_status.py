@@ -52,6 +52,15 @@ def test_a_rollout_that_no_deploy_noticed_is_seen_by_the_two_configurations(depl
     assert result.exit_code == 3
 
 
+def test_an_endpoint_that_was_deleted_is_a_problem(deployment: Deployment) -> None:
+    deployment.delete_endpoint()
+    result = kennel("status")
+
+    assert f"The endpoint {ENDPOINT} does not exist, though kennel-serving has deployed it" in flat(result.stdout)
+    assert flat(result.stdout).endswith("Next: kennel why")
+    assert result.exit_code == 3
+
+
 def test_a_rollout_that_was_rolled_back_shows_sagemakers_reason(deployment: Deployment) -> None:
     deployment.endpoint(FailureReason="An alarm went off: errors.")
 

@@ -13,6 +13,8 @@ from tests.preflight.account import Account, denied
 
 JOB_FAILED = f"Training job {JOB} is Failed: AlgorithmError: No photo in train/ can be decoded. Its log: https://x"
 
+OF_A_STACK = {"StackId": "id", "StackName": "kennel-training", "Timestamp": datetime(2026, 11, 28, tzinfo=UTC)}
+
 
 def failures() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(kennel("why", "--json").stdout)["failures"]
@@ -89,6 +91,28 @@ def test_a_silent_rollback_leads_to_the_same_entry(deployment: Deployment) -> No
     assert [each["runbook"] for each in failures()] == ["docs/runbook.md#a-rollout-was-rolled-back"]
 
 
+def test_the_answers_of_the_model_of_before_are_no_lines_about_a_rollback(deployment: Deployment) -> None:
+    """An artifact that is no archive: the new container never started, so it logged nothing."""
+    deployment.endpoint(FailureReason="Failed to extract model data archive", LastModifiedTime=datetime.now(UTC))
+    deployment.failed(
+        "serving",
+        "UPDATE_ROLLBACK_COMPLETE",
+        event("Check", "Custom::EndpointCheck", "UPDATE_FAILED", "SageMaker rolled the update back: Failed to extract"),
+    )
+    (found,) = failures()
+
+    assert found["lines"] == []
+    assert found["runbook"] == "docs/runbook.md#a-rollout-was-rolled-back"
+
+
+def test_an_endpoint_that_was_deleted_leads_to_its_entry(deployment: Deployment) -> None:
+    deployment.delete_endpoint()
+    (found,) = failures()
+
+    assert "does not exist, though kennel-serving has deployed it" in found["what"]
+    assert found["runbook"] == "docs/runbook.md#the-endpoint-was-deleted"
+
+
 def test_a_function_that_fails_hides_its_alarm_and_comes_before_an_older_failure(deployment: Deployment) -> None:
     deployment.ring()
     deployment.log(FUNCTION_LOG, "2026/1", "[ERROR] Runtime.ImportModuleError: No module named 'x'")
@@ -132,6 +156,19 @@ def of_stack(number: int, status: str, reason: str = "", *, own: bool = True) ->
     found = event("Resource" if own else "Stack", "AWS::X::Y", status, reason)
     physical = {} if own else {"PhysicalResourceId": "stack"}
     return {"Timestamp": at, "StackId": "stack", "StackName": "s", **found, **physical}
+
+
+def test_the_stack_trace_of_cdks_provider_is_no_part_of_the_reason() -> None:
+    reason = (
+        "Error: There are no photos in s3://bucket/data/valid/ at all.\n\nLogs: /aws/lambda/job\n\n"
+        "    at invokeUserFunction (/var/task/framework.js:2:6)\n"
+        "    at process.processTicksAndRejections (node:internal/process/task_queues:104:5)\n"
+        "    at async onEvent (/var/task/framework.js:1:1411)"
+    )
+    cause = root_cause([{**event("Job", "Custom::TrainingJob", "CREATE_FAILED", reason), **OF_A_STACK}])
+
+    assert cause
+    assert cause.reason == "Error: There are no photos in s3://bucket/data/valid/ at all. Logs: /aws/lambda/job"
 
 
 def test_the_root_cause_is_the_first_failure_of_the_last_operation_that_was_not_cancelled() -> None:
