@@ -33,7 +33,7 @@ class Load:
 
 def constant(rate: float, minutes: int, seed: int) -> Load:
     """Independent callers, `rate` calls a second on average. Raises CapacityError if they are too many."""
-    name = f"{rate:,g} calls a second for {minutes:,} minutes"
+    name = f"{rate:,g} calls a second for {_minutes(minutes)}"
     _check(rate * MINUTE_S * minutes, minutes, name, "Simulate fewer minutes with --minutes; 0 prints the needs alone.")
     random_ = random.Random(seed)
     return Load([_poisson(rate * MINUTE_S, random_) for _ in range(minutes)], name)
@@ -51,7 +51,7 @@ def trace(path: Path) -> Load:
     first = min(minute for minute, _ in lines)
     last = max(minute for minute, _ in lines)
     minutes = last - first + 1
-    name = f"the trace {printable(path.name)} of {minutes:,} minutes"
+    name = f"the trace {printable(path.name)} of {_minutes(minutes)}"
     _check(sum(calls for _, calls in lines), minutes, name, "Give a shorter part of it.")
     found = [0] * minutes
     for minute, calls in lines:
@@ -82,7 +82,8 @@ def _lines(path: Path) -> list[tuple[int, int]]:
         if not any(cell.strip() for cell in row):
             continue
         line = _line(row)
-        if line is None and number > 1:
+        names_columns = number == 1 and not any(any(letter.isdigit() for letter in cell) for cell in row)
+        if line is None and not names_columns:
             raise CapacityError(
                 f"Line {number} of {printable(path)} is {printable(','.join(row))!r}. Write a time and a whole number "
                 "of calls, such as 0,120 or 2026-11-28T09:00,120."
@@ -124,6 +125,10 @@ def _check(calls: float, minutes: int, name: str, remedy: str) -> None:
             f"{name[0].upper()}{name[1:]} have {calls:,.0f} calls. At most {MOST_CALLS:,} calls and {MOST_MINUTES:,} "
             f"minutes are simulated. {remedy}"
         )
+
+
+def _minutes(count: int) -> str:
+    return f"{count:,} {'minute' if count == 1 else 'minutes'}"
 
 
 def _poisson(mean: float, random_: random.Random) -> int:

@@ -225,6 +225,14 @@ def test_a_line_that_is_no_minute_is_refused_with_its_number(tmp_path: Path, lin
         trace(file)
 
 
+def test_a_wrong_first_line_is_not_taken_for_the_names_of_the_columns(tmp_path: Path) -> None:
+    file = tmp_path / "trace.csv"
+    file.write_text("0:00,120\n")
+
+    with pytest.raises(CapacityError, match=r"Line 1 of .*0:00,120"):
+        trace(file)
+
+
 @pytest.mark.parametrize("content", [b"", b"time,calls\n", b"\n\n"])
 def test_an_empty_trace_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "trace.csv"
