@@ -96,6 +96,11 @@ def _fetched(url: PhotoUrl, allowed: AllowedHosts) -> bytes:
                 if response.status not in _REDIRECTS:
                     return _body(response)
                 location = response.headers.get("Location", "")
+        if not location.strip():  # `urljoin` would return the same URL
+            raise _FetchError(
+                f"{url.host} redirects without Location",
+                sentence="The URL's host redirects, but does not say where to.",
+            )
         try:
             url = url.redirected(location)
         except PhotoUrlError as error:
@@ -136,7 +141,11 @@ def _addresses(host: str) -> list[tuple[int, Any]]:
 def _connected(addresses: list[tuple[int, Any]]) -> socket.socket:
     failures: list[OSError] = []
     for family, address in addresses[:MAX_ADDRESSES]:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # this system has no IPv6, or no IPv4
+            failures.append(error)
+            continue
         try:
             use(sock)
             sock.settimeout(CONNECT_TIMEOUT_S)

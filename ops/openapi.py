@@ -15,6 +15,7 @@ from inference.photo.file_types import JPEG, PNG, WEBP
 from lambda_fn import errors
 from lambda_fn.errors import Fault
 from lambda_fn.events import MAX_TOP_K
+from lambda_fn.photo_url import MAX_CHARACTERS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "openapi.json"
@@ -164,14 +165,14 @@ def _request() -> dict[str, Any]:
         bucket={"type": "string", "minLength": 1, "maxLength": 63},
         key={"type": "string", "minLength": 1, "maxLength": 1024},
     )
-    url = {"type": "string", "format": "uri", "pattern": "^https://"}
+    url = {"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]://", "maxLength": MAX_CHARACTERS}
     return {
         "type": "object",
         "description": "Exactly one of image, s3 and url.",
         "properties": {
             "image": image,
             "s3": {**s3, "description": "An object under a prefix of api.readable_s3_prefixes."},
-            "url": {**url, "description": "The address of a photo, on a host that the settings allow."},
+            "url": {**url, "description": "The address of a photo, on a host that api.allowed_url_hosts lists."},
             "top_k": {**_top_k(), "description": "How many breeds."},
         },
         "oneOf": [{"required": [name]} for name in ("image", "s3", "url")],

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
 from lambda_fn.errors import BUSY, METHOD_NOT_ALLOWED, Fault, ServiceError, busy_for, of_model_status
+from lambda_fn.photo_url import PhotoUrl, PhotoUrlError
 from ops.openapi import PAGE, document, faults, text
 from tests.rehearsal.container import EVENTS
 
@@ -74,3 +75,23 @@ def test_the_stored_events_are_requests(name: str) -> None:
     assert errors({**event, "top_k": 0}, schema)
     assert errors({"image": "/9j/", "s3": {"bucket": "b", "key": "k"}}, schema)
     assert errors({}, schema)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://photos.example.org/dog.jpg",
+        "HTTPS://photos.example.org/dog.jpg",
+        "http://photos.example.org/dog.jpg",
+        "photos.example.org/dog.jpg",
+        f"https://photos.example.org/{'a' * (2048 - 27)}",
+        f"https://photos.example.org/{'a' * (2048 - 26)}",
+    ],
+)
+def test_scheme_and_length_of_a_url_are_those_that_the_function_accepts(url: str) -> None:
+    try:
+        PhotoUrl.parse(url)
+    except PhotoUrlError:
+        assert errors({"url": url}, {"$ref": "#/components/schemas/Request"})
+    else:
+        assert errors({"url": url}, {"$ref": "#/components/schemas/Request"}) == []

@@ -1,7 +1,11 @@
-"""What ends a fetch before it makes a connection. tests/security/test_url_photos.py has the rest."""
+"""What ends a fetch early, without the network. tests/security/test_url_photos.py has the rest."""
 
+import socket
+import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -57,3 +61,40 @@ def test_a_url_in_another_spelling_is_refused_with_its_reason() -> None:
 def test_without_time_nothing_is_fetched(left_s: float) -> None:
     error, _ = fault(URL, left_s=left_s)
     assert error.fault.code == "url_timed_out"
+
+
+def test_another_address_is_tried_where_the_system_lacks_a_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a kernel without IPv6, of a host that has addresses of both families."""
+    real = socket.socket
+
+    def without_ipv6(family: int = -1, *arguments: int, **options: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError("Address family not supported by protocol")
+        return real(family, *arguments, **options)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        monkeypatch.setattr(socket, "socket", without_ipv6)
+        addresses: list[tuple[int, Any]] = [(socket.AF_INET6, ("::1", 1)), (socket.AF_INET, server.getsockname())]
+        with closing(remote_photo._connected(addresses)) as connected:
+            assert connected.getpeername() == server.getsockname()
+        with pytest.raises(OSError, match="family"):
+            remote_photo._connected(addresses[:1])
+
+
+@pytest.mark.parametrize("head", [b"", b"Location:\r\n", b"Location: \t\r\n"])
+def test_a_redirect_to_nowhere_ends_the_fetch(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, peer = socket.socketpair()
+    monkeypatch.setattr(remote_photo._Connection, "connect", lambda connection: setattr(connection, "sock", ours))
+
+    def answer() -> None:
+        with closing(peer):
+            peer.recv(4096)
+            peer.sendall(b"HTTP/1.1 302 Found\r\n" + head + b"Content-Length: 0\r\n\r\n")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    error, log = fault(URL)
+    thread.join()
+    assert error.fault.code == "url_failed"
+    assert "does not say where" in error.message
+    assert log.causes == ["_FetchError: photos.example.org redirects without Location"]
