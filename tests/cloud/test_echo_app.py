@@ -78,7 +78,8 @@ def test_the_function_asks_the_endpoint_and_the_destroy_leaves_nothing(
     ended = cdk("destroy", "--force")
     assert ended.returncode == 0, ended.stderr
     assert left(client) == []
-    assert wait_until(lambda: processes_of(local_aws.folder) == before)
+    # those of other tests may end meanwhile
+    assert wait_until(lambda: processes_of(local_aws.folder) <= before)
 
 
 def left(client: Client) -> list[str]:
