@@ -83,6 +83,7 @@ def test_two_hosts_of_a_training_job(tmp_path: Path) -> None:
     assert manifest.training["hyperparameters"]["epochs"] == 20
 
 
+@pytest.mark.slow
 def test_the_solution_trains_on_the_udacity_layout_from_any_folder(tmp_path: Path) -> None:
     write_photos(tmp_path / "dogImages", breeds=2, prefixes=True)
     weights = write_weights(tmp_path / "weights.safetensors", resnet50)

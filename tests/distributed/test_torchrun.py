@@ -49,6 +49,7 @@ def options(folder: Path, *others: str) -> list[str]:
     return [*(word for name, path in paths.items() for word in (name, str(folder / path))), *others]
 
 
+@pytest.mark.slow
 def test_a_folder_without_photos(tmp_path: Path) -> None:
     reason = last_lines(tmp_path, *options(tmp_path))
     assert reason == (
@@ -56,6 +57,7 @@ def test_a_folder_without_photos(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_impossible_option(tmp_path: Path) -> None:
     assert last_lines(tmp_path, *options(tmp_path, "--epochs", "0")).startswith("--epochs ")
 

@@ -336,7 +336,13 @@ def test_every_setting_declares_where_it_appears_in_the_templates() -> None:
     assert sorted(REACH) == sorted(SETTINGS)
 
 
-@pytest.mark.parametrize("name", REACH)
+EVERYDAY = frozenset(list(REACH)[::3])
+"""A synthesis takes seconds; `make test-slow` has the other two thirds."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in EVERYDAY else pytest.param(name, marks=pytest.mark.slow) for name in REACH]
+)
 def test_a_setting_changes_the_templates_where_it_should(name: str, synthesise: Synthesise) -> None:
     reach = REACH[name]
     before, after = tuple(reach.beside.items()), (*reach.beside.items(), (name, reach.value))

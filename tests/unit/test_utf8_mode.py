@@ -59,6 +59,7 @@ def test_a_program_in_another_locale_is_not_started_again(folder: Path) -> None:
     assert ended.stdout == "begun\nonce\n"
 
 
+@pytest.mark.slow
 def test_a_network_whose_code_is_under_such_a_path_is_exported(folder: Path) -> None:
     """torch writes the path of the code into what it exports."""
     (folder / "exported.py").write_text(
