@@ -59,6 +59,8 @@ class EndpointMetrics:
 class FunctionMetrics:
     """Metrics of a function, or of one of its aliases."""
 
+    namespace = "AWS/Lambda"
+
     def __init__(self, *, function_name: str, alias: str = "") -> None:
         self._dimensions = {"FunctionName": function_name}
         if alias:
@@ -71,7 +73,7 @@ class FunctionMetrics:
     def of(self, name: str, statistic: str) -> cloudwatch.Metric:
         """A statistic of each minute."""
         return cloudwatch.Metric(
-            namespace="AWS/Lambda",
+            namespace=self.namespace,
             metric_name=name,
             dimensions_map=self._dimensions,
             statistic=statistic,
@@ -79,28 +81,14 @@ class FunctionMetrics:
         )
 
 
-class RequestMetrics:
+class RequestMetrics(FunctionMetrics):
     """What the API's function says of each request, in lines of its log that CloudWatch reads (lambda_fn/metrics.py).
 
-    A test compares the names, the namespace and the dimension with the function's.
+    `Answered`, `Refused` and `Failed` are counts; `FetchTime`, `EndpointTime` and `OwnTime` are in ms, `TopProbability`
+    is 0 to 1. A test compares the names, the namespace and the dimension with the function's.
     """
 
-    def __init__(self, *, function_name: str) -> None:
-        self._dimensions = {"FunctionName": function_name}
-
-    def total(self, name: str) -> cloudwatch.Metric:
-        """The sum per minute: of `Answered`, `Refused` and `Failed`."""
-        return self.of(name, "Sum")
-
-    def of(self, name: str, statistic: str) -> cloudwatch.Metric:
-        """A statistic of each minute: of `FetchTime`, `EndpointTime`, `OwnTime` (ms) and `TopProbability` (0 to 1)."""
-        return cloudwatch.Metric(
-            namespace="Kennel",
-            metric_name=name,
-            dimensions_map=self._dimensions,
-            statistic=statistic,
-            period=MINUTE,
-        )
+    namespace = "Kennel"
 
 
 def failed_events(*, queue_name: str) -> cloudwatch.Metric:

@@ -137,7 +137,6 @@ def test_an_update_changes_only_the_stacks_that_it_concerns(
         "another scaling": {"Serving", "Monitoring"},
         "more memory": {"Api", "Monitoring", "Serving"},  # and a time limit, which the container has too
         "other alerts": {"Monitoring", "Budget"},
-        "no idle stop": (("workbench.idle_stop_min", 0),),
         "another idle time": {"Workbench"},
         "longer logs": {"Serving", "Api"},
     }[update]
