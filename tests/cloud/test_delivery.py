@@ -16,6 +16,9 @@ from tests.cloud.conftest import Client
 STACK = "github"
 REPOSITORY = "dogs@123456/kennel@456789"
 ISSUER = "https://token.actions.githubusercontent.com"
+QUALIFIER = "delivery"
+"""Of the bootstrap stack. Tests of other files bootstrap the same account, with CDK's own qualifier."""
+
 BOOTSTRAP = ("deploy", "file-publishing", "image-publishing", "lookup")
 
 
@@ -32,11 +35,13 @@ def outputs(client: Client, local_aws: LocalAws, tmp_path_factory: pytest.TempPa
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
     for name in BOOTSTRAP:
         client("iam").create_role(
-            RoleName=f"cdk-hnb659fds-{name}-role-{account}-{region}",
+            RoleName=f"cdk-{QUALIFIER}-{name}-role-{account}-{region}",
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
         )
-    client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String", Overwrite=True)
-    app = cdk.App(outdir=str(tmp_path_factory.mktemp("cdk.out")))
+    client("ssm").put_parameter(Name=f"/cdk-bootstrap/{QUALIFIER}/version", Value="30", Type="String")
+    app = cdk.App(
+        outdir=str(tmp_path_factory.mktemp("cdk.out")), context={"@aws-cdk/core:bootstrapQualifier": QUALIFIER}
+    )
     stack = DeliveryStack(
         app,
         "Delivery",
