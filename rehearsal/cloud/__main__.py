@@ -19,6 +19,7 @@ from rehearsal.cloud.images import Images
 from rehearsal.cloud.records import recorded_types
 from rehearsal.cloud.sagemaker.model_package_groups import TYPE, ModelPackageGroups
 from rehearsal.cloud.sagemaker.model_packages import ModelPackages
+from rehearsal.cloud.sagemaker.processing_jobs import ProcessingJobs
 from rehearsal.cloud.sagemaker.service import Part, SageMaker
 from rehearsal.cloud.sagemaker.serving import Serving
 from rehearsal.cloud.sagemaker.tags import Tags
@@ -48,7 +49,8 @@ def main() -> None:
     serving = Serving(engine, images, clock, tags)
     jobs = TrainingJobs(engine, clock, images, tags, arguments.hosts)
     groups = ModelPackageGroups(engine, tags)
-    parts: list[Part] = [jobs, groups, ModelPackages(engine, groups), *serving.parts]
+    processing = ProcessingJobs(engine, clock, images, tags)
+    parts: list[Part] = [jobs, processing, groups, ModelPackages(engine, groups), *serving.parts]
     sagemaker = SageMaker(engine, parts, tags, serving.invoke)
     scaling = Scaling(engine, clock, sagemaker, serving)
     engine.add_service(sagemaker)

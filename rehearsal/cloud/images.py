@@ -7,6 +7,7 @@
     [[image]]
     uri = "*/echo:*"
     serve = ["{python}", "-m", "echo", "--model-dir", "{model}", "--port", "{port}"]
+    process = ["/usr/bin/env", "PYTHONPATH={folder}"]    # before the entry point of a processing job's request
 
 `{python}` is the Python of the application's environment, `{folder}` the folder of the TOML file. A server gets
 `{model}`, the folder with the unpacked artifact, and `{port}`.
@@ -40,11 +41,15 @@ def filled(command: Iterable[str], **values: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The commands of an image. Empty: the image has none."""
+    """The commands of an image. Empty: the image has none.
+
+    process: what starts the entry point that a processing job's request names, with what the image sets.
+    """
 
     uri: str
     train: tuple[str, ...] = ()
     serve: tuple[str, ...] = ()
+    process: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,11 @@ class Images:
     def read(file: Path) -> "Images":
         """Read a TOML file."""
         tables = tomllib.loads(file.read_text(encoding="utf-8"))["image"]
-        known = tuple(Image(each["uri"], tuple(each.get("train", ())), tuple(each.get("serve", ()))) for each in tables)
-        return Images(known, file.resolve().parent)
+        known = [
+            Image(each["uri"], **{kind: tuple(each.get(kind, ())) for kind in ("train", "serve", "process")})
+            for each in tables
+        ]
+        return Images(tuple(known), file.resolve().parent)
 
     def find(self, uri: str) -> Image:
         """The image of this URI. Raises AwsError, as SageMaker does for an image that cannot be pulled."""

@@ -18,7 +18,7 @@ ECHO = Path(__file__).parent / "echo_app"
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """A local AWS without a stack. Its one image is that of the echo app's endpoint."""
+    """A local AWS without a stack. Its images are those of the echo app."""
     with LocalAws(tmp_path_factory.mktemp("aws") / "local", images=ECHO / "images.toml") as aws:
         yield aws
 

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
 
 import threading
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,12 +18,17 @@ LONGEST_LINE = 100_000
 class ContainerLogs:
     """The log stream of one instance. client: of CloudWatch Logs, with the role's credentials.
 
+    arrived: called with the lines that CloudWatch Logs has accepted.
+
     One thread may add lines while another writes them. Without the right to write, the lines stay in the log file of
     the local AWS's folder, and nothing else fails, as on AWS.
     """
 
-    def __init__(self, client: Any, group: str, stream: str) -> None:
+    def __init__(
+        self, client: Any, group: str, stream: str, arrived: Callable[[Iterable[str]], None] = lambda _: None
+    ) -> None:
         self._client = client
+        self._arrived = arrived
         self._group, self._stream = group, stream
         self._created = False
         self._lines: list[tuple[int, str]] = []
@@ -45,6 +51,7 @@ class ContainerLogs:
             for first in range(0, len(lines), MOST_EVENTS):
                 events = [{"timestamp": at, "message": line} for at, line in lines[first : first + MOST_EVENTS]]
                 self._client.put_log_events(logGroupName=self._group, logStreamName=self._stream, logEvents=events)
+                self._arrived(line for _, line in lines[first : first + MOST_EVENTS])
         except (ClientError, BotoCoreError):
             self._created = False
 

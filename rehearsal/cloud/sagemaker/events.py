@@ -16,6 +16,7 @@ SOURCE = "aws.sagemaker"
 ENDPOINT_STATE = "SageMaker Endpoint State Change"
 ENDPOINT_DEPLOYMENT = "SageMaker Endpoint Deployment State Change"
 MODEL_PACKAGE_STATE = "SageMaker Model Package State Change"
+PROCESSING_JOB_STATE = "SageMaker Processing Job State Change"
 TRAINING_JOB_STATE = "SageMaker Training Job State Change"
 
 

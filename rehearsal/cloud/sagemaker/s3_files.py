@@ -60,6 +60,13 @@ def download(s3: Any, uri: str, folder: Path, keys: Iterable[str]) -> None:
     _each(get, [key for key in keys if not key.endswith("/")])
 
 
+def read(s3: Any, uri: str) -> bytes:
+    """The content of one object. Raises TransferError."""
+    bucket, key = bucket_and_key(uri)
+    content: bytes = _allowed(lambda: s3.get_object(Bucket=bucket, Key=key), uri)["Body"].read()
+    return content
+
+
 def upload(s3: Any, files: Mapping[str, Path], bucket: str, encryption: Mapping[str, str]) -> None:
     """Write each file to its key. encryption: PutObject's arguments for it. Raises TransferError."""
 

@@ -21,6 +21,7 @@ _KINDS = {
     "Model": "model",
     "ModelPackageGroup": "model-package-group",
     "NotebookInstance": "notebook-instance",
+    "ProcessingJob": "processing-job",
     "TrainingJob": "training-job",
 }
 """What an operation's name ends in, and its ARN's resource type."""
