@@ -10,6 +10,7 @@ import socket
 import ssl
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from itertools import zip_longest
 from typing import Any
 
 from lambda_fn import errors
@@ -29,6 +30,7 @@ LEAST_S = 0.5
 CONNECT_TIMEOUT_S = 1.5
 """For one address, so that another one of the same host can be tried."""
 MAX_ADDRESSES = 4
+"""Of both families together."""
 MAX_REDIRECTS = 3
 PORT = 443
 
@@ -140,7 +142,7 @@ def _addresses(host: str) -> list[tuple[int, Any]]:
 
 def _connected(addresses: list[tuple[int, Any]]) -> socket.socket:
     failures: list[OSError] = []
-    for family, address in addresses[:MAX_ADDRESSES]:
+    for family, address in _in_turns(addresses)[:MAX_ADDRESSES]:
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
         except OSError as error:  # this system has no IPv6, or no IPv4
@@ -159,6 +161,17 @@ def _connected(addresses: list[tuple[int, Any]]) -> socket.socket:
             sock.close()
             raise
     raise failures[-1]
+
+
+def _in_turns(addresses: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """The families take turns, from that of the first address (RFC 8305, section 4, with one address each).
+
+    A network without IPv6 reaches none of its addresses, and a host may have more of them than are tried.
+    """
+    families: dict[int, list[tuple[int, Any]]] = {}
+    for family, address in addresses:
+        families.setdefault(family, []).append((family, address))
+    return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]
 
 
 def _with_tls(sock: socket.socket, host: str) -> ssl.SSLSocket:

@@ -81,6 +81,30 @@ def test_another_address_is_tried_where_the_system_lacks_a_family(monkeypatch: p
             remote_photo._connected(addresses[:1])
 
 
+@pytest.mark.parametrize("refused", [4, 40])
+def test_ipv4_is_reached_after_many_addresses_of_ipv6_that_refuse(refused: int) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        ipv6: list[tuple[int, Any]] = [(socket.AF_INET6, ("::1", 1))] * refused
+        ipv4: list[tuple[int, Any]] = [(socket.AF_INET, server.getsockname())]
+        for addresses in (ipv6 + ipv4, ipv6 + ipv4 * 3):
+            with closing(remote_photo._connected(addresses)) as connected:
+                assert connected.getpeername() == server.getsockname()
+
+
+def test_no_more_addresses_are_tried_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def refuse(family: int, *_: int) -> socket.socket:
+        tried.append(family)
+        raise OSError("refused")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    families = [socket.AF_INET6] * 9 + [socket.AF_INET] * 9
+    with pytest.raises(OSError, match="refused"):
+        remote_photo._connected([(family, ()) for family in families])
+    assert tried == [socket.AF_INET6, socket.AF_INET] * 2
+
+
 @pytest.mark.parametrize("head", [b"", b"Location:\r\n", b"Location: \t\r\n"])
 def test_a_redirect_to_nowhere_ends_the_fetch(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, peer = socket.socketpair()
