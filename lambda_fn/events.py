@@ -1,7 +1,7 @@
 """Parse every kind of event that this function accepts into one request.
 
 Direct calls: {"image": "<base64>"}, {"s3": {"bucket": ..., "key": ...}} or {"url": "https://..."}, with an optional
-"top_k".
+"top_k". A field that is null counts as left out.
 Over HTTP (API Gateway REST and HTTP APIs, function URLs, load balancers): the same JSON as the body, or the photo
 itself as a base64 body, with `?top_k=` in the query.
 """
@@ -128,7 +128,7 @@ def _of_http(event: Mapping[str, Any]) -> Request:
         raise ServiceError(BAD_REQUEST, "The body is neither a JPEG, PNG or WebP photo nor JSON.") from None
     if not isinstance(fields, dict):
         raise ServiceError(BAD_REQUEST, f"The body is {_kind(fields)}, not an object.")
-    return _of_fields({"top_k": top_k, **fields})
+    return _of_fields({**fields, "top_k": top_k} if fields.get("top_k") is None else fields)
 
 
 def _is_photo_as_base64(data: bytes) -> bool:
@@ -215,6 +215,8 @@ def _top_k(value: object) -> int | None:
     if value is None:
         return None
     number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) else value
+    if isinstance(number, float) and number.is_integer():  # to JSON, 3.0 and 3 are one number
+        number = int(number)
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_TOP_K:
         raise ServiceError(BAD_REQUEST, f'"top_k" must be a whole number from 1 to {MAX_TOP_K}.')
     return number

@@ -34,6 +34,8 @@ GATEWAY = {
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html
 """
 
+_TOP_K_TEXT = "^0*([1-9][0-9]{0,2}|1000)$"
+
 
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
@@ -98,7 +100,7 @@ def _predict() -> dict[str, Any]:
             {
                 "name": "top_k",
                 "in": "query",
-                "description": "How many breeds. A top_k in the body comes first.",
+                "description": "How many breeds. A top_k in the body comes first, unless it is null.",
                 "schema": _top_k(),
             }
         ],
@@ -156,26 +158,38 @@ def _error(own: list[Fault]) -> dict[str, Any]:
 
 def _request() -> dict[str, Any]:
     image = {
-        "type": "string",
+        "type": ["string", "null"],
         "contentEncoding": "base64",
         "minLength": 1,
         "description": "The photo. Line breaks, the alphabet for URLs and a data: URL are accepted.",
     }
-    s3 = _object(
-        bucket={"type": "string", "minLength": 1, "maxLength": 63},
-        key={"type": "string", "minLength": 1, "maxLength": 1024},
-    )
-    url = {"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]://", "maxLength": MAX_CHARACTERS}
+    s3 = {
+        "type": ["object", "null"],
+        "properties": {
+            "bucket": {"type": "string", "minLength": 1, "maxLength": 63},
+            "key": {"type": "string", "minLength": 1, "maxLength": 1024},
+        },
+        "required": ["bucket", "key"],
+        "description": "An object under a prefix of api.readable_s3_prefixes. Other fields have no effect.",
+    }
+    url = {
+        "type": ["string", "null"],
+        "format": "uri",
+        "pattern": "^[Hh][Tt][Tt][Pp][Ss]://",
+        "maxLength": MAX_CHARACTERS,
+        "description": "The address of a photo, on a host that api.allowed_url_hosts lists.",
+    }
+    top_k = {
+        "anyOf": [_top_k(), {"type": "string", "pattern": _TOP_K_TEXT, "maxLength": 4}, {"type": "null"}],
+        "description": "How many breeds.",
+    }
     return {
         "type": "object",
-        "description": "Exactly one of image, s3 and url.",
-        "properties": {
-            "image": image,
-            "s3": {**s3, "description": "An object under a prefix of api.readable_s3_prefixes."},
-            "url": {**url, "description": "The address of a photo, on a host that api.allowed_url_hosts lists."},
-            "top_k": {**_top_k(), "description": "How many breeds."},
-        },
-        "oneOf": [{"required": [name]} for name in ("image", "s3", "url")],
+        "description": "Exactly one of image, s3 and url. A field that is null counts as left out.",
+        "properties": {"image": image, "s3": s3, "url": url, "top_k": top_k},
+        "oneOf": [
+            {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in ("image", "s3", "url")
+        ],
         "examples": [{"image": "/9j/4AAQSkZJRg==", "top_k": 3}],
     }
 

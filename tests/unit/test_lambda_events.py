@@ -121,6 +121,7 @@ def test_the_query_gives_top_k_unless_the_body_does() -> None:
 
     assert parse({**http, "body": json.dumps({"image": encoded()})}).top_k == 5
     assert parse({**http, "body": json.dumps({"image": encoded(), "top_k": 2})}).top_k == 2
+    assert parse({**http, "body": json.dumps({"image": encoded(), "top_k": None})}).top_k == 5
 
 
 def test_a_url_is_read_as_it_is_sent() -> None:

@@ -1,6 +1,7 @@
 """docs/openapi.json is what the code says, and the code's responses are what it says."""
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
 from lambda_fn.errors import BUSY, METHOD_NOT_ALLOWED, Fault, ServiceError, busy_for, of_model_status
+from lambda_fn.events import parse
 from lambda_fn.photo_url import PhotoUrl, PhotoUrlError
 from ops.openapi import PAGE, document, faults, text
 from tests.rehearsal.container import EVENTS
@@ -75,6 +77,33 @@ def test_the_stored_events_are_requests(name: str) -> None:
     assert errors({**event, "top_k": 0}, schema)
     assert errors({"image": "/9j/", "s3": {"bucket": "b", "key": "k"}}, schema)
     assert errors({}, schema)
+
+
+LEFT_OUT = object()
+VALUES: dict[str, list[object]] = {
+    "image": [LEFT_OUT, None, "/9j/", 3],
+    "s3": [LEFT_OUT, None, {"bucket": "b", "key": "k", "size": 3}, {"bucket": "b", "key": None}],
+    "url": [LEFT_OUT, None, "https://photos.example.org/dog.jpg", True],
+    "top_k": [LEFT_OUT, None, 1, 1000, 1001, 0, 3.0, 1.5, True, "3", "0003", "00003", "1000", "1001", "000", ""],
+}
+
+
+def test_the_function_accepts_exactly_the_fields_that_the_document_allows() -> None:
+    schema = {"$ref": "#/components/schemas/Request"}
+    different, accepted = [], 0
+    for values in product(*VALUES.values()):
+        event = {name: value for name, value in zip(VALUES, values, strict=True) if value is not LEFT_OUT}
+        try:
+            parse(event)
+        except ServiceError as error:
+            found = [error.message]
+        else:
+            found, accepted = [], accepted + 1
+        if bool(found) != bool(errors(event, schema)):
+            different.append(event)
+
+    assert different == []
+    assert accepted > 50
 
 
 @pytest.mark.parametrize(
