@@ -13,9 +13,10 @@ from contract.http_api import PAGE_ROUTE, PREDICT_ROUTE
 from contract.utf8_mode import start_in_utf8_mode
 from inference.photo.file_types import JPEG, PNG, WEBP
 from lambda_fn import errors
-from lambda_fn.errors import Fault
+from lambda_fn.errors import Fault, ServiceError
 from lambda_fn.events import MAX_TOP_K
 from lambda_fn.photo_url import MAX_CHARACTERS
+from ops.api_remedies import OF_FAULT, OF_GATEWAY
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "openapi.json"
@@ -34,6 +35,19 @@ GATEWAY = {
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html
 """
 
+GATEWAY_MESSAGES = {
+    403: "Forbidden",
+    404: "Not Found",
+    413: "Request Entity Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    504: "Endpoint request timed out",
+}
+REQUEST_ID = "8f507c67-5ef3-4a3e-9d0f-2f6e3c1a7b94"
+"""Of the examples."""
+PHOTO = "/9j/4AAQSkZJRg=="
+"""The first bytes of a JPEG file in base64."""
 _TOP_K_TEXT = "^0*([1-9][0-9]{0,2}|1000)$"
 
 
@@ -63,7 +77,10 @@ def document() -> dict[str, Any]:
             "schemas": {
                 "Request": _request(),
                 "Answer": _answer(),
-                "GatewayError": _object(message={"type": "string"}),
+                "GatewayError": {
+                    **_object(message={"type": "string"}),
+                    "description": "The sentence is API Gateway's, and AWS may change it: decide by the status.",
+                },
             },
             "securitySchemes": {
                 "sigv4": {
@@ -114,7 +131,7 @@ def _predict() -> dict[str, Any]:
 
 
 def _responses() -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "200", {"description": "The likeliest breeds.", **_json(_reference("Answer"))}
+    yield "200", {"description": "The likeliest breeds.", **_json(_reference("Answer"), answer=_example_answer())}
     by_status: dict[int, list[Fault]] = {}
     for fault in faults():
         by_status.setdefault(fault.status, []).append(fault)
@@ -127,11 +144,38 @@ def _responses() -> Iterator[tuple[str, dict[str, Any]]]:
             sentences.append(GATEWAY[status])
         response = {
             "description": "\n\n".join(sentences),
-            **_json(schemas[0] if len(schemas) == 1 else {"oneOf": schemas}),
+            **_json(schemas[0] if len(schemas) == 1 else {"oneOf": schemas}, **_examples(status, own)),
         }
         if headers := dict(_headers(own)):
             response["headers"] = headers
         yield str(status), response
+
+
+def _examples(status: int, own: list[Fault]) -> dict[str, Any]:
+    """The body of each error with this status, and what the caller does about it."""
+    found = {
+        fault.code: {
+            "summary": fault.message,
+            "description": OF_FAULT[fault.code],
+            "value": json.loads(ServiceError(fault).response(REQUEST_ID)["body"]),
+        }
+        for fault in own
+    }
+    return {**found, **({"gateway": _example_of_gateway(status)} if status in GATEWAY else {})}
+
+
+def _example_of_gateway(status: int) -> dict[str, Any]:
+    return {
+        "summary": GATEWAY[status],
+        "description": OF_GATEWAY[status],
+        "value": {"message": GATEWAY_MESSAGES[status]},
+    }
+
+
+def _example_answer() -> dict[str, Any]:
+    breeds = {"Beagle": 0.92, "Border_collie": 0.06, "Samoyed": 0.01}
+    predictions = [{"breed": breed, "probability": probability} for breed, probability in breeds.items()]
+    return {"value": {"predictions": predictions, "model": "0f4c1d9be2a75386", "request_id": REQUEST_ID}}
 
 
 def _headers(own: list[Fault]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -190,7 +234,11 @@ def _request() -> dict[str, Any]:
         "oneOf": [
             {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in ("image", "s3", "url")
         ],
-        "examples": [{"image": "/9j/4AAQSkZJRg==", "top_k": 3}],
+        "examples": [
+            {"image": PHOTO, "top_k": 3},
+            {"s3": {"bucket": "my-photos", "key": "dogs/rex.jpg"}},
+            {"url": "https://photos.example.org/rex.jpg"},
+        ],
     }
 
 
@@ -204,7 +252,10 @@ def _answer() -> dict[str, Any]:
 
 
 def _page() -> dict[str, Any]:
-    missing = {"description": "api.page is false.", **_json(_reference("GatewayError"))}
+    missing = _example_of_gateway(404) | {
+        "summary": "api.page is false.",
+        "description": "Set `api.page` to true and deploy, or send `POST /predict`.",
+    }
     return {
         "operationId": "page",
         "summary": "The web page, with api.page",
@@ -214,10 +265,12 @@ def _page() -> dict[str, Any]:
                 "description": "The page.",
                 "content": {"text/html; charset=utf-8": {"schema": {"type": "string"}}},
             },
-            "404": missing,
             **{
-                str(status): {"description": GATEWAY[status], **_json(_reference("GatewayError"))}
-                for status in (429, 500, 503, 504)
+                str(status): {
+                    "description": example["summary"],
+                    **_json(_reference("GatewayError"), gateway=example),
+                }
+                for status, example in ((404, missing), *((s, _example_of_gateway(s)) for s in (429, 500, 503, 504)))
             },
         },
     }
@@ -241,8 +294,8 @@ def _reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"content": {"application/json": {"schema": schema}}}
+def _json(schema: dict[str, Any], **examples: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema, "examples": examples}}}
 
 
 def text() -> str:

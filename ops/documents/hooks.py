@@ -1,5 +1,6 @@
 """What MkDocs calls while it builds the site: https://www.mkdocs.org/dev-guide/plugins/#events"""
 
+import json
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -7,9 +8,9 @@ from mkdocs.structure.files import File, Files
 from typer.main import get_command
 
 from ops.cli import app
-from ops.documents.commands import markdown
+from ops.documents import commands, http_api
 from ops.documents.dialect import converted
-from ops.documents.pages import ELSEWHERE, ROOT, Site, navigation, site
+from ops.documents.pages import ELSEWHERE, OPENAPI, ROOT, Site, navigation, site
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -22,7 +23,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages outside of docs/, and those that are written now."""
     for path, place in ELSEWHERE.items():
         files.append(File.generated(config, place, content=(ROOT / path).read_text(encoding="utf-8")))
-    files.append(File.generated(config, "commands.md", content=markdown(get_command(app))))
+    files.append(File.generated(config, "commands.md", content=commands.markdown(get_command(app))))
+    described = json.loads((ROOT / OPENAPI).read_text(encoding="utf-8"))
+    files.append(File.generated(config, "http-api.md", content=http_api.markdown(described)))
     return files
 
 

@@ -11,6 +11,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = "docs"
 DECISIONS = "docs/decisions/README.md"
+OPENAPI = "docs/openapi.json"
 
 ELSEWHERE = {
     "README.md": "index.md",
@@ -21,12 +22,12 @@ ELSEWHERE = {
 }
 """Pages outside of docs/: the file, and its place in the site."""
 
-WRITTEN = ("commands.md",)
+WRITTEN = ("commands.md", "http-api.md")
 """Pages that are written when the site is built."""
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Use it": ("rehearsal.md", "training.md", "requests.md", "environments.md", "delivery.md"),
-    "Look it up": ("settings.md", "commands.md"),
+    "Look it up": ("commands.md", "settings.md", "http-api.md"),
     "Run it": (
         "operating.md",
         "runbook.md",

@@ -22,7 +22,10 @@ pytestmark = [
     ),
 ]
 
-PAGES = "index.html runbook.html commands.html settings.html when-it-is-over.html decisions/index.html 404.html"
+PAGES = (
+    "index.html runbook.html commands.html settings.html http-api.html when-it-is-over.html decisions/index.html "
+    "404.html"
+)
 PICTURES = REPOSITORY / "build" / "page"
 """Screenshots, to look at."""
 

@@ -11,7 +11,8 @@ from openapi_spec_validator import validate
 from lambda_fn.errors import BUSY, METHOD_NOT_ALLOWED, Fault, ServiceError, busy_for, of_model_status
 from lambda_fn.events import parse
 from lambda_fn.photo_url import PhotoUrl, PhotoUrlError
-from ops.openapi import PAGE, document, faults, text
+from ops.api_remedies import OF_FAULT, OF_GATEWAY
+from ops.openapi import GATEWAY, GATEWAY_MESSAGES, PAGE, document, faults, text
 from tests.rehearsal.container import EVENTS
 
 DOCUMENT = document()
@@ -50,6 +51,29 @@ def test_the_response_to_each_fault_is_documented(fault: Fault) -> None:
 @pytest.mark.parametrize("status", [0, *range(400, 600)])
 def test_the_response_to_each_status_of_the_container_is_documented(status: int) -> None:
     assert undocumented(of_model_status(status)) == []
+
+
+def test_each_example_is_what_its_schema_allows() -> None:
+    checked = 0
+    for operation in (each for path in DOCUMENT["paths"].values() for each in path.values()):
+        for status, response in operation["responses"].items():
+            for content in response["content"].values():
+                for name, example in content.get("examples", {}).items():
+                    assert errors(example["value"], content["schema"]) == [], (status, name)
+                    checked += 1
+    for example in DOCUMENT["components"]["schemas"]["Request"]["examples"]:
+        assert errors(example, {"$ref": "#/components/schemas/Request"}) == []
+    assert checked > len(faults())
+
+
+def test_each_error_has_a_remedy_and_an_example() -> None:
+    assert OF_FAULT.keys() == {fault.code for fault in faults()}
+    assert OF_GATEWAY.keys() == GATEWAY.keys() == GATEWAY_MESSAGES.keys()
+    for fault in faults():
+        example = RESPONSES[str(fault.status)]["content"]["application/json"]["examples"][fault.code]
+        assert example["summary"] == fault.message
+        assert example["description"] == OF_FAULT[fault.code]
+        assert example["value"]["error"]["code"] == fault.code
 
 
 def test_a_wait_is_in_the_header_and_in_the_body() -> None:

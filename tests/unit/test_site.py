@@ -1,10 +1,12 @@
 """`make docs`: the site has every document and command, each link leads somewhere, and it loads nothing else."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from typer.main import get_command
 from ops.cli import app
 from ops.documents.commands import markdown
 from ops.documents.dialect import converted
-from ops.documents.pages import DECISIONS, ROOT, SECTIONS, Site, navigation, site
+from ops.documents.pages import DECISIONS, OPENAPI, ROOT, SECTIONS, WRITTEN, Site, navigation, site
 
 PAGES = site().pages
 BLOCKS = {"ul", "ol", "li", "pre", "table", "tr", "img", "h1", "h2", "h3", "h4"}
@@ -94,8 +96,8 @@ def test_every_document_is_a_page_and_in_the_menu(parsed: dict[str, Page]) -> No
     menu = set(places(navigation(site())))
 
     assert {path.relative_to(ROOT).as_posix() for path in documents} == set(PAGES)
-    assert {html(place) for place in (*PAGES.values(), "commands.md")} <= parsed.keys()
-    assert {*PAGES.values(), "commands.md"} == menu
+    assert {html(place) for place in (*PAGES.values(), *WRITTEN)} <= parsed.keys()
+    assert {*PAGES.values(), *WRITTEN} == menu
 
 
 def places(menu: Any) -> Iterator[str]:
@@ -169,6 +171,62 @@ def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield f"{name} {word}", command
 
 
+def test_the_page_of_the_http_api_has_each_route_member_status_error_and_remedy(built: Path) -> None:
+    document = json.loads((ROOT / OPENAPI).read_text())
+    sections = dict(headed((built / "http-api.html").read_text()))
+    expected = [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+    assert len(expected) > 1
+    for route, operation in expected:
+        assert operation["summary"] in sections[route]
+        for parameter in operation.get("parameters", []):
+            assert parameter["name"] in sections[route]
+            assert parameter["description"] in sections[route]
+        for status, response in operation["responses"].items():
+            [section] = [text for title, text in sections.items() if title.startswith(f"{route}: {status} ")]
+            for header in response.get("headers", {}):
+                assert header in section
+            for name, example in examples(response):
+                words = [example.get("summary", ""), example.get("description", "").replace("`", ""), name]
+                assert [each for each in words if each not in section and each not in ("gateway", "answer")] == []
+            shown = {name == "gateway": example["value"] for name, example in reversed(list(examples(response)))}
+            for value in shown.values():
+                assert " ".join(json.dumps(value, indent=2).split()) in section
+    body = sections["Body of POST /predict"]
+    for name, member in members(document["components"]["schemas"]["Request"]):
+        assert name in body
+        assert member.get("description", "") in body
+        assert [
+            each["pattern"] for each in (member, *member.get("anyOf", [])) if each.get("pattern", "") not in body
+        ] == []
+    answer = next(text for title, text in sections.items() if title.startswith("POST /predict: 200 "))
+    assert [name for name, _ in members(document["components"]["schemas"]["Answer"]) if name not in answer] == []
+
+
+def examples(response: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for content in response["content"].values():
+        yield from content.get("examples", {}).items()
+
+
+def members(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, member in schema.get("properties", {}).items():
+        yield name, member
+        yield from members(member.get("items", member))
+
+
+def headed(page: str) -> Iterator[tuple[str, str]]:
+    """Each heading of the article with the text below it, in which a space stands for each run of white space."""
+    article = page.partition("<article")[2].partition("</article")[0]
+    for part in re.split(r"<h[1-6]", article)[1:]:
+        heading, _, rest = part.partition("</h")
+        title = re.sub(r"<a .*|<[^>]+>", "", heading.partition(">")[2])
+        yield unescape(title).strip(), " ".join(unescape(re.sub(r"<[^>]+>", "", rest)).split())
+
+
 def test_a_new_document_gets_a_place_in_the_menu() -> None:
     [more] = [entry["More"] for entry in navigation(Site({**PAGES, "docs/new.md": "new.md"})) if "More" in entry]
 
@@ -178,7 +236,7 @@ def test_a_new_document_gets_a_place_in_the_menu() -> None:
 def test_every_page_that_has_a_place_in_the_menu_exists() -> None:
     listed = {place for section in SECTIONS.values() for place in section}
 
-    assert listed - set(PAGES.values()) == {"commands.md"}
+    assert listed - set(PAGES.values()) == set(WRITTEN)
 
 
 @pytest.mark.parametrize(
