@@ -1,7 +1,7 @@
 // Runs every scenario in one Chromium, against real servers. Prints a line of JSON for each: its name, and the fault if it
-// failed. Environment: CHROMIUM, ADDRESS of the page, HELD and HOLD (held.mjs), PHOTOS (a folder), SENT (a file to write).
+// failed. Environment: CHROMIUM, ADDRESS of the page, HELD and HOLD (held.mjs), PHOTOS (a folder), SENT (one to write to).
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as driver from './driver.mjs';
 import { accessible, answered, card, drag, launch, paste, PATIENCE_MS, PHONE } from './driver.mjs';
@@ -18,6 +18,14 @@ const again = (page, name) => card(page, name).getByRole('button', { name: 'Try 
 async function faultOf(page, name) {
   await card(page, name).locator('.fault').waitFor();
   return driver.fault(page, name);
+}
+
+/** Writes what the page sends of the photo to SENT. Chromium gives a blob that is sent to no tool, so the page reads it again. */
+async function saveSent(page, name) {
+  await page.waitForFunction((name) => photos.find((each) => each.name === name)?.sent, name);
+  const bytes = await page.evaluate((name) => photos.find((each) => each.name === name).sent.arrayBuffer()
+    .then((buffer) => Array.from(new Uint8Array(buffer))), name);
+  writeFileSync(join(SENT, name), Buffer.from(bytes));
 }
 
 /** Answers the page's next questions in place of the service, and then lets them reach it. */
@@ -113,6 +121,7 @@ const scenarios = {
     await choose(page, 'cut.jpg', 'beagle.jpg');
     await answered(page, 'beagle.jpg');
     assert.match(await faultOf(page, 'cut.jpg'), /cut off|damaged|broken|could not be decoded/i);
+    await saveSent(page, 'cut.jpg');
     assert.equal(await again(page, 'cut.jpg').count(), 0);  // it would be refused again
     await accessible(page);
   },
@@ -125,6 +134,7 @@ const scenarios = {
   async 'a file that is no photo'(page) {
     await choose(page, 'notes.txt');
     assert.match(await faultOf(page, 'notes.txt'), /text/);
+    await saveSent(page, 'notes.txt');
   },
 
   async 'a large file that is no photo is not sent'(page) {
@@ -137,16 +147,24 @@ const scenarios = {
     await choose(page, 'phone.jpg');
     const request = await sent;
     assert.equal(request.headers()['content-type'], 'image/jpeg');
-    // Chromium gives a blob that a page sends to no tool, so the page itself reads it again
-    const address = await card(page, 'phone.jpg').locator('img').getAttribute('src');
-    const bytes = await page.evaluate(async (src) => {
-      const image = document.querySelector(`img[src="${src}"]`);
-      await image.decode();
-      return photos.find((each) => each.address === src).sent.arrayBuffer().then((buffer) => Array.from(new Uint8Array(buffer)));
-    }, address);
-    writeFileSync(SENT, Buffer.from(bytes));
+    await saveSent(page, 'phone.jpg');
     await answered(page, 'phone.jpg');
     assert.match(await card(page, 'phone.jpg').textContent(), /640\s×\s853/);
+  },
+
+  async 'a photo with the place where it was taken is sent without it, and shown upright'(page) {
+    for (const name of readdirSync(PHOTOS).filter((each) => each.startsWith('place'))) {
+      const answer = page.waitForResponse('**/predict*');
+      await choose(page, name);
+      writeFileSync(join(SENT, `${name}.json`), await (await answer).text());
+      await answered(page, name);
+      await saveSent(page, name);
+      const shown = await card(page, name).locator('img').evaluate(async (image) => {
+        await image.decode();
+        return [image.naturalWidth, image.naturalHeight];
+      });
+      assert.deepEqual(shown, name.includes('turned') ? [400, 600] : [600, 400], name);
+    }
   },
 
   async 'a photo of few bytes and more pixels than the service decodes is scaled down'(page) {
@@ -202,6 +220,27 @@ const scenarios = {
     await again(page, 'beagle.jpg').click();
     await answered(page, 'beagle.jpg');
     assert.equal(await card(page, 'beagle.jpg').locator('.fault').count(), 0);
+  },
+
+  async 'a throttle or an outage of API Gateway that stays ends with what to do'(page) {
+    for (const [status, message, sentence] of [
+      [429, 'Too Many Requests', 'Too many requests reach the service now.'],
+      [503, 'Service Unavailable', 'The service cannot answer now: it is starting, being updated, or busy.'],
+    ]) {
+      await page.unroute('**/predict*');
+      await answerFirst(page, ...Array(6).fill(json(status, { message })));
+      await page.clock.install();
+      await page.goto(ADDRESS);
+      await choose(page, 'beagle.jpg');
+      for (let tries = 1; tries <= 5; tries += 1) {
+        await card(page, 'beagle.jpg').getByText(`(${tries} of 5)`).waitFor();
+        await page.clock.runFor(17_000);
+      }
+      await card(page, 'beagle.jpg').getByText('The page has asked 6 times.').waitFor();
+      assert.equal(await driver.fault(page, 'beagle.jpg'), `${sentence} The page has asked 6 times. Wait a few minutes, then try again.`);
+      await again(page, 'beagle.jpg').click();
+      await answered(page, 'beagle.jpg');
+    }
   },
 
   async 'a service that cannot be reached'(page) {
