@@ -18,7 +18,7 @@ help:  ## list the verbs
 	  /^[a-z][a-z -]*:.*## /{if (title) printf "\n%s\n", title; title = ""; printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # The variables that a verb takes, beside PYTHON and VENV. Another one ends make: it would be ignored, as STACK=Api would.
-$(foreach verb,help setup lint format golden reference audit audit-packages toolkit,$(eval TAKES_$(verb) :=))
+$(foreach verb,help setup lint format golden links reference audit audit-packages toolkit,$(eval TAKES_$(verb) :=))
 $(foreach verb,lock,$(eval TAKES_$(verb) := UPGRADE))
 $(foreach verb,docs,$(eval TAKES_$(verb) := DOCS_REPOSITORY))
 $(foreach verb,test test-processors,$(eval TAKES_$(verb) := ARGS WORKERS))
@@ -107,6 +107,7 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 	compile engine locks/engine.txt && \
 	compile audit locks/audit.txt --override locks/audit-overrides.txt && \
 	compile advisories locks/advisories.txt && \
+	compile links locks/links.txt && \
 	compile reference-serving locks/reference-serving.txt
 
 # -- rehearse and check ----------------------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ format: setup  ## format the code and apply ruff's automatic fixes
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 .PHONY: test-slow
-test-slow: setup audit  ## the tests that take minutes, and the audit
+test-slow: setup audit .venv-links/.installed  ## the tests that take minutes, and the audit
 	@$(MAKE) --no-print-directory toolkit || echo "The tests that need the toolkit are skipped."
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
 
@@ -170,6 +171,18 @@ golden: setup  ## rewrite the golden templates and costs after an intended chang
 .PHONY: docs
 docs: $(VENV)/.installed-docs  ## build the site of the documents in build/site/; DOCS_REPOSITORY=https://... links to the sources
 	@NO_MKDOCS_2_WARNING=1 DOCS_REPOSITORY='$(DOCS_REPOSITORY)' $(BIN)/mkdocs build --strict && echo "The site is in build/site/. To read it, with its search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
+
+# In its own environment: only this verb asks other hosts.
+.venv-links/.installed: locks/links.txt
+	@echo "== installing LinkChecker in .venv-links (once, 10 MB)"
+	@$(PYTHON) -m venv .venv-links
+	@.venv-links/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: links
+links: $(BIN)/python .venv-links/.installed  ## follow each link of the documents and the sources to other hosts (needs the internet)
+	@set -o pipefail; $(BIN)/python -m ops.documents.links | .venv-links/bin/linkchecker --config=.ci/linkchecker.ini --stdin || \
+	  { echo "Which file has an address: git grep -F ADDRESS" >&2; exit 1; }
 
 .PHONY: reference
 reference: $(BIN)/python  ## rewrite what is made from the code: docs/settings.md, environments/schema.json, docs/openapi.json

@@ -29,7 +29,9 @@ def make(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A dry run in which everything is installed."""
     groups = ("synth", "deploy", "check", "docs", "weights", "rehearse", "test")
     stamps = ["node_modules/.installed", *(f".venv/.installed-{group}" for group in groups)]
-    stamps += [f".venv-{name}/.installed" for name in ("engine", "audit", "advisories", "torchserve", "toolkit")]
+    stamps += [
+        f".venv-{name}/.installed" for name in ("engine", "audit", "advisories", "links", "torchserve", "toolkit")
+    ]
     old = [word for stamp in stamps for word in ("--old-file", stamp)]
     shell = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name not in VALUES}
     return subprocess.run(

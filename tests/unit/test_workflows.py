@@ -85,6 +85,7 @@ def test_no_workflow_runs_a_forks_code_with_the_rights_of_the_repository() -> No
     assert triggers == {
         "ci.yml": {"push", "pull_request"},
         "deploy.yml": {"push", "workflow_dispatch"},
+        "links.yml": {"schedule", "workflow_dispatch"},
         "pull-request.yml": {"pull_request"},
     }
     assert WORKFLOWS["deploy.yml"][True]["push"] == {"branches": ["main"]}
@@ -98,6 +99,7 @@ def test_each_job_has_the_fewest_rights() -> None:
     assert held == {
         "ci.yml/test": {"contents": "read"},
         "deploy.yml/deploy": {"contents": "read", "id-token": "write"},
+        "links.yml/follow": {"contents": "read"},
         "pull-request.yml/templates": {"contents": "read"},
         "pull-request.yml/diff": {"contents": "read", "id-token": "write"},
         "pull-request.yml/comment": {"pull-requests": "write"},
@@ -199,6 +201,23 @@ def test_a_comment_is_never_longer_than_github_accepts() -> None:
     assert len(text) < 65_536
     assert "\x1b" not in text
     assert "more characters are in the log of the job" in text
+
+
+def test_a_long_run_of_backticks_makes_no_longer_fence_than_github_accepts() -> None:
+    text = describe().described("Diff", "`" * 50_000 + "\nafter")
+
+    assert len(text) < 1_000
+    assert "\nafter\n" in text
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u200b", "\r", "\x00", "\x1b]0;title\x07", "\ufeff"])
+def test_a_diff_shows_characters_that_are_not_seen(hidden: str) -> None:
+    """A comment that a reviewer reads must not look like another diff: https://trojansource.codes"""
+    text = describe().described("Diff", f"[+] Allow{hidden}Deny\n[+] é")
+
+    assert hidden not in text
+    assert f"\\u{ord(hidden[0]):04x}" in text
+    assert "[+] é" in text
 
 
 def test_a_diff_without_a_difference_says_so() -> None:
