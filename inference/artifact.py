@@ -90,7 +90,7 @@ def load(folder: Path) -> Artifact:
         graph.check(contents[MODEL])
     except graph.GraphError as error:
         raise ArtifactError(f"{MODEL} in {folder} cannot be loaded: {error}; train again.") from error
-    return Artifact(manifest=manifest, labels=_labels(contents[LABELS]), model=contents[MODEL])
+    return Artifact(manifest=manifest, labels=labels_of(contents[LABELS]), model=contents[MODEL])
 
 
 def _is_folder(folder: Path) -> bool:
@@ -112,8 +112,13 @@ def _unreadable(path: Path, error: OSError) -> ArtifactError:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the artifact in `folder`, without reading any other file. Raises ArtifactError."""
+    return manifest_of(_read(folder, MANIFEST), folder)
+
+
+def manifest_of(content: bytes, folder: Path) -> Manifest:
+    """The manifest whose file has this content. folder: where it is, for the message. Raises ArtifactError."""
     try:
-        document = json.loads(_read(folder, MANIFEST))
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ArtifactError(
             f"{MANIFEST} in {folder} is not JSON ({error}); train again or copy the artifact again."
@@ -213,7 +218,8 @@ def _everything_in(folder: Path) -> Iterator[Path]:
         yield from (Path(parent) / name for name in sorted([*folders, *files]))
 
 
-def _labels(content: bytes) -> tuple[str, ...]:
+def labels_of(content: bytes) -> tuple[str, ...]:
+    """The breeds in labels.json. Raises ArtifactError."""
     try:
         labels = json.loads(content)
     except (ValueError, RecursionError) as error:

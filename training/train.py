@@ -43,7 +43,16 @@ from training.data.memory import photo_budget
 from training.distributed import World, WorldError
 from training.evaluation.evaluate import EvalResult
 from training.evaluation.predictions import served_metrics
-from training.export.artifact import ExportError, annotate, check_writable, export, source_hash, verify_artifact
+from training.evaluation.reference import reference_photos
+from training.export.artifact import (
+    ExportError,
+    add_reference,
+    annotate,
+    check_writable,
+    export,
+    source_hash,
+    verify_artifact,
+)
 from training.log import emit, emit_error
 from training.model.backbone import RESNET50, Backbone, BackboneError
 from training.model.network import build, fingerprint, keep_head
@@ -246,7 +255,11 @@ def export_and_verify(trained: Trained, config: Config, world: World) -> None:
         "history": trained.history,
         "test": findings(test, data.labels).document(),
     }
-    manifest = annotate(config.model_dir, exported.manifest, notes)
+    manifest = add_reference(
+        config.model_dir,
+        annotate(config.model_dir, exported.manifest, notes),
+        reference_photos(test, exported.manifest.preprocessing),
+    )
     if config.report_dir:
         history, valid = trained.history, exported.valid
         publish(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from inference import artifact
 from inference.classifier import Classifier
+from inference.drift.reference import read_reference
 from inference.photo.preprocessing import Preprocessing
 from inference.processor import instruction_sets
 from inference.runtime import Network
@@ -22,7 +25,16 @@ from tests.distributed.small_network import SmallNetwork
 from training.data.dataset import DataSet, Photo, scan
 from training.evaluation.calibration import fit_temperature, mean_loss, softmax
 from training.evaluation.predictions import targets_of
-from training.export.artifact import ExportError, annotate, check_writable, export, source_hash, verify_artifact
+from training.evaluation.reference import reference_photos
+from training.export.artifact import (
+    ExportError,
+    add_reference,
+    annotate,
+    check_writable,
+    export,
+    source_hash,
+    verify_artifact,
+)
 from training.export.onnx_graph import run_all, to_onnx, with_temperature
 from training.export.quantise import quantise
 
@@ -263,6 +275,30 @@ def test_verification_returns_the_logits_before_the_temperature(exported: Path, 
     assert found.temperature == temperature  # exact: it is passed through, not computed
     # logarithms of served probabilities: equal up to a constant per row, and to float32 and its smallest number
     assert np.allclose(softmax(found.logits), softmax(logits), atol=1e-4)
+
+
+def test_the_measures_of_the_test_photos_are_added_as_they_are_served(
+    exported: Path, data: DataSet, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(exported, folder)
+    before = artifact.read_manifest(folder)
+    temperature = before.training["temperature"]
+    test = verify_artifact(
+        folder, data.used("test"), labels=data.labels, accuracy=accuracy(folder, data), temperature=temperature
+    )
+    after = add_reference(folder, before, reference_photos(test, SMALL))
+
+    assert after.id == before.id
+    found, classifier = read_reference(folder).photos, Classifier(folder)
+    for row, photo in enumerate(data.used("test")):
+        best = classifier.predict(photo.path.read_bytes())[0]
+        assert found.confidence[row] == pytest.approx(best.probability, abs=1e-5)
+        assert data.labels[found.breed[row]] == best.breed
+        with Image.open(photo.path) as image:
+            assert found.shorter_side[row] == min(image.size)
+    assert found.brightness.min() > 0.02
+    assert found.brightness.max() < 1
 
 
 def test_notes_in_the_manifest_do_not_change_the_artifact(exported: Path, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from contract.options import Precision
 from inference import artifact
 from inference.artifact import Manifest
 from inference.classifier import Classifier
+from inference.drift import reference
+from inference.drift.reference import Photos
 from inference.photo.errors import PhotoError
 from inference.photo.preprocessing import Pixels, Preprocessing
 from inference.processor import instruction_sets
@@ -140,6 +142,15 @@ def annotate(folder: Path, manifest: Manifest, notes: Mapping[str, Any]) -> Mani
     annotated = replace(manifest, training={**manifest.training, **notes})
     annotated.write(folder)
     return annotated
+
+
+def add_reference(folder: Path, manifest: Manifest, photos: Photos) -> Manifest:
+    """Add the measures of the test photos, with which a check for drift compares. The artifact's id does not change."""
+    content = photos.content()
+    _replace(folder / reference.FILE, content)
+    added = replace(manifest, files={**manifest.files, reference.FILE: artifact.sha256(content)})
+    added.write(folder)
+    return added
 
 
 def check_writable(folder: Path) -> None:
