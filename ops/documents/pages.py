@@ -25,22 +25,25 @@ ELSEWHERE = {
 WRITTEN = ("commands.md", "http-api.md")
 """Pages that are written when the site is built."""
 
+FIRST = ("index.md", "questions.md")
+"""Pages above the sections of the menu."""
+
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Use it": ("rehearsal.md", "training.md", "requests.md", "environments.md", "delivery.md"),
+    "Try it": ("rehearsal.md", "training.md", "requests.md"),
+    "Deploy it": ("environments.md", "delivery.md", "scale.md"),
+    "Operate it": ("operating.md", "runbook.md", "audit.md", "sweep.md", "when-it-is-over.md"),
     "Look it up": ("commands.md", "settings.md", "http-api.md"),
-    "Run it": (
-        "operating.md",
-        "runbook.md",
-        "audit.md",
-        "sweep.md",
-        "scale.md",
-        "when-it-is-over.md",
+    "Understand it": (
+        "architecture.md",
+        "benchmarks.md",
         "threat-model.md",
         "security.md",
+        "local-aws.md",
+        "contributing.md",
+        "changelog.md",
     ),
-    "Understand it": ("architecture.md", "benchmarks.md", "local-aws.md", "contributing.md", "changelog.md"),
 }
-"""The order of the pages. A page that is not listed is in the section `More`."""
+"""The order of the pages: that of an operator's work. A page that is not listed is in the section `More`."""
 
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
@@ -96,11 +99,11 @@ def site() -> Site:
 def navigation(found: Site) -> list[Any]:
     """The menu, as mkdocs.yml would have it."""
     decisions = [place for place in found.pages.values() if place.startswith("decisions/")]
-    listed = {"index.md", *decisions, *(place for places in SECTIONS.values() for place in places)}
+    listed = {*FIRST, *decisions, *(place for places in SECTIONS.values() for place in places)}
     existing = {*found.pages.values(), *WRITTEN}
     more = sorted(existing - listed)
     sections = {**SECTIONS, **({"More": tuple(more)} if more else {})}
-    menu: list[Any] = ["index.md"]
+    menu: list[Any] = list(FIRST)
     menu += [{title: [place for place in places if place in existing]} for title, places in sections.items()]
     return [*menu, {"Decisions": ["decisions/README.md", *_subjects()]}]
 

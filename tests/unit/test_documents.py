@@ -51,6 +51,15 @@ def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{named(page)} links to {link}, a heading that is not there"
 
 
+def test_the_page_of_the_questions_leads_to_every_other_page() -> None:
+    page = ROOT / "docs" / "questions.md"
+    linked = {
+        (page.parent / link.partition("#")[0]).resolve() for link in re.findall(r"\]\(([^)]+)\)", page.read_text())
+    }
+
+    assert set(DOCUMENTS) - linked == {page}
+
+
 @pytest.mark.parametrize("page", DOCUMENTS, ids=named)
 def test_each_path_that_is_named_exists(page: Path) -> None:
     folders = "|".join(re.escape(entry.name) for entry in ROOT.iterdir() if entry.is_dir())
