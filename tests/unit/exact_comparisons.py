@@ -80,13 +80,13 @@ def is_float(node: ast.AST, known: set[str]) -> bool:
     )
 
 
-def floats_in(function: ast.AST) -> set[str]:
-    """Variables of a function to which results of `tolist`, `numpy`, `fingerprint` and similar calls are assigned or
+def floats_in(tree: ast.AST) -> set[str]:
+    """Variables of a file to which results of `tolist`, `numpy`, `fingerprint` and similar calls are assigned or
     appended."""
     computed = AS_NUMBERS | DIGESTS
     assigned = {
         target.id
-        for node in ast.walk(function)
+        for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and methods(node.value) & computed
         for place in node.targets
         for target in (place.elts if isinstance(place, ast.Tuple) else [place])
@@ -94,7 +94,7 @@ def floats_in(function: ast.AST) -> set[str]:
     }
     appended = {
         node.func.value.id
-        for node in ast.walk(function)
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append"
         if isinstance(node.func.value, ast.Name) and any(methods(argument) & computed for argument in node.args)
     }
@@ -174,18 +174,18 @@ def has_comparison(node: ast.AST) -> bool:
 def exact(source: str) -> Iterator[tuple[int, bool]]:
     """Line of each statement with an exact comparison of floats, and whether it has a reason, in the line or above
     it."""
-    tree, comments = ast.parse(source), comments_of(source)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    tree = ast.parse(source)
+    known = floats_in(tree)
+    comments: dict[int, tuple[str, bool]] | None = None  # read when they are needed: few files compare floats exactly
     found: dict[int, bool] = {}
-    for scope in [tree, *functions]:
-        known = floats_in(scope)
-        for statement in ast.walk(scope):
-            if isinstance(statement, ast.stmt):
-                own = list(own_nodes(statement))
-                if any(is_exact(node, known) for node in own):
-                    last = max(getattr(node, "end_lineno", 0) for node in [*own, ast.Pass(end_lineno=statement.lineno)])
-                    text = comments_near(comments, statement.lineno, last)
-                    found[statement.lineno] = bool(MARKER.search(text))
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.stmt):
+            own = list(own_nodes(statement))
+            if any(is_exact(node, known) for node in own):
+                comments = comments_of(source) if comments is None else comments
+                last = max(getattr(node, "end_lineno", 0) for node in [*own, ast.Pass(end_lineno=statement.lineno)])
+                text = comments_near(comments, statement.lineno, last)
+                found[statement.lineno] = bool(MARKER.search(text))
     yield from sorted(found.items())
 
 

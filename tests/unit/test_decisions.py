@@ -40,6 +40,19 @@ def words() -> frozenset[str]:
     return frozenset(word for path in code if path != THIS for word in re.findall(r"\w+", path.read_text()))
 
 
+@functools.cache
+def folders() -> re.Pattern[str]:
+    """A path of this repository: it begins with one of the folders of the root, or is that of a module."""
+    top = "|".join(re.escape(path) for path in files() if "/" not in path and (ROOT / path).is_dir() and path != ".")
+    return re.compile(rf"({top})/|.*/.*\.py$")
+
+
+@functools.cache
+def all_tests() -> frozenset[str]:
+    """The names of all tests, and of all files of tests."""
+    return frozenset(word for word in words() if word.startswith("test_"))
+
+
 def spans(page: str) -> list[str]:
     """The text between each pair of backticks."""
     return re.findall(r"`([^`]+)`", PAGES[page])
@@ -77,10 +90,7 @@ def test_links_between_decisions_lead_to_a_page(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_paths_that_a_decision_names_exist(page: str) -> None:
-    folders = "|".join(
-        re.escape(path) for path in files() if "/" not in path and (ROOT / path).is_dir() and path != "."
-    )
-    named = [word for span in spans(page) for word in span.split() if re.match(rf"({folders})/|.*/.*\.py$", word)]
+    named = [word for span in spans(page) for word in span.split() if folders().match(word)]
     assert [path for path in named if path.rstrip("/") not in files()] == []
 
 
@@ -94,7 +104,7 @@ def test_identifiers_that_a_decision_names_are_in_the_code(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_tests_that_a_decision_names_exist(page: str) -> None:
     named = [span for span in spans(page) if re.fullmatch(r"test_\w+(\.\.\.)?", span)]
-    missing = [name for name in named if not any(re.fullmatch(name.replace("...", ".*"), word) for word in words())]
+    missing = [name for name in named if not any(re.fullmatch(name.replace("...", ".*"), word) for word in all_tests())]
     assert missing == []
 
 
