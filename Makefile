@@ -139,7 +139,7 @@ WORKERS ?= 3
 test: setup  ## everything CI runs: ruff, mypy, import-linter, pytest (WORKERS=2 where memory is short)
 	@$(STYLE)
 	@mkdir -p build; $(TYPES) > build/types.txt 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null' EXIT; \
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS); tests=$$?; \
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS); tests=$$?; \
 	wait $$types; types=$$?; trap - EXIT; cat build/types.txt; exit $$((tests | types))
 
 .PHONY: format
@@ -157,7 +157,7 @@ AVX2 = ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 NPY_DISABLE_CPU_FEATURES
 test-processors: setup  ## the tests that compute floats: as on a processor with AVX2 alone, with 1, 2 and 4 threads
 	@for threads in 1 2 4; do \
 	  echo "== AVX2, OMP_NUM_THREADS=$$threads"; \
-	  $(AVX2) OMP_WAIT_POLICY=passive OMP_NUM_THREADS=$$threads $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile \
+	  $(AVX2) OMP_WAIT_POLICY=passive OMP_NUM_THREADS=$$threads $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 	    tests/unit/test_training_*.py tests/unit/test_{classifier,images,runtime}.py tests/contract/test_preprocessing.py \
 	    tests/distributed/test_{loss_scale,resume,same_result}.py $(ARGS) || exit 1; \
 	done
