@@ -5,6 +5,7 @@ import base64
 import gc
 import itertools
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -208,5 +209,8 @@ def test_an_unexpected_error_while_loading_ends_the_server_with_a_sentence(
     monkeypatch.setattr(Service, "load", out_of_memory)
     monkeypatch.setattr("sys.argv", ["server", "--model-dir", str(tmp_path), "--port", "0"])
     monkeypatch.setattr("signal.signal", lambda *_: None)  # keep pytest's handlers
+    # The server's handler writes to the standard output of this test, which no later test has.
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
     assert server.main() == 1
     assert capsys.readouterr().err == "MODEL LOAD FAILED: The model could not be loaded (MemoryError: no more).\n"
