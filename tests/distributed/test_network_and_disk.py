@@ -61,6 +61,7 @@ def test_a_cut_cable_ends_both_hosts_in_time(hosts: Hosts) -> None:
     assert gradient < int(line["sent_bytes_per_step"]) < 2 * gradient
 
 
+@pytest.mark.slow
 def test_the_failure_file_of_a_host_has_the_root_cause_of_its_peer(hosts: Hosts) -> None:
     children = hosts.start(own={1: ["--pretrained", "/nowhere.safetensors"]})
 

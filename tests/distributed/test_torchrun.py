@@ -69,6 +69,7 @@ def test_a_failure_after_the_processes_have_met(tmp_path: Path) -> None:
     assert last_lines(tmp_path, *options(tmp_path)).startswith("No photo in test/ can be decoded")
 
 
+@pytest.mark.slow
 def test_two_processes_on_a_machine_with_one_gpu(tmp_path: Path) -> None:
     (tmp_path / "one_gpu.py").write_text(ONE_GPU)
     reason = last_lines(tmp_path, str(SCRIPT), *options(tmp_path), script=tmp_path / "one_gpu.py")

@@ -72,10 +72,23 @@ def test_a_refused_override_ends_synth_with_one_sentence(tmp_path: Path) -> None
     assert not (tmp_path / "cdk.out" / "Storage.template.json").exists()
 
 
-def test_an_environment_is_chosen_in_the_context(tmp_path: Path) -> None:
-    done = app(out=tmp_path, overrides={"kennel.environment": "production"})
+@pytest.fixture(scope="module")
+def of_production(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A synthesis of another environment with two reasons to warn: its folder, and the lines of kennel."""
+    folder = tmp_path_factory.mktemp("production")
+    overrides = {
+        "kennel.environment": "production",
+        "kennel.photos_environment": "production",  # as `kennel data version --cdk-options` adds it
+        "training.image_end_of_patch": "2026-01-01",
+    }
+    done = app(out=folder, overrides=overrides)
     assert done.returncode == 0, done.stderr
-    manifest = json.loads((tmp_path / "cdk.out" / "manifest.json").read_text())["artifacts"]
+    return folder / "cdk.out", [line for line in done.stderr.splitlines() if line.startswith("kennel: ")]
+
+
+def test_an_environment_is_chosen_in_the_context(of_production: tuple[Path, list[str]]) -> None:
+    folder, _ = of_production
+    manifest = json.loads((folder / "manifest.json").read_text())["artifacts"]
     assert manifest["Storage"]["properties"]["stackName"] == "kennel-production-storage"
 
 
@@ -103,8 +116,15 @@ app.main()
     ("variables", "sentence"),
     [
         ({"AWS_REGION": "us-east-1"}, "has the region 'eu-west-1', but AWS_REGION is 'us-east-1'"),
-        ({"AWS_PROFILE": "cats"}, "has the profile 'dogs', but AWS_PROFILE is 'cats'"),
-        ({"KENNEL_ENV": "production"}, "names the environment 'qa', but KENNEL_ENV is 'production'"),
+        # tests/unit/test_environments.py has these each day, without a process
+        pytest.param(
+            {"AWS_PROFILE": "cats"}, "has the profile 'dogs', but AWS_PROFILE is 'cats'", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"KENNEL_ENV": "production"},
+            "names the environment 'qa', but KENNEL_ENV is 'production'",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_shell_that_disagrees_with_the_file_ends_with_one_sentence(
@@ -208,12 +228,6 @@ def test_without_training_there_is_no_warning_about_the_image() -> None:
     assert warnings(settings, date(2099, 1, 1)) == []
 
 
-def test_synth_warns_about_an_image_past_its_end_of_patch_and_continues(tmp_path: Path) -> None:
-    done = app(out=tmp_path, overrides={"training.image_end_of_patch": "2026-01-01"})
-    assert done.returncode == 0, done.stderr
-    assert "kennel: warning: AWS stopped patching the training image" in done.stderr
-
-
 OF_KENNEL = {"kennel.photos_environment": "development"}
 """What `kennel data version --cdk-options` adds to the context of a deploy."""
 
@@ -239,8 +253,8 @@ def test_there_is_no_warning_if_no_host_downloads_or_the_app_cannot_know(
     assert download_warning(load_settings(given), context) == []
 
 
-def test_the_warning_is_printed_by_the_app(tmp_path: Path) -> None:
-    done = app(out=tmp_path, overrides=OF_KENNEL)
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("kennel: ")]
-    assert line.startswith("kennel: warning: training.pretrained_uri is empty, so each training host downloads")
+def test_synth_prints_each_warning_once_and_continues(of_production: tuple[Path, list[str]]) -> None:
+    folder, (image, download) = of_production
+    assert image.startswith("kennel: warning: AWS stopped patching the training image")
+    assert download.startswith("kennel: warning: training.pretrained_uri is empty, so each training host downloads")
+    assert (folder / "Serving.template.json").exists()

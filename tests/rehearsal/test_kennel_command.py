@@ -333,7 +333,9 @@ def test_help_shows_how_to_call_it(words: list[str]) -> None:
     assert not words or "Example" in run.stdout
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_rehearsal_leaves_no_process_behind(
     number: signal.Signals, code: int, photos: Path, tmp_path: Path
 ) -> None:
