@@ -35,7 +35,7 @@ LONGEST_FIRST = (
 LISTED = 10
 """Number of files that the end of a run lists."""
 
-_seconds: collections.Counter[str] = collections.Counter()
+_seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
 
 
 def file_of(test: str) -> str:
@@ -63,7 +63,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def longest(seconds: Mapping[str, float]) -> list[str]:
     """A line for each of the longest files, from the seconds of each file."""
-    found = collections.Counter(seconds).most_common(LISTED)
+    found = sorted(seconds.items(), key=lambda item: -item[1])[:LISTED]
     return [f"{taken:6.1f} s  {path}" for path, taken in found]
 
 
