@@ -24,6 +24,7 @@ from ops.commands.audit import audit
 from ops.commands.capacity import capacity
 from ops.commands.cost import cost
 from ops.commands.deploy import deploy
+from ops.commands.drift import drift
 from ops.commands.logs import logs
 from ops.commands.models import models
 from ops.commands.options import Env
@@ -58,6 +59,7 @@ app.command()(status)
 app.command()(logs)
 app.command()(why)
 app.command()(models)
+app.command()(drift)
 app.command()(rollback)
 app.command()(sweep)
 app.add_typer(data.app, name="data")

@@ -6,6 +6,7 @@ SENTENCES = frozenset(
     {
         "environments.environment.EnvironmentRefusedError",
         "inference.artifact.ArtifactError",
+        "inference.drift.errors.DriftError",
         "ops.capacity.errors.CapacityError",
         "ops.audit.run.AuditError",
         "ops.cost.price_table.CostError",

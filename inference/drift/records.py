@@ -205,7 +205,7 @@ def _places(folder: Path, counts: Counter[str], since: str, until: str) -> list[
                 except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                     counts[NOT_A_RECORD] += 1
                     continue
-                if not since <= time < until:
+                if not since <= time <= until:
                     counts[OUTSIDE] += 1
                     continue
                 digest = hashlib.sha256(str(request).encode(errors="replace")).digest()

@@ -37,7 +37,7 @@ def test_a_photo_has_the_measures_of_its_answer_and_of_its_pixels(
     best = classifier.predict(sent)[0]
     assert found.confidence == pytest.approx([best.probability], abs=1e-6)
     assert reference.labels[found.breed[0]] == best.breed
-    assert found.shorter_side.tolist() == [48]  # exact: whole numbers
+    assert found.shorter_side.tolist() == [48]  # exact: pixels are whole numbers
 
 
 def test_each_photo_of_a_batch_is_compared_with_its_own_answer(
