@@ -1,50 +1,26 @@
 """An account of moto behind HTTP for each test, with credentials for it."""
 
-from collections.abc import Iterator
-
 import pytest
-from botocore.loaders import create_loader
 
 from tests.operate.deployment import REGION, Deployment
-from tests.preflight.account import Account, an_account
+from tests.preflight.account import Account
+from tests.preflight.shell import allow_scripted_errors, credentials, empty_account, one_loader, server
+
+__all__ = ["credentials", "empty_account", "one_loader", "server"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """moto warns of scripted errors that botocore's model of a service does not list, which AWS sends all the same."""
-    for item in items:
-        if "tests/operate/" in item.path.as_posix():
-            item.add_marker(pytest.mark.filterwarnings("ignore:Exception.RefusedCallError:UserWarning"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_loader() -> Iterator[None]:
-    """Read the models of AWS's services once, and not again in each session."""
-    loader = create_loader()
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setattr("botocore.session.create_loader", lambda _=None: loader)
-        yield
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Account]:
-    with an_account() as made:
-        yield made
+    allow_scripted_errors(items, "operate")
 
 
 @pytest.fixture
-def account(server: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """An account with nothing in it, which the credentials of the environment belong to."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "KENNEL_ENV"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/EXAMPLE")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-    server.reset()
-    return server
+def region() -> str:
+    return REGION
+
+
+@pytest.fixture
+def account(empty_account: Account) -> Account:
+    return empty_account
 
 
 @pytest.fixture
