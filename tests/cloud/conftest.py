@@ -49,3 +49,18 @@ def client(local_aws: LocalAws) -> Client:
         )
 
     return make
+
+
+def make_alarm(client: Client, name: str, tags: list[dict[str, str]]) -> None:
+    """An alarm of a metric that nothing sends."""
+    client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace="Any",
+        MetricName="Any",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Tags=tags,
+    )

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from ops.cli import app
 from rehearsal.cloud.calls import read_calls
 from rehearsal.cloud.local import LocalAws
-from tests.cloud.conftest import Client
+from tests.cloud.conftest import Client, make_alarm
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sweep.md"
 TAGS = {"project": "kennel", "environment": "smoke"}
@@ -94,17 +94,7 @@ def test_it_lists_with_the_documented_rights(
 ) -> None:
     client("logs").create_log_group(logGroupName="/swept", tags=TAGS)
     client("kms").create_key(Tags=[{"TagKey": key, "TagValue": value} for key, value in TAGS.items()])
-    client("cloudwatch").put_metric_alarm(
-        AlarmName="swept",
-        Namespace="Any",
-        MetricName="Any",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-        Tags=PAIRS,
-    )
+    make_alarm(client, "swept", PAIRS)
     allow(client, listing())
 
     result = kennel(sweeper)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.cloud.conftest import Client
+from tests.cloud.conftest import Client, make_alarm
 from tests.cloud.hosted import hosted
 
 TAGS = [{"Key": "project", "Value": "tagged"}]
@@ -26,17 +26,7 @@ def test_resources_are_listed_by_their_tags_and_types(client: Client) -> None:
     )["VolumeId"]
     client("logs").create_log_group(logGroupName="/tagged/log", tags={"project": "tagged"})
     client("logs").create_log_group(logGroupName="/untagged/log")
-    client("cloudwatch").put_metric_alarm(
-        AlarmName="tagged",
-        Namespace="Any",
-        MetricName="Any",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-        Tags=TAGS,
-    )
+    make_alarm(client, "tagged", TAGS)
 
     assert listed(client) == ["cloudwatch:alarm:tagged", f"ec2:volume/{volume}", "logs:log-group:/tagged/log"]
     assert listed(client, "ec2:volume", "ec2:instance") == [f"ec2:volume/{volume}"]
