@@ -1,27 +1,18 @@
 """A rehearsed deploy that fails: CDK shows our own sentence, and the stack is rolled back."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-import environments
 from inference.artifact import MODEL, sha256
 from ops.data.bucket import output_of
-from ops.rehearse import account
-from ops.rehearse.command_line import CdkFailedError, CommandLine
-from ops.rehearse.isolation import only
-from ops.rehearse.plan import Plan
+from ops.rehearse.command_line import CdkFailedError
 from ops.rehearse.stage import Stage
 from ops.smoke.artifact import packed
-from ops.views.steps import Steps
 from ops.views.training_log import TrainingLines
-from rehearsal.processes import ProcessGroup
 from tests.builders import write_artifact
-from tests.rehearsal.deployments import few_photos
-from training.data.dataset import scan
+from tests.rehearsal.empty_stage import empty_stage, ignore
 
 pytestmark = pytest.mark.slow
 
@@ -29,31 +20,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A local AWS with the storage stack and no photos."""
-    folder = tmp_path_factory.mktemp("failures")
-    data = scan(few_photos(folder / "photos"))
-    plan = Plan(folder=folder, data=data.folder, pretrained="none", epochs=1)
-    console = Console(file=io.StringIO())
-    environment = environments.load("development")
-    aws = account.local_aws(environment, folder / "aws")
-    with aws, only(account.variables(aws, environment)), ProcessGroup(folder / "logs") as group:
-        cdk = CommandLine(environment, group)
-        made = Stage(
-            plan=plan,
-            environment=environment,
-            data=data,
-            aws=aws,
-            cdk=cdk,
-            steps=Steps(console, total=1),
-            console=console,
-        )
-        made.synthesise(made.assembly)
-        cdk.bootstrap(made.assembly)
+    with empty_stage(tmp_path_factory.mktemp("failures")) as made:
         made.deploy("deploy-storage", ["Storage"], ignore)
         yield made
-
-
-def ignore(done: int, total: int, note: str = "") -> None:
-    """Show no progress."""
 
 
 def states(stage: Stage) -> dict[str, str]:

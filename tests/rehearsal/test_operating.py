@@ -4,7 +4,6 @@ Each command runs as a user who has the policy of docs/operating.md and nothing 
 """
 
 import base64
-import io
 import json
 import os
 import re
@@ -15,35 +14,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-import environments
 from ops.data.bucket import output_of
 from ops.rehearse import account
 from ops.rehearse.broken_model import write_broken
 from ops.rehearse.callers import callers
-from ops.rehearse.command_line import CdkFailedError, CommandLine
-from ops.rehearse.isolation import only, without_foreign
-from ops.rehearse.plan import Plan
+from ops.rehearse.command_line import CdkFailedError
+from ops.rehearse.isolation import without_foreign
 from ops.rehearse.stage import Stage
 from ops.smoke.artifact import packed
-from ops.views.steps import Steps
 from ops.views.training_log import TrainingLines
-from rehearsal.processes import ProcessGroup
 from tests.builders import any_photo, write_artifact
 from tests.patience import wait_until
-from tests.rehearsal.deployments import KENNEL, REPOSITORY, few_photos
-from training.data.dataset import scan
+from tests.rehearsal.deployments import KENNEL, REPOSITORY
+from tests.rehearsal.empty_stage import empty_stage, ignore
 
 pytestmark = pytest.mark.slow
 
 POLICY = re.compile(r"```json\n(\{.*?\n\})\n```", re.DOTALL)
 PHOTO = {"image": base64.b64encode(any_photo((200, 40, 40))).decode()}
 """With colours: the broken model fails for it."""
-
-
-def ignore(done: int, total: int, note: str = "") -> None:
-    """Show no progress."""
 
 
 class Operator:
@@ -82,18 +72,7 @@ class Operator:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A local AWS with nothing of Kennel."""
-    folder = tmp_path_factory.mktemp("operating")
-    data = scan(few_photos(folder / "photos"))
-    plan = Plan(folder=folder, data=data.folder, pretrained="none", epochs=1)
-    console = Console(file=io.StringIO())
-    environment = environments.load("development")
-    aws = account.local_aws(environment, folder / "aws")
-    with aws, only(account.variables(aws, environment)), ProcessGroup(folder / "logs") as group:
-        cdk = CommandLine(environment, group)
-        steps = Steps(console, total=1)
-        made = Stage(plan=plan, environment=environment, data=data, aws=aws, cdk=cdk, steps=steps, console=console)
-        made.synthesise(made.assembly)
-        cdk.bootstrap(made.assembly)
+    with empty_stage(tmp_path_factory.mktemp("operating")) as made:
         yield made
 
 
