@@ -8,22 +8,21 @@ from typing import Any
 import pytest
 
 from rehearsal.aws.lambda_runtime import LambdaRuntime
-from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
-from tests.rehearsal.container import ANSWER, EVENTS, JPEG, REPOSITORY, Container, any_event, serving
+from tests.rehearsal.container import (
+    ANSWER,
+    EVENTS,
+    EVENTS_WITH_A_PHOTO,
+    JPEG,
+    Container,
+    any_event,
+)
+from tests.rehearsal.function import function_and_container
 
 
 @pytest.fixture(scope="module")
 def parts() -> Iterator[tuple[LambdaRuntime, Container]]:
-    with (
-        serving() as container,
-        SageMakerRuntime({"dogs": container.url}) as service,
-        LambdaRuntime(
-            "lambda_fn.handler.handler",
-            task_root=REPOSITORY,
-            env={"ENDPOINT_NAME": "dogs", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url},
-        ) as function,
-    ):
-        yield function, container
+    with function_and_container() as both:
+        yield both
 
 
 @pytest.fixture
@@ -50,19 +49,7 @@ def error_of(response: dict[str, Any]) -> dict[str, Any]:
     return error
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "direct_image",
-        "rest_api_image",
-        "rest_api_json",
-        "http_api_image",
-        "http_api_json",
-        "function_url_image",
-        "function_url_json",
-        "load_balancer_json",
-    ],
-)
+@pytest.mark.parametrize("name", EVENTS_WITH_A_PHOTO)
 def test_each_kind_of_event_is_answered_with_breeds(function: LambdaRuntime, container: Container, name: str) -> None:
     response = function.invoke(stored(name))
 

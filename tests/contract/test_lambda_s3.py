@@ -10,8 +10,8 @@ from moto.server import ThreadedMotoServer
 
 from lambda_fn.photo import MAX_BYTES
 from rehearsal.aws.lambda_runtime import LambdaRuntime
-from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
-from tests.rehearsal.container import ANSWER, JPEG, REPOSITORY, Container, serving
+from tests.rehearsal.container import ANSWER, JPEG, Container
+from tests.rehearsal.function import function_and_container
 
 LABELS = ["image/jpg", "image/pjpeg", "application/octet-stream", "text/html", "image/heic"]
 """Content types that a good JPEG may have in a bucket."""
@@ -50,21 +50,10 @@ def s3_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def parts(s3_url: str) -> Iterator[tuple[LambdaRuntime, Container]]:
-    with (
-        serving() as container,
-        SageMakerRuntime({"dogs": container.url}) as service,
-        LambdaRuntime(
-            "lambda_fn.handler.handler",
-            task_root=REPOSITORY,
-            env={
-                "ENDPOINT_NAME": "dogs",
-                "READABLE_S3_PREFIXES": "s3://photos/open/,s3://missing/",
-                "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url,
-                "AWS_ENDPOINT_URL_S3": s3_url,
-            },
-        ) as function,
-    ):
-        yield function, container
+    with function_and_container(
+        READABLE_S3_PREFIXES="s3://photos/open/,s3://missing/", AWS_ENDPOINT_URL_S3=s3_url
+    ) as both:
+        yield both
 
 
 def classify(parts: tuple[LambdaRuntime, Container], bucket: str, key: str) -> tuple[int, dict[str, Any]]:

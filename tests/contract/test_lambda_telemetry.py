@@ -11,9 +11,9 @@ import pytest
 from moto import mock_aws
 
 from rehearsal.aws.lambda_runtime import LambdaRuntime
-from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
 from tests.patience import PATIENCE_S
-from tests.rehearsal.container import ANSWER, REPOSITORY, Container, any_event, serving
+from tests.rehearsal.container import ANSWER, Container, any_event
+from tests.rehearsal.function import function_and_container
 
 ROOT, PARENT = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 SAMPLED = f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=1:a8f7c3d1:0"
@@ -47,20 +47,8 @@ def running() -> Iterator[Parts]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))
         daemon.settimeout(PATIENCE_S)
-        with (
-            serving() as container,
-            SageMakerRuntime({"dogs": container.url}) as service,
-            LambdaRuntime(
-                "lambda_fn.handler.handler",
-                task_root=REPOSITORY,
-                env={
-                    "ENDPOINT_NAME": "dogs",
-                    "PAGE": "true",
-                    "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url,
-                    "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
-                },
-            ) as function,
-        ):
+        address = f"127.0.0.1:{daemon.getsockname()[1]}"
+        with function_and_container(PAGE="true", AWS_XRAY_DAEMON_ADDRESS=address) as (function, container):
             yield Parts(function, container, daemon)
 
 

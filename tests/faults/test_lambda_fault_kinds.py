@@ -5,7 +5,6 @@ the same with more calls in AWS's runtime client.
 """
 
 import base64
-import importlib
 import json
 import socket
 import time
@@ -22,6 +21,7 @@ from lambda_fn.settings import Settings
 from rehearsal.processes import free_port
 from tests.faults.fault_kinds import Kind, all_kinds, leaks_in
 from tests.faults.fault_server import SECRET, FaultServer, answers, misbehaving
+from tests.faults.handler_here import Context, handler_with
 from tests.patience import PATIENCE_S
 from tests.rehearsal.container import JPEG
 
@@ -36,30 +36,16 @@ EVENT = {"image": base64.b64encode(JPEG).decode()}
 Invoke = Callable[[float], dict[str, Any]]
 
 
-class Context:
-    aws_request_id = "request-1"
-
-    def __init__(self, left_s: float) -> None:
-        self._end = time.monotonic() + left_s
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self._end - time.monotonic()) * 1000)
-
-
 @pytest.fixture
 def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
     """Invokes the handler with so many seconds left, and checks what every response of it has."""
-    for name in ("ENDPOINT_NAME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "dogs")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    handler = importlib.import_module("lambda_fn.handler")
-    monkeypatch.setattr(handler, "SETTINGS", Settings(endpoint_name="dogs"))
+    handler = handler_with(Settings(endpoint_name="dogs"), monkeypatch)
     monkeypatch.setattr("lambda_fn.calls.time.sleep", lambda _: None)
 
     def invoked(left_s: float) -> dict[str, Any]:
         monkeypatch.setattr(calls, "BUDGET", RetryBudget())
         began = time.monotonic()
-        response: dict[str, Any] = handler.handler(EVENT, Context(left_s))
+        response = handler(EVENT, Context(left_s))
         assert time.monotonic() - began < ENOUGH_S
         assert not leaks_in(response)
         assert response["headers"]["Content-Type"] == "application/json"

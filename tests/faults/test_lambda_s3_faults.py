@@ -8,9 +8,9 @@ import pytest
 from lambda_fn.photo import MAX_BYTES
 from rehearsal.aws.lambda_runtime import LambdaRuntime
 from rehearsal.aws.loopback_server import LoopbackHandler
-from rehearsal.aws.sagemaker_runtime import SageMakerRuntime
 from tests.faults.fault_server import Fault, FaultServer, cuts_short, error, misbehaving, resets
-from tests.rehearsal.container import JPEG, REPOSITORY, serving
+from tests.rehearsal.container import JPEG
+from tests.rehearsal.function import function_and_container
 
 
 def returns_a_photo(handler: LoopbackHandler) -> None:
@@ -28,21 +28,13 @@ def announces_too_much(handler: LoopbackHandler) -> None:
 @pytest.fixture(scope="module")
 def parts() -> Iterator[tuple[LambdaRuntime, FaultServer]]:
     with (
-        serving() as container,
-        SageMakerRuntime({"dogs": container.url}) as service,
         misbehaving() as faults,
-        LambdaRuntime(
-            "lambda_fn.handler.handler",
-            task_root=REPOSITORY,
-            env={
-                "ENDPOINT_NAME": "dogs",
-                "READABLE_S3_PREFIXES": "s3://photos/",
-                "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": service.url,
-                "AWS_ENDPOINT_URL_S3": faults.url,
-                "AWS_MAX_ATTEMPTS": "10",  # botocore's own retries must not multiply with the function's
-            },
+        function_and_container(
             timeout_s=4,
-        ) as function,
+            READABLE_S3_PREFIXES="s3://photos/",
+            AWS_ENDPOINT_URL_S3=faults.url,
+            AWS_MAX_ATTEMPTS="10",  # botocore's own retries must not multiply with the function's
+        ) as (function, _),
     ):
         yield function, faults
 

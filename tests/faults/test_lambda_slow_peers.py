@@ -5,7 +5,6 @@ The clients are boto3's, the sockets real. The peers would go on for as long as 
 
 import base64
 import datetime
-import importlib
 import ipaddress
 import json
 import socket
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lambda_fn import calls
 from lambda_fn.settings import S3Object, Settings
 from tests.faults.fault_server import answers, misbehaving
+from tests.faults.handler_here import Context, handler_with
 from tests.faults.slow_peer import (
     OK,
     WRONG,
@@ -60,30 +60,15 @@ EVENTS = {"endpoint": PHOTO_EVENT, "S3": {"s3": {"bucket": "photos", "key": "dog
 TIMED_OUT = {"endpoint": (504, "timed_out"), "S3": (504, "s3_timed_out")}
 
 
-class Context:
-    aws_request_id = "request-1"
-
-    def __init__(self) -> None:
-        self._end = time.monotonic() + LEFT_S
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self._end - time.monotonic()) * 1000)
-
-
 @pytest.fixture
 def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
     """Invokes the handler and returns the status and the error's code. Afterwards no thread of a call may be left."""
-    for name in ("ENDPOINT_NAME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "dogs")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    handler = importlib.import_module("lambda_fn.handler")
-    monkeypatch.setattr(
-        handler, "SETTINGS", Settings(endpoint_name="dogs", readable_s3_prefixes=(S3Object("photos", ""),))
-    )
+    settings = Settings(endpoint_name="dogs", readable_s3_prefixes=(S3Object("photos", ""),))
+    handler = handler_with(settings, monkeypatch)
     forget_clients()
 
     def invoked(event: Any) -> tuple[int, str]:
-        response = handler.handler(event, Context())
+        response = handler(event, Context(LEFT_S))
         return response["statusCode"], json.loads(response["body"]).get("error", {}).get("code", "")
 
     yield invoked

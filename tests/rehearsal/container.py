@@ -11,6 +11,17 @@ from rehearsal.aws.loopback_server import LoopbackHandler, LoopbackServer
 
 REPOSITORY = Path(__file__).parents[2]
 EVENTS = REPOSITORY / "tests" / "events"
+EVENTS_WITH_A_PHOTO = (
+    "direct_image",
+    "rest_api_image",
+    "rest_api_json",
+    "http_api_image",
+    "http_api_json",
+    "function_url_image",
+    "function_url_json",
+    "load_balancer_json",
+)
+"""Their names in `EVENTS`: each has the photo itself, and gets breeds."""
 JPEG = b"\xff\xd8\xff\xe0 a photo"
 ANSWER = {"predictions": [{"breed": "Beagle", "probability": 0.97}], "model": "test-model"}
 

@@ -3,7 +3,6 @@
 import base64
 import json
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +14,7 @@ from lambda_fn.errors import ServiceError
 from lambda_fn.events import parse
 from lambda_fn.photo import Photo
 from lambda_fn.settings import S3Object
-
-EVENTS = Path(__file__).parents[1] / "events"
-JPEG = b"\xff\xd8\xff\xe0 a photo"
+from tests.rehearsal.container import EVENTS, EVENTS_WITH_A_PHOTO, JPEG
 
 
 def event(name: str) -> Any:
@@ -35,19 +32,7 @@ def refusal(given_event: object) -> ServiceError:
     return caught.value
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "direct_image",
-        "rest_api_image",
-        "rest_api_json",
-        "http_api_image",
-        "http_api_json",
-        "function_url_image",
-        "function_url_json",
-        "load_balancer_json",
-    ],
-)
+@pytest.mark.parametrize("name", EVENTS_WITH_A_PHOTO)
 def test_each_kind_of_event_becomes_the_same_request(name: str) -> None:
     request = parse(event(name))
 
