@@ -3,11 +3,14 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
+from rehearsal.hosts.namespaces import Namespaces, NamespacesRefusedError
 from tests import order_of_files
 
 # pytest rewrites each file of tests, and several hundred tests start Python. Without compiled files on the disk all of
@@ -58,3 +61,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     seed = config.getoption("randomly_seed", None)
     if seed is not None:
         terminalreporter.write_line(f"These tests ran in random order; --randomly-seed={seed} repeats it.")
+
+
+@pytest.fixture
+def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of moto's S3, with the bucket that the test's module names BUCKET."""
+    import boto3
+    from moto import mock_aws
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=request.module.BUCKET)
+        yield client
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Namespaces]:
+    """An open set of namespaces. Skips the test with the reason if the machine does not allow them."""
+    try:
+        with Namespaces(tmp_path / "network") as network:
+            yield network
+    except NamespacesRefusedError as error:
+        pytest.skip(str(error))

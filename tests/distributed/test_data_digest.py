@@ -5,14 +5,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from contract.photos import PhotoFile, digest, is_digest, listed_photos
@@ -30,15 +27,6 @@ from training.data.dataset import scan
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "kennel-photos"
 URI = f"s3://{BUCKET}/data"
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        yield client
 
 
 def printed(*words: str) -> str:

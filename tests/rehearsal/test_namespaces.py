@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -75,15 +74,6 @@ from rehearsal.hosts.namespaces import Namespaces
 with Namespaces(Path(sys.argv[1])):
     pass
 """
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[Namespaces]:
-    try:
-        with Namespaces(tmp_path / "network") as network:
-            yield network
-    except NamespacesRefusedError as error:
-        pytest.skip(str(error))
 
 
 def python(program: str) -> list[str]:

@@ -1,13 +1,11 @@
 """`kennel data version`: the digest of the photos in the bucket."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from environments import Environment
@@ -19,15 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "kennel-photos"
 URI = f"s3://{BUCKET}/data"
 PHOTOS = [f"data/{name}/pug/1.jpg" for name in ("train", "valid", "test")]
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        yield client
 
 
 def upload(s3: Any, *keys: str, body: bytes = b"photo") -> None:

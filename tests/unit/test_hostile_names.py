@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from contract.text import UNPRINTABLE
 from ops import cli
@@ -43,15 +41,6 @@ def kennel(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
     yield run
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        yield client
 
 
 @pytest.fixture

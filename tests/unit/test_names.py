@@ -1,15 +1,12 @@
 """Names of breeds that are the same text, and names of files that belong to a system."""
 
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from contract.names import code_points, is_passed_over, same_text
 from contract.photos import PhotoFile, digest, is_photo_file, listed_photos
@@ -28,6 +25,7 @@ from training.model import weights
 
 Form = Literal["NFC", "NFD"]
 BREEDS = ("Épagneul breton", "Löwchen", "Pug")
+BUCKET = "photos"
 SYSTEM = [
     *("@eaDir", "__MACOSX", ".AppleDouble", ".Spotlight-V100", ".ipynb_checkpoints", "$RECYCLE.BIN", "lost+found"),
     *("#recycle", "System Volume Information"),
@@ -159,19 +157,8 @@ def test_the_head_of_weights_is_kept_for_the_same_breeds_in_another_form() -> No
     assert not any(weights.is_of_breeds(other, BREEDS) for other in (None, "", "no JSON", "{}", "3"))
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="photos")
-        yield client
-
-
 def keys(s3: Any) -> set[str]:
-    return {item["Key"] for item in s3.list_objects_v2(Bucket="photos").get("Contents", [])}
+    return {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
 
 
 def test_keys_in_the_bucket_are_the_names_of_the_files(s3: Any, tmp_path: Path) -> None:
@@ -197,7 +184,7 @@ def test_a_new_photo_is_sent_to_the_folder_that_its_breed_has_in_the_bucket(s3: 
     (apart / "train" / written("Löwchen", "NFD") / "new.jpg").write_bytes(any_photo("Pug", 7))
     assert upload(apart, "s3://photos/data").uploaded == 1
     assert "data/train/Löwchen/new.jpg" in keys(s3)
-    assert data_digest(s3, Location(bucket="photos", prefix="data/")) == scan(apart).digest()
+    assert data_digest(s3, Location(bucket=BUCKET, prefix="data/")) == scan(apart).digest()
 
 
 names = st.text(st.sampled_from("aeo\u0301\u0308éöä"), min_size=1, max_size=4)
@@ -216,10 +203,10 @@ def test_each_photo_has_a_key_of_its_own_that_is_its_name_as_text(
 def test_a_job_is_not_started_for_two_folders_of_one_breed(s3: Any) -> None:
     for split in ("train", "valid", "test"):
         for breed in ("Löwchen", "Pug"):
-            s3.put_object(Bucket="photos", Key=f"data/{split}/{breed}/0.jpg", Body=b"x")
-    s3.put_object(Bucket="photos", Key=f"data/valid/{written('Löwchen', 'NFD')}/1.jpg", Body=b"x")
+            s3.put_object(Bucket=BUCKET, Key=f"data/{split}/{breed}/0.jpg", Body=b"x")
+    s3.put_object(Bucket=BUCKET, Key=f"data/valid/{written('Löwchen', 'NFD')}/1.jpg", Body=b"x")
     with pytest.raises(TrainingError) as refused:
-        data_digest(s3, Location(bucket="photos", prefix="data/"))
+        data_digest(s3, Location(bucket=BUCKET, prefix="data/"))
     sentence = (
         "s3://photos/data/valid/ has two folders of the breed Löwchen: one name contains U+0308, the other U+00F6"
     )

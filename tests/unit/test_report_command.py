@@ -3,13 +3,12 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from ops.cli import app
@@ -20,15 +19,6 @@ BUCKET = "kennel-artifacts"
 KEY = "training/artifacts/kennel-0a1b2c/output/output.tar.gz"
 URI = f"s3://{BUCKET}/{KEY}"
 PAGE = b"<!doctype html><title>Kennel</title>"
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        yield client
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:

@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
-from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from safetensors.numpy import save_file
@@ -38,20 +37,14 @@ KEY = object_key(SHA256)
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def s3(s3: Any) -> Any:
     """A bucket, in an account where the storage stack of the environment `development` is deployed."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        output = f'{{"DataUri": {{"Value": "s3://{BUCKET}/data/"}}}}'
-        boto3.client("cloudformation").create_stack(
-            StackName="kennel-storage",
-            TemplateBody=f'{{"Resources": {{"T": {{"Type": "AWS::SNS::Topic"}}}}, "Outputs": {output}}}',
-        )
-        yield client
+    output = f'{{"DataUri": {{"Value": "s3://{BUCKET}/data/"}}}}'
+    boto3.client("cloudformation").create_stack(
+        StackName="kennel-storage",
+        TemplateBody=f'{{"Resources": {{"T": {{"Type": "AWS::SNS::Topic"}}}}, "Outputs": {output}}}',
+    )
+    return s3
 
 
 @pytest.fixture(scope="module")
