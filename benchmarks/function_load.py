@@ -13,8 +13,6 @@ from tests.faults.fault_server import Fault, FaultServer, answers
 
 AT_A_TIME = 8
 FAULTS = 0.01
-UNMAPPED = "internal"
-"""The code of a response to what the function does not expect. Wrong credentials have it too."""
 
 
 def sometimes(share: float, *faults: Fault, seed: int = 1) -> Fault:

@@ -32,8 +32,6 @@ from tests.security.test_archives import HOSTILE, Hostile, many
 ROOT = Path(__file__).resolve().parents[2]
 FEW = Limits(unpacked_bytes=2**20, members=100)
 END = bytes(1024)
-SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
-"""Says that the map of the holes is at the start of the content."""
 
 
 def entry(name: str, size: int = 0, **fields: Any) -> bytes:

@@ -207,10 +207,6 @@ class Account:
         """Whether it happens before the job fails."""
         return wait_until(happened, running=lambda: self.describe(name)["TrainingJobStatus"] != "Failed")
 
-    def in_phase(self, name: str, secondary: str) -> bool:
-        """Whether the job gets into this phase."""
-        return wait_until(lambda: self.describe(name)["SecondaryStatus"] == secondary)
-
     def metric(self, metric: str, job: str) -> list[float]:
         """The values of a job's metric in CloudWatch."""
         now = datetime.now(UTC)
