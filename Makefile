@@ -18,7 +18,7 @@ help:  ## list the verbs
 	  /^[a-z][a-z -]*:.*## /{if (title) printf "\n%s\n", title; title = ""; printf "  make %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # The variables that a verb takes, beside PYTHON and VENV. Another one ends make: it would be ignored, as STACK=Api would.
-$(foreach verb,help setup lint format golden links reference audit audit-packages toolkit,$(eval TAKES_$(verb) :=))
+$(foreach verb,help setup lint format golden links reference audit audit-packages sagemaker-sdk toolkit,$(eval TAKES_$(verb) :=))
 $(foreach verb,lock,$(eval TAKES_$(verb) := UPGRADE))
 $(foreach verb,docs,$(eval TAKES_$(verb) := DOCS_REPOSITORY))
 $(foreach verb,test test-processors,$(eval TAKES_$(verb) := ARGS WORKERS))
@@ -105,6 +105,7 @@ lock: $(VENV)/.installed-test  ## compile pyproject.toml's groups into locks/ ag
 	compile export training/requirements-host.txt --constraints locks/kennel.txt $(call WITHOUT,$(WITH_TORCH)) && \
 	compile toolkit locks/toolkit.txt --constraints locks/kennel.txt && \
 	compile engine locks/engine.txt && \
+	compile sagemaker-sdk locks/sagemaker-sdk.txt && \
 	compile audit locks/audit.txt --override locks/audit-overrides.txt && \
 	compile advisories locks/advisories.txt && \
 	compile links locks/links.txt && \
@@ -338,6 +339,17 @@ cost: $(VENV)/.installed-deploy  ## what the environment costs: idle, expected a
 .PHONY: audit-roles
 audit-roles: $(VENV)/.installed-roles  ## who can assume this app's roles and what each may do, offline; ARGS=--live in your account
 	@$(BIN)/kennel --env '$(ENV)' audit $(ARGS)
+
+# The SDK needs an older Rich than Kennel, so it has its own environment.
+.venv-sagemaker/.installed: locks/sagemaker-sdk.txt | $(BIN)/uv
+	@echo "== installing the SageMaker Python SDK in .venv-sagemaker (once, 700 MB)"
+	@$(PYTHON) -m venv .venv-sagemaker
+	@$(subst --python $(BIN)/python,--python .venv-sagemaker/bin/python,$(UV)) --require-hashes --requirement $< || \
+	  { echo "uv could not install the packages; its own message is above. Is the package index reachable? Behind a mirror: export UV_DEFAULT_INDEX=<address>" >&2; exit 1; }
+	@touch $@
+
+.PHONY: sagemaker-sdk
+sagemaker-sdk: .venv-sagemaker/.installed  ## install the SageMaker Python SDK, by which `kennel retrain` starts a training
 
 .PHONY: synth diff deploy watch destroy
 # CDK's own validation takes twice as long as the rest of a synthesis: `make test` runs cfn-lint instead, a deploy runs it.

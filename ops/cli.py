@@ -32,6 +32,7 @@ from ops.commands.predict import PredictCommand, predict
 from ops.commands.preflight import preflight
 from ops.commands.rehearse import rehearse
 from ops.commands.report import report
+from ops.commands.retrain import retrain
 from ops.commands.rollback import rollback
 from ops.commands.serve import serve
 from ops.commands.status import status
@@ -60,6 +61,7 @@ app.command()(logs)
 app.command()(why)
 app.command()(models)
 app.command()(drift)
+app.command()(retrain)
 app.command()(rollback)
 app.command()(sweep)
 app.add_typer(data.app, name="data")

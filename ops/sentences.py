@@ -18,6 +18,7 @@ SENTENCES = frozenset(
         "ops.models.errors.ModelsError",
         "ops.output_path.OutputPathError",
         "ops.rehearse.errors.RehearsalError",
+        "ops.retrain.errors.RetrainError",
         "ops.serve.run.PortError",
         "ops.targets.reply.TargetError",
         "rehearsal.aws.runtime_api.FunctionError",

@@ -32,10 +32,15 @@ def region(environment: str = environments.DEFAULT) -> str:
 def _opened(chosen: environments.Environment) -> boto3.Session:
     check_shell(chosen, os.environ)
     # boto3 prefers AWS_DEFAULT_PROFILE to AWS_PROFILE, and reads neither AWS_REGION nor the default profile's region
-    profile = chosen.profile or _first(PROFILE_VARIABLES)
-    opened = boto3.Session(profile_name=profile)
+    named = chosen.profile or _first(PROFILE_VARIABLES)
+    opened = boto3.Session(profile_name=named)
     region = chosen.region or _first(REGION_VARIABLES) or opened.region_name or _region_of_default_profile(opened)
-    return boto3.Session(profile_name=profile, region_name=region or _region_of_this_host() or LAST_REGION)
+    return boto3.Session(profile_name=named, region_name=region or _region_of_this_host() or LAST_REGION)
+
+
+def profile(environment: str = environments.DEFAULT) -> str | None:
+    """The profile of that session; None if boto3 chooses."""
+    return environments.load(environment).profile or _first(PROFILE_VARIABLES)
 
 
 def account(opened: boto3.Session) -> str:

@@ -31,7 +31,15 @@ FIRST = ("index.md", "questions.md")
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Try it": ("rehearsal.md", "training.md", "requests.md"),
     "Deploy it": ("environments.md", "delivery.md", "scale.md"),
-    "Operate it": ("operating.md", "runbook.md", "audit.md", "sweep.md", "drift.md", "when-it-is-over.md"),
+    "Operate it": (
+        "operating.md",
+        "runbook.md",
+        "retraining.md",
+        "audit.md",
+        "sweep.md",
+        "drift.md",
+        "when-it-is-over.md",
+    ),
     "Look it up": ("commands.md", "settings.md", "http-api.md"),
     "Understand it": (
         "architecture.md",

@@ -45,10 +45,10 @@ class Steps:
         self._number = 0
 
     @contextmanager
-    def step(self, what: str, *, in_bytes: bool = False) -> Iterator[Report]:
+    def step(self, what: str, *, in_bytes: bool = False, time_left: bool = False) -> Iterator[Report]:
         """Announce a step, yield the function that moves its bar, and say how long it took.
 
-        With `in_bytes`, done and total are bytes, and the bar also shows the remaining time.
+        With `in_bytes`, done and total are bytes, and the bar also shows the remaining time, as with `time_left`.
         A step that raises prints no `ok`. The caller's error says why.
         """
         self._number += 1
@@ -57,6 +57,8 @@ class Steps:
         if not self._console.is_terminal:
             self._console.print(f"{label} ...")
         columns: list[ProgressColumn] = [BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn()]
+        if time_left:
+            columns += [TimeRemainingColumn(), TextColumn("left")]
         if in_bytes:  # fits in 80 columns
             columns = [BarColumn(bar_width=8), DownloadColumn(), TimeRemainingColumn(), TextColumn("left")]
         progress = Progress(

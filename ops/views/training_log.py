@@ -18,6 +18,8 @@ class TrainingLines:
     """Reads a job's log lines, moves the bar, and keeps the results that are printed at the end."""
 
     report: Report
+    losses: bool = False
+    """Whether the bar also shows the training loss."""
     final: dict[str, str] = field(default_factory=dict)
     """The last line: the metrics of the epoch that was kept."""
     skipped: dict[str, str] = field(default_factory=dict)
@@ -35,6 +37,8 @@ class TrainingLines:
         elif "epoch" in pairs and "of" in pairs:
             accuracy = float(pairs["valid_accuracy"])
             note = f"epoch {pairs['epoch']} of {pairs['of']}: {accuracy:.0%} of the validation photos right"
+            if self.losses and "train_loss" in pairs:
+                note += f", training loss {float(pairs['train_loss']):.3f}"
             self.report(int(pairs["epoch"]), int(pairs["of"]), note)
         elif pairs.get("stage") == "export":
             self.report(1, 1, "exporting to ONNX, trying int8, loading it through the serving code")

@@ -17,7 +17,17 @@ INSTALLED = set(re.findall(r"\.installed-([a-z]+)", MAKEFILE))
 """The groups that a verb of the Makefile needs."""
 LOCKED = {
     name: set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "locks" / f"{name}.txt").read_text(), re.MULTILINE))
-    for name in ("kennel", "uv", "audit", "advisories", "links", "engine", "toolkit", "reference-serving")
+    for name in (
+        "kennel",
+        "uv",
+        "audit",
+        "advisories",
+        "links",
+        "engine",
+        "sagemaker-sdk",
+        "toolkit",
+        "reference-serving",
+    )
 }
 
 
@@ -44,7 +54,9 @@ def test_the_lock_has_each_package_of_each_group_of_the_environment(group: str) 
     assert packages(group) <= LOCKED["kennel"]
 
 
-@pytest.mark.parametrize("group", ["uv", "audit", "advisories", "links", "engine", "toolkit", "reference-serving"])
+@pytest.mark.parametrize(
+    "group", ["uv", "audit", "advisories", "links", "engine", "sagemaker-sdk", "toolkit", "reference-serving"]
+)
 def test_the_other_groups_have_locks_of_their_own(group: str) -> None:
     assert packages(group) <= LOCKED[group]
 

@@ -9,7 +9,7 @@ from packaging.markers import InvalidMarker, Marker
 ROOT = Path(__file__).resolve().parents[3]
 LOCKS = (
     *("locks/kennel.txt", "locks/uv.txt", "locks/toolkit.txt", "locks/reference-serving.txt"),
-    *("locks/engine.txt", "locks/audit.txt", "locks/advisories.txt", "locks/links.txt"),
+    *("locks/engine.txt", "locks/audit.txt", "locks/advisories.txt", "locks/links.txt", "locks/sagemaker-sdk.txt"),
     *("inference/requirements.txt", "training/requirements.txt", "training/requirements-host.txt"),
 )
 

@@ -1,0 +1,346 @@
+"""`kennel retrain`: the request of the deployed stack, its changes, the plan, the price, and what stops it."""
+
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+import environments
+from contract.photos import PhotoFile, digest
+from ops.operate.account import Account as OperatedAccount
+from ops.operate.account import AccountError
+from ops.operate.deployed import Deployed
+from ops.retrain import sdk
+from ops.retrain.changes import Changes
+from ops.retrain.deployed_request import deployed_request
+from ops.retrain.errors import RetrainError
+from ops.retrain.price import in_words, price
+from ops.retrain.sdk import TrainerClient
+from ops.retrain.trainings import Trainings
+from stacks.settings import SettingsError
+from stacks.training.handler.request import JobRequest, Location
+from tests.infra.events import properties
+from tests.operate.deployment import GOLDEN, REGION, Deployment, flat, kennel
+from tests.preflight.account import ACCOUNT, Account, denied
+
+BUCKET, ROLE = "kennel-storage-bucket-1", "kennel-training-JobRole014917C6-1"
+OUTPUT = "PublishOutputRefBucket83908E770FF9A107"
+PHOTOS = {f"data/{split}/pug/{split}.jpg": split.encode() for split in ("train", "valid", "test")}
+
+
+def request_of(account: Account) -> JobRequest:
+    """The request that is deployed."""
+    _ = account
+    operated = OperatedAccount.of("development")
+    return deployed_request(operated, Deployed.of(operated))
+
+
+def make_stack(deployment: Deployment, kind: str, **outputs: str) -> None:
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": f"/{kind}", "Type": "String", "Value": kind}}
+    template = {
+        "Resources": {"Name": parameter},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    cloudformation = deployment.client("cloudformation")
+    cloudformation.delete_stack(StackName=f"kennel-{kind}")
+    cloudformation.create_stack(StackName=f"kennel-{kind}", TemplateBody=json.dumps(template))
+
+
+@pytest.fixture
+def trained(deployment: Deployment) -> Deployment:
+    """A deployment whose Training stack has a job, and whose bucket has a photo in each split."""
+    deployment.listed["training"] = [("JobRole014917C6", "AWS::IAM::Role", ROLE)]
+    deployment.listed["storage"] = []
+    make_stack(deployment, "storage", **{OUTPUT: BUCKET})
+    s3 = deployment.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    for key, body in PHOTOS.items():
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    missing = {"TrainingJobName": "none"}
+    deployment.account.answer("sagemaker.DescribeTrainingJob", lambda call: None if call else missing)
+    return deployment
+
+
+def changed(request: JobRequest, *given: str, **options: Any) -> JobRequest:
+    chosen = {"data": None, "instances": None, "longest_h": 6.0, **options}
+    return Changes.of(given=given, **chosen).checked(environments.load("development"), request).applied(request)
+
+
+def test_the_request_is_the_templates_with_the_values_of_cloudformation(trained: Deployment) -> None:
+    request = request_of(trained.account)
+
+    assert request.image == f"763104351884.dkr.ecr.{REGION}.amazonaws.com/pytorch:2.14-cu133-amzn2023-sagemaker"
+    assert request.role_arn == f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+    assert request.data == Location(bucket=BUCKET, prefix="data/")
+    assert request.artifacts == Location(bucket=BUCKET, prefix="training/")
+    source = request.hyperparameters["sagemaker_submit_directory"]
+    assert source.startswith(f"s3://cdk-hnb659fds-assets-{ACCOUNT}-{REGION}/")
+    assert request.hyperparameters["sagemaker_region"] == REGION
+    assert (request.model_group, request.tags) == ("kennel-development", {"project": "kennel"})
+    assert "Fn::" not in str(request)
+
+
+def test_a_template_that_makes_another_job_than_the_stack_has_is_refused(trained: Deployment) -> None:
+    request = request_of(trained.account)
+    make_stack(trained, "training", JobName=f"{request.inputs_name}0123456789")
+    assert request_of(trained.account) == request
+
+    make_stack(trained, "training", JobName="kennel-development-00000000000123456789")
+    with pytest.raises(RetrainError, match="The job of the stack kennel-training is kennel-development-0000000000"):
+        request_of(trained.account)
+
+
+def test_a_reference_that_is_not_known_is_refused(trained: Deployment) -> None:
+    template = (GOLDEN / "Training.json").read_text().replace('"Fn::FindInMap"', '"Fn::Select"')
+    trained.account.answer("cloudformation.GetTemplate", {"TemplateBody": template})
+
+    with pytest.raises(RetrainError, match=r'has the reference \{"Fn::Select"'):
+        request_of(trained.account)
+
+
+def test_a_stack_without_a_job_names_the_setting(trained: Deployment) -> None:
+    trained.account.answer("cloudformation.GetTemplate", {"TemplateBody": json.dumps({"Resources": {}})})
+
+    with pytest.raises(RetrainError, match=r"has no training job: it was deployed with training\.model_data"):
+        request_of(trained.account)
+
+
+def test_a_stack_that_changes_is_not_read(trained: Deployment) -> None:
+    trained.failed("training", "UPDATE_IN_PROGRESS")
+
+    with pytest.raises(RetrainError, match="kennel-training is UPDATE_IN_PROGRESS: a deploy changes it now"):
+        request_of(trained.account)
+
+
+def test_options_change_the_job_and_its_name() -> None:
+    before = JobRequest.of(properties())
+    after = changed(before, "epochs=50", "learning-rate=0.01", instances=4)
+
+    assert after.hyperparameters == {**before.hyperparameters, "epochs": "50", "learning-rate": "0.01"}
+    assert after.instance_count == 4
+    assert not after.has_same_inputs(before.name("0123456789abcdef"))
+
+
+def test_the_time_limit_is_no_part_of_the_name_and_spot_keeps_its_wait() -> None:
+    before = JobRequest.of(properties(MaxWaitSeconds="3600"))
+    after = changed(before, longest_h=10.0)
+
+    assert (after.max_runtime_s, after.max_wait_s) == (36_000, 36_900)
+    assert after.inputs_name == before.inputs_name
+    assert changed(JobRequest.of(properties())).max_wait_s == 0
+
+
+def test_the_photos_of_now_are_meant_and_a_chosen_name_of_them_is_kept() -> None:
+    assert changed(JobRequest.of(properties(DataVersion="0123456789abcdef"))).data_version == ""
+    named = JobRequest.of(properties(DataVersion="spring"))
+    assert changed(named).data_version == "spring"
+    assert changed(named, data="s3://kennel-photos/data/few/").data_version == ""
+
+
+def test_photos_that_the_jobs_role_may_not_read_are_refused() -> None:
+    request = JobRequest.of(properties())
+    assert changed(request, data="s3://kennel-photos/data/few").data.prefix == "data/few/"
+
+    for elsewhere in ("s3://kennel-photos/other/", "s3://other/data/few/", "s3://kennel-photos/database/"):
+        with pytest.raises(RetrainError, match="the job's role may read s3://kennel-photos/data/ alone"):
+            changed(request, data=elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("epoch=5", r"'epoch' is no option of the training\. Did you mean epochs\?"),
+        ("max_runtime_min=5", "'max_runtime_min' is no option of the training"),
+        ("epochs", r"epochs has no value\. Write epochs=VALUE\."),
+        ("epochs=0", "training.epochs is 0, but must be between 1 and 10000"),
+        ("epochs=many", "training.epochs is 'many', but must be a whole number"),
+        ("mode=half", "training.mode is 'half', but must be one of frozen, full"),
+    ],
+)
+def test_a_wrong_option_is_refused_like_the_setting(given: str, sentence: str) -> None:
+    with pytest.raises((RetrainError, SettingsError), match=sentence):
+        changed(JobRequest.of(properties()), given)
+
+
+def test_the_settings_of_a_deploy_with_the_same_job_are_toml() -> None:
+    given = ["mode=full", "learning-rate=0.0100", "batch-size=96"]
+    found = Changes.of(given=given, data="s3://dogs/data/few", instances=3, longest_h=6.0)
+    found = found.checked(environments.load("development"), JobRequest.of(properties()))
+
+    assert found.settings() == {
+        "mode": '"full"',
+        "learning_rate": "0.01",  # as a deploy writes it: the same hyperparameters are the same job
+        "batch_size": "96",
+        "data_uri": '"s3://dogs/data/few/"',
+        "instance_count": "3",
+    }
+
+
+def test_the_rules_are_those_of_the_deployed_job_with_the_changes() -> None:
+    deployed = JobRequest.of(properties(HyperParameters={"batch-size": "48", "epochs": "5"}))
+
+    assert changed(deployed, instances=3).instance_count == 3
+    with pytest.raises(SettingsError, match=r"training.batch_size is 48, but must be a multiple of .*instance_count"):
+        changed(deployed, instances=5)
+
+
+def test_a_dry_run_prints_the_request_and_the_price_and_starts_nothing(trained: Deployment) -> None:
+    ended = kennel("retrain", "--set", "seed=7", "--dry-run", "--json")
+    found = json.loads(ended.stdout)
+    request = changed(request_of(trained.account), "seed=7")
+    photos = [PhotoFile(key.removeprefix("data/"), len(body), _md5(body)) for key, body in PHOTOS.items()]
+
+    assert ended.exit_code == 0
+    assert found["job"] == request.name(digest(photos))
+    assert found["status"] is None
+    assert found["request"] == request.arguments(found["job"], "ml.g4dn.xlarge")
+    assert found["price"]["longest_usd"] == pytest.approx(6 * found["price"]["usd_hour"])
+    assert found["price"]["usd_hour"] == pytest.approx(2 * 0.736, rel=0.02)
+    assert "sagemaker.CreateTrainingJob" not in trained.account.calls
+
+
+def _md5(body: bytes) -> str:
+    import hashlib
+
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def test_photos_that_are_missing_are_named_before_any_question(trained: Deployment) -> None:
+    trained.client("s3").delete_object(Bucket=BUCKET, Key="data/test/pug/test.jpg")
+
+    with pytest.raises(RetrainError, match=f"No job was started.* no photos in s3://{BUCKET}/data/test/"):
+        kennel("retrain", "--yes")
+
+
+def test_nothing_is_deployed_is_code_4(account: Account) -> None:
+    _ = account
+    ended = kennel("retrain")
+
+    assert ended.exit_code == 4
+    assert "There is no stack kennel-training in account" in flat(ended.stderr)
+
+
+def test_a_missing_permission_is_named_at_once(trained: Deployment) -> None:
+    """The function of a deploy waits two minutes for such a permission: its role may be new."""
+    trained.account.refuse("sagemaker.DescribeTrainingJob", denied("sagemaker:DescribeTrainingJob"))
+
+    with pytest.raises(AccountError, match="These credentials need sagemaker:DescribeTrainingJob"):
+        kennel("retrain", "--yes")
+    assert trained.account.calls["sagemaker.DescribeTrainingJob"] == 1
+
+
+def test_without_the_sdk_the_verb_of_make_is_named(
+    trained: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _ = trained
+    monkeypatch.setattr(sdk.check_installed, "__defaults__", (tmp_path,))
+
+    with pytest.raises(RetrainError, match=r"is not installed.*make sagemaker-sdk"):
+        kennel("retrain", "--yes")
+
+
+def test_without_a_terminal_nothing_is_started(
+    trained: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".installed").touch()
+    monkeypatch.setattr(sdk.check_installed, "__defaults__", (tmp_path,))
+
+    with pytest.raises(RetrainError, match=r"no terminal to ask in, so nothing was started\. Ask nothing: --yes"):
+        kennel("retrain")
+    assert "sagemaker.CreateTrainingJob" not in trained.account.calls
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str], TrainerClient]:
+    """A client whose SDK prints this text, whatever it gets."""
+
+    def made(printed: str) -> TrainerClient:
+        python = tmp_path / "bin" / "python"
+        python.parent.mkdir()
+        python.write_text(f"#!/bin/sh\ncat > '{tmp_path}/request'\ncat <<'END'\n{printed}\nEND\n")
+        python.chmod(python.stat().st_mode | stat.S_IXUSR)
+        return TrainerClient(client=None, profile="dogs", region=REGION, environment=tmp_path)
+
+    return made
+
+
+def test_the_sdk_gets_the_request_the_profile_and_the_region(
+    program: Callable[[str], TrainerClient], tmp_path: Path
+) -> None:
+    client = program('a line of a library\n{"arn": "arn:job"}')
+
+    assert client.create_training_job(TrainingJobName="a-job") == {"TrainingJobArn": "arn:job"}
+    sent = json.loads((tmp_path / "request").read_text())
+    assert sent == {"request": {"TrainingJobName": "a-job"}, "profile": "dogs", "region": REGION}
+
+
+def test_what_aws_refuses_comes_back_as_its_error(program: Callable[[str], TrainerClient]) -> None:
+    answer = {"error": {"Error": {"Code": "ResourceLimitExceeded", "Message": "The limit is 0."}}}
+
+    with pytest.raises(ClientError, match="ResourceLimitExceeded"):
+        program(json.dumps(answer)).create_training_job(TrainingJobName="a-job")
+
+
+def test_a_right_that_is_missing_for_the_start_is_named(program: Callable[[str], TrainerClient]) -> None:
+    message = "User: dev is not authorized to perform: iam:PassRole on the role because no identity-based policy allows"
+    answer = {"error": {"Error": {"Code": "AccessDeniedException", "Message": message}}}
+
+    with pytest.raises(AccountError, match="These credentials need iam:PassRole"):
+        program(json.dumps(answer)).create_training_job(TrainingJobName="a-job")
+
+
+@pytest.mark.parametrize(
+    ("printed", "sentence"),
+    [
+        ('{"differs": "Environment is 1, not None"}', "would start another job than the deploy.*Environment is 1"),
+        ("Traceback", r"started no job .*Whether AWS has a job all the same: kennel status"),
+        ("", "started no job"),
+    ],
+)
+def test_an_sdk_that_fails_is_an_error_with_the_remedy(
+    printed: str, sentence: str, program: Callable[[str], TrainerClient]
+) -> None:
+    with pytest.raises(RetrainError, match=sentence):
+        program(printed).create_training_job(TrainingJobName="a-job")
+
+
+def test_a_plan_finds_the_job_that_runs(trained: Deployment) -> None:
+    request = changed(request_of(trained.account))
+    planned = Trainings.of(OperatedAccount.of("development")).plan(request)
+    running = {
+        "TrainingJobName": planned.job,
+        "TrainingJobArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/{planned.job}",
+        "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Training",
+    }
+    trained.account.answer("sagemaker.DescribeTrainingJob", running)
+    found = Trainings.of(OperatedAccount.of("development")).plan(request)
+
+    assert planned.starts
+    assert (found.job, found.status, found.starts) == (planned.job, "InProgress", False)
+
+
+def test_the_price_is_that_of_all_instances_and_their_volumes() -> None:
+    request = JobRequest.of(properties(InstanceType="ml.m5.large", VolumeGiB="730"))
+    one = price(REGION, replace(request, instance_count=1, max_runtime_s=7200).arguments("job", "ml.m5.large"))
+    two = price(REGION, replace(request, max_runtime_s=7200).arguments("job", "ml.m5.large"))
+
+    assert one.usd_hour is not None
+    assert one.usd_hour > 0.115 + 0.1  # the instance, and a GiB for each hour of a month
+    assert two.usd_hour == pytest.approx(2 * one.usd_hour)
+    assert two.longest_usd == pytest.approx(4 * one.usd_hour)
+    assert f"at most {two.longest_usd:.2f} USD" in in_words(two)
+
+
+def test_a_price_that_no_table_has_is_not_invented() -> None:
+    unknown = price("eu-north-9", JobRequest.of(properties()).arguments("job", "ml.g4dn.xlarge"))
+    strange = price(REGION, JobRequest.of(properties()).arguments("job", "ml.strange.large"))
+
+    for found in (unknown, strange):
+        assert (found.usd_hour, found.longest_usd) == (None, None)
+        assert in_words(found).startswith("What it costs is not known")
