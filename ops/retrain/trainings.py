@@ -2,8 +2,9 @@
 
 import contextlib
 import io
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -150,12 +151,12 @@ class Trainings:
                 "The deployed Training stack is of an earlier version of Kennel, which has no Model Registry, so the "
                 f"job {job['TrainingJobName']} was not registered. Deploy, then run the same command again: make deploy"
             )
-        with asking("the calls that register the model", needs=NEEDS), contextlib.redirect_stdout(io.StringIO()):
+        with asking("the calls that register the model", needs=NEEDS), _quiet():
             # not `kept`: a deploy registers it with the same comparison with the serving model
             return int(Registry(sagemaker=self.jobs.sagemaker).admit(request, job, kept=False))
 
     def _ended(self, request: JobRequest, first: str) -> bool:
-        with asking(ASK, needs=NEEDS):
+        with asking(ASK, needs=NEEDS), _quiet():
             try:
                 return self.jobs.result(request, first) is not None
             except (BotoCoreError, ClientError) as error:
@@ -164,8 +165,7 @@ class Trainings:
                 raise
 
     def _start(self, jobs: Jobs, request: JobRequest) -> str:
-        # the functions print lines for their log
-        with asking(ASK, needs=NEEDS), contextlib.redirect_stdout(io.StringIO()):
+        with asking(ASK, needs=NEEDS), _quiet():
             try:
                 return jobs.start(request)
             except TrainingError as error:
@@ -176,6 +176,21 @@ class Trainings:
             if found := self.jobs.describe(job):
                 return found
         raise RetrainError(f"The training job {first} no longer exists. Run the same command again.")
+
+
+class _Silent(io.StringIO):
+    """Takes what is printed. Rich, whose bar runs meanwhile, writes to `rich_proxied_file` where there is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rich_proxied_file = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out the lines that the functions print for their log."""
+    with contextlib.redirect_stdout(_Silent()):
+        yield
 
 
 class _Lines:

@@ -1,9 +1,11 @@
 """`kennel retrain`: the request of the deployed stack, its changes, the plan, the price, and what stops it."""
 
+import hashlib
 import json
 import stat
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from ops.retrain.trainings import Trainings
 from stacks.settings import SettingsError
 from stacks.training.handler.request import JobRequest, Location
 from tests.infra.events import properties
-from tests.operate.deployment import GOLDEN, REGION, Deployment, flat, kennel
+from tests.operate.deployment import GOLDEN, REGION, TRAINING_LOG, Deployment, flat, kennel
 from tests.preflight.account import ACCOUNT, Account, denied
 
 BUCKET, ROLE = "kennel-storage-bucket-1", "kennel-training-JobRole014917C6-1"
@@ -205,8 +207,6 @@ def test_a_dry_run_prints_the_request_and_the_price_and_starts_nothing(trained: 
 
 
 def _md5(body: bytes) -> str:
-    import hashlib
-
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
@@ -323,6 +323,31 @@ def test_a_plan_finds_the_job_that_runs(trained: Deployment) -> None:
 
     assert planned.starts
     assert (found.job, found.status, found.starts) == (planned.job, "InProgress", False)
+
+
+def test_a_running_job_is_followed_and_its_failure_is_code_3(trained: Deployment) -> None:
+    request = changed(request_of(trained.account))
+    job = Trainings.of(OperatedAccount.of("development")).plan(request).job
+    begun = datetime.now(UTC) - timedelta(minutes=1)
+    trained.log(TRAINING_LOG, f"{job}/algo-1-1", "epoch=1 of=2 valid_accuracy=0.5 train_loss=1.25")
+    trained.log(TRAINING_LOG, f"{job}/algo-2-1", "epoch=2 of=2 valid_accuracy=0.5 train_loss=1.25")
+    running = {
+        "TrainingJobName": job,
+        "TrainingJobArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/{job}",
+        "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Training",
+        "CreationTime": begun,
+    }
+    failed = {**running, "TrainingJobStatus": "Failed", "FailureReason": "AlgorithmError: no memory"}
+    answers = iter([running, running])  # of the plan, and of the start of the wait
+    trained.account.answer("sagemaker.DescribeTrainingJob", lambda _: next(answers, failed))
+    ended = kennel("retrain")  # it asks nothing, because it starts nothing
+
+    assert ended.exit_code == 3
+    assert f"The job {job} has the same code, options, instances and photos and is InProgress" in flat(ended.stdout)
+    assert "epoch 1 of 2: 50% of the validation photos right, training loss 1.250" in ended.stdout
+    assert "epoch 2 of 2" not in ended.stdout  # of the second host
+    assert f"kennel: Training job {job} is Failed: AlgorithmError: no memory" in flat(ended.stderr)
 
 
 def test_the_price_is_that_of_all_instances_and_their_volumes() -> None:

@@ -157,7 +157,7 @@ def _another_training(stage: Stage, variables: Mapping[str, str], own: str) -> s
 
 def _version(stage: Stage, number: int) -> str:
     listed = stage.client("sagemaker").list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
-    return next(each["ModelPackageArn"] for each in listed if each["ModelPackageVersion"] == number)
+    return next(str(each["ModelPackageArn"]) for each in listed if each["ModelPackageVersion"] == number)
 
 
 def _a_deploy_with_its_settings_uses_it(stage: Stage, job: str) -> None:

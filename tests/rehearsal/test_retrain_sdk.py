@@ -39,7 +39,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
     calls = Sent()
 
     class Handler(LoopbackHandler):
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802 - http.server's name
             operation = self.headers["X-Amz-Target"].partition(".")[2]
             calls.append((operation, json.loads(self.read_body())))
             job = {
