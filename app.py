@@ -104,10 +104,13 @@ def build(scope: Construct, environment: Environment, settings: Settings) -> Non
         scope,
         "Serving",
         stack_name=environment.stack("serving"),
+        job_prefix=environment.job_prefix,
+        job_tags=tags,
         artifact=training.artifact,
         storage=storage.access,
         telemetry=monitoring.telemetry,
         callers_wait_s=settings.callers_wait_s,
+        drift=settings.monitoring.drift,
         settings=settings.serving,
         **shared,
     )

@@ -27,6 +27,8 @@ class Assumptions:
     """Billed minutes of each host in a training: more than decision 31 estimates for `frozen` (4) and `full` (13)."""
     workbench_h: int = 10
     """Hours that the training host runs in the expected month, and the notebook instance as many."""
+    drift_min: int = 8
+    """Billed minutes of each daily drift check, most of them the start of its instance."""
     photos: int = 8_000
     """Photos to train on."""
     data_gb: float = 1.2

@@ -90,16 +90,19 @@ def open_requests_per_s(app: Templates) -> float:
 
 
 def canary_calls(app: Templates) -> float:
-    """Calls that the canary makes in a month."""
-    return sum(calls_a_month(schedule) for schedule in app.of_type("AWS::Scheduler::Schedule"))
+    """Calls that the canary makes in a month: the one schedule that is a rate."""
+    schedules = app.of_type("AWS::Scheduler::Schedule")
+    return sum(calls_a_month(each) for each in schedules if each.properties["ScheduleExpression"].startswith("rate("))
 
 
 def calls_a_month(schedule: Resource) -> float:
-    """From rate(5 minutes)."""
+    """From rate(5 minutes), or a cron expression of a time of each day."""
     expression = schedule.properties["ScheduleExpression"]
+    if re.fullmatch(r"cron\(\d+ \d+ \* \* \? \*\)", expression):
+        return SECONDS_A_MONTH / 86_400
     found = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if found is None:
-        raise ValueError(f"the schedule {expression!r} of {schedule.id} is no rate")
+        raise ValueError(f"the schedule {expression!r} of {schedule.id} is neither a rate nor a time of each day")
     return SECONDS_A_MONTH / (int(found[1]) * {"minute": 60, "hour": 3600, "day": 86_400}[found[2]])
 
 

@@ -1,13 +1,16 @@
 """Lambda functions, what starts them, and their lines and traces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ops.cost.assumptions import Assumptions
-from ops.cost.charge import SECONDS_A_MONTH, Charge, Usage, standing
-from ops.cost.endpoint import calls_a_month, canary_calls, predictions
+from ops.cost.charge import HOURS_A_MONTH, SECONDS_A_MONTH, Charge, Usage, standing
+from ops.cost.endpoint import calls_a_month, canary_calls, predictions, volume_gb
 from ops.cost.templates import Resource, Templates
 
 FUNCTION = "AWS::Lambda::Function"
+DRIFT_VOLUME_GB = 10
+"""stacks/serving/drift_job/start.py"""
 
 
 def function(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:
@@ -22,6 +25,24 @@ def function(resource: Resource, app: Templates, given: Assumptions) -> Iterator
     yield Charge(what=f"duration: {what}", price=f"{duration}.{architecture}", usage=calls * (seconds * gb))
     if resource.properties.get("TracingConfig", {}).get("Mode") == "Active":
         yield Charge(what=f"traces: {what}", price="xray.traces", usage=_traces(calls))
+    yield from _started_job(resource, calls, given)
+
+
+def _started_job(resource: Resource, calls: Usage, given: Assumptions) -> Iterator[Charge]:
+    """The job that a call of this function starts, if its environment names an instance type: the drift check.
+
+    The canary's calls are captured, too, so there is one each day.
+    """
+    variables: Mapping[str, Any] = resource.properties.get("Environment", {}).get("Variables", {})
+    kind = variables.get("INSTANCE_TYPE")
+    if not kind:
+        return
+    hours = calls * (given.drift_min / 60)
+    yield Charge(what=f"drift check, 1 x {kind}", price=f"sagemaker.instance.{kind}", usage=hours)
+    gb = volume_gb(kind, DRIFT_VOLUME_GB)
+    if gb:
+        usage = hours * (gb / HOURS_A_MONTH)
+        yield Charge(what=f"drift check, volume of {gb:g} GiB", price="sagemaker.storage", usage=usage)
 
 
 def alias(resource: Resource, app: Templates, given: Assumptions) -> Iterator[Charge]:
@@ -63,8 +84,8 @@ def _log_gb(resource: Resource, app: Templates, given: Assumptions) -> Usage:
         return (predictions(app, given) + standing(canary_calls(app))) * (given.log_kb * kb)
     if any(_aliases(writer, app) for writer in writers) or app.referring(resource, "AWS::ApiGatewayV2::Stage"):
         return predictions(app, given) * (given.log_kb * kb)
-    if any(app.referring(writer, "AWS::Scheduler::Schedule") for writer in writers):
-        return standing(canary_calls(app) * given.log_kb * kb)
+    if schedules := [each for writer in writers for each in app.referring(writer, "AWS::Scheduler::Schedule")]:
+        return standing(sum(map(calls_a_month, schedules)) * given.log_kb * kb)
     gb = given.deploy_log_mb / 1000
     return Usage(expected=given.deploys * gb, worst=given.worst_deploys * gb)
 

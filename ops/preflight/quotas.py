@@ -62,6 +62,7 @@ def checks(target: Target, quotas: ServiceQuotas) -> Iterator[Check]:
 def sagemaker_needs(target: Target) -> Iterator[Need]:
     """Instances of SageMaker, by type and by what they do."""
     training, serving, workbench = target.settings.training, target.settings.serving, target.settings.workbench
+    drift = target.settings.monitoring.drift
     if target.trains:
         usage = "spot training job usage" if training.spot else "training job usage"
         yield Need(
@@ -90,6 +91,15 @@ def sagemaker_needs(target: Target) -> Iterator[Need]:
             why=f"the endpoint starts with {first} (serving.initial_instances), may grow to {most} "
             "(serving.scaling.max_instances), and an update runs both fleets",
             without="-c serving.scaling.max_instances=1 needs 2",
+        )
+    if "serving" in target.stacks and drift.daily:
+        yield Need(
+            service="sagemaker",
+            name=f"{drift.instance_type} for processing job usage",
+            least=0,
+            wanted=1,
+            why="the daily drift check runs on it (monitoring.drift.instance_type)",
+            without="-c monitoring.drift.daily=false leaves the check out",
         )
     if target.has_notebook:
         yield Need(

@@ -91,6 +91,31 @@ class RequestMetrics(FunctionMetrics):
     namespace = "Kennel"
 
 
+class DriftMetrics:
+    """What the daily drift check says of a day's calls, in a line of the job's log (inference/drift).
+
+    `Drift` is how far the calls differ from the test photos beyond what chance allows: 0 is no drift. The distances
+    are those of each figure, chance included; `Photos` is the number of photos compared. A test compares the names with
+    those that the job writes.
+    """
+
+    namespace = "Kennel"
+    distances = ("DriftOfConfidence", "DriftOfBreeds", "DriftOfBrightness", "DriftOfSize")
+
+    def __init__(self, *, endpoint_name: str) -> None:
+        self._dimensions = {"Endpoint": endpoint_name}
+
+    def of(self, name: str) -> cloudwatch.Metric:
+        """The day's figure: a check that is run again replaces none, and the largest counts."""
+        return cloudwatch.Metric(
+            namespace=self.namespace,
+            metric_name=name,
+            dimensions_map=self._dimensions,
+            statistic="Maximum",
+            period=Duration.days(1),
+        )
+
+
 def failed_events(*, queue_name: str) -> cloudwatch.Metric:
     """The number of messages in the dead-letter queue."""
     return cloudwatch.Metric(

@@ -6,7 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks.common.metrics import EndpointMetrics, FunctionMetrics
+from stacks.common.metrics import DriftMetrics, EndpointMetrics, FunctionMetrics
 from stacks.common.runbook import with_runbook_link
 from stacks.settings import ApiSettings, ServingSettings
 
@@ -21,6 +21,7 @@ class ServiceAlarms(Construct):
         *,
         endpoint: EndpointMetrics,
         function: FunctionMetrics,
+        drift: DriftMetrics | None,
         failed_events: cloudwatch.Metric,
         serving: ServingSettings,
         api: ApiSettings,
@@ -91,6 +92,24 @@ class ServiceAlarms(Construct):
                     minutes=10,
                 )
             )
+        if drift:
+            self.all.append(self._drifted(drift))
+
+    def _drifted(self, drift: DriftMetrics) -> cloudwatch.Alarm:
+        """One figure a day. A day without calls, or with too few to say, is no alarm."""
+        return cloudwatch.Alarm(
+            self,
+            "Drifted",
+            alarm_description=with_runbook_link(
+                "The calls of a day differ from the test photos by more than chance.",
+                "The calls differ from the test photos",
+            ),
+            metric=drift.of("Drift"),
+            threshold=0,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
 
     def _alarm(
         self, id: str, description: str, *, metric: cloudwatch.Metric, above: float, minutes: int

@@ -5,7 +5,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from contract.training_metrics import METRIC_NAMES
-from stacks.common.metrics import EndpointMetrics, FunctionMetrics, RequestMetrics, training
+from stacks.common.metrics import DriftMetrics, EndpointMetrics, FunctionMetrics, RequestMetrics, training
 from stacks.settings import ApiSettings, ServingSettings
 
 PERCENTILES = ("p50", "p95", "p99")
@@ -13,7 +13,7 @@ FAULTS = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")
 
 
 class ServiceDashboard(Construct):
-    """One row of graphs each for training, endpoint, function and requests, and a row with the alarms' states."""
+    """A row of graphs each for training, endpoint, function, requests and the drift check, and one of the alarms."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class ServiceDashboard(Construct):
         endpoint: EndpointMetrics,
         function: FunctionMetrics,
         requests: RequestMetrics,
+        drift: DriftMetrics | None,
         alarms: list[cloudwatch.Alarm],
         serving: ServingSettings,
         api: ApiSettings,
@@ -40,6 +41,7 @@ class ServiceDashboard(Construct):
                 self._endpoint(endpoint, serving),
                 self._function(function, api),
                 self._requests(requests),
+                *([self._drift(drift)] if drift else []),
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24)],
             ],
         )
@@ -139,6 +141,13 @@ class ServiceDashboard(Construct):
                 "Requests: probability of the likeliest breed",
                 [metrics.of("TopProbability", statistic) for statistic in ("p10", "p50", "Average")],
             ),
+        ]
+
+    def _drift(self, metrics: DriftMetrics) -> list[cloudwatch.IWidget]:
+        return [
+            _graph("Drift: how far a day's calls differ beyond chance", [metrics.of("Drift")]),
+            _graph("Drift: distances, chance included", [metrics.of(name) for name in metrics.distances]),
+            _graph("Drift: photos that were compared", [metrics.of("Photos")]),
         ]
 
 

@@ -28,6 +28,7 @@ class EventNotifications(Construct):
         telemetry: FunctionTelemetry,
         job_prefix: str,
         endpoint_name: str,
+        checks_drift: bool,
         alarm_prefixes: list[str],
     ) -> None:
         super().__init__(scope, id)
@@ -46,6 +47,8 @@ class EventNotifications(Construct):
                 "why": "$.detail.FailureReason",
             },
         )
+        if checks_drift:
+            self._drift_check_failed(job_prefix)
         self._rule(
             "RolledBack",
             description=with_runbook_link(
@@ -74,6 +77,24 @@ class EventNotifications(Construct):
                 "alarm": "$.detail.alarmName",
                 "text": "$.detail.configuration.description",
                 "why": "$.detail.state.reason",
+            },
+        )
+
+    def _drift_check_failed(self, job_prefix: str) -> None:
+        self._rule(
+            "DriftCheckFailed",
+            description=with_runbook_link("The daily drift check failed or was stopped.", "The drift check failed"),
+            source="aws.sagemaker",
+            detail_types=["SageMaker Processing Job State Change"],
+            detail={
+                "ProcessingJobName": [{"prefix": f"{job_prefix}drift-"}],
+                "ProcessingJobStatus": ["Failed", "Stopped"],
+            },
+            message="Drift check <job> is <status>: <why>",
+            paths={
+                "job": "$.detail.ProcessingJobName",
+                "status": "$.detail.ProcessingJobStatus",
+                "why": "$.detail.FailureReason",
             },
         )
 

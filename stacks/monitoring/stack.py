@@ -5,7 +5,7 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from stacks.common.metrics import EndpointMetrics, FunctionMetrics, RequestMetrics, failed_events
+from stacks.common.metrics import DriftMetrics, EndpointMetrics, FunctionMetrics, RequestMetrics, failed_events
 from stacks.common.telemetry import FunctionTelemetry
 from stacks.monitoring.alarms import ServiceAlarms
 from stacks.monitoring.alert_topic import AlertTopic
@@ -40,6 +40,7 @@ class MonitoringStack(cdk.Stack):
         super().__init__(scope, id, **kwargs)
         endpoint = EndpointMetrics(endpoint_name=serving.endpoint_name, variant_name=variant_name)
         function = FunctionMetrics(function_name=function_name, alias=alias)
+        drift = DriftMetrics(endpoint_name=serving.endpoint_name) if settings.drift.daily else None
 
         self.telemetry = FunctionTelemetry(self, "Functions")
         self.alerts = AlertTopic(self, "Alerts", telemetry=self.telemetry, email=settings.email)
@@ -48,6 +49,7 @@ class MonitoringStack(cdk.Stack):
             "Alarms",
             endpoint=endpoint,
             function=function,
+            drift=drift,
             failed_events=failed_events(queue_name=self.telemetry.queue_name),
             serving=serving,
             api=api,
@@ -61,6 +63,7 @@ class MonitoringStack(cdk.Stack):
             telemetry=self.telemetry,
             job_prefix=f"{job_prefix}-",
             endpoint_name=serving.endpoint_name,
+            checks_drift=settings.drift.daily,
             alarm_prefixes=[f"{stack}-" for stack in watched_stacks],
         )
         # With the region in its name: dashboard names are unique within an account, across its regions.
@@ -73,6 +76,7 @@ class MonitoringStack(cdk.Stack):
             endpoint=endpoint,
             function=function,
             requests=RequestMetrics(function_name=function_name),
+            drift=drift,
             alarms=alarms.all,
             serving=serving,
             api=api,

@@ -1,5 +1,6 @@
 """Serving: one model behind an autoscaled SageMaker endpoint."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import aws_cdk as cdk
@@ -13,11 +14,12 @@ from stacks.common.vpc import VpcAccess
 from stacks.serving.canary import EndpointCanary
 from stacks.serving.capture import EndpointCapture
 from stacks.serving.check import EndpointCheck
+from stacks.serving.drift import DailyDriftCheck
 from stacks.serving.image import ExistingImage, ServingImage
 from stacks.serving.model_role import ModelRole
 from stacks.serving.rollout_alarms import RolloutAlarms
 from stacks.serving.scaling import EndpointScaling
-from stacks.settings import ServingSettings
+from stacks.settings import DriftSettings, ServingSettings
 from stacks.storage.bucket_access import BucketAccess
 from stacks.training.artifact import ModelArtifact
 
@@ -34,10 +36,13 @@ class ServingStack(cdk.Stack):
         scope: Construct,
         id: str,
         *,
+        job_prefix: str,
+        job_tags: Mapping[str, str],
         artifact: ModelArtifact,
         storage: BucketAccess,
         telemetry: FunctionTelemetry,
         callers_wait_s: int,
+        drift: DriftSettings,
         settings: ServingSettings,
         **kwargs: Any,
     ) -> None:
@@ -83,6 +88,23 @@ class ServingStack(cdk.Stack):
             telemetry=telemetry,
             settings=settings,
         )
+        if drift.daily:
+            DailyDriftCheck(
+                self,
+                "Drift",
+                variant=VARIANT,
+                job_prefix=job_prefix,
+                tags=job_tags,
+                image_uri=image.uri,
+                image_rights=image.rights,
+                artifact=artifact,
+                storage=storage,
+                vpc=vpc,
+                endpoint=endpoint,
+                telemetry=telemetry,
+                serving=settings,
+                settings=drift,
+            )
         EndpointScaling(
             self,
             "Scaling",

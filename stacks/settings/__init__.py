@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from stacks.settings.api import ApiSettings
 from stacks.settings.delivery import DeliverySettings
-from stacks.settings.monitoring import MonitoringSettings
+from stacks.settings.monitoring import DriftSettings, MonitoringSettings
 from stacks.settings.rules import SettingsError, apart, require
 from stacks.settings.serving import CaptureSettings, RolloutSettings, ScalingSettings, ServingSettings
 from stacks.settings.storage import StorageSettings
@@ -19,6 +19,7 @@ __all__ = [
     "ApiSettings",
     "CaptureSettings",
     "DeliverySettings",
+    "DriftSettings",
     "MonitoringSettings",
     "RolloutSettings",
     "ScalingSettings",
@@ -62,9 +63,22 @@ class Settings:
                 getattr(self.storage, name),
                 why="because captured requests expire",
             )
+        self._check_drift()
         require(
             not self.api.page or self.monitoring.monthly_budget_usd > 0,
             "monitoring.monthly_budget_usd",
             self.monitoring.monthly_budget_usd,
             "more than 0 with api.page: anyone on the internet may then cause costs, and the budget says when they do",
         )
+
+    def _check_drift(self) -> None:
+        """The daily check reads what was captured on the day before. S3 deletes it at the end of a day."""
+        capture = self.serving.capture
+        for name, least in {"percent": 1, "keep_days": 2}.items():
+            value = getattr(capture, name)
+            require(
+                value >= least or not self.monitoring.drift.daily,
+                f"serving.capture.{name}",
+                value,
+                f"at least {least} with monitoring.drift.daily: it compares the captured calls of the day before",
+            )

@@ -54,6 +54,7 @@ SPECIAL: dict[str, Draw] = {
     "serving.canary_interval_min": between(0, 60),
     "serving.scaling.min_instances": between(1, 10),
     "serving.capture.prefix": one_of("capture/", "seen/by/endpoint/"),
+    "monitoring.drift.instance_type": one_of("ml.m5.large", "ml.t3.medium"),
     "api.readable_s3_prefixes": one_of("", "s3://callers/photos/", "s3://one-bucket/,s3://two-bucket/a/b/"),
     "api.allowed_url_hosts": one_of("", "photos.example.org", ".example.org,xn--bcher-kva.example"),
     "workbench.host_instance_type": one_of("g4dn.xlarge", "g5.2xlarge", "m5.large"),

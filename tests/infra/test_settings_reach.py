@@ -12,6 +12,7 @@ from tests.infra.template_places import differences
 
 DELIVERY = {"delivery.repository": "dogs/kennel"}
 CAPTURE = {"serving.capture.percent": 10}
+DRIFT = {**CAPTURE, "monitoring.drift.daily": "true"}
 HTTP = {"api.http": "true"}
 JOB_IN_VPC = {"training.subnets": "subnet-00000000000000001", "training.security_groups": "sg-00000000000000001"}
 MODEL_IN_VPC = {
@@ -244,6 +245,19 @@ REACH = {
         beside=CAPTURE,
     ),
     "serving.capture.keep_days": Reach(5, (f"{LIFECYCLE}.ExpirationInDays",), beside=CAPTURE),
+    "monitoring.drift.daily": Reach(
+        "true",
+        (
+            "Serving/Drift*",
+            "Monitoring/AlarmsDrifted",
+            "Monitoring/NoticesDriftCheckFailed",
+            "Monitoring/Dashboard.DashboardBody",
+        ),
+        beside=CAPTURE,
+    ),
+    "monitoring.drift.instance_type": Reach(
+        "ml.t3.medium", ("Serving/DriftFunction.Environment.Variables.INSTANCE_TYPE",), beside=DRIFT
+    ),
     "api.memory_mib": Reach(1024, ("Api/Function.MemorySize",)),
     "api.timeout_s": Reach(
         20,

@@ -1,0 +1,1 @@
+"""The code of the Lambda function `start.on_schedule`. It needs boto3 and nothing else."""
