@@ -44,11 +44,23 @@ class Kept:
 
 
 @contextmanager
-def kept_kennel(folder: Path) -> Iterator[Kept]:
-    """A rehearsal in the folder that has deployed everything, and runs during the block."""
-    write_sample(folder / "photos", counts={"train": 6, "valid": 2, "test": 2}, breeds=BREEDS[:3])
+def kept_kennel(folder: Path, *options: str, test_photos: int = 2) -> Iterator[Kept]:
+    """A rehearsal in the folder that has deployed everything, and runs during the block.
+
+    options: more of `kennel rehearse`. test_photos: of each of three breeds.
+    """
+    write_sample(folder / "photos", counts={"train": 6, "valid": 2, "test": test_photos}, breeds=BREEDS[:3])
     log, state = folder / "log", folder / "rehearsal" / "aws.sh"
-    words = ["rehearse", "--folder", str(folder / "rehearsal"), "--data", str(folder / "photos"), *SHORT, "--keep"]
+    words = [
+        "rehearse",
+        "--folder",
+        str(folder / "rehearsal"),
+        "--data",
+        str(folder / "photos"),
+        *SHORT,
+        "--keep",
+        *options,
+    ]
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with log.open("wb") as output:
         run = subprocess.Popen([*KENNEL, *words], cwd=REPOSITORY, env=own, stdout=output, stderr=output)
