@@ -1,11 +1,16 @@
 """The daily drift check of the serving stack, and what the monitoring stack says of it."""
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from inference.drift.comparison import MEASURES
+from inference.drift.metrics import line
 from ops.cost import estimate
 from ops.preflight.quotas import sagemaker_needs
+from stacks.common.metrics import DriftMetrics
 from stacks.settings import SettingsError
 from tests.infra.conftest import Assembly, Synthesise, load_settings
 from tests.infra.monitoring import alarm, rules, widgets
@@ -155,6 +160,16 @@ def test_the_dashboard_shows_the_figures(daily: Assembly) -> None:
     shown = {metric[1] for metric in metrics if metric[0] == "Kennel" and metric[2:4] == ["Endpoint", ENDPOINT]}
 
     assert {"Drift", "DriftOfConfidence", "DriftOfBreeds", "DriftOfBrightness", "DriftOfSize", "Photos"} == shown
+
+
+def test_the_figures_are_those_that_the_job_writes() -> None:
+    figures = [SimpleNamespace(name=name, distance=0.2) for name in MEASURES]
+    comparison: Any = SimpleNamespace(drift=0.1, photos=40, figures=figures)
+    written = json.loads(line(comparison, namespace=DriftMetrics.namespace, dimension=("Endpoint", "dogs"), time_ms=0))
+    (directive,) = written["_aws"]["CloudWatchMetrics"]
+
+    assert {each["Name"] for each in directive["Metrics"]} == {"Drift", *DriftMetrics.distances, "Photos"}
+    assert directive["Dimensions"] == [["Endpoint"]]
 
 
 def test_the_cost_has_the_jobs_instance_and_the_canarys_calls_stay(daily: Assembly, synthesise: Synthesise) -> None:
