@@ -19,7 +19,7 @@ JSON, PAGE = "drift.json", "drift.html"
 
 _MEANING = {
     "confidence": "Probability of the most likely breed, as answered.",
-    "breeds": "The most likely breed. The chart has those whose shares differ most.",
+    "breeds": "The most likely breed. The table lists those whose shares differ most.",
     "brightness": "Mean luminance of the square that the model sees: 0 is black, 1 is white.",
     "size": "Shorter side of the photo as sent, as a share of the pixels that the model uses. 1 has enough of them.",
 }
@@ -71,7 +71,7 @@ def _pair(figure: Figure) -> tuple[float, float]:
 
 
 def _centre(figure: Figure, value: float) -> str:
-    return f"{value:.0f} breeds" if figure.name == "breeds" else f"{value:.2f}"
+    return f"{value:.0f} breeds" if figure.name == "breeds" else f"{value:.3f}"
 
 
 def _card(figure: Figure, bars: Sequence[Bar]) -> str:

@@ -69,7 +69,7 @@ def as_json(found: Check) -> str:
 
 
 def _cells(figure: Figure) -> tuple[str, ...]:
-    unit = ".0f" if figure.name == "breeds" else ".2f"
+    unit = ".0f" if figure.name == "breeds" else ".3f"
     name = f"{figure.name}, {'number' if figure.name == 'breeds' else 'median'}"
     far = "differs" if figure.excess > 0 else ""
     return (name, f"{figure.distance:.2f}", f"up to {figure.by_chance:.2f}", f"{figure.test:{unit}}",
