@@ -1,8 +1,10 @@
 """The `kennel` command."""
 
+import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from importlib.metadata import version as package_version
 from io import TextIOWrapper
 from itertools import pairwise
@@ -10,7 +12,7 @@ from types import FrameType
 from typing import Annotated
 
 from ops.missing_package import missing_package
-from ops.sentences import is_sentence, sentence
+from ops.sentences import NO_SPACE, is_sentence, sentence
 
 try:
     import typer
@@ -68,6 +70,10 @@ app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 
 
+CONTINUED = {("data", "sample"), ("data", "upload"), ("weights", "upload")}
+"""Commands that, run again, use what an interrupted run has finished."""
+
+
 def _print_version(requested: bool) -> None:
     """Print the version of the installed package, which pyproject.toml declares."""
     if requested:
@@ -107,10 +113,18 @@ def main() -> None:
     except Exception as error:
         if is_sentence(error):
             echo_error(sentence(error))
+            if isinstance(error, OSError) and error.errno in NO_SPACE:
+                _drop_output()
         else:
             # a bug; the interpreter would print the message with its control characters
             echo(indented(traceback.format_exc().rstrip()), err=True)
         sys.exit(1)
+
+
+def _drop_output() -> None:
+    """What could not be written is still buffered, and the interpreter would try again at its end, with a traceback."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _next_run(words: list[str]) -> str:
@@ -119,6 +133,8 @@ def _next_run(words: list[str]) -> str:
         return "The same command begins a new rehearsal, with the photos and weights that are complete on this machine."
     if ("data", data.split.__name__) in pairwise(words):
         return "Nothing was written. The same command begins again."
+    if not CONTINUED & set(pairwise(words)):
+        return "The same command begins again."
     return "The same command continues where this one stopped."
 
 

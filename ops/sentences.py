@@ -1,6 +1,10 @@
 """Errors that end a command with one sentence, without a traceback."""
 
+import errno
 import os
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+"""Python names no file in these errors, because they occur while data is written to one that is open."""
 
 SENTENCES = frozenset(
     {
@@ -38,13 +42,15 @@ SENTENCES = frozenset(
 
 def is_sentence(error: Exception) -> bool:
     """Whether the message is written for the user, or names the file that the system refused."""
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in NO_SPACE):
         return True
     return any(f"{kind.__module__}.{kind.__qualname__}" in SENTENCES for kind in type(error).__mro__)
 
 
 def sentence(error: Exception) -> str:
     """The message of such an error; for the system's, the path and the reason without its number."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in NO_SPACE:
+        return f"What this command writes has no space left ({error.strerror}). Free some space, then try again."
     if not isinstance(error, OSError) or error.filename is None:
         return str(error)
     paths = " and ".join(os.fsdecode(path) for path in (error.filename, error.filename2) if path is not None)

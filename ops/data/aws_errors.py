@@ -123,7 +123,10 @@ def _without_answer(error: BotoCoreError, doing: str) -> str:
                 f"({_one_line(error.kwargs['error'])}). Correct or unset HTTPS_PROXY and HTTP_PROXY, then try again."
             )
         case NoConnectionError() | HTTPClientError():
-            return f"AWS could not be reached for {doing} ({_one_line(error)}). Run the same command to continue."
+            return (
+                f"AWS could not be reached for {doing} ({_one_line(error)}). Check the network and the name of the "
+                "region, then run the same command again."
+            )
         case _:
             return f"The AWS client failed in {doing} ({_one_line(error)}). Correct that, then try again."
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from contract.utf8_mode import start_in_utf8_mode
 from ops.documents.pages import ROOT
+from ops.echo import echo
 
 FILES = ("*.md", "*.py", "*.toml", "*.yml", "*.mjs", "*.html", "*.sh", "Makefile", ":!tests")
 """For git. The tests have addresses that lead nowhere on purpose."""
@@ -46,4 +47,4 @@ def every_address() -> list[str]:
 
 if __name__ == "__main__":
     start_in_utf8_mode()
-    print("\n".join(every_address()))
+    echo("\n".join(every_address()))

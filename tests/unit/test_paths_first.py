@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,34 @@ def test_a_link_to_nothing_and_a_folder_are_no_files(tmp_path: Path) -> None:
         check_folder(tmp_path / "link" / "a")
     with pytest.raises(OutputPathError, match="is a folder"):
         check_file(tmp_path / "folder.png", suffix=".png")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_one_sentence() -> None:
+    with Path("/dev/full").open("wb") as full:
+        words = [sys.executable, "-c", "from ops.cli import main; main()", "why", "ResourceLimitExceeded"]
+        ran = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "kennel: What this command writes has no space left (No space left on device). Free some space, then try "
+        "again.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [
+        ("data upload dogImages", "continues where this one stopped"),
+        ("--env production weights upload", "continues where this one stopped"),
+        ("data split Images dogImages", "Nothing was written"),
+        ("rehearse --full", "begins a new rehearsal"),
+        ("capacity --rps 5", "The same command begins again."),
+        ("sweep --yes", "The same command begins again."),
+    ],
+)
+def test_an_interrupted_command_says_what_it_does_next(words: str, then: str) -> None:
+    assert then in cli._next_run(["kennel", *words.split()])
 
 
 def test_an_error_of_the_system_names_the_path_and_no_number(tmp_path: Path) -> None:

@@ -61,6 +61,21 @@ def test_the_container_refuses_what_a_terminal_does_not_get() -> None:
     assert inference.printable.UNPRINTABLE.pattern == UNPRINTABLE.pattern
 
 
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_a_narrow_terminal_cuts_off_no_figure(width: int) -> None:
+    file = io.StringIO()
+    table = Table(box=None)
+    for _ in range(4):
+        table.add_column("expected month", justify="right")
+    table.add_row("1,316.27", "0.0077", "296.75", "13.14")
+
+    PrintableConsole(file=file, width=width).print(table)
+
+    printed = file.getvalue()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in printed
+    assert sorted(re.findall(r"\d", printed)) == sorted("13162700077296751314")
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_console_writes_no_control_character_but_its_own(attack: str) -> None:
     file = io.StringIO()
