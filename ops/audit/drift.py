@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ops.audit.finding import Finding
 from ops.audit.roles import Json, Role
@@ -34,6 +34,8 @@ class References:
     """The physical ids by logical id."""
     outputs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By stack and name, of every stack of the environment."""
+    arns: Mapping[str, str] = field(default_factory=dict)
+    """The ARNs by logical id, as far as they are known."""
 
     def text(self, value: Any) -> str:
         """A value with each reference replaced; ANY for a part that cannot be known here."""
@@ -43,6 +45,8 @@ class References:
         match function, argument:
             case "Ref", str(name):
                 return self.pseudo.get(name) or self.physical.get(name) or ANY
+            case "Fn::GetAtt", [name, "Arn"] if name in self.arns:
+                return self.arns[name]
             case "Fn::GetAtt", [name, "Arn"] if name in self.physical:
                 found = self.physical[name]
                 return found if found.startswith("arn:") else f"{ANY}{found}{ANY}"
@@ -55,50 +59,87 @@ class References:
         return ANY
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One difference between a role and its template."""
+
+    summary: str
+    loses: bool
+    """Whether the role can do less than the template says."""
+    undo: Literal["put", "attach", "delete", "detach", "trust"]
+    """What restores the template: to put or delete the inline policy, to attach or detach the managed one, or to write
+    the trust policy."""
+    policy: str = ""
+    """The name of the inline policy, or the ARN of the managed one, in which ANY stands for what is not known."""
+    document: Json = field(default_factory=dict)
+    """The document of the template, for `put` and `trust`."""
+
+
 def findings(role: Role, deployed: Deployed, references: References) -> Iterator[Finding]:
     """A finding for each difference."""
-    if not _same(role.trust_document, deployed.trust, references):
+    for each in differences(role, deployed, references):
+        yield _finding(role, each.summary)
+
+
+def differences(role: Role, deployed: Deployed, references: References) -> Iterator[Difference]:
+    """Each difference."""
+    if not same(role.trust_document, deployed.trust, references):
         text = json.dumps(deployed.trust.get("Statement", []), sort_keys=True)
-        yield _finding(role, f"The trust policy is not that of the template. The account has: {text}")
+        summary = f"The trust policy is not that of the template. The account has: {text}"
+        yield Difference(summary=summary, loses=True, undo="trust", document=role.trust_document)
     for name, document in role.inline.items():
         pattern = references.text(name)
         live = next((each for key, each in deployed.inline.items() if _matches(pattern, key)), None)
         if live is None:
-            yield _finding(role, f"The inline policy {name} of the template is not in the account.")
-        elif not _same(document, live, references):
-            yield from _changed(role, name, document, live, references)
+            summary = f"The inline policy {name} of the template is not in the account."
+            yield Difference(summary=summary, loses=True, undo="put", policy=pattern, document=document)
+        elif not same(document, live, references):
+            yield _changed(name, document, live, references)
     expected = [references.text(name) for name in role.inline]
     for name, document in deployed.inline.items():
         if not any(_matches(each, name) for each in expected):
-            yield _finding(role, f"The inline policy {name} is not in the template. It {_rights(document)}.")
+            summary = f"The inline policy {name} is not in the template. It {_rights(document)}."
+            yield Difference(summary=summary, loses=_denies(document), undo="delete", policy=name)
     yield from _attached(role, deployed, references)
 
 
-def _attached(role: Role, deployed: Deployed, references: References) -> Iterator[Finding]:
+def _attached(role: Role, deployed: Deployed, references: References) -> Iterator[Difference]:
     expected = {shown(each): references.text(each) for each in role.attached}
     for reference, pattern in expected.items():
         live = next((arn for arn in deployed.attached if _matches(pattern, arn)), None)
         if live is None:
-            yield _finding(role, f"The policy {reference} of the template is not attached in the account.")
+            summary = f"The policy {reference} of the template is not attached in the account."
+            yield Difference(summary=summary, loses=True, undo="attach", policy=pattern)
     for arn, document in deployed.attached.items():
         if not any(_matches(pattern, arn) for pattern in expected.values()):
             if any(references.text({"Ref": each}) == arn for each, _ in role.managed.values()):
                 continue  # a policy of the template that names its roles itself
             rights = f" It {_rights(document)}." if document else ""
-            yield _finding(role, f"The policy {arn} is attached, and is not in the template.{rights}")
+            summary = f"The policy {arn} is attached, and is not in the template.{rights}"
+            yield Difference(summary=summary, loses=_denies(document or {}), undo="detach", policy=arn)
 
 
-def _changed(role: Role, name: str, template: Json, live: Json, references: References) -> Iterator[Finding]:
+def _changed(name: str, template: Json, live: Json, references: References) -> Difference:
     """The statements that were added, and those that are gone."""
     wanted, there = listed(template.get("Statement", [])), listed(live.get("Statement", []))
-    added = [each for each in there if not any(_same(one, each, references) for one in wanted)]
-    gone = [each for each in wanted if not any(_same(each, one, references) for one in there)]
+    added = [each for each in there if not any(same(one, each, references) for one in wanted)]
+    gone = [each for each in wanted if not any(same(each, one, references) for one in there)]
     parts = []
     if added:
         parts.append(f"the account {_rights({'Statement': added})}")
     if gone:
         parts.append(f"the template {_rights({'Statement': gone})}")
-    yield _finding(role, f"The inline policy {name} was changed: {', and '.join(parts) or 'its statements differ'}.")
+    return Difference(
+        summary=f"The inline policy {name} was changed: {', and '.join(parts) or 'its statements differ'}.",
+        loses=bool(gone) or _denies({"Statement": added}),
+        undo="put",
+        policy=references.text(name),
+        document=template,
+    )
+
+
+def _denies(document: Json) -> bool:
+    return any(each.get("Effect") == "Deny" for each in listed(document.get("Statement", [])))
 
 
 def _rights(document: Json) -> str:
@@ -124,16 +165,16 @@ def _finding(role: Role, summary: str) -> Finding:
     )
 
 
-def _same(template: Any, live: Any, references: References) -> bool:
+def same(template: Any, live: Any, references: References) -> bool:
     """Whether a document of the account is that of the template. IAM accepts one value where it accepts a list."""
     if isinstance(live, dict) and isinstance(template, dict) and not _is_reference(template):
-        return template.keys() == live.keys() and all(_same(template[key], live[key], references) for key in live)
+        return template.keys() == live.keys() and all(same(template[key], live[key], references) for key in live)
     if isinstance(template, list) or isinstance(live, list):
         wanted, there = listed(template), list(listed(live))
         if len(wanted) != len(there):
             return False
         for each in wanted:
-            match = next((one for one in there if _same(each, one, references)), None)
+            match = next((one for one in there if same(each, one, references)), None)
             if match is None:
                 return False
             there.remove(match)

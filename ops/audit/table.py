@@ -39,16 +39,24 @@ def print_report(report: Report, console: Console) -> None:
 def verdict(report: Report) -> str:
     """One sentence with the numbers."""
     where = f"{report.environment}, {report.source}"
+    incomplete = _incomplete(report)
     if not report.roles:
-        return f"No stack of this environment is deployed, so there is no role ({where}).{_unchecked(report)}"
+        return f"{incomplete}No stack of this environment is deployed, so there is no role ({where})."
     found = len(report.open)
     accepted = sum(bool(each.accepted) for each in report.findings)
     said = "no finding" if found == 0 else "1 finding" if found == 1 else f"{found} findings"
-    return f"{len(report.roles)} roles, {said}, {accepted} accepted ({where}).{_unchecked(report)}"
+    if incomplete:
+        said += " in what could be checked"
+    return f"{incomplete}{len(report.roles)} roles, {said}, {accepted} accepted ({where})."
 
 
-def _unchecked(report: Report) -> str:
-    return f" {len(report.unknown)} checks were not possible: the lines `unknown` say why." if report.unknown else ""
+def _incomplete(report: Report) -> str:
+    """What comes first if something could not be checked: a report without a finding is no clean one then."""
+    count = len(report.unknown)
+    if not count:
+        return ""
+    checks = "1 check was" if count == 1 else f"{count} checks were"
+    return f"INCOMPLETE: {checks} not possible, so findings may be missing; the lines `unknown` say why. "
 
 
 def _table(report: Report) -> Table:
@@ -101,7 +109,7 @@ def as_json(report: Report) -> str:
     content = {
         "environment": report.environment,
         "source": report.source,
-        "passed": not report.open,
+        "passed": not report.open and not report.unknown,
         "complete": not report.unknown,
         "roles": [_role(report, role) for role in report.roles],
         "findings": [asdict(each) for each in report.ordered],

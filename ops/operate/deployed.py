@@ -1,5 +1,6 @@
 """The environment's stacks as they are deployed: states, outputs, resources, events, templates."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,8 +49,13 @@ class Resource:
     id: str
     """Its logical id."""
     type: str
-    name: str
-    """The physical id; of an ARN, its last part."""
+    physical: str
+    """The physical id."""
+
+    @property
+    def name(self) -> str:
+        """The physical id; of an ARN, its last part."""
+        return self.physical.rpartition("/")[2]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +65,7 @@ class Deployed:
     account: Account
     stacks: Mapping[str, Stack]
     _resources: dict[str, Sequence[Resource]] = field(default_factory=dict, repr=False)
+    _templates: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, account: Account) -> "Deployed":
@@ -76,13 +83,13 @@ class Deployed:
         """The output of the Serving stack, or, if the stack was never complete, the name in the settings."""
         return self.output("serving", "EndpointName") or self.account.settings.serving.endpoint_name
 
-    def resources(self, kind: str, type: str) -> list[Resource]:
-        """The resources of a type in a stack, without deleted ones. Raises AccountError."""
+    def resources(self, kind: str, type: str = "") -> list[Resource]:
+        """The resources of a stack, of one type or of all, without deleted ones. Raises AccountError."""
         if kind not in self.stacks:
             return []
         if kind not in self._resources:
             self._resources[kind] = tuple(_resources(self.account, self.stacks[kind]))
-        return [each for each in self._resources[kind] if each.type == type]
+        return [each for each in self._resources[kind] if type in ("", each.type)]
 
     def events(self, kind: str) -> Iterator[Mapping[str, Any]]:
         """The events of a stack, the newest one first. Raises AccountError."""
@@ -90,9 +97,12 @@ class Deployed:
 
     def template(self, kind: str) -> Any:
         """The template of a stack, as it was deployed. Raises AccountError."""
-        stack = self.stacks[kind].name
-        with asking(f"the call that reads the template of {stack}", needs="cloudformation:GetTemplate"):
-            return self.account.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
+        if kind not in self._templates:
+            stack = self.stacks[kind].name
+            with asking(f"the call that reads the template of {stack}", needs="cloudformation:GetTemplate"):
+                body = self.account.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
+            self._templates[kind] = json.loads(body) if isinstance(body, str) else body
+        return self._templates[kind]
 
 
 def events(account: Account, stack: Stack) -> Iterator[Mapping[str, Any]]:
@@ -136,5 +146,5 @@ def _resources(account: Account, stack: Stack) -> Iterator[Resource]:
                         stack=stack.name,
                         id=each["LogicalResourceId"],
                         type=each["ResourceType"],
-                        name=each["PhysicalResourceId"].rpartition("/")[2],
+                        physical=each["PhysicalResourceId"],
                     )

@@ -9,12 +9,15 @@ from functools import partial
 from ops.operate.account import Account
 from ops.operate.alarms import alarms
 from ops.operate.answers import Answers
+from ops.operate.changed.declared import Change
+from ops.operate.changed.look import changes
 from ops.operate.deployed import ENDPOINT, Deployed, Stack
 from ops.operate.endpoint import Endpoint, endpoint, missing_endpoint
 from ops.operate.error_lines import errors_since, is_own, last_lines, recent_errors
 from ops.operate.log_lines import Line
 from ops.operate.log_sources import endpoint_log, function_log, training_log
 from ops.operate.runbook import explained_by, heading_of
+from ops.operate.signals import Signal, signals
 from ops.operate.stack_events import RootCause, root_cause
 from ops.operate.status import superseded
 from ops.operate.training_jobs import TrainingJob, newest_job
@@ -22,6 +25,8 @@ from ops.operate.training_jobs import TrainingJob, newest_job
 BEFORE_S = 600
 """Log lines of so long before a failure are about it."""
 _JOB = re.compile(r"Training job ([\w-]+) ")
+COVERED = {"role": ("silent",), "throttled": ("throttles",)}
+"""The signals that a change of this kind has caused."""
 _TRAINING, _CHECK = "Custom::TrainingJob", "Custom::EndpointCheck"
 
 
@@ -30,7 +35,7 @@ class Failure:
     """Something that failed and was not repaired since."""
 
     kind: str
-    """stack, rollback, training, endpoint, container, function or alarm."""
+    """stack, rollback, training, endpoint, container, function, alarm, or one of a change or a signal."""
     at: datetime
     what: str
     """One sentence."""
@@ -44,6 +49,8 @@ class Failure:
     """Of the entry in the runbook."""
     covers: tuple[str, ...] = ()
     """The kinds of failures that this one has caused, or that have caused it: they are not listed again."""
+    urgent: bool = True
+    """Whether callers can get errors because of it. The others come last."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +75,7 @@ def diagnose(account: Account) -> Diagnosis:
     covered = {kind for failure in found for kind in failure.covers}
     kept = [failure for failure in found if failure.kind not in covered]
     return Diagnosis(
-        failures=tuple(sorted(_once(kept), key=lambda failure: failure.at, reverse=True)),
+        failures=tuple(sorted(_once(kept), key=lambda failure: (failure.urgent, failure.at), reverse=True)),
         unknown=answers.unknown,
         nothing_deployed=not deployed.stacks and not found and not answers.unknown,
     )
@@ -83,7 +90,9 @@ def _once(failures: Iterable[Failure]) -> list[Failure]:
 class _Look:
     def __init__(self, deployed: Deployed, answers: Answers) -> None:
         self._deployed = deployed
+        self._answers = answers
         self._answered = answers.of
+        self._now = datetime.now(UTC)
         self._job = self._answered(lambda: newest_job(deployed.account), None)
         self._endpoint = self._answered(lambda: endpoint(deployed), None)
 
@@ -96,7 +105,37 @@ class _Look:
         yield self._answered(lambda: list(self._of_endpoint()), [])
         yield self._answered(lambda: list(self._container()), [])
         yield self._answered(lambda: list(self._function()), [])
+        yield [self._changed(each) for each in changes(self._deployed, self._answers)]
+        yield [self._signalled(each) for each in signals(self._deployed, self._answers)]
         yield self._answered(lambda: list(self._alarms()), [])
+
+    # -- what the stacks have deployed, and what only a metric or another service says
+
+    def _changed(self, change: Change) -> Failure:
+        """It is as new as what fails now: AWS does not say when it was made."""
+        return Failure(
+            kind=change.kind,
+            at=self._now,
+            what=change.what,
+            details=(f"Put back: {change.put_back}",),
+            lines=(),
+            log="",
+            heading=explained_by("", change.kind),
+            covers=COVERED.get(change.kind, ()),
+            urgent=change.breaks,
+        )
+
+    def _signalled(self, signal: Signal) -> Failure:
+        return Failure(
+            kind=signal.kind,
+            at=signal.at,
+            what=signal.what,
+            details=signal.details,
+            lines=(),
+            log="",
+            heading=explained_by(" ".join((signal.what, *signal.details)), signal.kind),
+            urgent=signal.urgent,
+        )
 
     # -- stacks
 
@@ -178,7 +217,7 @@ class _Look:
         """The failure of an endpoint that was deleted. It is the newest one: AWS does not say when."""
         return Failure(
             kind="endpoint",
-            at=datetime.now(UTC),
+            at=self._now,
             what=sentence,
             details=(),
             lines=(),

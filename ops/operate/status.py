@@ -7,12 +7,15 @@ from datetime import datetime
 from ops.operate.account import Account
 from ops.operate.alarms import Alarm, alarms
 from ops.operate.answers import Answers
+from ops.operate.changed.declared import Change
+from ops.operate.changed.look import changes
 from ops.operate.cost_now import CostNow, cost_now
 from ops.operate.deployed import Deployed, Stack
 from ops.operate.endpoint import Endpoint, endpoint, missing_endpoint
 from ops.operate.error_lines import recent_errors
 from ops.operate.log_lines import Line
 from ops.operate.log_sources import Kind, endpoint_log, function_log
+from ops.operate.signals import Signal, signals
 from ops.operate.training_jobs import TrainingJob, newest_job
 
 NAMES = {Kind.ENDPOINT.value: "endpoint's containers", Kind.LAMBDA.value: "function"}
@@ -31,6 +34,10 @@ class Status:
     missing_endpoint: str
     """A sentence if the Serving stack has deployed an endpoint and there is none."""
     job: TrainingJob | None
+    changes: tuple[Change, ...]
+    """What was changed or deleted outside the deploy."""
+    signals: tuple[Signal, ...]
+    """What only a metric or another service says."""
     alarms: tuple[Alarm, ...]
     errors: tuple[Line, ...]
     """The newest errors in the logs of the endpoint and of the function, of the last hour."""
@@ -58,6 +65,10 @@ class Status:
             yield self.endpoint.problem
         if self.job and self.job.failed and not superseded(self.job, self.stacks):
             yield f"The training job {self.job.name} is {self.job.status}. SageMaker's reason: {self.job.reason}"
+        for change in self.changes:
+            yield change.what
+        for signal in self.signals:
+            yield signal.what
         for alarm in self.alarms:
             if alarm.rings and not alarm.expected:
                 yield f"The alarm {alarm.name} is in the state ALARM. {alarm.text}"
@@ -92,6 +103,8 @@ def status(account: Account) -> Status:
         endpoint=its_endpoint,
         missing_endpoint=missing,
         job=job,
+        changes=tuple(changes(deployed, answers)),
+        signals=tuple(signals(deployed, answers)),
         alarms=tuple(answers.of(lambda: alarms(deployed), [])),
         errors=tuple(answers.of(lambda: errors(deployed), [])),
         cost=answers.of(lambda: cost_now(deployed, its_endpoint, job), None) if deployed.stacks else None,

@@ -36,6 +36,8 @@ def as_json(found: Status, option: str) -> str:
         "stacks": [asdict(stack) for stack in found.stacks],
         "endpoint": asdict(found.endpoint) if found.endpoint else None,
         "training_job": asdict(found.job) if found.job else None,
+        "changes": [asdict(change) for change in found.changes],
+        "signals": [asdict(signal) for signal in found.signals],
         "alarms": [asdict(alarm) for alarm in found.alarms],
         "errors": [{**asdict(line), "at": line.time} for line in found.errors],
         "cost": asdict(found.cost) if isinstance(found.cost, CostNow) else found.cost,

@@ -63,6 +63,9 @@ def print_diagnosis(found: Diagnosis, option: str, console: Console, now: dateti
         entry = entries().get(failure.heading)
         link = f" See {entry.link}" if entry else ""
         console.print(Text(printable(f"  {failure.what} ({ago(failure.at, now)}){link}")), soft_wrap=True)
+        for detail in failure.details:
+            if detail.startswith("Put back: "):
+                console.print(Text(printable(f"    {detail}")), soft_wrap=True)
     for sentence in found.unknown:
         console.print(Text("unknown ", "magenta"), Text(printable(sentence)), sep="", soft_wrap=True)
 

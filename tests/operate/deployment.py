@@ -1,6 +1,7 @@
 """The development environment, deployed to an account of moto by its own CloudFormation, and ways to break it."""
 
 import contextlib
+import functools
 import json
 import time
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ FUNCTION_LOG = "kennel-api-Logs6819BB44-1"
 GOLDEN = Path(__file__).parents[1] / "infra" / "golden" / "development"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/kennel"
 CONFIG = "config-1"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 ALARMS = {
     "kennel-monitoring-AlarmsFunctionFails0E15A37D-1": "The function failed. docs/runbook.md#the-function-fails",
     "kennel-serving-AlarmsServerErrorsD0E4A1EF-1": "Errors. docs/runbook.md#the-endpoint-answers-with-server-errors",
@@ -40,6 +42,13 @@ def kennel(*words: str) -> Result:
 def flat(printed: str) -> str:
     """What was printed, as one line: a table breaks lines."""
     return " ".join(printed.split())
+
+
+@functools.cache
+def golden(kind: str) -> Json:
+    """The template of a stack, such as `serving`."""
+    found: Json = json.loads((GOLDEN / f"{kind.title()}.json").read_text(encoding="utf-8"))
+    return found
 
 
 class Deployment:
@@ -71,6 +80,7 @@ class Deployment:
         account.answer("cloudformation.GetTemplate", made._template)
         configuration = {"FunctionName": "kennel-api", "LoggingConfig": {"LogGroup": FUNCTION_LOG}}
         account.answer("lambda.GetFunctionConfiguration", configuration)
+        account.answer("application-autoscaling.DescribeScalingActivities", {"ScalingActivities": []})
         made.job()
         made.log(TRAINING_LOG, f"{JOB}/algo-1-1790000000", "stage=start", "stage=end")
         made.log(ENDPOINT_LOG, "AllTraffic/i-1", json.dumps({"event": "answered", "status": 200}))
@@ -89,17 +99,14 @@ class Deployment:
         instances = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         sagemaker.create_endpoint_config(EndpointConfigName=CONFIG, ProductionVariants=[{**variant, **instances}])
         sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=CONFIG)
+        copied = ("ComparisonOperator", "EvaluationPeriods", "MetricName", "Namespace", "Period", "Threshold")
         for name, text in ALARMS.items():
+            _, kind, logical_id, _ = name.split("-")
+            declared = golden(kind)["Resources"][logical_id]["Properties"]
+            actions = [TOPIC for _ in declared.get("AlarmActions", [])]
+            properties = {key: declared[key] for key in copied}
             cloudwatch.put_metric_alarm(
-                AlarmName=name,
-                AlarmDescription=text,
-                ComparisonOperator="GreaterThanThreshold",
-                EvaluationPeriods=1,
-                MetricName="Errors",
-                Namespace="AWS/Lambda",
-                Period=60,
-                Statistic="Sum",
-                Threshold=0,
+                AlarmName=name, AlarmDescription=text, AlarmActions=actions, Statistic="Sum", **properties
             )
 
     def _stack(self, kind: str, outputs: Mapping[str, str]) -> None:
@@ -112,8 +119,7 @@ class Deployment:
         self.client("cloudformation").create_stack(StackName=f"kennel-{kind}", TemplateBody=json.dumps(template))
 
     def _template(self, call: Json) -> Json:
-        kind = call["StackName"].removeprefix("kennel-").title()
-        return {"TemplateBody": (GOLDEN / f"{kind}.json").read_text(encoding="utf-8")}
+        return {"TemplateBody": json.dumps(golden(call["StackName"].removeprefix("kennel-")))}
 
     def _list(self, call: Json) -> Json:
         summary = {"LastUpdatedTimestamp": datetime.now(UTC), "ResourceStatus": "CREATE_COMPLETE"}

@@ -88,9 +88,12 @@ def test_a_folder_without_templates_is_an_error(tmp_path: Path) -> None:
     assert "There are no templates in" in str(result.exception)
 
 
-def test_what_could_not_be_checked_is_said_and_is_no_finding() -> None:
+@pytest.mark.parametrize(("count", "said"), [(1, "1 check was"), (10, "10 checks were")])
+def test_a_report_without_a_finding_that_is_incomplete_does_not_look_like_a_clean_one(count: int, said: str) -> None:
     unknown = Finding(severity="unknown", subject="drift", where="Api/Role", summary="AWS did not answer: No.")
-    report = Report(environment="development", source="templates", roles=[role()], findings=[unknown])
+    report = Report(environment="development", source="templates", roles=[role()], findings=[unknown] * count)
 
     assert report.open == []
-    assert table.verdict(report).endswith("1 checks were not possible: the lines `unknown` say why.")
+    assert table.verdict(report).startswith(f"INCOMPLETE: {said} not possible, so findings may be missing;")
+    assert "no finding in what could be checked" in table.verdict(report)
+    assert json.loads(table.as_json(report))["passed"] is False

@@ -13,6 +13,10 @@ from tests.operate.deployment import flat, kennel
 GOLDEN = Path(__file__).parents[1] / "infra" / "golden"
 KINDS = ("stack", "rollback", "training", "endpoint", "container", "function", "alarm")
 """Of ops/operate/failures.py."""
+CHANGES = ("changed", "deleted", "role", "scaling", "alerts", "key", "throttled")
+"""Of ops/operate/changed."""
+SIGNALS = ("throttles", "silent", "scaling", "budget", "notebook")
+"""Of ops/operate/signals.py."""
 
 
 def incidents() -> set[str]:
@@ -40,7 +44,7 @@ def test_the_example_of_an_entry_leads_to_it(heading: str) -> None:
     assert explained_by(example) == heading
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted({*KINDS, *CHANGES, *SIGNALS}))
 def test_each_kind_of_failure_has_an_entry_if_no_words_match(kind: str) -> None:
     assert explained_by("words of no entry", kind) in incidents()
     assert explained_by("words of no entry") == ""

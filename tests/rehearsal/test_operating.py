@@ -1,4 +1,5 @@
-"""`kennel status`, `why` and `logs` on the local AWS: nothing deployed, a deployment that works, and three faults.
+"""`kennel status`, `why` and `logs` on the local AWS: nothing deployed, a deployment that works, three faults, and
+changes outside the deploy.
 
 Each command runs as a user who has the policy of docs/operating.md and nothing else.
 """
@@ -7,6 +8,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -105,6 +107,7 @@ def test_from_nothing_to_a_deployment_and_through_three_faults(
     model = write_artifact(tmp_path / "model")
     _works(stage, operator, put_model(stage, "good", model))
     _follows(stage, operator)
+    _changed_by_hand(stage, operator)
     _rolls_back(stage, operator, put_model(stage, "broken", write_broken(model, tmp_path / "broken")))
     _function_fails(stage, operator)
 
@@ -189,6 +192,36 @@ def _follows(stage: Stage, operator: Operator) -> None:
     assert "request_id" not in rest
 
 
+def _changed_by_hand(stage: Stage, operator: Operator) -> None:
+    """Each change is the first failure, and is gone once it is put back."""
+    functions, iam = stage.client("lambda"), stage.client("iam")
+    functions.put_function_concurrency(FunctionName="kennel-api", ReservedConcurrentExecutions=0)
+    with pytest.raises(functions.exceptions.TooManyRequestsException):
+        functions.invoke(FunctionName="kennel-api", Qualifier="live", Payload=b"{}")
+    failure, *_ = operator.json("why", code=3)["failures"]
+    assert failure["runbook"] == "docs/runbook.md#the-function-is-throttled"
+    assert "its reserved concurrency is 0, so Lambda throttles every call" in failure["what"]
+    functions.delete_function_concurrency(FunctionName="kennel-api")
+
+    role = functions.get_function_configuration(FunctionName="kennel-api")["Role"].rpartition("/")[2]
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    before = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName=name)
+    failure, *_ = operator.json("why", code=3)["failures"]
+    assert failure["runbook"] == "docs/runbook.md#a-role-lost-its-rights"
+    assert f"The inline policy {name} of the template is not in the account" in failure["what"]
+    printed = shlex.split(failure["details"][0].removeprefix("Put back: "))[-1]
+    assert json.loads(printed) == before
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=printed)
+
+    rule = next(each["Name"] for each in stage.client("events").list_rules()["Rules"] if "RolledBack" in each["Name"])
+    stage.client("events").disable_rule(Name=rule)
+    (change,) = operator.json("status", code=3)["changes"]
+    assert change["kind"] == "alerts"
+    stage.client("events").enable_rule(Name=rule)
+    assert operator.json("status", code=3)["changes"] == []  # the throttled calls are still said for an hour
+
+
 def _rolls_back(stage: Stage, operator: Operator, setting: str) -> None:
     with callers(stage.function, PHOTO), pytest.raises(CdkFailedError):
         deploy(stage, "broken", ["Serving", "--exclusively"], setting)
@@ -200,7 +233,7 @@ def _rolls_back(stage: Stage, operator: Operator, setting: str) -> None:
     assert "SageMaker rolled the update back" in failure["details"][1]
     assert "ServerErrors" in failure["details"][1]
     assert any("its output is not finite" in line["message"] for line in failure["lines"])
-    assert [each["kind"] for each in others if each["kind"] != "alarm"] == []
+    assert [each["kind"] for each in others if each["kind"] not in ("alarm", "throttles")] == []
 
 
 def _function_fails(stage: Stage, operator: Operator) -> None:

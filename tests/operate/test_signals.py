@@ -1,0 +1,167 @@
+"""What only a metric or another service says: calls without a line in the log, failed scaling, budget, notebook."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ops.operate.account import Account as Credentials
+from ops.operate.answers import Answers
+from ops.operate.deployed import Deployed
+from ops.operate.signals import Signal, signals
+from tests.operate.deployment import ENDPOINT, FUNCTION_LOG, REGION, Deployment, kennel
+from tests.preflight.account import ACCOUNT
+
+NOW = datetime.now(UTC)
+
+
+def looked() -> list[Signal]:
+    answers = Answers()
+    found = signals(Deployed.of(Credentials.of("development")), answers)
+    assert answers.unknown == ()
+    return found
+
+
+def counted(deployment: Deployment, metric: str, value: float, *, minutes_ago: float) -> None:
+    """A metric of the function, as Lambda sends it."""
+    deployment.client("cloudwatch").put_metric_data(
+        Namespace="AWS/Lambda",
+        MetricData=[
+            {
+                "MetricName": metric,
+                "Dimensions": [{"Name": "FunctionName", "Value": "kennel-api"}],
+                "Timestamp": datetime.now(UTC) - timedelta(minutes=minutes_ago),
+                "Value": value,
+            }
+        ],
+    )
+
+
+def empty_log(deployment: Deployment) -> None:
+    deployment.client("logs").delete_log_group(logGroupName=FUNCTION_LOG)
+
+
+def test_a_call_that_left_no_line_is_found(deployment: Deployment) -> None:
+    empty_log(deployment)
+    deployment.log(FUNCTION_LOG, "2026/1", "of before", at=time.time() - 1800)
+    counted(deployment, "Invocations", 4, minutes_ago=10)
+    counted(deployment, "Errors", 3, minutes_ago=10)
+
+    (found,) = looked()
+
+    assert found.kind == "silent"
+    assert "left no line in its log" in found.what
+    assert found.details == ("Lambda counts 4 calls in the last hour; 3 failed.",)
+    (failure,) = json.loads(kennel("why", "--json").stdout)["failures"]
+    assert failure["runbook"] == "docs/runbook.md#a-role-lost-its-rights"
+
+
+def test_a_call_of_this_minute_may_have_no_line_yet(deployment: Deployment) -> None:
+    empty_log(deployment)
+    counted(deployment, "Invocations", 1, minutes_ago=0)
+
+    assert looked() == []
+
+
+def test_calls_with_lines_and_no_calls_at_all_are_no_signal(deployment: Deployment) -> None:
+    counted(deployment, "Invocations", 1, minutes_ago=10)
+
+    assert looked() == []
+
+
+def test_throttled_calls_lead_to_their_entry(deployment: Deployment) -> None:
+    counted(deployment, "Throttles", 7, minutes_ago=10)
+
+    (failure,) = json.loads(kennel("why", "--json").stdout)["failures"]
+
+    assert failure["what"].startswith("Lambda has throttled 7 calls of the function kennel-api in the last hour.")
+    assert failure["runbook"] == "docs/runbook.md#the-function-is-throttled"
+
+
+@pytest.mark.parametrize(
+    ("message", "entry"),
+    [
+        (
+            "ResourceLimitExceeded: The account-level service limit 'ml.m5.large for endpoint usage' is 2",
+            "quota-errors",
+        ),
+        ("InsufficientInstanceCapacity: none", "capacity-errors"),
+        ("Something else", "the-endpoint-does-not-scale"),
+    ],
+)
+def test_a_scaling_that_failed_leads_to_the_entry_of_its_reason(
+    deployment: Deployment, message: str, entry: str
+) -> None:
+    activity = {
+        "ActivityId": "1",
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{ENDPOINT}/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "Description": "Setting desired instance count to 3.",
+        "Cause": "alarm",
+        "StartTime": NOW,
+        "StatusCode": "Failed",
+        "StatusMessage": message,
+    }
+    before = {**activity, "StartTime": NOW - timedelta(minutes=9), "StatusCode": "Successful"}
+    other = {**activity, "ResourceId": "endpoint/other/variant/AllTraffic", "StartTime": NOW + timedelta(minutes=1)}
+    answer = {"ScalingActivities": [before, activity, other]}
+    deployment.account.answer("application-autoscaling.DescribeScalingActivities", answer)
+
+    (failure,) = json.loads(kennel("why", "--json").stdout)["failures"]
+
+    assert failure["runbook"] == f"docs/runbook.md#{entry}"
+    assert failure["details"] == [f"Application Auto Scaling says: {message}"]
+
+
+def budget(deployment: Deployment, *, actual: float, forecast: float) -> None:
+    deployment.listed["budget"] = [("Budget", "AWS::Budgets::Budget", "kennel-budget")]
+    deployment._stack("budget", {})
+    spend = {name: {"Amount": str(value), "Unit": "USD"} for name, value in (("A", actual), ("F", forecast))}
+    found: dict[str, Any] = {
+        "BudgetName": "kennel-budget",
+        "BudgetLimit": {"Amount": "220", "Unit": "USD"},
+        "TimeUnit": "MONTHLY",
+        "BudgetType": "COST",
+        "CalculatedSpend": {"ActualSpend": spend["A"], "ForecastedSpend": spend["F"]},
+    }
+    deployment.account.answer("budgets.DescribeBudget", {"Budget": found})
+
+
+@pytest.mark.parametrize(
+    ("actual", "forecast", "said"), [(100, 260, True), (180, 200, True), (100, 200, False)], ids=str
+)
+def test_a_budget_that_is_exceeded_comes_last(
+    deployment: Deployment, actual: float, forecast: float, said: bool
+) -> None:
+    budget(deployment, actual=actual, forecast=forecast)
+    counted(deployment, "Throttles", 1, minutes_ago=50)
+
+    found = json.loads(kennel("why", "--json").stdout)["failures"]
+
+    assert [each["kind"] for each in found] == ["throttles", *(["budget"] if said else [])]
+    if said:
+        assert found[-1]["runbook"] == "docs/runbook.md#the-month-will-cost-more-than-the-budget"
+        assert f"{actual:.2f} USD are spent, and AWS forecasts {forecast:.2f}" in found[-1]["what"]
+
+
+def test_a_notebook_that_failed_is_shown_with_sagemakers_reason(deployment: Deployment) -> None:
+    deployment.listed["workbench"] = [("Notebook", "AWS::SageMaker::NotebookInstance", "notebook")]
+    deployment._stack("workbench", {})
+    deployment.account.answer(
+        "sagemaker.DescribeNotebookInstance",
+        {
+            "NotebookInstanceArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:notebook-instance/notebook",
+            "NotebookInstanceName": "notebook",
+            "NotebookInstanceStatus": "Failed",
+            "FailureReason": "Notebook Instance Lifecycle Config took longer than 5 minutes",
+            "LastModifiedTime": NOW,
+        },
+    )
+
+    (failure,) = json.loads(kennel("why", "--json").stdout)["failures"]
+
+    assert failure["runbook"] == "docs/runbook.md#the-notebook-instance-failed"
+    assert "took longer than 5 minutes" in failure["details"][0]
