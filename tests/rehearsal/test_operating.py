@@ -33,6 +33,16 @@ from tests.rehearsal.empty_stage import empty_stage, ignore
 
 pytestmark = pytest.mark.slow
 
+OTHER_NAMES = {
+    "lambda:PutFunctionConcurrency": "arn:aws:lambda:*:*:function:kennel-*",  # for GetFunctionConcurrency
+    "lambda:GetFunction": "arn:aws:lambda:*:*:function:kennel-*",  # for GetProvisionedConcurrencyConfig
+    "lambda:ListAliases": "arn:aws:lambda:*:*:function:kennel-*",  # for GetAlias
+    "events:DescribeRule": "arn:aws:events:*:*:rule/default/kennel-*",  # AWS's ARN has no `default`
+    "events:ListTargetsByRule": "*",  # it passes no resource
+    "ecr:DescribeRepositories": "*",  # it passes no resource
+    "budgets:DescribeBudget": "*",  # for ViewBudget
+}
+"""Calls of the documented policy that the local AWS decides by another action or resource than AWS does."""
 POLICY = re.compile(r"```json\n(\{.*?\n\})\n```", re.DOTALL)
 PHOTO = {"image": base64.b64encode(any_photo((200, 40, 40))).decode()}
 """With colours: the broken model fails for it."""
@@ -49,6 +59,9 @@ class Operator:
         iam = stage.client("iam")
         iam.create_user(UserName="operator")
         iam.put_user_policy(UserName="operator", PolicyName="operating", PolicyDocument=policy)
+        statements = [{"Effect": "Allow", "Action": key, "Resource": value} for key, value in OTHER_NAMES.items()]
+        local = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(UserName="operator", PolicyName="local", PolicyDocument=local)
         key = iam.create_access_key(UserName="operator")["AccessKey"]
         keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
         self.variables = {**without_foreign(os.environ), **account.variables(stage.aws, stage.environment), **keys}
