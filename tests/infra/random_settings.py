@@ -8,9 +8,9 @@ from stacks.settings import SettingsError
 from tests.infra.conftest import load_settings
 from tests.infra.declared import SETTINGS
 
-EVERYDAY = range(10)
+EVERYDAY = range(5)
 """Seeds of the everyday tests."""
-THOROUGH = range(10, 300)
+THOROUGH = range(5, 300)
 """Seeds of `make test-slow`, on top."""
 
 Draw = Callable[[random.Random], object]

@@ -8,7 +8,7 @@ from app import build
 from stacks.common import nag
 from tests.infra.conftest import DEVELOPMENT, FLAGS, Assembly, Synthesise, load_settings
 from tests.infra.nag import findings
-from tests.infra.random_settings import EVERYDAY, random_settings
+from tests.infra.random_settings import EVERYDAY, THOROUGH, random_settings
 
 MAX_ACKNOWLEDGED = 14
 """The number of resources in the whole app that may have acknowledged findings."""
@@ -22,6 +22,12 @@ def test_every_finding_is_acknowledged_beside_its_resource(request: pytest.Fixtu
 
 @pytest.mark.parametrize("seed", EVERYDAY)
 def test_other_settings_bring_no_new_finding(synthesise: Synthesise, seed: int) -> None:
+    assert findings(synthesise(*random_settings(seed)).app) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", THOROUGH[:10])
+def test_more_settings_bring_no_new_finding(synthesise: Synthesise, seed: int) -> None:
     assert findings(synthesise(*random_settings(seed)).app) == []
 
 
