@@ -23,7 +23,7 @@ from stacks.common.telemetry import FunctionTelemetry
 from stacks.common.trust import for_this_account, narrow_trust
 
 FOLDER = Path(__file__).resolve().parents[2] / "inference"
-CONTEXT = (".dockerignore", "Dockerfile", "requirements.txt")
+CONTEXT = (".dockerignore", "Dockerfile", "drift/page.html", "requirements.txt")
 """What a build reads beside the modules."""
 
 

@@ -105,6 +105,8 @@ def test_the_whole_package_is_copied_into_the_image() -> None:
     for folder in {path.parent.relative_to(FOLDER) for path in FOLDER.rglob("*.py") if path.parent != FOLDER}:
         assert f"{folder} /opt/kennel/inference/{folder}/" in copied
         assert f"!{folder}/*.py" in context
+        for page in (FOLDER / folder).glob("*.html"):
+            assert f"!{folder}/{page.name}" in context
 
 
 def test_cores_are_those_that_the_process_may_use() -> None:

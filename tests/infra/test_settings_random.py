@@ -47,6 +47,7 @@ WRONG: dict[str, tuple[object, ...]] = {
     "api.readable_s3_prefixes": ("bucket", "s3://bucket/photos", "s3://bucket/*/"),
     "api.allowed_url_hosts": ("com", ".com", "*.example.org", "https://example.org", "10.0.0.1", "example.org."),
     "api.http_authorization": ("everyone", ""),
+    "monitoring.drift.instance_type": ("m5.large", "ml.m5"),
     "workbench.host_instance_type": ("ml", "g4dn"),
     "workbench.host_image": ("ubuntu", "ami-xyz", "resolve:ssm:parameter"),
     "workbench.vpc": ("default", "vpc-1"),
