@@ -45,18 +45,17 @@ def _noisy(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _thumbnail(image: Image.Image) -> Image.Image:
-    image.thumbnail((128, 128))
-    return image
+def _to_side(image: Image.Image, side: int) -> Image.Image:
+    return image.resize((round(image.width * side / min(image.size)), round(image.height * side / min(image.size))))
 
 
-CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+Changes = dict[str, Callable[[Image.Image], Image.Image]]
+CHANGES: Changes = {
     "half as bright": lambda image: ImageEnhance.Brightness(image).enhance(0.5),
     "a fifth less bright": lambda image: ImageEnhance.Brightness(image).enhance(0.8),
-    "thumbnails of 128 pixels": _thumbnail,
     "blurred (2 % of the shorter side)": lambda image: image.filter(ImageFilter.GaussianBlur(min(image.size) / 50)),
     "noisy (sigma 25 of 255)": _noisy,
-    "scaled down to 300 pixels": lambda image: image.resize([round(x * 300 / min(image.size)) for x in image.size]),
+    "scaled down to 300 pixels": lambda image: _to_side(image, 300),
 }
 
 
@@ -111,7 +110,9 @@ def report(classifier: Classifier, folder: Path, checks: int) -> None:
     _row("as the test photos", classifier, plain, plain, checks)
     half = plain.photos.breed < len(classifier.labels) // 2
     _row("half of the breeds only", classifier, plain, plain, checks // 6, np.flatnonzero(half))
-    for name, change in CHANGES.items():
+    half_side = classifier.preprocessing.resize // 2
+    thumbnails: Changes = {"thumbnails, half of what is used": lambda image: _to_side(image, half_side)}
+    for name, change in {**CHANGES, **thumbnails}.items():
         _row(name, classifier, plain, _measured(classifier, paths, change), checks // 6)
 
 
