@@ -135,6 +135,8 @@ const scenarios = {
     await choose(page, 'notes.txt');
     assert.match(await faultOf(page, 'notes.txt'), /text/);
     await saveSent(page, 'notes.txt');
+    await choose(page, 'drawing.svg');
+    assert.match(await faultOf(page, 'drawing.svg'), /a drawing \(SVG\)/);
   },
 
   async 'a large file that is no photo is not sent'(page) {

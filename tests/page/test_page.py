@@ -50,6 +50,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cut.jpg").write_bytes(any_photo(size=(600, 400), detail_seed=1, exif=exif_of(6))[:9000])
     (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
     (folder / "notes.txt").write_text("A beagle, a collie and a boxer.\n" * 20)
+    (folder / "drawing.svg").write_text(f"<?xml version='1.0'?>\n<!-- {'drawn by hand ' * 25} -->\n<svg></svg>")
     (folder / "large.bin").write_bytes(bytes(6_000_000))
     (folder / "phone.jpg").write_bytes(phone_photo())
     for name, photo in photos_with_a_place().items():
@@ -88,7 +89,19 @@ def photos_with_a_place() -> dict[str, bytes]:
     kinds = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
     photos = {f"place-{name}": encoded(image, kinds[name.split(".")[1]], **form) for name, form in forms.items()}
     photos["place-cmyk.jpg"] = encoded(image.convert("CMYK"), "JPEG", exif=exif_of(1))
+    photos["place-thumbnail.jpg"] = longer_segments(encoded(image, "JPEG"))
     return {name: photo + (thumbnail if name.endswith("jpg") else b"") for name, photo in photos.items()}
+
+
+def longer_segments(jpeg: bytes) -> bytes:
+    """With a thumbnail of 2 x 3 pixels in the segment of JFIF, and more bytes in that of Adobe than it has to have."""
+    pixels = PRIVATE.encode()  # 18 bytes
+    jfif = jpeg[6:18] + bytes([2, 3]) + pixels
+    adobe = b"Adobe\0\x64\0\0\0\0\x01" + pixels
+    segments = (
+        bytes([0xFF, kind]) + (len(each) + 2).to_bytes(2) + each for kind, each in ((0xE0, jfif), (0xEE, adobe))
+    )
+    return jpeg[:2] + b"".join(segments) + jpeg[20:]
 
 
 def phone_photo() -> bytes:
@@ -101,9 +114,9 @@ def phone_photo() -> bytes:
 
 
 def with_a_place(photos: Path) -> list[str]:
-    """Their names; ten, of each format and of most orientations."""
+    """Their names; eleven, of each format and of most orientations."""
     names = sorted(path.name for path in photos.glob("place-*"))
-    assert len(names) == 10
+    assert len(names) == 11
     return names
 
 
