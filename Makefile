@@ -147,10 +147,12 @@ test: setup  ## everything CI runs: ruff, mypy, import-linter, pytest (WORKERS=2
 format: setup  ## format the code and apply ruff's automatic fixes
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+# Two processes on two cores: many of these tests run a whole rehearsal, which keeps one core busy.
+SLOW_WORKERS ?= 2
 .PHONY: test-slow
 test-slow: setup audit .venv-links/.installed  ## the tests that take minutes, and the audit
 	@$(MAKE) --no-print-directory toolkit || echo "The tests that need the toolkit are skipped."
-	@$(BIN)/python -m pytest -q -m slow $(ARGS)
+	@$(BIN)/python -m pytest -q -m slow -n $(SLOW_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # oneDNN (in torch and in OpenVINO), ATen and NumPy then use no instruction beyond AVX2. onnxruntime has no such switch.
 AVX2 = ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR"

@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from rehearsal.cloud.local import LocalAws
+from tests.cloud.pushed_image import push_an_image
 from tests.patience import PATIENCE_S, wait_until
 
 ECHO = Path(__file__).parent / "echo_app"
@@ -25,9 +26,11 @@ RESOURCE_ID = f"endpoint/{ENDPOINT}/variant/{VARIANT}"
 def template(max_capacity: int) -> str:
     """An endpoint that echoes, with its scaling."""
     trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    may = {"Effect": "Allow", "Action": ["s3:GetObject", "logs:*", "cloudwatch:PutMetricData"], "Resource": "*"}
+    reads = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "s3:GetObject"]
+    actions = [*reads, "ecr:GetAuthorizationToken", "logs:*", "cloudwatch:PutMetricData"]
+    may = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     container = {
-        "Image": "763104351884.dkr.ecr.us-east-1.amazonaws.com/echo:1",
+        "Image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/echo:1",
         "ModelDataUrl": "s3://echo/model.tar.gz",
     }
     variant = {
@@ -104,6 +107,7 @@ class Deployed:
             greeting = tarfile.TarInfo("greeting")
             greeting.size = 1
             tar.addfile(greeting, io.BytesIO(b">"))
+        push_an_image(self.client("ecr"))
         s3 = self.client("s3")
         s3.create_bucket(Bucket="echo")
         s3.put_object(Bucket="echo", Key="model.tar.gz", Body=archive.getvalue())

@@ -9,13 +9,13 @@ import sys
 import tarfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rehearsal.cloud.local import LocalAws
 from tests.cloud.conftest import ECHO, Client
 from tests.cloud.processes import processes_of
+from tests.cloud.pushed_image import push_an_image
 from tests.patience import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,10 +90,3 @@ def left(client: Client) -> list[str]:
     names += [each["Name"] for each in client("s3").list_buckets()["Buckets"]]
     names += [each["RoleName"] for each in client("iam").list_roles()["Roles"]]
     return [name for name in names if name.lower().startswith(("echo", "endpoint", "model"))]
-
-
-def push_an_image(ecr: Any) -> None:
-    """As `docker push` does. The images file says which program stands for it."""
-    ecr.create_repository(repositoryName="echo")
-    manifest = {"schemaVersion": 2, "config": {"digest": f"sha256:{'0' * 64}"}, "layers": []}
-    ecr.put_image(repositoryName="echo", imageTag="1", imageManifest=json.dumps(manifest))

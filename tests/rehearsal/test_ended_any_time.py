@@ -11,7 +11,7 @@ from tests.rehearsal.deployments import SHORT, check_nothing_is_left, few_photos
 
 pytestmark = pytest.mark.slow
 
-TIMES = 20
+TIMES = 8
 LONGEST_S = 60
 """On two quiet cores a short rehearsal ends after about this time."""
 
