@@ -27,7 +27,14 @@ KINDS = (
         type="sagemaker:training-job",
         look=sagemaker.training_job,
         delete=sagemaker.stop_training_job,
-        listed_by_tags=False,  # a job cannot be deleted, so by its tags each one of all time would be listed
+        listed_by_tags=False,  # a job stays when it has ended, so by its tags each one of all time would be listed
+    ),
+    Kind(
+        name="processing job",
+        type="sagemaker:processing-job",
+        look=sagemaker.processing_job,
+        delete=sagemaker.stop_processing_job,
+        listed_by_tags=False,
     ),
     Kind(
         name="notebook instance",

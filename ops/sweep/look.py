@@ -1,7 +1,8 @@
 """Look for what bills in one region."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,7 +25,12 @@ def look(client: Client, environment: Environment, region: str) -> tuple[list[Fo
     """What bills in a region, in the order of deletion, and a sentence for each list that AWS refused."""
     unknown: list[str] = []
     tagged: list[Tagged] = []
-    for title, arns in (("resources by their tags", _by_tags), ("training jobs", _jobs)):
+    lists: dict[str, Callable[[Client, Environment], Iterator[Tagged]]] = {
+        "resources by their tags": _by_tags,
+        "training jobs": partial(_jobs, kind="Training"),
+        "processing jobs": partial(_jobs, kind="Processing"),
+    }
+    for title, arns in lists.items():
         try:
             tagged += arns(client, environment)
         except (ClientError, BotoCoreError) as error:
@@ -68,12 +74,12 @@ def _by_tags(client: Client, environment: Environment) -> Iterator[Tagged]:
             yield each["ResourceARN"], {tag["Key"]: tag["Value"] for tag in each["Tags"]}
 
 
-def _jobs(client: Client, environment: Environment) -> Iterator[Tagged]:
-    """Those that run."""
-    sagemaker = client("sagemaker")
-    for page in sagemaker.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress"):
-        for job in page["TrainingJobSummaries"]:
-            arn = job["TrainingJobArn"]
+def _jobs(client: Client, environment: Environment, *, kind: str) -> Iterator[Tagged]:
+    """Those that run. kind: Training or Processing."""
+    sagemaker: Any = client("sagemaker")
+    for page in sagemaker.get_paginator(f"list_{kind.lower()}_jobs").paginate(StatusEquals="InProgress"):
+        for job in page[f"{kind}JobSummaries"]:
+            arn = job[f"{kind}JobArn"]
             pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
             tags = {tag["Key"]: tag["Value"] for tags in pages for tag in tags["Tags"]}
             if ownership.belongs(tags, environment):

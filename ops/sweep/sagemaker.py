@@ -1,5 +1,6 @@
-"""Endpoints, training jobs and notebook instances: their price, and their deletion."""
+"""Endpoints, training and processing jobs, and notebook instances: their price, and their deletion."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ops.cost.endpoint import DEFAULT_VOLUME_GB, volume_gb
@@ -35,18 +36,32 @@ def training_job(client: Client, name: str, prices: Prices) -> Bill | None:
     described = client("sagemaker").describe_training_job(TrainingJobName=name)
     if described["TrainingJobStatus"] != "InProgress":
         return None
-    resources = described["ResourceConfig"]
-    kind, count = resources["InstanceType"], resources["InstanceCount"]
-    gb = volume_gb(kind, resources["VolumeSizeInGB"]) * count
+    return _job(described["ResourceConfig"], prices)
+
+
+def stop_training_job(client: Client, name: str) -> None:
+    client("sagemaker").stop_training_job(TrainingJobName=name)
+
+
+def processing_job(client: Client, name: str, prices: Prices) -> Bill | None:
+    described = client("sagemaker").describe_processing_job(ProcessingJobName=name)
+    if described["ProcessingJobStatus"] != "InProgress":
+        return None
+    return _job(described["ProcessingResources"]["ClusterConfig"], prices)
+
+
+def stop_processing_job(client: Client, name: str) -> None:
+    client("sagemaker").stop_processing_job(ProcessingJobName=name)
+
+
+def _job(instances: Mapping[str, Any], prices: Prices) -> Bill:
+    kind, count = instances["InstanceType"], instances["InstanceCount"]
+    gb = volume_gb(kind, instances["VolumeSizeInGB"]) * count
     price = total(
         prices.hourly(f"sagemaker.instance.{kind}", count),
         prices.monthly("sagemaker.storage", gb),
     )
     return f"{count} {kind}, until it ends", price
-
-
-def stop_training_job(client: Client, name: str) -> None:
-    client("sagemaker").stop_training_job(TrainingJobName=name)
 
 
 def notebook(client: Client, name: str, prices: Prices) -> Bill | None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from contract.text import printable
 from ops.sweep.found import Found, Sweep
 
-ENDS = {"training job": "Stop", "KMS key": "Schedule the deletion of"}
+ENDS = {"training job": "Stop", "processing job": "Stop", "KMS key": "Schedule the deletion of"}
 """What is done with a kind that cannot simply be deleted."""
 
 

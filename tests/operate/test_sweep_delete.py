@@ -145,6 +145,7 @@ def test_an_object_that_s3_does_not_delete_is_said(account: Account) -> None:
     [
         ("endpoint", "Delete the endpoint a "),
         ("training job", "Stop the "),
+        ("processing job", "Stop the "),
         ("KMS key", "Schedule the deletion of the "),
     ],
 )

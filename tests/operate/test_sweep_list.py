@@ -149,6 +149,37 @@ def test_a_training_job_that_runs_is_found_by_its_tags(account: Account) -> None
     assert listed(kennel("--json")) == {}
 
 
+def test_a_drift_check_that_runs_is_found_by_its_tags(account: Account) -> None:
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:processing-job/kennel-smoke-drift-2026-11-27"
+    summary = {
+        "ProcessingJobName": "kennel-smoke-drift-2026-11-27",
+        "ProcessingJobArn": arn,
+        "CreationTime": 1,
+        "ProcessingJobStatus": "InProgress",
+    }
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10}
+    account.answer("sagemaker.ListProcessingJobs", {"ProcessingJobSummaries": [summary]})
+    account.answer("sagemaker.ListTags", {"Tags": pairs(SMOKE)})
+    account.answer(
+        "sagemaker.DescribeProcessingJob",
+        {
+            "ProcessingJobName": "kennel-smoke-drift-2026-11-27",
+            "ProcessingJobStatus": "InProgress",
+            "ProcessingResources": {"ClusterConfig": cluster},
+        },
+    )
+    account.answer("sagemaker.StopProcessingJob", {})
+
+    found = listed(kennel("--json", "--env", "smoke"))
+
+    assert found["kennel-smoke-drift-2026-11-27"]["usd_day"] == pytest.approx(0.115 * 24 + 10 * 0.14 * 24 / 730)
+    assert listed(kennel("--json")) == {}
+    known = named(arn)
+    assert known is not None
+    known[0].delete(client, known[1])
+    assert account.calls["sagemaker.StopProcessingJob"] == 1
+
+
 @pytest.mark.parametrize("tags", [SMOKE, {**SMOKE, "aws-cdk:auto-delete-objects": "false"}])
 def test_a_bucket_that_was_deployed_to_be_kept_is_kept(account: Account, tags: dict[str, str]) -> None:
     make_bucket("kept", tags)
