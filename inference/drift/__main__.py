@@ -76,6 +76,7 @@ def _dimension(text: str) -> tuple[str, str]:
 
 def _report(sentence: str) -> None:
     if path := os.environ.get(EXIT_MESSAGE):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(sentence, encoding="utf-8")
     print(sentence, file=sys.stderr)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from inference.drift.dependence import alike_classes, alike_values, even_part, independent
 from inference.drift.distance import Distance, of_classes, of_values
 from inference.drift.reference import Photos, Reference
 
@@ -176,11 +177,15 @@ def compare(
 def _figure(name: str, test: Any, now: Any) -> Figure:
     level = FALSE_ALARMS / len(MEASURES)
     if name == "breeds":
-        found: Distance = of_classes(test, now, level=level)
+        measure: Callable[..., Distance] = of_classes
         centre: Callable[[Any], float] = lambda values: float(len(np.unique(values)))  # noqa: E731
+        count = independent(len(now), alike_classes(now))
     else:
-        found, centre = of_values(test, now, level=level), lambda values: float(np.median(values))
-    return Figure(name=name, distance=found.value, by_chance=found.by_chance, test=centre(test), now=centre(now))
+        measure, centre = of_values, lambda values: float(np.median(values))
+        count = independent(len(now), alike_values(now))
+    found = measure(test, now, level=level)
+    noise = found if count == len(now) else measure(test, even_part(now, count), level=level)
+    return Figure(name=name, distance=found.value, by_chance=noise.by_chance, test=centre(test), now=centre(now))
 
 
 def _histogram(test: Any, now: Any) -> list[Bar]:

@@ -139,13 +139,13 @@ def test_the_page_needs_no_network_and_has_no_photo(model: tuple[Path, Classifie
 def test_an_artifact_without_a_reference_is_an_error_with_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KENNEL_EXIT_MESSAGE", str(tmp_path / "message"))
+    monkeypatch.setenv("KENNEL_EXIT_MESSAGE", str(tmp_path / "output" / "message"))
     folder = write_artifact(tmp_path / "old")
     assert main(["--captured", str(tmp_path), "--model", str(folder), "--out", str(tmp_path / "out")]) == 1
 
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert "Train again" in sentence
-    assert (tmp_path / "message").read_text() == sentence
+    assert (tmp_path / "output" / "message").read_text() == sentence
 
 
 @pytest.mark.parametrize("content", [b"{}", b'{"format": "kennel-test-photos-1", "confidence": []}', b"\xff"])
