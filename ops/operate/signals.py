@@ -1,4 +1,4 @@
-"""What no log and no template shows: metrics of calls that left no line, failed scaling, the budget, the notebook."""
+"""What no log and no template shows: calls that left no line, failed scaling, drift check, budget, notebook."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ WINDOW_S = 3600
 LOG_DELAY_S = 60
 """CloudWatch Logs shows a line some seconds after its call was counted."""
 BUDGET = "AWS::Budgets::Budget"
+SCHEDULE = "AWS::Scheduler::Schedule"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +25,7 @@ class Signal:
     """Something that failed, as a metric or another service says it."""
 
     kind: str
-    """Of `of` in runbook.toml: throttles, silent, scaling, budget or notebook."""
+    """Of `of` in runbook.toml: throttles, silent, scaling, drift check, budget or notebook."""
     at: datetime
     what: str
     """One sentence."""
@@ -35,7 +36,7 @@ class Signal:
 
 def signals(deployed: Deployed, answers: Answers) -> list[Signal]:
     """Each of them. What AWS refuses to say is noted in `answers`."""
-    looks = (_function, _scaling, _budget, _notebook)
+    looks = (_function, _scaling, _drift_check, _budget, _notebook)
     found: list[Signal] = []
     for look in looks:
         found += answers.of(partial(_all, look, deployed), [])
@@ -128,6 +129,33 @@ def _scaling(deployed: Deployed) -> Iterator[Signal]:
             "not change.",
             details=(f"Application Auto Scaling says: {' '.join(newest.get('StatusMessage', '').split())}",),
         )
+
+
+# -- the daily drift check
+
+
+def _drift_check(deployed: Deployed) -> Iterator[Signal]:
+    """The newest check, if it failed or was stopped."""
+    if not any(each.id.startswith("DriftSchedule") for each in deployed.resources("serving", SCHEDULE)):
+        return
+    prefix, sagemaker = f"{deployed.account.environment.job_prefix}-drift-", deployed.account.client("sagemaker")
+    with asking("the call that lists the drift checks", needs="sagemaker:ListProcessingJobs"):
+        listed = sagemaker.list_processing_jobs(
+            NameContains=prefix, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+        )["ProcessingJobSummaries"]
+    if not listed or listed[0]["ProcessingJobStatus"] not in ("Failed", "Stopped"):
+        return
+    name = listed[0]["ProcessingJobName"]
+    with asking(f"the call that describes the drift check {name}", needs="sagemaker:DescribeProcessingJob"):
+        found = sagemaker.describe_processing_job(ProcessingJobName=name)
+    said = {"The check says": found.get("ExitMessage"), "SageMaker's reason": found.get("FailureReason")}
+    yield Signal(
+        kind="drift check",
+        at=found.get("ProcessingEndTime") or found["CreationTime"],
+        what=f"The drift check {name} is {found['ProcessingJobStatus']}.",
+        details=tuple(f"{who}: {' '.join(text.split())}" for who, text in said.items() if text),
+        urgent=False,
+    )
 
 
 # -- the budget and the notebook

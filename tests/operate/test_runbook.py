@@ -15,7 +15,7 @@ KINDS = ("stack", "rollback", "training", "endpoint", "container", "function", "
 """Of ops/operate/failures.py."""
 CHANGES = ("changed", "deleted", "role", "scaling", "alerts", "key", "throttled")
 """Of ops/operate/changed."""
-SIGNALS = ("throttles", "silent", "scaling", "budget", "notebook")
+SIGNALS = ("throttles", "silent", "scaling", "drift check", "budget", "notebook")
 """Of ops/operate/signals.py."""
 
 

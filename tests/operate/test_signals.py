@@ -10,9 +10,10 @@ import pytest
 from ops.operate.account import Account as Credentials
 from ops.operate.answers import Answers
 from ops.operate.deployed import Deployed
+from ops.operate.runbook import explained_by
 from ops.operate.signals import Signal, signals
 from tests.operate.deployment import ENDPOINT, FUNCTION_LOG, REGION, Deployment, kennel
-from tests.preflight.account import ACCOUNT
+from tests.preflight.account import ACCOUNT, denied
 
 NOW = datetime.now(UTC)
 
@@ -165,3 +166,33 @@ def test_a_notebook_that_failed_is_shown_with_sagemakers_reason(deployment: Depl
 
     assert failure["runbook"] == "docs/runbook.md#the-notebook-instance-failed"
     assert "took longer than 5 minutes" in failure["details"][0]
+
+
+@pytest.mark.parametrize(("status", "said"), [("Failed", True), ("Stopped", True), ("Completed", False)])
+def test_a_drift_check_that_failed_is_shown_with_its_own_sentence(
+    deployment: Deployment, status: str, said: bool
+) -> None:
+    name = "kennel-development-drift-2026-11-27"
+    deployment.listed["serving"].append(("DriftSchedule1A2B3C4D", "AWS::Scheduler::Schedule", "drift"))
+    job = {
+        "ProcessingJobName": name,
+        "ProcessingJobArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:processing-job/{name}",
+        "ProcessingJobStatus": status,
+        "CreationTime": NOW,
+    }
+    message = "The artifact 1e9d73b23f4bcdc9 was trained before artifacts had test-photos.json"
+    deployment.account.answer("sagemaker.ListProcessingJobs", {"ProcessingJobSummaries": [job]})
+    deployment.account.answer("sagemaker.DescribeProcessingJob", {**job, "ExitMessage": message})
+
+    found = looked()
+
+    assert [each.what for each in found] == ([f"The drift check {name} is {status}."] if said else [])
+    for each in found:
+        assert each.details == (f"The check says: {message}",)
+        assert explained_by(" ".join((each.what, *each.details)), each.kind) == "The drift check failed"
+
+
+def test_without_the_daily_check_no_drift_check_is_asked_for(deployment: Deployment) -> None:
+    deployment.account.refuse("sagemaker.ListProcessingJobs", denied("sagemaker:ListProcessingJobs"))
+
+    assert looked() == []
