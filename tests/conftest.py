@@ -1,5 +1,6 @@
 """Options of every test run, and the environment that the tests need."""
 
+import functools
 import os
 import signal
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.loaders
 import hypothesis
 import pytest
 
@@ -26,6 +28,22 @@ os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
 
 # moto would read 1,300 images of machines each time that its account is emptied, which takes 0.2 s.
 os.environ.setdefault("MOTO_AMIS_PATH", str(Path(__file__).with_name("machine_images.json")))
+
+# Each session of boto3 would parse the file of all endpoints, and most tests of AWS have their own session. Nothing
+# changes what was parsed.
+_read = botocore.loaders.JSONFileLoader.load_file
+
+
+def _load_file(loader: botocore.loaders.JSONFileLoader, path: str) -> Any:
+    return _endpoints(path) if Path(path).name == "endpoints" else _read(loader, path)
+
+
+@functools.cache
+def _endpoints(path: str) -> Any:
+    return _read(botocore.loaders.JSONFileLoader(), path)
+
+
+botocore.loaders.JSONFileLoader.load_file = _load_file  # type: ignore[assignment, method-assign]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
