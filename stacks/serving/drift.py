@@ -105,8 +105,12 @@ class DailyDriftCheck(Construct):
         artifact.reader.to(role)
         arn = self._storage.arn
         captured, reports = f"{arn}/{self._captured}*", f"{arn}/{self._reports}*"
+        listed = {"StringLike": {"s3:prefix": [f"{self._captured}*", f"{self._reports}*"]}}
         BucketGrant(
             [
+                # AWS has it among the rights of a processing job's role, and does not say for which inputs:
+                # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+                allow("s3:ListBucket", on=arn, conditions=listed),
                 allow("s3:GetObject", on=[captured, reports]),
                 allow("s3:PutObject", "s3:AbortMultipartUpload", on=reports),
                 *self._storage.key_rights("s3:GetObject", "s3:PutObject"),

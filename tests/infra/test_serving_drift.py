@@ -87,6 +87,13 @@ def _several(found: Any) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
+def test_the_jobs_role_lists_what_it_reads(daily: Assembly) -> None:
+    listed = [each for each in statements(daily, "DriftJobRole") if each["Action"] == "s3:ListBucket"]
+    prefixes = str([each["Condition"]["StringLike"]["s3:prefix"] for each in listed])
+    assert f"capture/{ENDPOINT}/AllTraffic/*" in prefixes
+    assert f"capture/drift/{ENDPOINT}/*" in prefixes
+
+
 def test_the_jobs_role_is_for_the_checks_of_this_environment_alone(daily: Assembly) -> None:
     _, role = serving_resource(daily, "AWS::IAM::Role", "DriftJobRole")
     (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
