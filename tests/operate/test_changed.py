@@ -303,7 +303,10 @@ TOGETHER = [
 """Two groups, because a resource that is gone cannot also be changed. One account for each fault takes too long."""
 
 
-@pytest.mark.parametrize("faults", TOGETHER, ids=["first", "other"])
+@pytest.mark.parametrize(
+    "faults",
+    [pytest.param(TOGETHER[0], id="first"), pytest.param(TOGETHER[1], id="other", marks=pytest.mark.slow)],
+)
 def test_each_change_is_found_with_the_command_that_puts_it_back(made: Made, faults: list[str]) -> None:
     for fault in faults:
         FAULTS[fault][0](made)

@@ -88,8 +88,8 @@ def test_throttled_calls_lead_to_their_entry(deployment: Deployment) -> None:
             "ResourceLimitExceeded: The account-level service limit 'ml.m5.large for endpoint usage' is 2",
             "quota-errors",
         ),
-        ("InsufficientInstanceCapacity: none", "capacity-errors"),
-        ("Something else", "the-endpoint-does-not-scale"),
+        pytest.param("InsufficientInstanceCapacity: none", "capacity-errors", marks=pytest.mark.slow),
+        pytest.param("Something else", "the-endpoint-does-not-scale", marks=pytest.mark.slow),
     ],
 )
 def test_a_scaling_that_failed_leads_to_the_entry_of_its_reason(
@@ -132,7 +132,9 @@ def budget(deployment: Deployment, *, actual: float, forecast: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("actual", "forecast", "said"), [(100, 260, True), (180, 200, True), (100, 200, False)], ids=str
+    ("actual", "forecast", "said"),
+    [(100, 260, True), pytest.param(180, 200, True, marks=pytest.mark.slow), (100, 200, False)],
+    ids=str,
 )
 def test_a_budget_that_is_exceeded_comes_last(
     deployment: Deployment, actual: float, forecast: float, said: bool
@@ -168,7 +170,10 @@ def test_a_notebook_that_failed_is_shown_with_sagemakers_reason(deployment: Depl
     assert "took longer than 5 minutes" in failure["details"][0]
 
 
-@pytest.mark.parametrize(("status", "said"), [("Failed", True), ("Stopped", True), ("Completed", False)])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("Failed", True), pytest.param("Stopped", True, marks=pytest.mark.slow), ("Completed", False)],
+)
 def test_a_drift_check_that_failed_is_shown_with_its_own_sentence(
     deployment: Deployment, status: str, said: bool
 ) -> None:
