@@ -131,6 +131,8 @@ def _next_run(words: list[str]) -> str:
     """What the interrupted command does if it is run again."""
     if rehearse.__name__ in words:  # its local AWS has ended, with everything that was deployed
         return "The same command begins a new rehearsal, with the photos and weights that are complete on this machine."
+    if retrain.__name__ in words:  # Ctrl-C does not stop a job, and the same inputs are the same job
+        return "If the training job was started, it goes on, and the same command follows it."
     if ("data", data.split.__name__) in pairwise(words):
         return "Nothing was written. The same command begins again."
     if not CONTINUED & set(pairwise(words)):

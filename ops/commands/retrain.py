@@ -89,7 +89,7 @@ def retrain(
     request = changes.applied(before)
     trainings = Trainings.of(account)
     plan = trainings.plan(request)
-    cost = price(account.region, plan.arguments)
+    cost = price(account.region, plan.arguments, plan.fallbacks)
     if dry_run:
         if as_json:
             found = {"job": plan.job, "status": plan.status or None, "request": plan.arguments}
@@ -142,16 +142,18 @@ def _confirm(plan: "Plan", cost: str, *, yes: bool, err: bool) -> None:
 
 def _trained(trainings: "Trainings", request: "JobRequest", plan: "Plan", option: str, *, err: bool) -> dict[str, Any]:
     """The job at its end, started if need be. Ends the command if it fails, or at Ctrl-C."""
+    from ops.operate.account import AccountError
     from ops.views.steps import Steps, terminal
     from ops.views.training_log import TrainingLines
     from stacks.training.handler.aws_errors import TrainingError
 
     steps = Steps(terminal(stderr=err), total=2 if plan.starts else 1)
-    first = plan.first
+    first, exists = plan.first, not plan.starts
     try:
         if plan.starts:
             with steps.step("Start the job by the SageMaker Python SDK") as report:
                 first = trainings.start(request)
+                exists = True
                 report(1, 1, first)
         with steps.step(f"Train: {first}", time_left=True) as report:
             lines = TrainingLines(report, losses=True)
@@ -160,34 +162,48 @@ def _trained(trainings: "Trainings", request: "JobRequest", plan: "Plan", option
         echo(f"kennel: {printable(str(error))}", err=True)
         echo(f"Its last lines: kennel{option} logs training", err=True)
         raise typer.Exit(NEEDS_ATTENTION) from error
+    except AccountError as error:
+        if not exists:
+            raise
+        raise AccountError(f"{error} {_left(trainings, request, first, option, exists=True)}") from error
     except SystemExit as end:
-        if end.code == 128 + signal.SIGINT:
-            echo(_goes_on(trainings, request, first, option), err=True)
+        if end.code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+            echo(f"\n{_left(trainings, request, first, option, exists=exists)}", err=True)
         raise
 
 
-def _goes_on(trainings: "Trainings", request: "JobRequest", first: str, option: str) -> str:
-    """What Ctrl-C leaves."""
+def _left(trainings: "Trainings", request: "JobRequest", first: str, option: str, *, exists: bool) -> str:
+    """What the end of the command leaves. exists: whether AWS has said that the attempt has a job."""
     from ops.operate.account import AccountError
 
     try:
         job = trainings.newest(request, first)
-    except AccountError:
-        job = first  # whether it exists is not known
+    except (AccountError, SystemExit):  # no answer, or a second Ctrl-C: the sentence is printed all the same
+        job = first if exists else ""
+    stop = f"aws sagemaker stop-training-job --region {trainings.account.region} --training-job-name {job or first}"
     if not job:
-        return f"\nThe job {first} was not started."
+        return (
+            f"AWS does not show the job {first} now. If the request was already sent, the job starts within a minute, "
+            f"and is billed: the same command with --dry-run says whether it exists. To stop it: {stop}"
+        )
     return (
-        f"\nThe job {job} goes on, and is billed until its end. To follow it, run the same command again; its log is "
-        f"in kennel{option} logs training -f. To stop it: aws sagemaker stop-training-job --region "
-        f"{trainings.account.region} --training-job-name {job}"
+        f"The job {job} goes on, and is billed until its end. To follow it, run the same command again; its log is "
+        f"in kennel{option} logs training -f. To stop it: {stop}"
     )
 
 
 def _registered(trainings: "Trainings", request: "JobRequest", job: dict[str, Any]) -> int:
+    from ops.operate.account import AccountError
     from stacks.training.handler.aws_errors import TrainingError
 
     try:
         return trainings.register(request, job)
+    except AccountError as error:
+        name = job["TrainingJobName"]
+        raise AccountError(
+            f"{error} The job {name} is Completed, but may not be registered. Run the same command again: it "
+            "registers it, and trains nothing."
+        ) from error
     except TrainingError as error:
         echo(f"kennel: {printable(str(error))}", err=True)
         raise typer.Exit(NEEDS_ATTENTION) from error

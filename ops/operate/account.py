@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 import environments
@@ -55,10 +56,8 @@ class Account:
         try:
             session = ops.session.session(name)
             number = ops.session.account(session)
-        except RuntimeError as error:  # botocore's, for keys whose end has passed
-            raise AccountError(
-                f"These credentials have expired. Run `aws sso login`, then try again. ({error})"
-            ) from error
+        except RuntimeError as error:
+            raise _expired(error) from error
         except (ClientError, BotoCoreError) as error:
             raise _error(error, "the look-up of the account", "sts:GetCallerIdentity") from error
         return cls(environment=environment, settings=settings, session=session, number=number)
@@ -95,6 +94,10 @@ def asking(doing: str, *, needs: str) -> Iterator[None]:
         ) from error
     except (ClientError, BotoCoreError) as error:
         raise _error(error, doing, needs) from error
+    except RuntimeError as error:
+        if "expired" not in str(error):
+            raise
+        raise _expired(error) from error
 
 
 def is_missing(error: ClientError) -> bool:
@@ -104,9 +107,14 @@ def is_missing(error: ClientError) -> bool:
 
 
 def _error(error: ClientError | BotoCoreError, doing: str, needs: str) -> AccountError:
-    passing = isinstance(error, BotoCoreError)
+    passing = isinstance(error, NoConnectionError | HTTPClientError)  # not a session that has expired
     if isinstance(error, ClientError):
         metadata: dict[str, Any] = dict(error.response.get("ResponseMetadata", {}))
         passing = int(metadata.get("HTTPStatusCode") or 0) >= 500 or code_and_message(error)[0] in _TRANSIENT_CODES
         passing = passing and not is_denied(error)
     return AccountError(sentence(error, doing, needs=needs), passing=passing)
+
+
+def _expired(error: RuntimeError) -> AccountError:
+    """For botocore's error about keys whose end has passed, which has no class of its own."""
+    return AccountError(f"These credentials have expired. Run `aws sso login`, then try again. ({error})")

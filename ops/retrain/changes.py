@@ -32,9 +32,11 @@ class Changes:
             if not data.startswith("s3://") or not prefix:
                 raise RetrainError(f"--data is {data!r}, but must be s3://BUCKET/PREFIX/, the folder with train/.")
             location = Location(bucket=bucket, prefix=f"{prefix}/")
-        return cls(
-            options=dict(map(_option, given)), data=location, instances=instances, longest_s=round(longest_h * 3600)
-        )
+        options: dict[str, str] = {}
+        for name, text in map(_option, given):
+            if options.setdefault(name, text) != text:
+                raise RetrainError(f"--set: {name} is {options[name]} and {text}, but one job has one value. Name one.")
+        return cls(options=options, data=location, instances=instances, longest_s=round(longest_h * 3600))
 
     def checked(self, environment: Environment, request: JobRequest) -> "Changes":
         """The same with each value as a deploy writes it. The deployed job with these changes has kept every rule.

@@ -1,8 +1,9 @@
 """Start a training job with `ModelTrainer` of the SageMaker Python SDK. This file is a program of .venv-sagemaker.
 
 That environment has the SDK alone, so nothing else of Kennel is imported. From stdin: JSON with `request`, the
-arguments of CreateTrainingJob, and with the `profile` and the `region` of the session. To stdout: JSON with `arn`, or
-with `error`, AWS's answer to a request that it refuses. docs/decisions/0118-retrain-by-the-sdk.md
+arguments of CreateTrainingJob, and with the `profile` and the `region` of the session. To stdout: JSON with `arn`; or
+with `error`, AWS's answer to a request that it refuses; `differs`, the fields of a request that was not sent; or
+`unreachable`, why AWS gave no answer. docs/decisions/0118-retrain-by-the-sdk.md
 """
 
 import json
@@ -12,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.shapes import (
     Channel,
@@ -61,14 +62,23 @@ def _request(trainer: ModelTrainer) -> Json:
 def start(request: Json, session: boto3.Session) -> str:
     """Start the job of the request. Returns its ARN.
 
-    Raises ClientError if AWS refuses it, and RequestDiffersError before anything is sent that is not the request.
+    Raises ClientError if AWS refuses it, BotoCoreError without an answer, and RequestDiffersError before anything is
+    sent that is not the request.
     """
+    arns: list[str] = []
+    session.events.register(
+        "after-call.sagemaker.CreateTrainingJob", lambda parsed, **_: arns.append(parsed.get("TrainingJobArn", ""))
+    )
     session.events.register("provide-client-params.sagemaker.CreateTrainingJob", partial(_check, request))
     trainer = _trainer(request, session)
     REQUESTS[id(trainer)] = request
-    trainer.train(wait=False, logs=False)
-    arn: str = trainer._latest_training_job.training_job_arn
-    return arn
+    try:
+        trainer.train(wait=False, logs=False)
+    except Exception:
+        if not any(arns):
+            raise
+        # AWS has started the job, and it is billed, whatever failed in the SDK afterwards
+    return arns[-1]
 
 
 def _trainer(request: Json, session: boto3.Session) -> NamedTrainer:
@@ -162,6 +172,8 @@ def main() -> None:
         result = {"error": json.loads(json.dumps(error.response, default=str))}
     except RequestDiffersError as error:
         result = {"differs": str(error)}
+    except BotoCoreError as error:
+        result = {"unreachable": str(error)}
     print(json.dumps(result))
 
 

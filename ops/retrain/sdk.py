@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.data.aws_errors import is_denied, sentence
 from ops.operate.account import AccountError
@@ -48,8 +48,9 @@ class TrainerClient:
         """Start a job.
 
         Raises AccountError for a missing permission, ClientError if AWS refuses the job for another reason, and
-        RetrainError if the SDK fails.
+        RetrainError if the SDK is not installed or fails.
         """
+        check_installed(self.environment)  # the next instance type may be tried hours after the command's own check
         given = json.dumps({"request": request, "profile": self.profile, "region": self.region})
         # -P: the folder of the program is not searched for packages
         command = [str(self.environment / "bin" / "python"), "-P", str(PROGRAM)]
@@ -59,10 +60,11 @@ class TrainerClient:
             result = json.loads(printed.splitlines()[-1])
         except (IndexError, ValueError):
             last = errors.strip().splitlines()[-1:] or ["it printed nothing"]
-            raise RetrainError(
-                f"The SageMaker Python SDK started no job ({last[0]}). Install it again (rm -r .venv-sagemaker; make "
-                "sagemaker-sdk), then try again. Whether AWS has a job all the same: kennel status"
-            ) from None
+            remedy = "Install it again (rm -r .venv-sagemaker; make sagemaker-sdk), then run the same command again."
+            return self._started_all_the_same(request["TrainingJobName"], last[0], remedy)
+        if "unreachable" in result:
+            remedy = "Check the network and the credentials, then run the same command again."
+            return self._started_all_the_same(request["TrainingJobName"], result["unreachable"], remedy)
         if "error" in result:
             refusal = ClientError(result["error"], "CreateTrainingJob")
             if is_denied(refusal):  # not a role that AWS does not know everywhere yet, for which a deploy waits
@@ -75,6 +77,16 @@ class TrainerClient:
                 "make sagemaker-sdk)."
             )
         return {"TrainingJobArn": result["arn"]}
+
+    def _started_all_the_same(self, job: str, reason: str, remedy: str) -> dict[str, str]:
+        """The job, if AWS has it: the request may have arrived before the SDK failed. Else raises RetrainError."""
+        try:
+            return {"TrainingJobArn": self.client.describe_training_job(TrainingJobName=job)["TrainingJobArn"]}
+        except (BotoCoreError, ClientError):
+            raise RetrainError(
+                f"The SageMaker Python SDK did not report the start of the job {job} ({reason}), and AWS does not show "
+                f"it now. {remedy} If the job was started all the same, that command follows it and starts no other."
+            ) from None
 
 
 def _variables() -> dict[str, str]:

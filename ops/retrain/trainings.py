@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 import ops.session
 from ops.data.aws_errors import is_denied, sentence
@@ -18,7 +18,7 @@ from ops.operate.log_sources import TRAINING_GROUP, Kind
 from ops.preflight.target import PATIENCE
 from ops.retrain.errors import RetrainError
 from ops.retrain.sdk import TrainerClient
-from stacks.training.handler.aws_errors import TrainingError, is_transient
+from stacks.training.handler.aws_errors import TrainingError
 from stacks.training.handler.jobs import Jobs
 from stacks.training.handler.registry import Registry
 from stacks.training.handler.request import JobRequest, Json
@@ -45,6 +45,8 @@ class Plan:
     """Of the job that exists; empty if there is none."""
     arguments: Json
     """Those of CreateTrainingJob."""
+    fallbacks: tuple[str, ...]
+    """Instance types that are tried after that job's, where AWS lacks capacity."""
 
     @property
     def starts(self) -> bool:
@@ -97,16 +99,16 @@ class Trainings:
         """What a start would do. Raises RetrainError if the deploy's own checks refuse the job, and AccountError."""
         recorder = _Recorder(self.jobs.sagemaker)
         first = self._start(replace(self.jobs, sagemaker=recorder), request)
+        kinds = request.job_names(first)
         if recorder.request:
-            return Plan(first=first, job=recorder.request["TrainingJobName"], status="", arguments=recorder.request)
-        found = self._newest(request, first)
-        job = found["TrainingJobName"]
-        return Plan(
-            first=first,
-            job=job,
-            status=found["TrainingJobStatus"],
-            arguments=request.arguments(job, request.job_names(first)[job]),
-        )
+            job, status, arguments = recorder.request["TrainingJobName"], "", recorder.request
+        else:
+            with asking(ASK, needs=NEEDS):
+                found = self._newest(request, first)
+            job, status = found["TrainingJobName"], found["TrainingJobStatus"]
+            arguments = request.arguments(job, kinds[job])
+        left = tuple(kinds.values())[list(kinds).index(job) + 1 :]
+        return Plan(first=first, job=job, status=status, arguments=arguments, fallbacks=left)
 
     def start(self, request: JobRequest) -> str:
         """Start the job, unless it exists. Returns the name of the attempt. Raises as `plan` does."""
@@ -123,22 +125,31 @@ class Trainings:
     ) -> Json:
         """Wait for the end of the job, and pass the lines of its log. Returns DescribeTrainingJob's response.
 
-        Where AWS had no capacity, the next instance type is tried, as in a deploy. Raises TrainingError for a job that
-        failed or was stopped, and AccountError.
+        Where AWS had no capacity, the next instance type is tried, as in a deploy. A call that fails in passing is
+        reported once, and repeated. Raises TrainingError for a job that failed or was stopped, and AccountError for an
+        error that stays, such as a session that has expired.
         """
         names = request.job_names(first)
         with asking(ASK, needs=NEEDS):
             begun = self._newest(request, first)["CreationTime"].timestamp()
         log = LogGroup(account=self.account, name=Kind.TRAINING, group=TRAINING_GROUP, prefix=first)
         lines = _Lines(Follower([(log, begun)]), names, on_line, warn)
-        looked = -STATUS_S
+        looked, unreachable = -STATUS_S, False
         while True:
             lines.pass_on()
             if time.monotonic() - looked >= STATUS_S:
                 looked = time.monotonic()
-                if self._ended(request, first):
+                try:
+                    ended, unreachable = self._ended(request, first), False
+                except AccountError as error:
+                    if not error.passing:
+                        raise
+                    if not unreachable:
+                        warn(f"{error} The job goes on, and this command asks again every few seconds.")
+                    ended, unreachable = None, True
+                if ended is not None:
                     lines.pass_on()  # those that were written meanwhile
-                    return self._newest(request, first)
+                    return ended
             self.sleep(LINES_S)
 
     def register(self, request: JobRequest, job: Json) -> int:
@@ -155,14 +166,10 @@ class Trainings:
             # not `kept`: a deploy registers it with the same comparison with the serving model
             return int(Registry(sagemaker=self.jobs.sagemaker).admit(request, job, kept=False))
 
-    def _ended(self, request: JobRequest, first: str) -> bool:
+    def _ended(self, request: JobRequest, first: str) -> Json | None:
+        """The job at its end; None while it runs."""
         with asking(ASK, needs=NEEDS), _quiet():
-            try:
-                return self.jobs.result(request, first) is not None
-            except (BotoCoreError, ClientError) as error:
-                if is_transient(error):
-                    return False  # the next look is seconds away
-                raise
+            return None if self.jobs.result(request, first) is None else self._newest(request, first)
 
     def _start(self, jobs: Jobs, request: JobRequest) -> str:
         with asking(ASK, needs=NEEDS), _quiet():

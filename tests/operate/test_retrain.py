@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, TokenRetrievalError
 
 import environments
 from contract.photos import PhotoFile, digest
+from ops.commands.retrain import _trained
 from ops.operate.account import Account as OperatedAccount
 from ops.operate.account import AccountError
 from ops.operate.deployed import Deployed
@@ -23,8 +24,10 @@ from ops.retrain.deployed_request import deployed_request
 from ops.retrain.errors import RetrainError
 from ops.retrain.price import in_words, price
 from ops.retrain.sdk import TrainerClient
-from ops.retrain.trainings import Trainings
+from ops.retrain.trainings import Plan, Trainings
 from stacks.settings import SettingsError
+from stacks.training.handler.aws_errors import TrainingError
+from stacks.training.handler.jobs import Jobs
 from stacks.training.handler.request import JobRequest, Location
 from tests.infra.events import properties
 from tests.operate.deployment import GOLDEN, REGION, TRAINING_LOG, Deployment, flat, kennel
@@ -158,6 +161,7 @@ def test_photos_that_the_jobs_role_may_not_read_are_refused() -> None:
     [
         ("epoch=5", r"'epoch' is no option of the training\. Did you mean epochs\?"),
         ("max_runtime_min=5", "'max_runtime_min' is no option of the training"),
+        ("epochs=5 epochs=6", "epochs is 5 and 6, but one job has one value"),
         ("epochs", r"epochs has no value\. Write epochs=VALUE\."),
         ("epochs=0", "training.epochs is 0, but must be between 1 and 10000"),
         ("epochs=many", "training.epochs is 'many', but must be a whole number"),
@@ -166,7 +170,7 @@ def test_photos_that_the_jobs_role_may_not_read_are_refused() -> None:
 )
 def test_a_wrong_option_is_refused_like_the_setting(given: str, sentence: str) -> None:
     with pytest.raises((RetrainError, SettingsError), match=sentence):
-        changed(JobRequest.of(properties()), given)
+        changed(JobRequest.of(properties()), *given.split())
 
 
 def test_the_settings_of_a_deploy_with_the_same_job_are_toml() -> None:
@@ -264,7 +268,8 @@ def program(tmp_path: Path) -> Callable[[str], TrainerClient]:
         python.parent.mkdir()
         python.write_text(f"#!/bin/sh\ncat > '{tmp_path}/request'\ncat <<'END'\n{printed}\nEND\n")
         python.chmod(python.stat().st_mode | stat.S_IXUSR)
-        return TrainerClient(client=None, profile="dogs", region=REGION, environment=tmp_path)
+        (tmp_path / ".installed").touch()
+        return TrainerClient(client=Described(), profile="dogs", region=REGION, environment=tmp_path)
 
     return made
 
@@ -298,8 +303,12 @@ def test_a_right_that_is_missing_for_the_start_is_named(program: Callable[[str],
     ("printed", "sentence"),
     [
         ('{"differs": "Environment is 1, not None"}', "would start another job than the deploy.*Environment is 1"),
-        ("Traceback", r"started no job .*Whether AWS has a job all the same: kennel status"),
-        ("", "started no job"),
+        (
+            "Traceback",
+            r"Install it again.*If the job was started all the same, that command follows it and starts no other",
+        ),
+        ("", r"did not report the start of the job a-job \(it printed nothing\)"),
+        ('{"unreachable": "Token has expired"}', r"\(Token has expired\).*Check the network and the credentials"),
     ],
 )
 def test_an_sdk_that_fails_is_an_error_with_the_remedy(
@@ -307,6 +316,125 @@ def test_an_sdk_that_fails_is_an_error_with_the_remedy(
 ) -> None:
     with pytest.raises(RetrainError, match=sentence):
         program(printed).create_training_job(TrainingJobName="a-job")
+
+
+def test_a_job_that_aws_has_is_started_though_the_sdk_failed(program: Callable[[str], TrainerClient]) -> None:
+    client = replace(program("Traceback"), client=Described({"TrainingJobArn": "arn:job"}))
+
+    assert client.create_training_job(TrainingJobName="a-job") == {"TrainingJobArn": "arn:job"}
+
+
+def test_the_next_instance_type_needs_the_sdk_too(tmp_path: Path) -> None:
+    with pytest.raises(RetrainError, match=r"is not installed.*make sagemaker-sdk"):
+        TrainerClient(client=None, profile=None, region=REGION, environment=tmp_path).create_training_job()
+
+
+class Described:
+    """A SageMaker that gives these answers to DescribeTrainingJob, the last one again and again."""
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = list(answers) or [refused("ValidationException", "Requested resource not found.")]
+
+    def describe_training_job(self, **_: str) -> Any:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+def refused(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "DescribeTrainingJob")
+
+
+REQUEST = JobRequest.of(properties(FallbackInstanceTypes="ml.g5.xlarge"))
+RUNNING_JOB = REQUEST.name("0123456789abcdef")
+RUNNING = {"TrainingJobName": RUNNING_JOB, "TrainingJobStatus": "InProgress", "CreationTime": datetime.now(UTC)}
+PLAN = Plan(first=RUNNING_JOB, job=RUNNING_JOB, status="InProgress", arguments={}, fallbacks=())
+LOST = EndpointConnectionError(endpoint_url="https://sagemaker")
+INTERRUPTED = SystemExit(130)
+
+
+class Unread:
+    """An account whose log has no group yet."""
+
+    region = REGION
+
+    def client(self, _: str) -> Any:
+        raise refused("ResourceNotFoundException", "The specified log group does not exist.")
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trainings]:
+    """Trainings that wait for no time. AWS gives these answers about a job."""
+    monkeypatch.setattr("ops.retrain.trainings.STATUS_S", 0.0)
+
+    def made(*answers: Any, sleep: Callable[[float], None] = lambda _: None) -> Trainings:
+        account: Any = Unread()
+        jobs = Jobs(sagemaker=Described(*answers), s3=None, ec2=lambda: None, region=REGION)
+        return Trainings(account=account, jobs=jobs, sleep=sleep)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        refused("ExpiredTokenException", "The security token included in the request is expired"),
+        TokenRetrievalError(provider="sso", error_msg="Token has expired and refresh failed"),
+        RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+    ],
+    ids=["keys", "sso", "role"],
+)
+def test_a_session_that_ends_says_that_the_job_goes_on(ending: Exception, trainings: Callable[..., Trainings]) -> None:
+    """A training lasts longer than most sessions. The same command follows the job with a new one."""
+    waiting = trainings(RUNNING, RUNNING, RUNNING, ending)
+
+    with pytest.raises(AccountError, match="aws sso login") as ended:
+        _trained(waiting, REQUEST, PLAN, "", err=True)
+    assert f"The job {RUNNING_JOB} goes on, and is billed until its end." in str(ended.value)
+    assert f"stop-training-job --region {REGION} --training-job-name {RUNNING_JOB}" in str(ended.value)
+
+
+def test_a_lost_connection_is_reported_once_and_waited_for(trainings: Callable[..., Trainings]) -> None:
+    warned: list[str] = []
+    failed = {**RUNNING, "TrainingJobStatus": "Failed", "FailureReason": "AlgorithmError"}
+    waiting = trainings(RUNNING, RUNNING, LOST, LOST, LOST, RUNNING, RUNNING, LOST, failed)
+
+    with pytest.raises(TrainingError, match="is Failed"):
+        waiting.follow(REQUEST, RUNNING_JOB, lambda _: None, warned.append)
+    assert len(warned) == 2
+    assert "AWS could not be reached" in warned[0]
+    assert "The job goes on" in warned[0]
+
+
+def test_a_second_ctrl_c_still_says_that_the_job_goes_on(
+    trainings: Callable[..., Trainings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: float) -> None:
+        raise INTERRUPTED
+
+    missing = refused("ValidationException", "Requested resource not found.")
+    waiting = trainings(missing, RUNNING, missing, RUNNING, INTERRUPTED, sleep=interrupt)
+
+    with pytest.raises(SystemExit):
+        _trained(waiting, REQUEST, PLAN, "", err=True)
+    assert f"The job {RUNNING_JOB} goes on, and is billed" in capsys.readouterr().err
+
+
+def test_ctrl_c_during_the_start_does_not_promise_that_nothing_runs(
+    trainings: Callable[..., Trainings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The request may be on its way, and AWS shows the job a moment later."""
+
+    def interrupt(*_: object) -> None:
+        raise INTERRUPTED
+
+    monkeypatch.setattr(Trainings, "start", interrupt)
+    with pytest.raises(SystemExit):
+        _trained(trainings(), REQUEST, replace(PLAN, status=""), "", err=True)
+    said = flat(capsys.readouterr().err)
+    assert f"AWS does not show the job {RUNNING_JOB} now. If the request was already sent, the job starts" in said
+    assert f"--training-job-name {RUNNING_JOB}" in said
 
 
 def test_a_plan_finds_the_job_that_runs(trained: Deployment) -> None:
@@ -360,6 +488,17 @@ def test_the_price_is_that_of_all_instances_and_their_volumes() -> None:
     assert two.usd_hour == pytest.approx(2 * one.usd_hour)
     assert two.longest_usd == pytest.approx(4 * one.usd_hour)
     assert f"at most {two.longest_usd:.2f} USD" in in_words(two)
+
+
+def test_the_highest_price_is_that_of_the_dearest_fallback_type() -> None:
+    arguments = JobRequest.of(properties()).arguments("job", "ml.g4dn.xlarge")
+    alone, either = price(REGION, arguments), price(REGION, arguments, ("ml.g5.xlarge", "ml.m5.large"))
+    dearest = price(REGION, JobRequest.of(properties()).arguments("job", "ml.g5.xlarge"))
+
+    assert either.usd_hour == alone.usd_hour
+    assert either.longest_usd == dearest.longest_usd != alone.longest_usd
+    assert f"({dearest.usd_hour:.2f} USD on the dearest fallback type)" in in_words(either)
+    assert price(REGION, arguments, ("ml.strange.large",)).longest_usd is None
 
 
 def test_a_price_that_no_table_has_is_not_invented() -> None:

@@ -32,6 +32,9 @@ JOB = "kennel-0123456789abcdefabcd"
 class Sent(list[tuple[str, Any]]):
     """The calls that SageMaker got: their operations and arguments."""
 
+    refused: tuple[str, ...] = ()
+    """Operations that it refuses."""
+
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
@@ -42,6 +45,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
         def do_POST(self) -> None:  # noqa: N802 - http.server's name
             operation = self.headers["X-Amz-Target"].partition(".")[2]
             calls.append((operation, json.loads(self.read_body())))
+            if operation in calls.refused:
+                refusal = {"__type": "ExpiredTokenException", "message": "The token has expired."}
+                self.answer(400, json.dumps(refusal).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+                return
             job = {
                 "TrainingJobName": JOB,
                 "TrainingJobArn": f"arn:aws:sagemaker:eu-west-1:123456789012:training-job/{JOB}",
@@ -82,6 +89,14 @@ def test_each_field_of_the_request_is_sent(changes: dict[str, Any], sent: Sent) 
     assert {name: value for name, value in arguments.items() if value not in ({}, [])} == {
         name: value for name, value in request.items() if value != []
     }
+
+
+def test_a_job_that_aws_has_started_is_reported_though_the_sdk_fails_afterwards(sent: Sent) -> None:
+    sent.refused = ("DescribeTrainingJob",)
+    started = CLIENT.create_training_job(**JobRequest.of(properties()).arguments(JOB, "ml.g4dn.xlarge"))
+
+    assert started["TrainingJobArn"].endswith(JOB)
+    assert [operation for operation, _ in sent] == ["CreateTrainingJob", "DescribeTrainingJob"]
 
 
 def test_a_users_configuration_of_the_sdk_is_not_read(

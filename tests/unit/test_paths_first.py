@@ -145,6 +145,7 @@ def test_a_full_disk_is_one_sentence() -> None:
         ("rehearse --full", "begins a new rehearsal"),
         ("capacity --rps 5", "The same command begins again."),
         ("sweep --yes", "The same command begins again."),
+        ("retrain --yes", "If the training job was started, it goes on, and the same command follows it."),
     ],
 )
 def test_an_interrupted_command_says_what_it_does_next(words: str, then: str) -> None:
