@@ -303,10 +303,7 @@ TOGETHER = [
 """Two groups, because a resource that is gone cannot also be changed. One account for each fault takes too long."""
 
 
-@pytest.mark.parametrize(
-    "faults",
-    [pytest.param(TOGETHER[0], id="first"), pytest.param(TOGETHER[1], id="other", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("faults", TOGETHER, ids=["first", "other"])
 def test_each_change_is_found_with_the_command_that_puts_it_back(made: Made, faults: list[str]) -> None:
     for fault in faults:
         FAULTS[fault][0](made)
@@ -360,8 +357,8 @@ def test_what_aws_refuses_to_say_is_said_once_and_the_rest_is_compared(made: Mad
     assert "These credentials need iam:GetRole" in unknown
 
 
-def reserved(deployment: Deployment, count: int) -> None:
-    """The function of the template, with a reserved concurrency."""
+def function_lives(deployment: Deployment, *, concurrency: dict[str, int], **live: str) -> None:
+    """The function of the template, with a reserved concurrency and what else Lambda says about it."""
     properties = json.loads((GOLDEN / "Api.json").read_text())["Resources"]["Function76856677"]["Properties"]
     configuration = {key: properties[key] for key in ("Timeout", "MemorySize", "Handler", "Runtime", "Environment")}
     role = f"arn:aws:iam::{ACCOUNT}:role/any"
@@ -372,13 +369,13 @@ def reserved(deployment: Deployment, count: int) -> None:
     ]
     deployment.account.answer(
         "lambda.GetFunctionConfiguration",
-        {"FunctionName": NAME, "Role": role, "LoggingConfig": {"LogGroup": FUNCTION_LOG}, **configuration},
+        {"FunctionName": NAME, "Role": role, "LoggingConfig": {"LogGroup": FUNCTION_LOG}, **configuration, **live},
     )
-    deployment.account.answer("lambda.GetFunctionConcurrency", {"ReservedConcurrentExecutions": count})
+    deployment.account.answer("lambda.GetFunctionConcurrency", concurrency)
 
 
 def test_a_concurrency_of_zero_is_the_first_failure_and_leads_to_its_entry(deployment: Deployment) -> None:
-    reserved(deployment, 0)
+    function_lives(deployment, concurrency={"ReservedConcurrentExecutions": 0})
     deployment.ring()
 
     shown = flat(kennel("why").stdout)
@@ -390,6 +387,14 @@ def test_a_concurrency_of_zero_is_the_first_failure_and_leads_to_its_entry(deplo
     assert "Put back: aws lambda delete-function-concurrency --function-name kennel-api" in shown
     assert "docs/runbook.md#the-function-is-throttled" in shown
     assert "its reserved concurrency is 0" in flat(kennel("status").stdout)
+
+
+@pytest.mark.parametrize(("state", "said"), [("Failed", True), ("Inactive", False), ("Pending", False)])
+def test_a_function_that_lambda_has_put_to_rest_is_no_change(deployment: Deployment, state: str, said: bool) -> None:
+    function_lives(deployment, concurrency={}, State=state)
+    deployment.ring()
+
+    assert ("Lambda cannot start it" in flat(kennel("why").stdout)) == said
 
 
 def test_every_type_of_the_templates_that_a_reader_has_no_word_for_is_known() -> None:

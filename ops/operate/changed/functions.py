@@ -44,7 +44,8 @@ def function(declared: Declared) -> Iterator[Change]:
         now = live.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
         put_back = command(*update, "--logging-config", f"LogFormat=Text,LogGroup={group}")
         yield from declared.compared("log group", now, group, put_back, breaks=False)
-    if live.get("State") in ("Failed", "Inactive"):
+    # After weeks without a call Lambda makes a function Inactive, and its next call makes it Active again.
+    if live.get("State") == "Failed":
         how = f"Lambda cannot start it ({live.get('StateReason') or live['State']})"
         yield declared.changed(how, "restore what the reason names")
 
