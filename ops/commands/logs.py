@@ -1,4 +1,4 @@
-"""`kennel logs`: what the training jobs, the endpoint, the function and the deploys have written."""
+"""`kennel logs`: what training jobs, the endpoint, the function, drift checks and deploys have written."""
 
 import json
 import signal
@@ -24,21 +24,24 @@ def logs(
     context: typer.Context,
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="training|endpoint|lambda|deploy", help="Whose log. Default: all four."),
+        typer.Argument(
+            metavar="training|endpoint|lambda|drift|deploy",
+            help="Whose log. Default: all of them, the drift checks only if they run daily.",
+        ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until Ctrl-C.")] = False,
     since: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
-            help="30m, 2h, 1d, or a time such as 2026-11-28T03:00:00Z. Default: the start of the newest training job, "
-            "the last operation of a stack, and an hour ago for the others.",
+            help="30m, 2h, 1d, or a time such as 2026-11-28T03:00:00Z. Default: the start of the newest training job "
+            "or drift check, the last operation of a stack, and an hour ago for the others.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each line.")] = False,
     env: Env = None,  # noqa: ARG001 - its callback keeps it
 ) -> None:
-    """Print the logs of the training, the endpoint's containers, the function, and the events of the stacks.
+    """Print the logs of training, the endpoint's containers, the function, drift checks, and the events of the stacks.
 
     The times are in UTC. It changes nothing.
 
@@ -52,9 +55,10 @@ def logs(
     from ops.operate import log_lines, log_sources
     from ops.operate.account import Account
 
-    kinds = _kinds(what or list(log_sources.Kind))
+    named = _kinds(what or [])
     start = _moment(since)
     account = Account.of(context.obj)
+    kinds = named or log_sources.kinds_by_default(account)
     reason = log_sources.absent(account, kinds)
     if reason:
         echo(reason, err=True)
@@ -114,4 +118,6 @@ class _Printer:
             words.append(line.stream)
         elif line.source == "training":
             words.append(line.stream.rpartition("/")[2].rpartition("-")[0])  # JOB/algo-1-1790000000
+        elif line.source == "drift":
+            words.append(line.stream.partition("/")[0].rpartition("-drift-")[2])  # PREFIX-drift-2026-11-27/algo-1-17
         echo(indented("  ".join([*words, line.message])))

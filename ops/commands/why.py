@@ -25,8 +25,8 @@ def why(
 ) -> None:
     """Explain what failed last: the root cause, the log lines about it, and the entry of docs/runbook.md.
 
-    It looks at the stacks' events, the newest training job, the endpoint, the function's and the containers' logs, and
-    the alarms. It changes nothing.
+    It looks at the stacks' events, the newest training job and drift check, the endpoint, the function's and the
+    containers' logs, and the alarms. It changes nothing.
 
     Exit status 0 if nothing has failed, 1 if AWS did not say all of it or the text has no entry, 3 if something has
     failed, 4 if nothing is deployed.

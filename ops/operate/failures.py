@@ -126,13 +126,15 @@ class _Look:
         )
 
     def _signalled(self, signal: Signal) -> Failure:
+        log = signal.log
+        lines = self._lines(lambda: last_lines(log, 0)) if log else ()
         return Failure(
             kind=signal.kind,
             at=signal.at,
             what=signal.what,
             details=signal.details,
-            lines=(),
-            log="",
+            lines=lines,
+            log=log.name if log and lines else "",
             heading=explained_by(" ".join((signal.what, *signal.details)), signal.kind),
             urgent=signal.urgent,
         )

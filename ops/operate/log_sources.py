@@ -1,4 +1,4 @@
-"""What `kennel logs` reads: training jobs, the endpoint's containers, the function, and the events of the stacks."""
+"""What `kennel logs` reads: training jobs, containers, the function, drift checks, and the events of the stacks."""
 
 import re
 import time
@@ -11,11 +11,14 @@ from botocore.exceptions import ClientError
 
 from ops.operate.account import Account, asking, is_missing
 from ops.operate.deployed import Deployed, Stack, events
+from ops.operate.drift_checks import checked_daily, job_prefix, newest_check
 from ops.operate.log_lines import Line, LogGroup, Source
 from ops.operate.training_jobs import newest_job
 
 TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
 """All training jobs of an account write to it."""
+PROCESSING_GROUP = "/aws/sagemaker/ProcessingJobs"
+"""All processing jobs of an account write to it."""
 DEFAULT_SINCE_S = 3600
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -26,6 +29,7 @@ class Kind(StrEnum):
     TRAINING = "training"
     ENDPOINT = "endpoint"
     LAMBDA = "lambda"
+    DRIFT = "drift"
     DEPLOY = "deploy"
 
 
@@ -33,6 +37,12 @@ def training_log(account: Account, job: str = "") -> LogGroup:
     """The log of the environment's training jobs, or of one job."""
     prefix = f"{job}/" if job else f"{account.environment.job_prefix}-"
     return LogGroup(account=account, name=Kind.TRAINING, group=TRAINING_GROUP, prefix=prefix)
+
+
+def drift_log(account: Account, job: str = "") -> LogGroup:
+    """The log of the environment's drift checks, or of one check."""
+    prefix = f"{job}/" if job else job_prefix(account)
+    return LogGroup(account=account, name=Kind.DRIFT, group=PROCESSING_GROUP, prefix=prefix)
 
 
 def endpoint_log(deployed: Deployed) -> LogGroup:
@@ -104,11 +114,16 @@ class StackEvents:
         return found[::-1]
 
 
+def kinds_by_default(account: Account) -> list[Kind]:
+    """What is read if no log is named: every kind, the drift checks only where they run daily. Raises AccountError."""
+    return [kind for kind in Kind if kind is not Kind.DRIFT or checked_daily(Deployed.of(account))]
+
+
 def sources(account: Account, kinds: Sequence[Kind], since: float | None) -> list[tuple[Source, float]]:
     """The sources of these kinds, each with the moment of its first line.
 
-    since: seconds since 1970; None: the start of the newest training job and of the last operation of a stack, and an
-    hour ago for the others. Raises AccountError.
+    since: seconds since 1970; None: the start of the newest training job or drift check and of the last operation of a
+    stack, and an hour ago for the others. Raises AccountError.
     """
     return [_source(account, kind, since) for kind in kinds]
 
@@ -123,6 +138,11 @@ def _source(account: Account, kind: Kind, since: float | None) -> tuple[Source, 
             return training_log(account), since
         case Kind.ENDPOINT:
             return endpoint_log(Deployed.of(account)), recent if since is None else since
+        case Kind.DRIFT:
+            if since is None:
+                check = newest_check(account)
+                since = check.created.timestamp() if check else recent
+            return drift_log(account), since
         case Kind.LAMBDA:
             return FunctionLog(account=account), recent if since is None else since
         case Kind.DEPLOY:
@@ -150,6 +170,8 @@ def absent(account: Account, kinds: Sequence[Kind]) -> str:
             missing.append("no stack exists")
         elif kind is Kind.TRAINING and newest_job(account) is None:
             missing.append(f"no training job of {account.environment.job_prefix} exists")
+        elif kind is Kind.DRIFT and newest_check(account) is None:
+            missing.append(f"no drift check of {account.environment.job_prefix} exists (monitoring.drift.daily)")
     if len(missing) < len(kinds):
         return ""
     return (

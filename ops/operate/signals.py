@@ -10,14 +10,15 @@ from botocore.exceptions import ClientError
 from ops.operate.account import AccountError, asking, is_missing
 from ops.operate.answers import Answers
 from ops.operate.deployed import NOTEBOOK, Deployed
-from ops.operate.log_sources import function_log
+from ops.operate.drift_checks import checked_daily, newest_check
+from ops.operate.log_lines import LogGroup
+from ops.operate.log_sources import drift_log, function_log
 
 WINDOW_S = 3600
 """The last hour, as that of the errors in the logs."""
 LOG_DELAY_S = 60
 """CloudWatch Logs shows a line some seconds after its call was counted."""
 BUDGET = "AWS::Budgets::Budget"
-SCHEDULE = "AWS::Scheduler::Schedule"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,8 @@ class Signal:
     what: str
     """One sentence."""
     details: tuple[str, ...] = ()
+    log: LogGroup | None = None
+    """What the failed job has logged. Its name is the word after `kennel logs`."""
     urgent: bool = True
     """Whether callers can get errors because of it."""
 
@@ -136,24 +139,19 @@ def _scaling(deployed: Deployed) -> Iterator[Signal]:
 
 def _drift_check(deployed: Deployed) -> Iterator[Signal]:
     """The newest check, if it failed or was stopped."""
-    if not any(each.id.startswith("DriftSchedule") for each in deployed.resources("serving", SCHEDULE)):
+    account = deployed.account
+    check = newest_check(account) if checked_daily(deployed) else None
+    if check is None or not check.failed:
         return
-    prefix, sagemaker = f"{deployed.account.environment.job_prefix}-drift-", deployed.account.client("sagemaker")
-    with asking("the call that lists the drift checks", needs="sagemaker:ListProcessingJobs"):
-        listed = sagemaker.list_processing_jobs(
-            NameContains=prefix, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
-        )["ProcessingJobSummaries"]
-    if not listed or listed[0]["ProcessingJobStatus"] not in ("Failed", "Stopped"):
-        return
-    name = listed[0]["ProcessingJobName"]
-    with asking(f"the call that describes the drift check {name}", needs="sagemaker:DescribeProcessingJob"):
-        found = sagemaker.describe_processing_job(ProcessingJobName=name)
+    with asking(f"the call that describes the drift check {check.name}", needs="sagemaker:DescribeProcessingJob"):
+        found = account.client("sagemaker").describe_processing_job(ProcessingJobName=check.name)
     said = {"The check says": found.get("ExitMessage"), "SageMaker's reason": found.get("FailureReason")}
     yield Signal(
         kind="drift check",
-        at=found.get("ProcessingEndTime") or found["CreationTime"],
-        what=f"The drift check {name} is {found['ProcessingJobStatus']}.",
+        at=found.get("ProcessingEndTime") or check.created,
+        what=f"The drift check {check.name} is {check.status}.",
         details=tuple(f"{who}: {' '.join(text.split())}" for who, text in said.items() if text),
+        log=drift_log(account, check.name),
         urgent=False,
     )
 

@@ -21,6 +21,7 @@ ENDPOINT = "pytorch-dog-classifier-multi-instance"
 JOB = "kennel-development-5ba1f8422ee6ee3c0b5a"
 ENDPOINT_LOG = f"/aws/sagemaker/Endpoints/{ENDPOINT}"
 TRAINING_LOG = "/aws/sagemaker/TrainingJobs"
+DRIFT_LOG = "/aws/sagemaker/ProcessingJobs"
 FUNCTION_LOG = "kennel-api-Logs6819BB44-1"
 GOLDEN = Path(__file__).parents[1] / "infra" / "golden" / "development"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/kennel"
@@ -161,6 +162,21 @@ class Deployment:
             **fields,
         }
         self.account.answer("sagemaker.DescribeTrainingJob", found)
+
+    def drift_check(self, status: str, **fields: Any) -> str:
+        """The daily check is on, and its newest job, begun a minute ago, has this status. Returns the job's name."""
+        name = "kennel-development-drift-2026-11-27"
+        self.listed["serving"].append(("DriftSchedule1A2B3C4D", "AWS::Scheduler::Schedule", "drift"))
+        job = {
+            "ProcessingJobName": name,
+            "ProcessingJobArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:processing-job/{name}",
+            "ProcessingJobStatus": status,
+            "CreationTime": datetime.now(UTC) - timedelta(minutes=1),
+        }
+        other = {**job, "ProcessingJobName": f"other-{name}"}
+        self.account.answer("sagemaker.ListProcessingJobs", {"ProcessingJobSummaries": [other, job]})
+        self.account.answer("sagemaker.DescribeProcessingJob", {**job, **fields})
+        return name
 
     def endpoint(self, **fields: Any) -> None:
         """Change what SageMaker says about the endpoint."""

@@ -14,7 +14,7 @@ import pytest
 from ops.operate.account import AccountError
 from ops.operate.log_lines import OVERLAP_S, Follower, Line, follow
 from ops.operate.log_sources import moment
-from tests.operate.deployment import ENDPOINT_LOG, JOB, TRAINING_LOG, Deployment, event, kennel
+from tests.operate.deployment import DRIFT_LOG, ENDPOINT_LOG, JOB, TRAINING_LOG, Deployment, event, flat, kennel
 from tests.preflight.account import Account
 
 LINE = Line(at=1000, source="endpoint", stream="s", message="m", id="1")
@@ -33,6 +33,38 @@ def test_the_log_of_the_newest_jobs_is_printed_with_its_hosts_and_without_other_
         ["algo-2", "stage=decode"],
     ]
     assert result.exit_code == 0
+
+
+def test_the_log_of_the_drift_checks_is_printed_with_their_days_and_without_other_jobs(
+    deployment: Deployment,
+) -> None:
+    day = "kennel-development-drift-2026-11-27"
+    deployment.drift_check("Completed")
+    deployment.log(DRIFT_LOG, f"{day}/algo-1-1790000000", "of before", at=time.time() - 7200)
+    deployment.log(DRIFT_LOG, f"{day}/algo-1-1790000000", "No drift")
+    deployment.log(DRIFT_LOG, "kennel-production-drift-2026-11-27/algo-1-1790000000", "of production")
+    deployment.log(DRIFT_LOG, "kennel-development-other/algo-1-1790000000", "of another job")
+    result = kennel("logs", "drift")
+
+    assert [line.split("  ")[1:] for line in result.stdout.splitlines()] == [["2026-11-27", "No drift"]]
+    assert result.exit_code == 0
+
+
+def test_if_no_log_is_named_the_log_of_drift_checks_is_read_only_where_they_run_daily(deployment: Deployment) -> None:
+    deployment.log(DRIFT_LOG, "kennel-development-drift-2026-11-27/algo-1-1790000000", "No drift")
+    off = {json.loads(line)["source"] for line in kennel("logs", "--json").stdout.splitlines()}
+    deployment.drift_check("Completed")
+    on = {json.loads(line)["source"] for line in kennel("logs", "--json").stdout.splitlines()}
+
+    assert on - off == {"drift"}
+
+
+def test_without_a_drift_check_there_is_no_log_and_the_setting_is_named(deployment: Deployment) -> None:
+    deployment.account.answer("sagemaker.ListProcessingJobs", {"ProcessingJobSummaries": []})
+    result = kennel("logs", "drift")
+
+    assert "no drift check of kennel-development exists (monitoring.drift.daily)" in flat(result.stderr)
+    assert result.exit_code == 4
 
 
 def test_several_logs_are_one_in_the_order_of_time_as_json(deployment: Deployment) -> None:
@@ -81,7 +113,7 @@ def test_a_wrong_word_is_exit_code_2(words: list[str]) -> None:
     result = kennel(*words)
 
     assert result.exit_code == 2
-    assert "training, endpoint, lambda, deploy" in result.stderr or "is no time" in result.stderr
+    assert "training, endpoint, lambda, drift, deploy" in result.stderr or "is no time" in result.stderr
 
 
 @pytest.mark.parametrize(

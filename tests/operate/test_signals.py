@@ -12,7 +12,7 @@ from ops.operate.answers import Answers
 from ops.operate.deployed import Deployed
 from ops.operate.runbook import explained_by
 from ops.operate.signals import Signal, signals
-from tests.operate.deployment import ENDPOINT, FUNCTION_LOG, REGION, Deployment, kennel
+from tests.operate.deployment import DRIFT_LOG, ENDPOINT, FUNCTION_LOG, REGION, Deployment, kennel
 from tests.preflight.account import ACCOUNT, denied
 
 NOW = datetime.now(UTC)
@@ -177,17 +177,8 @@ def test_a_notebook_that_failed_is_shown_with_sagemakers_reason(deployment: Depl
 def test_a_drift_check_that_failed_is_shown_with_its_own_sentence(
     deployment: Deployment, status: str, said: bool
 ) -> None:
-    name = "kennel-development-drift-2026-11-27"
-    deployment.listed["serving"].append(("DriftSchedule1A2B3C4D", "AWS::Scheduler::Schedule", "drift"))
-    job = {
-        "ProcessingJobName": name,
-        "ProcessingJobArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:processing-job/{name}",
-        "ProcessingJobStatus": status,
-        "CreationTime": NOW,
-    }
     message = "The artifact 1e9d73b23f4bcdc9 was trained before artifacts had test-photos.json"
-    deployment.account.answer("sagemaker.ListProcessingJobs", {"ProcessingJobSummaries": [job]})
-    deployment.account.answer("sagemaker.DescribeProcessingJob", {**job, "ExitMessage": message})
+    name = deployment.drift_check(status, ExitMessage=message)
 
     found = looked()
 
@@ -195,6 +186,34 @@ def test_a_drift_check_that_failed_is_shown_with_its_own_sentence(
     for each in found:
         assert each.details == (f"The check says: {message}",)
         assert explained_by(" ".join((each.what, *each.details)), each.kind) == "The drift check failed"
+
+
+def test_the_log_lines_of_a_failed_drift_check_are_shown_under_it(deployment: Deployment) -> None:
+    name = deployment.drift_check("Failed", FailureReason="AlgorithmError: exit code: 1")
+    later = [f"line {number}" for number in range(40)]
+    deployment.log(DRIFT_LOG, f"{name}/algo-1-1790000000", "ValueError: the cause", *later)
+    deployment.log(DRIFT_LOG, "kennel-development-drift-2026-11-26/algo-1-1790000000", "of the day before")
+
+    (failure,) = json.loads(kennel("why", "--json").stdout)["failures"]
+
+    assert [line["message"] for line in failure["lines"]] == ["ValueError: the cause", *later[-12:]]
+    assert failure["logs"] == "kennel logs drift"
+
+
+def test_a_failed_drift_check_is_shown_if_its_log_may_not_be_read(deployment: Deployment) -> None:
+    name = deployment.drift_check("Failed", FailureReason="AlgorithmError: exit code: 1")
+
+    def answer(call: dict[str, Any]) -> None:
+        if call["logGroupName"] == DRIFT_LOG:
+            raise denied("logs:FilterLogEvents")
+
+    deployment.account.answer("logs.FilterLogEvents", answer)
+    found = json.loads(kennel("why", "--json").stdout)
+
+    (failure,) = found["failures"]
+    assert failure["what"] == f"The drift check {name} is Failed."
+    assert failure["logs"] == ""
+    assert "the call that reads the log group /aws/sagemaker/ProcessingJobs" in " ".join(found["unknown"])
 
 
 def test_without_the_daily_check_no_drift_check_is_asked_for(deployment: Deployment) -> None:
