@@ -40,6 +40,8 @@ class Figure:
     distance: float
     """0..1, by inference/drift/distance.py."""
     by_chance: float
+    independent_photos: int
+    """How many independent photos the noise is that of (inference/drift/dependence.py)."""
     test: float
     """The median of the test photos; of breeds, how many of them there are."""
     now: float
@@ -125,6 +127,7 @@ class Comparison:
                 figure.name: {
                     "distance": round(figure.distance, 4),
                     "by_chance": round(figure.by_chance, 4),
+                    "independent_photos": figure.independent_photos,
                     "excess": round(figure.excess, 4),
                     "test": round(figure.test, 4),
                     "now": round(figure.now, 4),
@@ -185,7 +188,14 @@ def _figure(name: str, test: Any, now: Any) -> Figure:
         count = independent(len(now), alike_values(now))
     found = measure(test, now, level=level)
     noise = found if count == len(now) else measure(test, even_part(now, count), level=level)
-    return Figure(name=name, distance=found.value, by_chance=noise.by_chance, test=centre(test), now=centre(now))
+    return Figure(
+        name=name,
+        distance=found.value,
+        by_chance=noise.by_chance,
+        independent_photos=count,
+        test=centre(test),
+        now=centre(now),
+    )
 
 
 def _histogram(test: Any, now: Any) -> list[Bar]:

@@ -45,7 +45,7 @@ def page(comparison: Comparison) -> str:
         photos=comparison.photos,
         test_photos=comparison.test_photos,
         rows="\n".join(_row(figure) for figure in comparison.figures)
-        or '<tr><td colspan="6">No photo was compared.</td></tr>',
+        or '<tr><td colspan="7">No photo was compared.</td></tr>',
         charts="\n".join(_card(figure, comparison.charts[figure.name]) for figure in comparison.figures),
         records="\n".join(
             f'<tr><th scope="row">{escape(reason)}</th><td class="number">{count}</td></tr>'
@@ -60,7 +60,8 @@ def page(comparison: Comparison) -> str:
 
 def _row(figure: Figure) -> str:
     is_far = figure.excess > 0
-    cells = [f"{figure.distance:.2f}", f"up to {figure.by_chance:.2f}", *(_centre(figure, x) for x in _pair(figure))]
+    noise = [f"up to {figure.by_chance:.2f}", f"{figure.independent_photos}"]
+    cells = [f"{figure.distance:.2f}", *noise, *(_centre(figure, x) for x in _pair(figure))]
     numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
     mark = f'<span class="tag {"bad" if is_far else "good"}">{"differs" if is_far else "alike"}</span>'
     return f'<tr><th scope="row">{figure.name}</th>{numbers}<td>{mark}</td></tr>'

@@ -108,8 +108,9 @@ class DailyDriftCheck(Construct):
         listed = {"StringLike": {"s3:prefix": [f"{self._captured}*", f"{self._reports}*"]}}
         BucketGrant(
             [
-                # AWS has it among the rights of a processing job's role, and does not say for which inputs:
+                # AWS gives it to a processing job's role, on the bucket of the job's inputs:
                 # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+                # ("CreateProcessingJob API: Execution Role Permissions")
                 allow("s3:ListBucket", on=arn, conditions=listed),
                 allow("s3:GetObject", on=[captured, reports]),
                 allow("s3:PutObject", "s3:AbortMultipartUpload", on=reports),

@@ -9,6 +9,7 @@ from inference.artifact import Manifest
 from inference.drift import distance
 from inference.drift.comparison import compare
 from inference.drift.dependence import alike_classes, alike_values, even_part, independent
+from inference.drift.page import page
 from inference.drift.reference import Photos, Reference
 from inference.photo.preprocessing import Preprocessing
 
@@ -65,7 +66,17 @@ def test_several_photos_of_each_dog_are_no_drift(times: int, monkeypatch: pytest
     rng = np.random.default_rng(RNG)
     reference = Reference(manifest=manifest, labels=labels, photos=drawn(rng, 836, times=1))
 
-    assert compare(reference, drawn(rng, 100 // times, times=times)).verdict == "no drift"
+    compared = compare(reference, drawn(rng, 100 // times, times=times))
+
+    assert compared.verdict == "no drift"
+    shown = compared.document()["figures"]
+    worth = {name: figure["independent_photos"] for name, figure in shown.items()}
+    assert worth["confidence"] < 80
+    assert worth["breeds"] < 80
+    assert worth["size"] == 100  # exact: a size that never differs says nothing of dependence
+    for name, figure in shown.items():
+        by_chance = f'up to {figure["by_chance"]:.2f}</td><td class="number">{worth[name]}</td>'
+        assert by_chance in page(compared)
 
 
 def test_one_breed_in_a_row_after_the_other_is_still_drift_if_they_are_other_breeds() -> None:
