@@ -165,7 +165,14 @@ def main() -> None:
     """Read the request, start its job, print the result."""
     logging.disable(logging.WARNING)  # the SDK prints its defaults
     given = json.load(sys.stdin)
-    session = boto3.Session(profile_name=given["profile"], region_name=given["region"])
+    keys = given["keys"]
+    session = boto3.Session(
+        aws_access_key_id=keys["access_key"],
+        aws_secret_access_key=keys["secret_key"],
+        aws_session_token=keys["token"],
+        profile_name=given["profile"],
+        region_name=given["region"],
+    )
     try:
         result: Json = {"arn": start(given["request"], session)}
     except ClientError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.data.aws_errors import is_denied, sentence
@@ -37,7 +38,10 @@ class TrainerClient:
     """A client of SageMaker whose CreateTrainingJob is made by `ModelTrainer`. Every other call is the client's own."""
 
     client: Any
+    credentials: Credentials
+    """The SDK's program gets their keys: without a terminal, a profile cannot ask for the code of an MFA device."""
     profile: str | None
+    """For what else a profile has, such as a CA bundle."""
     region: str
     environment: Path = ENVIRONMENT
 
@@ -51,7 +55,9 @@ class TrainerClient:
         RetrainError if the SDK is not installed or fails.
         """
         check_installed(self.environment)  # the next instance type may be tried hours after the command's own check
-        given = json.dumps({"request": request, "profile": self.profile, "region": self.region})
+        frozen = self.credentials.get_frozen_credentials()
+        keys = {name: getattr(frozen, name) for name in ("access_key", "secret_key", "token")}
+        given = json.dumps({"request": request, "keys": keys, "profile": self.profile, "region": self.region})
         # -P: the folder of the program is not searched for packages
         command = [str(self.environment / "bin" / "python"), "-P", str(PROGRAM)]
         with _ended_with_this(command, _variables()) as run:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 import ops.session
 from ops.data.aws_errors import is_denied, sentence
@@ -85,8 +85,12 @@ class Trainings:
             made.meta.events.register(f"after-call.{service}", _refuse_at_once)
             return made
 
+        credentials = account.session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
         sdk = TrainerClient(
             client=client("sagemaker"),
+            credentials=credentials,
             profile=ops.session.profile(account.environment.name),
             region=account.region,
         )

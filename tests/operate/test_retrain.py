@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError, TokenRetrievalError
 
 import environments
@@ -259,6 +260,9 @@ def test_without_a_terminal_nothing_is_started(
     assert "sagemaker.CreateTrainingJob" not in trained.account.calls
 
 
+CREDENTIALS = Credentials("AKIDEXAMPLE", "EXAMPLE", "of-mfa")
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[[str], TrainerClient]:
     """A client whose SDK prints this text, whatever it gets."""
@@ -269,19 +273,22 @@ def program(tmp_path: Path) -> Callable[[str], TrainerClient]:
         python.write_text(f"#!/bin/sh\ncat > '{tmp_path}/request'\ncat <<'END'\n{printed}\nEND\n")
         python.chmod(python.stat().st_mode | stat.S_IXUSR)
         (tmp_path / ".installed").touch()
-        return TrainerClient(client=Described(), profile="dogs", region=REGION, environment=tmp_path)
+        return TrainerClient(
+            client=Described(), credentials=CREDENTIALS, profile="dogs", region=REGION, environment=tmp_path
+        )
 
     return made
 
 
-def test_the_sdk_gets_the_request_the_profile_and_the_region(
+def test_the_sdk_gets_the_request_the_keys_the_profile_and_the_region(
     program: Callable[[str], TrainerClient], tmp_path: Path
 ) -> None:
     client = program('a line of a library\n{"arn": "arn:job"}')
 
     assert client.create_training_job(TrainingJobName="a-job") == {"TrainingJobArn": "arn:job"}
     sent = json.loads((tmp_path / "request").read_text())
-    assert sent == {"request": {"TrainingJobName": "a-job"}, "profile": "dogs", "region": REGION}
+    keys = {"access_key": "AKIDEXAMPLE", "secret_key": "EXAMPLE", "token": "of-mfa"}
+    assert sent == {"request": {"TrainingJobName": "a-job"}, "keys": keys, "profile": "dogs", "region": REGION}
 
 
 def test_what_aws_refuses_comes_back_as_its_error(program: Callable[[str], TrainerClient]) -> None:
@@ -326,7 +333,9 @@ def test_a_job_that_aws_has_is_started_though_the_sdk_failed(program: Callable[[
 
 def test_the_next_instance_type_needs_the_sdk_too(tmp_path: Path) -> None:
     with pytest.raises(RetrainError, match=r"is not installed.*make sagemaker-sdk"):
-        TrainerClient(client=None, profile=None, region=REGION, environment=tmp_path).create_training_job()
+        TrainerClient(
+            client=None, credentials=CREDENTIALS, profile=None, region=REGION, environment=tmp_path
+        ).create_training_job()
 
 
 class Described:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.credentials import Credentials
 
 from ops.retrain.errors import RetrainError
 from ops.retrain.sdk import TrainerClient
@@ -65,15 +66,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
     made = subprocess.run(["make", "sagemaker-sdk"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     with LoopbackServer(Handler) as server:
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            monkeypatch.delenv(name, raising=False)
+        for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name, raising=False)  # the program gets its keys from Kennel
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/EXAMPLE")
         yield calls
 
 
-CLIENT = TrainerClient(client=None, profile=None, region="eu-west-1")
+CLIENT = TrainerClient(client=None, credentials=Credentials("AKIDEXAMPLE", "EXAMPLE"), profile=None, region="eu-west-1")
 
 
 @pytest.mark.parametrize("changes", [{}, ALL_OF_IT], ids=["default", "all of it"])
