@@ -29,7 +29,7 @@ $(foreach verb,data-split,$(eval TAKES_$(verb) := ARGS DIR SOURCE))
 $(foreach verb,data-check,$(eval TAKES_$(verb) := ARGS DIR))
 $(foreach verb,data-upload,$(eval TAKES_$(verb) := ARGS DIR ENV))
 $(foreach verb,weights-upload,$(eval TAKES_$(verb) := ARGS ENV FILE))
-$(foreach verb,ami audit-roles bootstrap cdk cost rehearse synth watch,$(eval TAKES_$(verb) := ARGS ENV))
+$(foreach verb,ami audit-roles bootstrap cdk cost drift rehearse synth watch,$(eval TAKES_$(verb) := ARGS ENV))
 $(foreach verb,diff preflight,$(eval TAKES_$(verb) := ARGS ENV STACKS))
 $(foreach verb,deploy destroy,$(eval TAKES_$(verb) := ARGS ENV STACKS YES))
 $(foreach verb,smoke,$(eval TAKES_$(verb) := ARGS YES))
@@ -341,6 +341,10 @@ cost: $(VENV)/.installed-deploy  ## what the environment costs: idle, expected a
 .PHONY: audit-roles
 audit-roles: $(VENV)/.installed-roles  ## who can assume this app's roles and what each may do, offline; ARGS=--live in your account
 	@$(BIN)/kennel --env '$(ENV)' audit $(ARGS)
+
+.PHONY: drift
+drift: $(VENV)/.installed-deploy $(VENV)/.installed-check  ## whether the photos that callers send are like the test photos; ARGS='--since 7d'
+	@$(BIN)/kennel --env '$(ENV)' drift $(ARGS)
 
 # The SDK needs an older Rich than Kennel, so it has its own environment.
 .venv-sagemaker/.installed: locks/sagemaker-sdk.txt | $(BIN)/uv

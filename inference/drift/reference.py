@@ -22,6 +22,9 @@ FORMAT = "kennel-test-photos-1"
 MOST_PHOTOS = 5000
 """Of a larger test set, so many are in the reference, evenly spread. More would not make the noise smaller by 3 %."""
 
+MOST_BYTES = 2**32
+"""What an artifact may unpack to. Kennel's have about 100 MB."""
+
 _MAX_BYTES = {FILE: 2**22, artifact.LABELS: 2**22, artifact.MANIFEST: 2**22}
 
 
@@ -136,8 +139,14 @@ def _of_folder(folder: Path) -> dict[str, bytes]:
 def _of_archive(archive: Path) -> dict[str, bytes]:
     """The small files of model.tar.gz. Its other members are passed over."""
     found: dict[str, bytes] = {}
+    size = 0
     with tarfile.open(archive, "r|gz") as packed:
         for member in packed:
+            size += member.size  # which tarfile reads and drops to find the next member
+            if size > MOST_BYTES:
+                raise DriftError(
+                    f"{archive} unpacks to more than {MOST_BYTES:,} bytes, so it is no artifact of Kennel."
+                )
             name = member.name.removeprefix("./")
             file = packed.extractfile(member) if member.isreg() else None
             if file is not None and member.size <= _MAX_BYTES.get(name, -1):

@@ -9,7 +9,6 @@ from inference.drift.comparison import Comparison, compare
 from inference.drift.records import read
 from inference.drift.reference import read_reference
 from ops.drift import download
-from ops.drift.photos import reference_of
 from ops.drift.source import Source, source
 from ops.operate.account import Account
 from ops.operate.deployed import Deployed
@@ -59,6 +58,8 @@ def check(
             packed = download.artifact(deployed.account, found.model_data, folder, report)
             reference = None if photos else read_reference(packed)
         if reference is None and photos:
+            from ops.drift.photos import reference_of  # the rest of the command needs no OpenVINO
+
             with steps.step("its predictions for the test photos") as report:
                 reference = reference_of(packed, photos, report)
         assert reference is not None  # noqa: S101 - for mypy

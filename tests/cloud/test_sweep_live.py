@@ -28,6 +28,7 @@ UNUSED_HERE = {
     "sagemaker:DescribeEndpoint",
     "sagemaker:DescribeEndpointConfig",
     "sagemaker:DescribeNotebookInstance",
+    "sagemaker:DescribeProcessingJob",
     "sagemaker:DescribeTrainingJob",
     "sagemaker:ListTags",
 }

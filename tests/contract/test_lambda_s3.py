@@ -6,10 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from lambda_fn.photo import MAX_BYTES
 from rehearsal.aws.lambda_runtime import LambdaRuntime
+from tests.empty_moto import empty_moto
 from tests.rehearsal.container import ANSWER, JPEG, Container
 from tests.rehearsal.function import function_and_container
 
@@ -19,12 +19,15 @@ LABELS = ["image/jpg", "image/pjpeg", "application/octet-stream", "text/html", "
 
 @pytest.fixture(scope="module")
 def s3_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    with empty_moto() as url:
+        put_photos(url)
+        yield url
+
+
+def put_photos(url: str) -> None:
     client = boto3.client(
         "s3",
-        endpoint_url=f"http://{host}:{port}",
+        endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -44,8 +47,6 @@ def s3_url() -> Iterator[str]:
     default = client.get_object(Bucket="photos", Key="open/dog.jpg")["ContentType"]
     assert default == "binary/octet-stream"  # what S3 says of an object that was put without a type
     client.close()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from ops.sentences import SENTENCES
 from tests.builders import write_resnet50
 from tests.distributed.dogs import write_photos
+from tests.empty_moto import empty_moto
 from tests.packages import ROOT, groups_of, install, planned
 
 START = (
@@ -54,13 +54,9 @@ def commands() -> list[Command]:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """An AWS on this machine, in which `make deploy STACKS=Storage` has run."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as changed:
+    with empty_moto() as url, pytest.MonkeyPatch.context() as changed:
         for name, value in KEYS.items():
             changed.setenv(name, value)
-        url = f"http://{host}:{port}"
         boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="photos")
         template = {
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
@@ -70,7 +66,6 @@ def address() -> Iterator[str]:
             StackName="kennel-storage", TemplateBody=json.dumps(template)
         )
         yield url
-    server.stop()
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
@@ -103,6 +98,8 @@ EXPECTED = {
     "preflight": (1, "This deploy would fail"),
     "status": (0, "Everything works."),
     "models": (0, "No training is registered yet."),
+    "drift": (4, "has no endpoint, so nothing is captured."),
+    "retrain": (4, "There is no stack kennel-training"),
     "why": (0, "Nothing has failed that was not repaired since."),
     "deploy": (1, "There is no terminal to ask in"),
     "data check": (1, "1 error: correct the photos"),  # drawn photos, which are all alike

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from environments.environment import STACKS
+from tests.empty_moto import empty_moto
 from tests.infra.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -20,10 +20,8 @@ ACCOUNT = "123456789012"
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with empty_moto() as address:
+        yield address
 
 
 def cdk(*arguments: str, aws: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -387,6 +387,7 @@ VERBS = {
     "deploy": ("kennel --env production deploy",),
     "preflight": ("kennel --env production preflight",),
     "cost": ("kennel --env production cost",),
+    "drift": ("kennel --env production drift",),
     "audit-roles": ("kennel --env production audit",),
     "weights-upload": ("kennel --env production weights upload",),
     "ami": ("-m ops.ami --env production",),
@@ -397,7 +398,7 @@ def commands_of(verb: str, *words: str, **variables: str) -> str:
     """The commands that `make verb` would run, without quotes and in one line."""
     stamps = (
         "node_modules/.installed",
-        *(f".venv/.installed-{group}" for group in ("synth", "deploy", "roles", "weights", "rehearse")),
+        *(f".venv/.installed-{group}" for group in ("synth", "deploy", "check", "roles", "weights", "rehearse")),
     )
     old = [word for stamp in stamps for word in ("--old-file", stamp)]  # nothing is installed
     command = ["make", "--dry-run", *old, verb, *words]

@@ -134,7 +134,8 @@ def entry_points() -> list[Path]:
     return [
         path
         for path in map(ROOT.joinpath, listed.splitlines())
-        if path.relative_to(ROOT).parts[0] in ("app.py", "environments", "ops", "training")
+        if path != ROOT / "ops" / "retrain" / "model_trainer.py"  # kennel retrain starts it
+        and path.relative_to(ROOT).parts[0] in ("app.py", "environments", "ops", "training")
         and ('if __name__ == "__main__":' in path.read_text(encoding="utf-8") or path == ROOT / "ops" / "cli.py")
     ]
 
