@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from contract.text import printable
+from ops.atomic_write import atomic_write
 from ops.rehearse.isolation import FOREIGN, LOOPBACK
 
 FILE = "aws.sh"
@@ -31,8 +32,7 @@ def keep(
     page: the address of the page; empty if the settings leave it out. photos: a folder of photos to try there.
     """
     file = folder / FILE
-    file.touch(mode=0o600)
-    file.write_text(shell(variables), encoding="utf-8")
+    atomic_write(file, shell(variables).encode(), mode=0o600)  # other programs wait for this file
     options = shlex.quote(" ".join(f"-c {shlex.quote(setting)}" for setting in settings))
     upload = ("make data-upload DIR=dogImages", "other photos, with which the next deploy trains")
     if page:
