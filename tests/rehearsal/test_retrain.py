@@ -3,7 +3,6 @@
 Each command runs as a user who has the policies of docs/operating.md and nothing else.
 """
 
-import io
 import json
 import os
 import re
@@ -13,21 +12,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-import environments
 from ops.data.bucket import output_of
 from ops.rehearse import account
-from ops.rehearse.command_line import CommandLine
-from ops.rehearse.isolation import only, without_foreign
-from ops.rehearse.plan import Plan
+from ops.rehearse.isolation import without_foreign
 from ops.rehearse.stage import Stage
-from ops.views.steps import Steps
 from ops.views.training_log import TrainingLines
-from rehearsal.processes import ProcessGroup
 from tests.patience import wait_until
-from tests.rehearsal.deployments import KENNEL, REPOSITORY, few_photos
-from training.data.dataset import scan
+from tests.rehearsal.deployments import KENNEL, REPOSITORY
+from tests.rehearsal.empty_stage import empty_stage, ignore
 
 pytestmark = pytest.mark.slow
 
@@ -35,29 +28,14 @@ POLICY = re.compile(r"```json\n(\{.*?\n\})\n```", re.DOTALL)
 GROUP = "kennel-development"
 
 
-def ignore(done: int, total: int, note: str = "") -> None:
-    """Show no progress."""
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A local AWS with the bucket and a few photos in it."""
-    folder = tmp_path_factory.mktemp("retrain")
-    data = scan(few_photos(folder / "photos"))
-    plan = Plan(folder=folder, data=data.folder, pretrained="none", epochs=1)
-    console = Console(file=io.StringIO())
-    environment = environments.load("development")
-    aws = account.local_aws(environment, folder / "aws")
-    with aws, only(account.variables(aws, environment)), ProcessGroup(folder / "logs") as group:
-        cdk = CommandLine(environment, group)
-        steps = Steps(console, total=1)
-        made = Stage(plan=plan, environment=environment, data=data, aws=aws, cdk=cdk, steps=steps, console=console)
-        made.synthesise(made.assembly)
-        cdk.bootstrap(made.assembly)
+    with empty_stage(tmp_path_factory.mktemp("retrain")) as made:
         made.deploy("deploy-storage", ["Storage"], ignore)
         bucket = output_of("storage", "BucketName", environment="development")
-        for path in data.folder.rglob("*.jpg"):
-            key = f"data/{path.relative_to(data.folder).as_posix()}"
+        for path in made.data.folder.rglob("*.jpg"):
+            key = f"data/{path.relative_to(made.data.folder).as_posix()}"
             made.client("s3").put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
         yield made
 
